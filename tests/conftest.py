@@ -1,0 +1,17 @@
+"""What every test gets: a home of its own, and nothing of the user's."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def temporary_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's data directory, empty, for this test alone; settings in the environment do not reach it."""
+    import os
+
+    for name in [name for name in os.environ if name.startswith("TUI_GPT_")]:
+        monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    monkeypatch.setenv("TUI_GPT_HOME", str(home))
+    return home

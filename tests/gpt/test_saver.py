@@ -1,0 +1,57 @@
+"""Checkpoints are written beside the training, and nothing the disk says is lost."""
+
+import threading
+from pathlib import Path
+
+from tui_gpt.errors import StorageError
+from tui_gpt.gpt.saver import BackgroundSaver, SaveResult
+
+
+def test_a_job_runs_in_another_thread_and_its_result_is_taken_once() -> None:
+    saver, threads = BackgroundSaver(), []
+
+    def job() -> Path:
+        threads.append(threading.current_thread())
+        return Path("last")
+
+    saver.submit("last", 5, job)
+    saver.wait()
+    assert saver.take_results() == [SaveResult(step=5, path=Path("last"))]
+    assert saver.take_results() == []
+    assert threads != [threading.current_thread()]
+
+
+def test_a_waiting_checkpoint_is_replaced_by_a_newer_one_of_its_kind() -> None:
+    saver, gate, written = BackgroundSaver(), threading.Event(), []
+
+    def slow() -> Path:
+        gate.wait()
+        return Path("best")
+
+    def note(step: int) -> Path:
+        written.append(step)
+        return Path("last")
+
+    saver.submit("best", 1, slow)
+    for step in (2, 3, 4):
+        saver.submit("last", step, lambda step=step: note(step))  # type: ignore[misc]  # mypy cannot infer the default
+    gate.set()
+    saver.wait()
+    assert written[-1] == 4
+    assert len(written) <= 2
+
+
+def test_what_the_disk_refused_becomes_a_sentence_and_the_next_job_runs() -> None:
+    saver = BackgroundSaver()
+
+    def refuse() -> Path:
+        raise StorageError("the disk is full: free some space")
+
+    saver.submit("last", 1, refuse)
+    saver.wait()
+    saver.submit("last", 2, lambda: Path("last"))
+    saver.wait()
+    assert saver.take_results() == [
+        SaveResult(step=1, path=None, problem="the disk is full: free some space"),
+        SaveResult(step=2, path=Path("last")),
+    ]

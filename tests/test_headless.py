@@ -1,0 +1,250 @@
+"""The face without a screen: what goes to stdout, what to stderr, and the exit code."""
+
+import io
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from tests.cli_helpers import FakeSession, finished, progress, short_run, started
+
+from tui_gpt import headless
+from tui_gpt.config import SampleConfig
+from tui_gpt.control import Control
+from tui_gpt.errors import StorageError
+from tui_gpt.events import Saved, from_json
+from tui_gpt.headless import Streams
+from tui_gpt.session import TrainRequest
+from tui_gpt.signals import StopOnSignals
+
+
+class FakeTerminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class BrokenPipe(io.StringIO):
+    """A stdout whose reader leaves after some lines."""
+
+    def __init__(self, lines: int, error: OSError) -> None:
+        super().__init__()
+        self.lines_left = lines
+        self.error = error
+
+    def write(self, text: str) -> int:
+        if self.lines_left == 0:
+            raise self.error
+        self.lines_left -= 1
+        return super().write(text)
+
+
+@pytest.fixture(autouse=True)
+def keep_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broken stdout is let go of for good, which would be pytest's own here."""
+    monkeypatch.setattr(headless, "let_go_of_stdout", lambda: None)
+
+
+def memory(*, quiet: bool = False) -> tuple[Streams, io.StringIO, io.StringIO]:
+    out, talk = io.StringIO(), io.StringIO()
+    return Streams(out, talk, quiet), out, talk
+
+
+def write(
+    session: FakeSession, streams: Streams, prompt: str = "", *, samples: int = 1, as_json: bool = False, length: int = 6
+) -> int:
+    config = SampleConfig(max_new_tokens=length, seed=7)
+    return headless.generate(session, None, prompt, config, streams, samples=samples, as_json=as_json)
+
+
+# Training
+
+
+def test_json_is_every_event_on_a_line() -> None:
+    streams, out, _ = memory()
+    assert headless.train(FakeSession(), TrainRequest(), streams, as_json=True) == 0
+    assert [from_json(line) for line in out.getvalue().splitlines()] == short_run()
+
+
+def test_without_json_stdout_stays_empty() -> None:
+    streams, out, talk = memory()
+    assert headless.train(FakeSession(), TrainRequest(), streams, as_json=False) == 0
+    assert out.getvalue() == ""
+    assert "training nano: 10.8 M parameters" in talk.getvalue()
+
+
+def test_quiet_says_nothing() -> None:
+    streams, _, talk = memory(quiet=True)
+    headless.train(FakeSession(), TrainRequest(), streams, as_json=True)
+    assert talk.getvalue() == ""
+
+
+def test_the_summary_names_loss_place_and_the_next_command() -> None:
+    streams, _, talk = memory()
+    headless.train(FakeSession(), TrainRequest(), streams, as_json=False)
+    assert talk.getvalue().endswith(
+        "done after 40 steps, 1 min 40 s\n"
+        "best validation loss 1.8812 (2.714 bits per character)\n"
+        "saved in /home/runs/one\n"
+        "write with it:  tui-gpt generate --run one\n"
+    )
+
+
+def test_the_summary_of_a_stopped_run_tells_how_to_go_on() -> None:
+    session = FakeSession([started(), Saved(step=20, path="/a b/last"), finished(20, "stopped")])
+    streams, _, talk = memory()
+    headless.train(session, TrainRequest(model_path=Path("/a b")), streams, as_json=False)
+    assert "tui-gpt generate --model-path '/a b'\n" in talk.getvalue()
+    assert talk.getvalue().endswith("tui-gpt train --headless --resume --model-path '/a b'\n")
+
+
+def test_the_progress_bar_is_gone_at_the_end() -> None:
+    streams, talk = Streams(io.StringIO(), FakeTerminal()), FakeTerminal()
+    streams = Streams(io.StringIO(), talk)
+    headless.train(FakeSession(), TrainRequest(), streams, as_json=False)
+    assert "\r\x1b[Kdone after" in talk.getvalue()
+
+
+def test_the_progress_bar_is_gone_before_an_error() -> None:
+    talk = FakeTerminal()
+    session = FakeSession([started(), progress(1), StorageError("the disk is full")])
+    with pytest.raises(StorageError):
+        headless.train(session, TrainRequest(), Streams(io.StringIO(), talk), as_json=False)
+    assert talk.getvalue().endswith("\r\x1b[K")
+
+
+def test_a_reader_that_leaves_stops_the_run_and_saves_it() -> None:
+    talk = io.StringIO()
+    out = BrokenPipe(1, BrokenPipeError())
+    session = FakeSession([started(), progress(1), progress(2), progress(3), finished()])
+    assert headless.train(session, TrainRequest(), Streams(out, talk), as_json=True) == headless.EXIT_READER_GONE
+    assert session.control.stop_requested
+    assert "stopped after" in talk.getvalue()
+    assert "nobody reads stdout any more" in talk.getvalue()
+
+
+def test_a_full_disk_under_stdout_stops_the_run_with_a_sentence() -> None:
+    out = BrokenPipe(1, OSError(28, "No space left on device"))
+    with pytest.raises(StorageError, match="stdout cannot be written"):
+        headless.train(FakeSession(), TrainRequest(), Streams(out, io.StringIO()), as_json=True)
+
+
+# Signals
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_stops_the_work_and_sets_the_exit_code(number: signal.Signals, code: int) -> None:
+    control = Control()
+    with StopOnSignals(control) as signals:
+        assert signals.exit_code is None
+        signal.raise_signal(number)
+        assert control.stop_requested
+        assert signals.exit_code == code
+
+
+def test_a_second_signal_leaves_at_once() -> None:
+    left: list[int] = []
+    with StopOnSignals(Control(), leave=left.append):
+        signal.raise_signal(signal.SIGINT)
+        assert left == []
+        signal.raise_signal(signal.SIGTERM)
+        assert left == [143]
+
+
+def test_the_old_handlers_come_back() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with StopOnSignals(Control()):
+        assert signal.getsignal(signal.SIGINT) != before
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_an_ignored_signal_stays_ignored() -> None:
+    """Under nohup, a closed terminal is no reason to stop."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        control = Control()
+        with StopOnSignals(control):
+            signal.raise_signal(signal.SIGHUP)
+        assert not control.stop_requested
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_run_ends_with_the_code_of_its_signal() -> None:
+    class Interrupting(FakeSession):
+        def train(self, request: TrainRequest, control: Control):  # type: ignore[no-untyped-def]
+            yield started()
+            os.kill(os.getpid(), signal.SIGTERM)
+            yield progress(1)
+            assert control.stop_requested
+            yield finished(1, "stopped")
+
+    streams, _, talk = memory()
+    assert headless.train(Interrupting(), TrainRequest(), streams, as_json=False) == 143
+    assert "stopped after 1 steps" in talk.getvalue()
+
+
+# Writing
+
+
+def test_text_is_raw_on_a_pipe_and_harmless_on_a_terminal() -> None:
+    session = FakeSession()
+    session.model.characters = "a\x1b\n"
+    streams, out, _ = memory()
+    write(session, streams, length=3)
+    assert out.getvalue() == "a\x1b\n"
+    screen = FakeTerminal()
+    write(session, Streams(screen, io.StringIO()), length=4)
+    assert screen.getvalue() == "a␛\na\n"
+
+
+def test_on_a_terminal_the_prompt_stands_before_the_text() -> None:
+    screen = FakeTerminal()
+    write(FakeSession(), Streams(screen, screen), "To be")
+    assert "To beabcabc\n" in screen.getvalue()
+
+
+def test_unknown_characters_are_left_out_with_a_notice() -> None:
+    session = FakeSession()
+    streams, _, talk = memory()
+    write(session, streams, "Señor é")
+    assert session.model.prompts == ["Seor "]
+    assert talk.getvalue().startswith("left out of the prompt, as the model never saw it: 'é' 'ñ'\n")
+
+
+def test_a_drawn_seed_is_told_so_that_the_text_can_be_had_again() -> None:
+    session = FakeSession()
+    streams, _, talk = memory()
+    headless.generate(session, None, "", SampleConfig(max_new_tokens=3), streams, samples=1, as_json=False)
+    assert f"seed {session.model.configs[0].seed}\n" in talk.getvalue()
+
+
+def test_several_texts_are_told_apart_on_stdout() -> None:
+    streams, out, _ = memory()
+    write(FakeSession(), streams, samples=2, length=3)
+    assert out.getvalue() == "--- sample 1 ---\nabc\n--- sample 2 ---\nABC\n"
+
+
+def test_json_is_a_line_a_character() -> None:
+    streams, out, _ = memory()
+    write(FakeSession(), streams, as_json=True, length=2)
+    records = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert records[0] == {"text": "a", "logprob": -0.5, "alternatives": [["a", 0.6], ["b", 0.4]]}
+    assert [record["text"] for record in records] == ["a", "b"]
+
+
+def test_several_texts_in_json_bear_their_number_and_have_seeds_of_their_own() -> None:
+    session = FakeSession()
+    streams, out, _ = memory()
+    write(session, streams, as_json=True, samples=2, length=2)
+    assert [json.loads(line)["sample"] for line in out.getvalue().splitlines()] == [1, 1, 2, 2]
+    assert [config.seed for config in session.model.configs] == [7, 8]
+
+
+def test_a_reader_that_leaves_ends_the_text_quietly() -> None:
+    talk = io.StringIO()
+    code = write(FakeSession(), Streams(BrokenPipe(2, BrokenPipeError()), talk))
+    assert code == headless.EXIT_READER_GONE
+    assert "error" not in talk.getvalue()

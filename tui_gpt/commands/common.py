@@ -1,0 +1,145 @@
+"""What the commands share: options made from the table of settings, where a value came from, tables, and the session.
+
+An option is never written by hand where the table of settings has it, so the command line, the environment and
+`config.toml` know the same names.
+"""
+
+import sys
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from tui_gpt import paths, settings
+from tui_gpt.errors import UsageError
+from tui_gpt.inert import inert
+from tui_gpt.session import SessionLike
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_TYPES = {int: click.INT, float: click.FLOAT, str: click.STRING}
+_METAVARS = {int: "N", float: "X", str: "TEXT"}
+_SOURCES = {
+    ParameterSource.COMMANDLINE: settings.COMMAND_LINE,
+    ParameterSource.ENVIRONMENT: settings.ENVIRONMENT,
+}
+
+
+def make_session() -> SessionLike:
+    """The session that a command works with."""
+    from tui_gpt.session import Session
+
+    return Session()
+
+
+def need_terminal() -> bool:
+    """Whether the app can open: it reads the keyboard from stdin and draws on stderr."""
+    return bool(sys.stdin and sys.stdin.isatty() and sys.stderr and sys.stderr.isatty())
+
+
+def say_error(sentence: str) -> None:
+    """One line on stderr that tells what is wrong."""
+    click.echo(f"error: {inert(' '.join(sentence.split()))}", err=True)
+
+
+class Option(click.Option):
+    """An option that stands under a heading of its own in the help."""
+
+    def __init__(self, *args: Any, heading: str = "Options", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.heading = heading
+
+
+class SettingsCommand(click.Command):
+    """A command whose options may also be set in `config.toml`, in the section that bears its name."""
+
+    section: settings.Section
+    menus: Mapping[str, Sequence[tuple[str, str]]] = {}
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; the file is not looked at where only help was asked for."""
+        if not set(args) & set(ctx.help_option_names):
+            ctx.default_map = settings.load(self.section)
+        return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options under their headings, then the menus."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None and isinstance(parameter, click.Option):
+                groups.setdefault(getattr(parameter, "heading", "Options"), []).append(record)
+        for heading, rows in [*groups.items(), *self.menus.items()]:
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
+
+def setting_option(section: settings.Section, name: str, heading: str, **kwargs: Any) -> Callable[[F], F]:
+    """The option of a setting; unset, it is None."""
+    setting = settings.SETTINGS[section][name]
+    kind = settings.set_type(setting.hint)
+    flag = "--" + name.replace("_", "-")
+    if kind is bool:
+        return click.option(
+            f"{flag}/--no-{flag[2:]}", cls=Option, default=None, help=setting.help, heading=heading, **kwargs
+        )
+    if typing.get_origin(kind) is Literal:
+        kwargs.setdefault("type", click.Choice(typing.get_args(kind)))
+    else:
+        kwargs = {"type": _TYPES[kind], "metavar": _METAVARS[kind]} | kwargs
+    return click.option(flag, cls=Option, default=None, help=setting.help, heading=heading, **kwargs)
+
+
+def setting_options(section: settings.Section, names: Iterable[str], heading: str) -> Callable[[F], F]:
+    """The options of several settings, in that order."""
+
+    def decorate(function: F) -> F:
+        for name in reversed(list(names)):
+            function = setting_option(section, name, heading)(function)
+        return function
+
+    return decorate
+
+
+def chosen_levels(ctx: click.Context, section: settings.Section) -> list[tuple[str, dict[str, Any]]]:
+    """The settings that were chosen, by where they were: command line, environment, file."""
+    levels: dict[str, dict[str, Any]] = {
+        settings.COMMAND_LINE: {},
+        settings.ENVIRONMENT: {},
+        str(paths.config_file()): {},
+    }
+    for name, value in ctx.params.items():
+        if value is not None and name in settings.SETTINGS[section]:
+            source = ctx.get_parameter_source(name) or ParameterSource.DEFAULT
+            if source is not ParameterSource.DEFAULT:
+                levels[_SOURCES.get(source, str(paths.config_file()))][name] = value
+    return list(levels.items())
+
+
+def refuse_together(**given: object) -> None:
+    """Raise UsageError when more than one of these options was given."""
+    names = ["--" + name.replace("_", "-") for name, value in given.items() if value is not None]
+    if len(names) > 1:
+        raise UsageError(f"{names[0]} and {names[1]} cannot go together: leave one of them out")
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: frozenset[int] = frozenset()) -> str:
+    """Columns in line, two blanks apart; those in `right` are set to the right. Safe for a terminal."""
+    cells = [[inert(cell).replace("\n", " ") for cell in row] for row in [headings, *rows]]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if k in right else cell.ljust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    )
+
+
+def key_values(rows: Iterable[tuple[str, str]]) -> str:
+    """One fact a line, the values in line. Safe for a terminal."""
+    pairs = [(name, inert(value)) for name, value in rows]
+    width = max((len(name) for name, _ in pairs), default=0)
+    return "\n".join(f"{name.ljust(width)}  {value}".rstrip() for name, value in pairs)

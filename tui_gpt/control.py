@@ -1,0 +1,96 @@
+"""The reins of a running worker: stop, pause, resume and change, callable from any thread or signal handler.
+
+The worker polls; nobody interrupts it. A running generator cannot be closed from another thread, and a step that was
+cut in the middle could not be resumed exactly, so every request takes effect between two steps (or two characters).
+"""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from typing import Any
+
+from tui_gpt.events import Setting
+
+_PAUSE_POLL_SECONDS = 0.05
+
+
+class Control:
+    """Requests to one worker. All methods return at once, but for `wait_while_paused`."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._running = threading.Event()
+        self._running.set()
+        self._save = threading.Event()
+        self._changes: dict[str, Setting] = {}
+        self._weight_requests: list[Future[Any]] = []
+        self._lock = threading.Lock()
+
+    def stop(self) -> None:
+        """Ask the worker to save and end. A paused worker wakes to do so. There is no way back."""
+        self._stop.set()
+        self._running.set()
+
+    def pause(self) -> None:
+        """Ask the worker to wait after the step under way. Without effect once stopped."""
+        if not self._stop.is_set():
+            self._running.clear()
+
+    def resume(self) -> None:
+        """Let a paused worker go on."""
+        self._running.set()
+
+    def save(self) -> None:
+        """Ask for a checkpoint after the step under way."""
+        self._save.set()
+
+    def change(self, setting: str, value: Setting) -> None:
+        """Ask for a setting to take a new value from the next step on; the last request for a setting wins."""
+        with self._lock:
+            self._changes[setting] = value
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether the worker should end."""
+        return self._stop.is_set()
+
+    @property
+    def pause_requested(self) -> bool:
+        """Whether the worker should wait."""
+        return not self._running.is_set()
+
+    def take_save_request(self) -> bool:
+        """Whether a checkpoint was asked for since the last call."""
+        requested = self._save.is_set()
+        if requested:
+            self._save.clear()
+        return requested
+
+    def take_changes(self) -> dict[str, Setting]:
+        """The changes asked for since the last call."""
+        if not self._changes:
+            return {}
+        with self._lock:
+            changes, self._changes = self._changes, {}
+        return changes
+
+    def ask_weights(self) -> Future[Any]:
+        """Ask for a copy of the weights as they stand after the step under way: a mapping of names to tensors, with
+        the number of that step. The future is cancelled when the worker ends first."""
+        future: Future[Any] = Future()
+        with self._lock:
+            self._weight_requests.append(future)
+        return future
+
+    def take_weight_requests(self) -> list[Future[Any]]:
+        """The requests for weights since the last call."""
+        if not self._weight_requests:
+            return []
+        with self._lock:
+            requests, self._weight_requests = self._weight_requests, []
+        return requests
+
+    def wait_while_paused(self) -> Iterator[None]:
+        """Yield now and then until resumed or stopped, so that the waiting worker can look at other requests."""
+        while not self._running.wait(_PAUSE_POLL_SECONDS):
+            yield

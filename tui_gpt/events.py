@@ -1,0 +1,157 @@
+"""What happens in a run, as facts: frozen records that a trainer yields, a log keeps and a screen draws.
+
+An event is data alone: it holds no tensor, no widget and no reference to the run it came from, so the same record can
+be drawn live, written to `events.jsonl` and replayed from there years later. Losses are in nats per character.
+"""
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+FinishReason = Literal["completed", "stopped", "time_limit", "early_stop"]
+Setting = int | float | str | bool | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Started:
+    """Training began, or went on after a resume when `step` is above zero."""
+
+    type: ClassVar[str] = "started"
+    step: int
+    max_iters: int
+    parameters: int
+    device: str
+    train_tokens: int
+    val_tokens: int
+    preset: str
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """Some steps were made: the mean training loss since the last such event."""
+
+    type: ClassVar[str] = "progress"
+    step: int
+    loss: float
+    learning_rate: float
+    grad_norm: float
+    tokens_per_second: float
+    elapsed_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluated:
+    """The whole validation split, and as much of the training split, were measured without dropout."""
+
+    type: ClassVar[str] = "evaluated"
+    step: int
+    train_loss: float
+    val_loss: float
+    bits_per_char: float
+    is_best: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sampled:
+    """The model wrote a few characters, to show how far it has come."""
+
+    type: ClassVar[str] = "sampled"
+    step: int
+    prompt: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Saved:
+    """A checkpoint was committed to disk."""
+
+    type: ClassVar[str] = "saved"
+    step: int
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Paused:
+    """Training waits, on request."""
+
+    type: ClassVar[str] = "paused"
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resumed:
+    """Training goes on after a pause."""
+
+    type: ClassVar[str] = "resumed"
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Changed:
+    """A setting took a new value while the run was under way; the first step it holds for comes after `step`."""
+
+    type: ClassVar[str] = "changed"
+    step: int
+    setting: str
+    value: Setting
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finished:
+    """Training ended; everything is saved."""
+
+    type: ClassVar[str] = "finished"
+    step: int
+    reason: FinishReason
+    best_val_loss: float | None
+    elapsed_seconds: float
+
+
+Event = Started | Progress | Evaluated | Sampled | Saved | Paused | Resumed | Changed | Finished
+
+EVENT_TYPES: Mapping[str, type[Event]] = types.MappingProxyType({kind.type: kind for kind in typing.get_args(Event)})
+
+
+def to_json(event: Event) -> str:
+    """One line of JSON: `"type"` first, then the fields under their own names; no line break at the end."""
+    return json.dumps({"type": event.type, **dataclasses.asdict(event)}, ensure_ascii=False, allow_nan=False)
+
+
+def from_json(line: str) -> Event:
+    """The event that `to_json` wrote.
+
+    Raises ValueError on anything else: bad JSON, an unknown type, a missing, extra or wrongly typed field.
+    """
+    record = json.loads(line)
+    if not isinstance(record, dict):
+        raise ValueError("an event is a JSON object")
+    name = record.pop("type", None)
+    kind = EVENT_TYPES.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise ValueError(f"unknown event type {name!r}")
+    return kind(**_checked_fields(kind, record))
+
+
+def _checked_fields(kind: type[Event], record: dict[str, Any]) -> dict[str, Any]:
+    hints = {name: hint for name, hint in typing.get_type_hints(kind).items() if name != "type"}
+    if record.keys() != hints.keys():
+        raise ValueError(f"a {kind.type} event has the fields {', '.join(hints)}")
+    return {name: _checked_value(name, record[name], hint) for name, hint in hints.items()}
+
+
+def _checked_value(name: str, value: Any, hint: Any) -> Any:
+    if typing.get_origin(hint) is Literal:
+        if value not in typing.get_args(hint):
+            raise ValueError(f"{name} cannot be {value!r}")
+        return value
+    allowed = typing.get_args(hint) or (hint,)
+    if type(value) is int and float in allowed and int not in allowed:
+        return float(value)
+    if type(value) not in allowed:
+        raise ValueError(f"{name} cannot be {value!r}")
+    return value

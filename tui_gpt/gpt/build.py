@@ -1,0 +1,104 @@
+"""From a configuration to a model, its optimizers and its prior; the one place that knows every architecture."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
+
+from tui_gpt.config import ModelConfig, TrainConfig
+from tui_gpt.errors import IncompatibleError
+from tui_gpt.gpt.classic import Classic
+from tui_gpt.gpt.modern import Modern, modern_optimizers
+from tui_gpt.gpt.ngram import NgramPrior
+from tui_gpt.gpt.tokenizer import CharTokenizer
+
+PRIOR_PREFIX = "prior."
+
+LanguageModel = Classic | Modern
+"""`model(tokens (B, T), targets, prior)` gives logits (B, T, V) and the mean loss."""
+
+
+def build_model(config: ModelConfig, vocab_size: int, seed: int) -> LanguageModel:
+    """A fresh model; equal seeds give equal weights, whatever else has drawn random numbers before."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = Modern(config, vocab_size) if config.architecture == "modern" else Classic(config, vocab_size)
+    model.dropout_generator.manual_seed(seed)
+    return model
+
+
+def build_optimizers(model: LanguageModel, config: TrainConfig) -> list[Optimizer]:
+    """The optimizers of all parameters; each group's `lr_scale` is its rate as a multiple of the run's learning
+    rate."""
+    if isinstance(model, Modern) and config.optimizer == "muon":
+        return modern_optimizers(model, config)
+    decayed = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
+    plain = [parameter for parameter in model.parameters() if parameter.ndim < 2]
+    groups = [
+        {"params": decayed, "weight_decay": config.weight_decay, "lr_scale": 1.0},
+        {"params": plain, "weight_decay": 0.0, "lr_scale": 1.0},
+    ]
+    return [_adamw([group for group in groups if group["params"]], config)]
+
+
+def _adamw(groups: list[dict[str, object]], config: TrainConfig) -> AdamW:
+    return AdamW(groups, lr=config.learning_rate, betas=(config.beta1, config.beta2), fused=True)
+
+
+def random_generators(model: LanguageModel) -> dict[str, torch.Generator]:
+    """Every private source of randomness in the model, by name."""
+    return {"dropout": model.dropout_generator}
+
+
+def prior_tensors(prior: NgramPrior | None) -> dict[str, Tensor]:
+    """What a checkpoint keeps of the prior, under names that no weight has."""
+    if prior is None:
+        return {}
+    return {PRIOR_PREFIX + name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in prior.state().items()}
+
+
+def split_prior(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], NgramPrior | None]:
+    """A checkpoint's tensors as the model's weights and the prior, if there is one."""
+    weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(PRIOR_PREFIX)}
+    state = {
+        name.removeprefix(PRIOR_PREFIX): tensor.numpy()
+        for name, tensor in tensors.items()
+        if name.startswith(PRIOR_PREFIX)
+    }
+    return weights, NgramPrior.from_state(state) if state else None
+
+
+def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Give `model` these weights. Raises IncompatibleError where names or shapes differ."""
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise IncompatibleError(
+            "the checkpoint's weights do not fit the model it describes: it was altered, or written by another version"
+        ) from error
+
+
+def take_weights(model: LanguageModel, weights: Mapping[str, Tensor], old: CharTokenizer, new: CharTokenizer) -> None:
+    """Start `model` from `weights` of a model of the same shape whose characters are among the new ones.
+
+    What belongs to characters the old model did not know stays as it was initialised. Raises IncompatibleError where
+    the shapes differ otherwise.
+    """
+    places = torch.from_numpy(new.encode(old.characters)).long()
+    for name, target in model.state_dict().items():
+        source = weights.get(name)
+        if source is None or source.ndim != target.ndim:
+            raise IncompatibleError("the run to start from has a model of another kind: leave --preset as it was there")
+        indices = [_places(a, b, places, new.vocab_size) for a, b in zip(source.shape, target.shape, strict=True)]
+        target[torch.meshgrid(*indices, indexing="ij") if indices else ...] = source
+
+
+def _places(old_length: int, new_length: int, places: Tensor, vocab_size: int) -> Tensor:
+    """Where one dimension's entries go: each to its own place, or each character's to that character's new one."""
+    if old_length == len(places) and new_length == vocab_size:
+        return places
+    if old_length != new_length:
+        raise IncompatibleError("the run to start from has a model of another shape: leave its settings as they are")
+    return torch.arange(new_length)

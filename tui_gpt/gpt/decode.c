@@ -1,0 +1,295 @@
+/* One step of decoding: every stream reads one character and gets the logits of the next.
+
+   This is inference with nothing around it. All of it is here: embedding, normalisation, attention over cached keys and
+   values, feed-forward, head, and the look-up in the n-gram prior. It computes what the decoders in decode.py compute
+   with PyTorch, which stay the reference; only the order of additions differs. Prefill stays with PyTorch.
+
+   Arrays are row-major float32, innermost dimension last: B streams, C = n_embd, H heads of D = C / H, V characters,
+   S = block_size. Matrices are packed (see `multiply`). A null pointer leaves a part out. The layout of the structs is
+   mirrored in kernel.py. */
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define PANEL 32  /* outputs computed together: one sweep over contiguous memory */
+#ifdef __AVX512F__
+#define STREAMS 8 /* streams that share a sweep, as many as the registers hold sums for */
+#else
+#define STREAMS 2
+#endif
+#define MAX_ORDER 16
+#define NORM_EPSILON 1e-5f
+
+struct layer {
+    const float *attention_gain, *attention_shift;       /* (C,) each */
+    const float *qkv;                                    /* packed (3C, C) */
+    const float *projection, *projection_bias;           /* packed (C, C), (C,) */
+    const float *feed_forward_gain, *feed_forward_shift; /* (C,) each */
+    const float *expand, *expand_bias;                   /* packed (4C, C), (4C,) */
+    const float *contract, *contract_bias;               /* packed (C, 4C), (C,) */
+};
+
+struct ngrams { /* the k-grams of one length k */
+    const int32_t *symbols;  /* last token of each k-gram; neighbours with one context are sorted */
+    const int64_t *firsts;   /* where each k-gram's extensions begin among the (k+1)-grams */
+    const float *shares;     /* discounted share of each k-gram in its context */
+    const float *backoffs;   /* what each k-gram, as a context, leaves to the shorter one */
+};
+
+struct prior {
+    int64_t order, dense_length;
+    const float *unigram;            /* (V,) */
+    const float *dense;              /* (contexts of dense_length tokens, V) */
+    struct ngrams grams[MAX_ORDER + 1];
+};
+
+struct model {
+    int64_t n_layer, n_head, n_embd, block_size, vocab_size;
+    int64_t is_modern;               /* normalised embedding, queries and keys, rotary positions, squared ReLU */
+    float logit_cap, prior_gate;
+    const float *token_embedding;    /* (V, C) */
+    const float *position_embedding; /* (S, C) */
+    const float *cosines, *sines;    /* (S, D / 2) */
+    const float *prior_embedding;    /* packed (C, V) */
+    const float *gain, *shift;       /* (C,) */
+    const float *head, *head_bias;   /* packed (V, C), (V,) */
+    const struct layer *layers;
+    const struct prior *prior;
+};
+
+/* y (B, out) = matrix x (B, in), plus bias (out,). The matrix (out, in) lies in panels of PANEL outputs, each panel as
+   (in, PANEL), the last one padded: so a sweep reads memory in order and every lane adds up an output of its own. */
+static inline __attribute__((always_inline)) void sweep(
+    int streams, const float *panel, const float *x, int64_t in, float sums[][PANEL])
+{
+    float local[STREAMS][PANEL] = {{0}};
+    for (int64_t i = 0; i < in; i++)
+#pragma GCC unroll 8
+        for (int b = 0; b < streams; b++)
+            for (int o = 0; o < PANEL; o++)
+                local[b][o] += panel[i * PANEL + o] * x[b * in + i];
+    memcpy(sums, local, streams * sizeof local[0]);
+}
+
+static void multiply(const float *matrix, const float *bias, const float *x, float *y, int64_t B, int64_t out, int64_t in)
+{
+    float sums[STREAMS][PANEL];
+    for (int64_t o = 0; o < out; o += PANEL) {
+        const float *panel = matrix + o * in;
+        int64_t width = out - o < PANEL ? out - o : PANEL;
+        for (int64_t b = 0; b < B;) {
+            int64_t streams = B - b < STREAMS ? 1 : STREAMS;
+            if (streams == 1)
+                sweep(1, panel, x + b * in, in, sums);
+            else
+                sweep(STREAMS, panel, x + b * in, in, sums);
+            for (int64_t s = 0; s < streams; s++, b++)
+                for (int64_t j = 0; j < width; j++)
+                    y[b * out + o + j] = sums[s][j] + (bias ? bias[o + j] : 0);
+        }
+    }
+}
+
+static void add(float *x, const float *y, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] += y[i];
+}
+
+/* y = x with mean 0 and variance 1, times gain, plus shift */
+static void normalise(const float *x, float *y, int64_t n, const float *gain, const float *shift)
+{
+    float mean = 0, variance = 0;
+    for (int64_t i = 0; i < n; i++)
+        mean += x[i];
+    mean /= n;
+    for (int64_t i = 0; i < n; i++)
+        variance += (x[i] - mean) * (x[i] - mean);
+    float scale = 1 / sqrtf(variance / n + NORM_EPSILON);
+    for (int64_t i = 0; i < n; i++)
+        y[i] = (x[i] - mean) * scale;
+    if (gain)
+        for (int64_t i = 0; i < n; i++)
+            y[i] = y[i] * gain[i] + shift[i];
+}
+
+/* pairs of channels (i, i + D / 2) turned by their angles (Su et al. 2021) */
+static void rotate(float *x, const float *cosines, const float *sines, int64_t D)
+{
+    for (int64_t i = 0; i < D / 2; i++) {
+        float left = x[i], right = x[i + D / 2];
+        x[i] = left * cosines[i] - right * sines[i];
+        x[i + D / 2] = left * sines[i] + right * cosines[i];
+    }
+}
+
+/* e^x to seven digits, for x <= 0: 2^whole from the exponent bits, 2^part from its series; loops over it vectorise */
+static inline float exponential(float x)
+{
+    float power = (x < -87 ? -87 : x) * 1.44269504f;
+    int32_t whole = (int32_t)(power - 0.5f);
+    float part = (power - whole) * 0.693147181f;
+    float series = 1 + part * (1 + part * (0.5f + part * (1.f / 6 + part * (1.f / 24 + part * (1.f / 120 + part / 720)))));
+    int32_t bits = (whole + 127) << 23;
+    float scale;
+    memcpy(&scale, &bits, sizeof scale);
+    return series * scale;
+}
+
+static void softmax(float *scores, int64_t n)
+{
+    float most = scores[0], total = 0;
+    for (int64_t t = 1; t < n; t++)
+        most = scores[t] > most ? scores[t] : most;
+    for (int64_t t = 0; t < n; t++)
+        scores[t] = exponential(scores[t] - most);
+    for (int64_t t = 0; t < n; t++)
+        total += scores[t];
+    for (int64_t t = 0; t < n; t++)
+        scores[t] *= 1 / total;
+}
+
+/* one head of one stream: q (D,) looks at keys and values (n, D); the answer y (D,) */
+static void attend(const float *q, const float *keys, const float *values, int64_t n, int64_t D, float *scores, float *y)
+{
+    float scale = 1 / sqrtf(D);
+    for (int64_t t = 0; t < n; t++) {
+        float product = 0;
+        for (int64_t i = 0; i < D; i++)
+            product += q[i] * keys[t * D + i];
+        scores[t] = product * scale;
+    }
+    softmax(scores, n);
+    memset(y, 0, D * sizeof *y);
+    for (int64_t t = 0; t < n; t++)
+        for (int64_t i = 0; i < D; i++)
+            y[i] += scores[t] * values[t * D + i];
+}
+
+/* all heads of all streams: puts this position's keys and values into cache (2, B, H, S, D), answers into y (B, C) */
+static void self_attention(
+    const struct model *m, float *qkv, float *cache, int64_t B, int64_t position, float *scores, float *y)
+{
+    int64_t H = m->n_head, C = m->n_embd, D = C / H, S = m->block_size;
+    for (int64_t b = 0; b < B; b++)
+        for (int64_t h = 0; h < H; h++) {
+            float *q = qkv + b * 3 * C + h * D, *k = q + C, *v = k + C;
+            float *keys = cache + (b * H + h) * S * D, *values = keys + B * H * S * D;
+            if (m->is_modern) {
+                const float *cosines = m->cosines + position * (D / 2), *sines = m->sines + position * (D / 2);
+                normalise(q, q, D, NULL, NULL);
+                normalise(k, k, D, NULL, NULL);
+                rotate(q, cosines, sines, D);
+                rotate(k, cosines, sines, D);
+            }
+            memcpy(keys + position * D, k, D * sizeof *k);
+            memcpy(values + position * D, v, D * sizeof *v);
+            attend(q, keys, values, position + 1, D, scores, y + b * C + h * D);
+        }
+}
+
+/* max(x, 0), squared in the modern model */
+static void rectify(const struct model *m, float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] = x[i] > 0 ? x[i] : 0;
+    if (m->is_modern)
+        for (int64_t i = 0; i < n; i++)
+            x[i] *= x[i];
+}
+
+/* The (k+1)-gram made of k-gram `gram` and one more token; -1 where the text has none. */
+static int64_t extension(const struct prior *p, int64_t k, int64_t gram, int64_t token)
+{
+    if (gram < 0)
+        return -1;
+    int64_t low = p->grams[k].firsts[gram], end = p->grams[k].firsts[gram + 1], high = end;
+    const int32_t *symbols = p->grams[k + 1].symbols;
+    while (low < high) {
+        int64_t middle = (low + high) / 2;
+        if (symbols[middle] < token)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < end && symbols[low] == token ? low : -1;
+}
+
+/* One stream's prior reads a token: contexts (order,) move on, row (V,) gets log-probabilities, interpolated from the
+   longest context with a dense row upwards. */
+static void read_prior(const struct prior *p, int64_t V, int64_t token, int64_t *contexts, float *row)
+{
+    for (int64_t k = p->order - 1; k > 0; k--)
+        contexts[k] = extension(p, k - 1, contexts[k - 1], token);
+    int64_t d = p->dense_length, is_dense = d > 0 && contexts[d] >= 0;
+    memcpy(row, is_dense ? p->dense + contexts[d] * V : p->unigram, V * sizeof *row);
+    for (int64_t k = is_dense ? d + 1 : 1; k < p->order && contexts[k] >= 0; k++) {
+        for (int64_t i = 0; i < V; i++)
+            row[i] *= p->grams[k].backoffs[contexts[k]];
+        for (int64_t g = p->grams[k].firsts[contexts[k]]; g < p->grams[k].firsts[contexts[k] + 1]; g++)
+            row[p->grams[k + 1].symbols[g]] += p->grams[k + 1].shares[g];
+    }
+    for (int64_t i = 0; i < V; i++)
+        row[i] = logf(row[i]);
+}
+
+/* What enters the first block: x (B, C). `scratch` (B, C). */
+static void embed(const struct model *m, const int64_t *tokens, int64_t B, int64_t position, const float *rows,
+                  float *x, float *scratch)
+{
+    int64_t C = m->n_embd;
+    for (int64_t b = 0; b < B; b++)
+        memcpy(x + b * C, m->token_embedding + tokens[b] * C, C * sizeof *x);
+    for (int64_t b = 0; b < B && m->position_embedding; b++)
+        add(x + b * C, m->position_embedding + position * C, C);
+    if (m->prior) {
+        multiply(m->prior_embedding, NULL, rows, scratch, B, C, m->vocab_size);
+        add(x, scratch, B * C);
+    }
+    for (int64_t b = 0; b < B && m->is_modern; b++)
+        normalise(x + b * C, x + b * C, C, NULL, NULL);
+}
+
+/* One transformer block on x (B, C), in place. `scratch` (B, 6C). */
+static void transform(
+    const struct model *m, const struct layer *l, float *x, float *cache, int64_t B, int64_t position, float *scratch)
+{
+    int64_t C = m->n_embd;
+    float *normal = scratch, *added = scratch + B * C, *wide = scratch + 2 * B * C, *scores = wide + 4 * B * C;
+    for (int64_t b = 0; b < B; b++)
+        normalise(x + b * C, normal + b * C, C, l->attention_gain, l->attention_shift);
+    multiply(l->qkv, NULL, normal, wide, B, 3 * C, C);
+    self_attention(m, wide, cache, B, position, scores, normal);
+    multiply(l->projection, l->projection_bias, normal, added, B, C, C);
+    add(x, added, B * C);
+
+    for (int64_t b = 0; b < B; b++)
+        normalise(x + b * C, normal + b * C, C, l->feed_forward_gain, l->feed_forward_shift);
+    multiply(l->expand, l->expand_bias, normal, wide, B, 4 * C, C);
+    rectify(m, wide, B * 4 * C);
+    multiply(l->contract, l->contract_bias, wide, added, B, C, 4 * C);
+    add(x, added, B * C);
+}
+
+/* Read tokens (B,) at `position` of the window. `cache` (L, 2, B, H, S, D) and `contexts` (B, order) move on;
+   `logits` (B, V) and `rows` (B, V), the prior's log-probabilities, are written; `scratch` (B * 7C + S). */
+void decode_step(const struct model *m, int64_t B, int64_t position, const int64_t *tokens, float *cache,
+                 int64_t *contexts, float *rows, float *scratch, float *logits)
+{
+    int64_t C = m->n_embd, V = m->vocab_size;
+    float *x = scratch, *rest = scratch + B * C;
+    for (int64_t b = 0; b < B && m->prior; b++)
+        read_prior(m->prior, V, tokens[b], contexts + b * m->prior->order, rows + b * V);
+    embed(m, tokens, B, position, rows, x, rest);
+    for (int64_t layer = 0; layer < m->n_layer; layer++)
+        transform(m, m->layers + layer, x, cache + layer * 2 * B * m->block_size * C, B, position, rest);
+    for (int64_t b = 0; b < B; b++)
+        normalise(x + b * C, rest + b * C, C, m->gain, m->shift);
+    multiply(m->head, m->head_bias, rest, logits, B, V, C);
+    for (int64_t i = 0; i < B * V && m->logit_cap > 0; i++)
+        logits[i] = m->logit_cap * tanhf(logits[i] / m->logit_cap);
+    for (int64_t i = 0; i < B * V && m->prior; i++)
+        logits[i] += m->prior_gate * rows[i];
+}

@@ -1,0 +1,217 @@
+"""The fast model: a transformer with what a decade found out, over an n-gram prior.
+
+It keeps the seed's plan (embed, then blocks of attention and feed-forward added to one stream, then logits) and
+replaces the parts: rotary positions (Su et al. 2021), normalised queries and keys, normalisation without gains,
+squared ReLU (So et al. 2021), zero-initialised output projections, soft-capped logits. The decision that explains
+the rest is the prior: log-probabilities counted from the text (ngram.py) enter as an input and are added to the
+logits, so that the network starts from what counting knows and learns only what counting cannot. With `ngram_order`
+0 the network is alone.
+
+Shapes: B sequences, T positions, C = n_embd, H heads of D = C / H, V characters. The functions take rotary tables
+explicitly, so that a decoder can call them for single positions; it keeps no cache itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
+
+from tui_gpt.config import ModelConfig, TrainConfig
+from tui_gpt.gpt.classic import Dropout
+from tui_gpt.gpt.muon import Muon
+
+LOGIT_CAP = 15.0
+"""The network's own logits stay within plus and minus this."""
+ROTARY_BASE = 10_000.0
+EMBEDDING_LR_SCALE = 0.15
+"""AdamW's rate for embeddings as a multiple of the run's learning rate, which is Muon's."""
+HEAD_LR_SCALE = 0.05
+SCALAR_LR_SCALE = 0.25
+
+Rotary = tuple[Tensor, Tensor]
+"""Cosines and sines (T, 1, D / 2) of T positions."""
+
+
+def normalised(x: Tensor) -> Tensor:
+    """(..., D) with mean 0 and variance 1 over D: the kernel that is fused on every CPU, as RMSNorm's is not."""
+    return F.layer_norm(x, x.shape[-1:])
+
+
+def rotary_table(positions: Tensor, head_size: int) -> Rotary:
+    """The angles of positions (T,), slower from each pair of channels to the next."""
+    pairs = torch.arange(head_size // 2, dtype=torch.float32, device=positions.device)
+    angles = torch.outer(positions.float(), ROTARY_BASE ** (-2 * pairs / head_size))  # (T, D / 2)
+    return angles.cos()[:, None], angles.sin()[:, None]
+
+
+def rotated(x: Tensor, rotary: Rotary) -> Tensor:
+    """(B, T, H, D): each pair of channels turned by its position's angle."""
+    cos, sin = rotary
+    left, right = x.chunk(2, dim=-1)
+    return torch.cat([left * cos - right * sin, left * sin + right * cos], dim=-1)
+
+
+class SquaredReLU(torch.autograd.Function):
+    """relu(x)², keeping one tensor for the backward pass instead of two."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        positive = x.relu()
+        ctx.save_for_backward(positive)
+        return positive * positive
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (positive,) = ctx.saved_tensors
+        return torch.mul(gradients[0], positive).mul_(2.0)
+
+
+def _fresh(*shape: int) -> nn.Parameter:
+    """A matrix, or several, whose outputs have about half the variance of its inputs."""
+    return nn.Parameter(torch.randn(*shape) * (0.35 / shape[-1]) ** 0.5)
+
+
+class Attention(nn.Module):
+    """Causal self-attention; queries and keys are normalised, then turned to their positions."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.n_head = config.n_head
+        C = config.n_embd
+        self.qkv = _fresh(3, C, C)
+        self.projection = nn.Parameter(torch.zeros(C, C))
+
+    def heads(self, x: Tensor, rotary: Rotary) -> tuple[Tensor, Tensor, Tensor]:
+        """q, k, v, each (B, H, T, D), of normalised x (B, T, C) at the positions of `rotary`."""
+        B, T, C = x.shape
+        qkv = F.linear(x, self.qkv.flatten(0, 1))  # (B, T, 3C)
+        q, k, v = qkv.view(B, T, 3, self.n_head, C // self.n_head).unbind(2)  # (B, T, H, D)
+        q, k = rotated(normalised(q), rotary), rotated(normalised(k), rotary)
+        return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
+
+    def merged(self, y: Tensor) -> Tensor:
+        """What the heads found (B, H, T, D), projected back to the stream (B, T, C)."""
+        B, H, T, D = y.shape
+        return F.linear(y.transpose(1, 2).reshape(B, T, H * D), self.projection)
+
+    def forward(self, x: Tensor, rotary: Rotary) -> Tensor:
+        q, k, v = self.heads(x, rotary)
+        return self.merged(F.scaled_dot_product_attention(q, k, v, is_causal=True))
+
+
+class FeedForward(nn.Module):
+    """Each position by itself: to four times the width, squared ReLU, and back."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        C = config.n_embd
+        self.expand = _fresh(4 * C, C)
+        self.contract = nn.Parameter(torch.zeros(C, 4 * C))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h: Tensor = SquaredReLU.apply(F.linear(x, self.expand))  # type: ignore[no-untyped-call]  # (B, T, 4C)
+        return F.linear(h, self.contract)
+
+
+class Block(nn.Module):
+    """Attention, then feed-forward, each reading a normalised stream and adding to it."""
+
+    def __init__(self, config: ModelConfig, dropout: Dropout) -> None:
+        super().__init__()
+        self.attention = Attention(config)
+        self.feed_forward = FeedForward(config)
+        self.dropout = dropout
+
+    def forward(self, x: Tensor, rotary: Rotary) -> Tensor:
+        x = x + self.dropout(self.attention(normalised(x), rotary))
+        worked_out: Tensor = self.dropout(self.feed_forward(normalised(x)))
+        return x + worked_out
+
+
+class Modern(nn.Module):
+    """`forward(tokens, targets, prior)` gives logits (B, T, V) and, with targets, the loss in nats per character."""
+
+    def __init__(self, config: ModelConfig, vocab_size: int) -> None:
+        super().__init__()
+        self.config = config
+        self.vocab_size = vocab_size
+        C = config.n_embd
+        self.dropout = Dropout(config.dropout, torch.Generator())
+        self.token_embedding = nn.Embedding(vocab_size, C)
+        self.blocks = nn.ModuleList(Block(config, self.dropout) for _ in range(config.n_layer))
+        self.head = nn.Parameter(torch.zeros(vocab_size, C))
+        if config.ngram_order:
+            self.prior_embedding = nn.Parameter(torch.randn(C, vocab_size) * 0.3 * vocab_size**-0.5)
+            self.prior_gate = nn.Parameter(torch.ones(1))
+            self.prior_trust = nn.Parameter(torch.zeros(vocab_size, C))
+
+    @property
+    def dropout_generator(self) -> torch.Generator:
+        """Where dropout's randomness comes from; its state belongs into a checkpoint."""
+        return self.dropout.generator
+
+    @dropout_generator.setter
+    def dropout_generator(self, generator: torch.Generator) -> None:
+        self.dropout.generator = generator
+
+    def forward(
+        self, tokens: Tensor, targets: Tensor | None = None, prior: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Logits (B, T, V) after each of `tokens` (B, T), T at most block_size, and the loss if there are `targets`
+        (B, T).
+
+        `prior` (B, T, V) holds the n-gram log-probabilities after each token, for a model with `ngram_order`.
+        """
+        positions = torch.arange(tokens.shape[1], device=tokens.device)
+        rotary = rotary_table(positions, self.config.n_embd // self.config.n_head)
+        x = self.dropout(self.embedded(tokens, prior))
+        for block in self.blocks:
+            x = block(x, rotary)
+        logits = self.logits(x, prior)
+        if targets is None:
+            return logits, None
+        return logits, F.cross_entropy(logits.view(-1, self.vocab_size), targets.reshape(-1))
+
+    def adam_groups(self) -> list[dict[str, Any]]:
+        """AdamW's parameters, with each group's rate as a multiple of the run's."""
+        embeddings: list[Tensor] = [self.token_embedding.weight]
+        groups: list[dict[str, Any]] = [
+            {"params": embeddings, "lr_scale": EMBEDDING_LR_SCALE},
+            {"params": [self.head], "lr_scale": HEAD_LR_SCALE},
+        ]
+        if self.config.ngram_order:
+            embeddings.append(self.prior_embedding)
+            groups[1]["params"].append(self.prior_trust)
+            groups.append({"params": [self.prior_gate], "lr_scale": SCALAR_LR_SCALE})
+        return groups
+
+    def embedded(self, tokens: Tensor, prior: Tensor | None) -> Tensor:
+        """(B, T, C): what enters the first block."""
+        x = self.token_embedding(tokens)
+        if prior is not None:
+            x = x + F.linear(prior, self.prior_embedding)
+        return normalised(x)
+
+    def logits(self, x: Tensor, prior: Tensor | None) -> Tensor:
+        """(B, T, V) from what leaves the last block (B, T, C): the network's opinion on top of the prior's."""
+        x = normalised(x)
+        own: Tensor = LOGIT_CAP * torch.tanh(F.linear(x, self.head) / LOGIT_CAP)
+        if prior is None:
+            return own
+        gate = self.prior_gate + F.linear(x, self.prior_trust)  # (B, T, V)
+        return own + gate * prior
+
+
+def modern_optimizers(model: Modern, config: TrainConfig) -> list[Optimizer]:
+    """Muon for the matrices inside the blocks, AdamW for the rest.
+
+    A group's `lr_scale` is its rate as a multiple of the run's learning rate, which is Muon's.
+    """
+    matrices: list[dict[str, Any]] = [{"params": list(model.blocks.parameters()), "lr_scale": 1.0}]
+    muon = Muon(matrices, lr=config.learning_rate, weight_decay=config.weight_decay)
+    adam = AdamW(model.adam_groups(), lr=config.learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
+    return [muon, adam]

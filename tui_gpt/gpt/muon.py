@@ -1,0 +1,136 @@
+"""Muon in single precision: momentum, orthogonalised (Jordan et al. 2024), for the matrices inside the blocks.
+
+A gradient's few large directions drown the many small ones; Muon gives every direction the same length. The decision
+that explains the code: matrices of one shape are stacked and the iteration runs on their Gram matrices, in the
+smaller dimension, so that a step costs a few large multiplications on any CPU, with no half precision. It
+deliberately holds nothing but matrices: embeddings, the head and scalars belong to AdamW.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, overload
+
+import torch
+from torch import Tensor
+
+Coefficients = tuple[float, float, float]
+
+QUINTICS: tuple[Coefficients, ...] = (
+    (4.0848, -6.8946, 2.9270),
+    (3.9505, -6.3029, 2.6377),
+    (3.7418, -5.5913, 2.3037),
+    (2.8769, -3.1427, 1.2046),
+    (2.8366, -3.0525, 1.2012),
+)
+"""a, b, c of each step's x (a + b x² + c x⁴), which together drive every singular value of (0, 1] close to 1."""
+
+
+def orthogonalised(matrices: Tensor, quintics: Sequence[Coefficients] = QUINTICS) -> Tensor:
+    """(..., rows, columns): each matrix U S Vᵀ replaced by about U Vᵀ, by Newton-Schulz iteration.
+
+    Each step multiplies X by a polynomial of its Gram matrix X Xᵀ. These polynomials commute, so their product and
+    the Gram matrix are kept in the smaller dimension, and X itself is multiplied once, at the end.
+    """
+    rows, columns = matrices.shape[-2:]
+    X = _widened(matrices).reshape(-1, min(rows, columns), max(rows, columns))
+    X = X / (torch.linalg.matrix_norm(X, keepdim=True) + 1e-7)
+    gram = torch.bmm(X, X.mT)
+    polynomial = _polynomial(gram, quintics[0])
+    product = polynomial
+    for coefficients in quintics[1:]:
+        gram = torch.bmm(torch.bmm(polynomial, gram), polynomial)
+        polynomial = _polynomial(gram, coefficients)
+        product = torch.bmm(polynomial, product)
+    X = torch.bmm(product, X)
+    return (X.mT if rows > columns else X).reshape(matrices.shape)
+
+
+def _polynomial(gram: Tensor, coefficients: Coefficients) -> Tensor:
+    """a I + b G + c G² for a stack of G."""
+    a, b, c = coefficients
+    polynomial = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+    polynomial.diagonal(dim1=-2, dim2=-1).add_(a)
+    return polynomial
+
+
+def _widened(matrix: Tensor) -> Tensor:
+    """The matrix or its transpose, whichever has no more rows than columns."""
+    return matrix.mT if matrix.shape[-2] > matrix.shape[-1] else matrix
+
+
+class Muon(torch.optim.Optimizer):
+    """Orthogonalised Nesterov momentum with decoupled weight decay.
+
+    Parameters have at least two dimensions; leading ones count matrices, so a (3, C, C) projection to queries, keys
+    and values is three. The momentum climbs from `MOMENTUM_START` to `momentum` in the first `MOMENTUM_STEPS`
+    steps.
+    """
+
+    MOMENTUM_START = 0.85
+    MOMENTUM_STEPS = 200
+
+    def __init__(
+        self,
+        params: Iterable[Tensor] | Iterable[dict[str, Any]],
+        lr: float = 0.02,
+        momentum: float = 0.95,
+        weight_decay: float = 0.1,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        for group in self.param_groups:
+            if any(p.ndim < 2 for p in group["params"]):
+                raise ValueError("Muon takes matrices only: give vectors and scalars to AdamW.")
+
+    @overload
+    def step(self, closure: None = None) -> None: ...
+
+    @overload
+    def step(self, closure: Callable[[], float]) -> float: ...
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        """One update of every parameter that has a gradient."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            self._step_group(group)
+        return loss
+
+    def _step_group(self, group: dict[str, Any]) -> None:
+        shapes: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = {}
+        for parameter in group["params"]:
+            if parameter.grad is not None:
+                rows, columns = parameter.shape[-2:]
+                key = (min(rows, columns), max(rows, columns))
+                direction = self._momentum_direction(parameter, group["momentum"])
+                shapes.setdefault(key, []).append((parameter, direction))
+        for (small, large), members in shapes.items():
+            wide = [_widened(direction).reshape(-1, small, large) for _, direction in members]
+            updates = torch.split(orthogonalised(torch.cat(wide)), [len(w) for w in wide])
+            for (parameter, _), update in zip(members, updates, strict=True):
+                _apply(parameter, update, group["lr"], group["weight_decay"])
+
+    def _momentum_direction(self, parameter: Tensor, momentum: float) -> Tensor:
+        """The Nesterov direction; counts the step."""
+        assert parameter.grad is not None
+        state = self.state[parameter]
+        if not state:
+            state["step"] = torch.zeros((), dtype=torch.int64)
+            state["momentum"] = torch.zeros_like(parameter)
+        share = min(int(state["step"]) / self.MOMENTUM_STEPS, 1.0)
+        momentum = self.MOMENTUM_START + share * (momentum - self.MOMENTUM_START)
+        state["step"] += 1
+        state["momentum"].lerp_(parameter.grad, 1 - momentum)
+        return torch.lerp(parameter.grad, state["momentum"], momentum)
+
+
+def _apply(parameter: Tensor, update: Tensor, lr: float, weight_decay: float) -> None:
+    """Decay, then step; the scale keeps the size of a layer's outputs alike for tall and wide matrices."""
+    rows, columns = parameter.shape[-2:]
+    if rows > columns:
+        update = update.mT
+    parameter.mul_(1 - lr * weight_decay)
+    parameter.add_(update.reshape(parameter.shape), alpha=-lr * max(1.0, rows / columns) ** 0.5)

@@ -1,0 +1,330 @@
+"""Everything that has to be found, read and built before the first step or the first character.
+
+A new run is built from its configuration, a resumed one from its last checkpoint, a fine-tuned one from another
+run's. What comes out is the same: the parts of a trainer, and where it stands.
+"""
+
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import CancelledError, Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch.optim import Optimizer
+
+from tui_gpt.config import ModelConfig, RunConfig, SampleConfig, TrainConfig
+from tui_gpt.control import Control
+from tui_gpt.corpora import CorpusText, read_corpus
+from tui_gpt.errors import IncompatibleError, NotFoundError
+from tui_gpt.events import Changed, Setting
+from tui_gpt.gpt.batches import Batches
+from tui_gpt.gpt.build import (
+    LanguageModel,
+    build_model,
+    build_optimizers,
+    load_weights,
+    prior_tensors,
+    random_generators,
+    split_prior,
+    take_weights,
+)
+from tui_gpt.gpt.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from tui_gpt.gpt.data import Corpus, WindowOrder
+from tui_gpt.gpt.evaluation import bits_per_character, mean_loss, perplexity
+from tui_gpt.gpt.ngram import NgramPrior
+from tui_gpt.gpt.sampler import Sampler
+from tui_gpt.gpt.state import restore_optimizers
+from tui_gpt.gpt.tokenizer import CharTokenizer
+from tui_gpt.gpt.trainer import LIVE_SETTINGS, Kind, LiveWeights, Parts, Snapshot, Standing, changed, restore_generators
+from tui_gpt.gpt.world import World
+from tui_gpt.manifest import CheckpointInfo
+from tui_gpt.runs import Run
+from tui_gpt.session import Estimate, Evaluation
+
+SAMPLE_CHARACTERS = 240
+SAMPLE_PROMPT = "\n"
+_LIVE_TIMEOUT_SECONDS = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A run that is ready to go."""
+
+    config: RunConfig
+    corpus: Corpus
+    model: LanguageModel
+    optimizers: Sequence[Optimizer]
+    prior: NgramPrior | None
+    world: World
+    standing: Standing | None = None
+    """Where a resumed run stands; None for a new one."""
+    planned_changes: Mapping[int, Mapping[str, Setting]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """What the user should know about the text."""
+
+    def parts(self, run: Run) -> Parts:
+        """What a trainer works with, its checkpoints going into `run`."""
+        config = self.config.model
+        order = WindowOrder(
+            len(self.corpus.train), config.block_size, self.config.train.batch_size, self.config.train.seed
+        )
+        return Parts(
+            model=self.model,
+            optimizers=self.optimizers,
+            batches=Batches(self.corpus, order, config.block_size, self.prior),
+            generators=random_generators(self.model),
+            commit=lambda kind, snapshot: self._commit(run.path / kind, kind, snapshot),
+            write_sample=self._write_sample,
+            device=self.world.device,
+            block_size=config.block_size,
+            train_tokens=len(self.corpus.train),
+            val_tokens=len(self.corpus.val),
+            preset=self.config.preset,
+        )
+
+    def _commit(self, target: Path, kind: Kind, snapshot: Snapshot) -> Path:
+        tensors = {**snapshot.weights, **prior_tensors(self.prior)}
+        write_checkpoint(target, self._info_of(snapshot), tensors, snapshot.training if kind == "last" else None)
+        return target
+
+    def _info_of(self, snapshot: Snapshot) -> CheckpointInfo:
+        standing = snapshot.standing
+        return CheckpointInfo(
+            config=dataclasses.replace(self.config, train=snapshot.config),
+            tokenizer=self.corpus.tokenizer.to_dict(),
+            vocab_size=self.corpus.tokenizer.vocab_size,
+            step=standing.step,
+            max_iters=standing.max_iters,
+            elapsed_seconds=standing.elapsed_seconds,
+            train_loss=standing.train_loss,
+            val_loss=standing.val_loss,
+            best_val_loss=standing.best_val_loss,
+            corpus_digest=self.corpus.digest,
+            extra=dataclasses.asdict(standing),
+        )
+
+    def _write_sample(self, step: int) -> str:
+        sampler = Sampler(self.model, self.corpus.tokenizer, name="sample", step=step, prior=self.prior)
+        sample = SampleConfig(max_new_tokens=SAMPLE_CHARACTERS, seed=self.config.train.seed)
+        return "".join(piece.text for piece in sampler.stream(SAMPLE_PROMPT, sample))
+
+
+def prepare_new(config: RunConfig, init_folder: Path | None) -> Prepared:
+    """Build a new run; with `init_folder` from the weights of the checkpoint there. Raises TuiGptError."""
+    text = read_corpus(config.corpus)
+    config = dataclasses.replace(config, corpus=text.source)
+    if init_folder is None:
+        corpus = Corpus.build(text, config.model.block_size)
+        world = World.of(config.train)
+        model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed)
+    else:
+        start = read_checkpoint(init_folder)
+        config = dataclasses.replace(config, model=_shape_of(start, config))
+        corpus = Corpus.build(text, config.model.block_size, _extended_tokenizer(start, text))
+        world = World.of(config.train)
+        model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed)
+        weights, _ = split_prior(start.weights)
+        take_weights(model, weights, CharTokenizer.from_dict(start.info.tokenizer), corpus.tokenizer)
+    model.to(world.device)
+    return Prepared(
+        config=config,
+        corpus=corpus,
+        model=model,
+        optimizers=build_optimizers(model, config.train),
+        prior=_fit_prior(config.model, corpus),
+        world=world,
+        notes=text.notes,
+    )
+
+
+def _shape_of(start: Checkpoint, config: RunConfig) -> ModelConfig:
+    """The model to start from, with the dropout that was asked for."""
+    return dataclasses.replace(start.info.config.model, dropout=config.model.dropout)
+
+
+def _extended_tokenizer(start: Checkpoint, text: CorpusText) -> CharTokenizer:
+    """The old model's characters and those that only the new text has."""
+    old = CharTokenizer.from_dict(start.info.tokenizer)
+    return CharTokenizer("".join(sorted(old.characters + old.unknown(text.text))))
+
+
+def _fit_prior(config: ModelConfig, corpus: Corpus) -> NgramPrior | None:
+    if config.ngram_order == 0:
+        return None
+    return NgramPrior.fit(corpus.train.astype(np.int64), corpus.tokenizer.vocab_size, config.ngram_order)
+
+
+def prepare_resumed(run: Run, changes: Mapping[str, Setting]) -> Prepared:
+    """Build `run` as its last checkpoint left it, or anew when it has none yet. Raises TuiGptError."""
+    live = _live_changes(changes)
+    last = run.checkpoint_dir("last")
+    if last is None:
+        run.truncate_log(-1)
+        return prepare_new(dataclasses.replace(run.config, train=changed(run.config.train, live)), None)
+    checkpoint = read_checkpoint(last, training=True)
+    info = checkpoint.info
+    corpus = _same_corpus(run, checkpoint)
+    world = World.of(info.config.train)
+    model, prior = _restored_model(checkpoint)
+    model.train().to(world.device)
+    planned = _changes_after(run, info.step)
+    run.truncate_log(info.step)
+    prepared = Prepared(
+        config=info.config,
+        corpus=corpus,
+        model=model,
+        optimizers=build_optimizers(model, info.config.train),
+        prior=prior,
+        world=world,
+        standing=_restored_standing(info, live),
+        planned_changes={**planned, info.step: {**planned.get(info.step, {}), **live}},
+    )
+    restore_optimizers(prepared.optimizers, checkpoint.training or {})
+    restore_generators(random_generators(model), checkpoint.training or {})
+    return prepared
+
+
+def _same_corpus(run: Run, checkpoint: Checkpoint) -> Corpus:
+    info = checkpoint.info
+    text = read_corpus(info.config.corpus)
+    if text.digest != info.corpus_digest:
+        raise IncompatibleError(
+            f"the text {info.config.corpus} has changed since run {run.name} began, so the run cannot go on exactly: "
+            f"put the old text back, or start a new run with --init-from {run.name}"
+        )
+    return Corpus.build(text, info.config.model.block_size, CharTokenizer.from_dict(info.tokenizer))
+
+
+def _live_changes(changes: Mapping[str, Setting]) -> dict[str, Setting]:
+    fixed = sorted(changes.keys() - LIVE_SETTINGS)
+    if fixed:
+        raise IncompatibleError(
+            f"{fixed[0]} cannot change when a run is resumed: leave it out, or start a new run with --init-from"
+        )
+    return dict(changes)
+
+
+def _restored_standing(info: CheckpointInfo, changes: Mapping[str, Setting]) -> Standing:
+    """Where the checkpoint stands. A new time budget counts from now; otherwise the log is followed, not the clock."""
+    known = {item.name for item in dataclasses.fields(Standing)}
+    kept: dict[str, Any] = {name: value for name, value in info.extra.items() if name in known}
+    standing = Standing(**kept)
+    standing.follows_clock = "max_seconds" in changes
+    return standing
+
+
+def _changes_after(run: Run, step: int) -> dict[int, dict[str, Setting]]:
+    """What the log says was changed after the checkpoint, to be done again at the same steps."""
+    changes: dict[int, dict[str, Setting]] = {}
+    for event in run.events():
+        if isinstance(event, Changed) and event.step > step and event.setting in LIVE_SETTINGS:
+            changes.setdefault(event.step, {})[event.setting] = event.value
+    return changes
+
+
+# Opening a finished model
+
+
+def open_sampler(folder: Path, name: str) -> Sampler:
+    """The model of the checkpoint in `folder`, ready to write. Raises CheckpointError."""
+    checkpoint = read_checkpoint(folder)
+    model, prior = _restored_model(checkpoint)
+    return Sampler(
+        model,
+        CharTokenizer.from_dict(checkpoint.info.tokenizer),
+        name=name,
+        step=checkpoint.info.step,
+        val_loss=checkpoint.info.val_loss,
+        prior=prior,
+    )
+
+
+def _restored_model(checkpoint: Checkpoint) -> tuple[LanguageModel, NgramPrior | None]:
+    info = checkpoint.info
+    model = build_model(info.config.model, info.vocab_size, info.config.train.seed)
+    weights, prior = split_prior(checkpoint.weights)
+    load_weights(model, weights)
+    model.eval()
+    return model, prior
+
+
+def live_sampler(prepared: Prepared, answer: Future[Any], name: str) -> Sampler:
+    """The model being trained as it stands between two steps; a copy, so that training does not notice."""
+    try:
+        live: LiveWeights = answer.result(timeout=_LIVE_TIMEOUT_SECONDS)
+    except (CancelledError, FutureTimeoutError) as error:
+        raise NotFoundError("the run has just ended: choose it by its name instead") from error
+    model = build_model(prepared.config.model, prepared.corpus.tokenizer.vocab_size, seed=0)
+    load_weights(model, live.weights)
+    model.eval()
+    return Sampler(
+        model, prepared.corpus.tokenizer, name=name, step=live.step, val_loss=live.val_loss, prior=prepared.prior
+    )
+
+
+def evaluate_checkpoint(folder: Path, name: str, control: Control) -> Evaluation | None:
+    """Measure the checkpoint in `folder` on the validation split of its own text; None when stopped."""
+    checkpoint = read_checkpoint(folder)
+    config = checkpoint.info.config
+    world = World.of(config.train)
+    tokenizer = CharTokenizer.from_dict(checkpoint.info.tokenizer)
+    corpus = Corpus.build(read_corpus(config.corpus), config.model.block_size, tokenizer)
+    model, prior = _restored_model(checkpoint)
+    order = WindowOrder(len(corpus.train), config.model.block_size, 1, 0)
+    batches = Batches(corpus, order, config.model.block_size, prior)
+    loss = mean_loss(model.to(world.device), batches.validation(), world.device, control)
+    if loss is None:
+        return None
+    return Evaluation(
+        name=name,
+        step=checkpoint.info.step,
+        val_loss=loss,
+        bits_per_char=bits_per_character(loss),
+        perplexity=perplexity(loss),
+        val_tokens=len(corpus.val),
+    )
+
+
+# Before the start
+
+
+def estimate(config: RunConfig, control: Control) -> Estimate:
+    """Time a few steps of such a run. The prior's share is left out: it costs seconds once, and little a step."""
+    corpus = Corpus.build(read_corpus(config.corpus), config.model.block_size)
+    World.of(config.train)
+    model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed)
+    order = WindowOrder(len(corpus.train), config.model.block_size, config.train.batch_size, config.train.seed)
+    batches = Batches(corpus, order, config.model.block_size, None)
+    step_seconds = _rehearse(model, batches, config.train, control)
+    iterations, seconds = config.train.max_iters, config.train.max_seconds
+    if seconds is not None:
+        fitting = max(1, int(seconds / step_seconds))
+        iterations = fitting if iterations is None else min(iterations, fitting)
+    assert iterations is not None
+    return Estimate(
+        seconds=iterations * step_seconds,
+        iterations=iterations,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        train_tokens=len(corpus.train),
+    )
+
+
+def _rehearse(model: LanguageModel, batches: Batches, config: TrainConfig, control: Control) -> float:
+    """Seconds that a step takes: the quickest of three, or fewer if they are slow."""
+    best = float("inf")
+    spent = 0.0
+    for number in range(3):
+        if control.stop_requested or spent > 1.0:
+            break
+        began = time.monotonic()
+        batch = batches.training(number)
+        _, loss = model(batch.inputs, batch.targets)
+        assert loss is not None
+        loss.backward()
+        seconds = (time.monotonic() - began) * config.gradient_accumulation
+        best, spent = min(best, seconds), spent + seconds
+    return best if spent else 1.0

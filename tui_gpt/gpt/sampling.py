@@ -1,0 +1,85 @@
+"""From logits to a character: temperature, the three filters and the draw, as pure functions of NumPy arrays.
+
+Every function takes logits or probabilities of shape (..., V), so one stream and a batch of streams share it. Where two
+characters are equally likely the lower id wins, so that equal inputs always give equal text. NumPy and not torch,
+because on rows as short as an alphabet a call's own cost is all there is, and NumPy's is the smaller.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tui_gpt.config import SampleConfig
+
+Floats = npt.NDArray[np.floating[Any]]
+Ints = npt.NDArray[np.int64]
+
+
+def softmax(logits: Floats) -> Floats:
+    """Probabilities (..., V)."""
+    exponentials = np.exp(logits - logits.max(-1, keepdims=True))
+    return exponentials / exponentials.sum(-1, keepdims=True)  # type: ignore[no-any-return]
+
+
+def log_softmax(logits: Floats) -> Floats:
+    """Log-probabilities (..., V)."""
+    shifted = logits - logits.max(-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))  # type: ignore[no-any-return]
+
+
+def keep_top_k(probabilities: Floats, k: int) -> Floats:
+    """The k likeliest, the others zero; 0 keeps all (Fan et al. 2018). Not normalised."""
+    if not 0 < k < probabilities.shape[-1]:
+        return probabilities
+    dropped = np.argsort(-probabilities, axis=-1, kind="stable")[..., k:]
+    return _without(probabilities, dropped)
+
+
+def keep_top_p(probabilities: Floats, p: float) -> Floats:
+    """The fewest likeliest that hold at least the share p of the whole (Holtzman et al. 2020). Not normalised."""
+    if p >= 1:
+        return probabilities
+    order = np.argsort(-probabilities, axis=-1, kind="stable")
+    held = np.cumsum(np.take_along_axis(probabilities, order, -1), axis=-1, dtype=np.float64)
+    enough = (held < p * held[..., -1:]).sum(-1, keepdims=True)
+    kept = np.zeros(probabilities.shape, bool)
+    np.put_along_axis(kept, order, np.arange(order.shape[-1]) <= enough, -1)
+    return np.where(kept, probabilities, 0)
+
+
+def keep_min_p(probabilities: Floats, share: float) -> Floats:
+    """Those at least `share` as likely as the likeliest (Nguyen et al. 2024); 0 keeps all. Not normalised."""
+    if share <= 0:
+        return probabilities
+    return np.where(probabilities >= share * probabilities.max(-1, keepdims=True), probabilities, 0)
+
+
+def filtered(logits: Floats, config: SampleConfig) -> Floats:
+    """What is drawn from, not normalised: the temperature, then top_k, top_p and min_p, each on what the last left."""
+    probabilities = softmax(logits.astype(np.float64) / config.temperature)
+    probabilities = keep_top_k(probabilities, config.top_k)
+    probabilities = keep_top_p(probabilities, config.top_p)
+    return keep_min_p(probabilities, config.min_p)
+
+
+def draw(probabilities: Floats, uniforms: Floats) -> Ints:
+    """One id (...) from each distribution (..., V), which need not be normalised, by inverting its cumulative sum.
+
+    `uniforms` (...) lie in [0, 1).
+    """
+    held = np.cumsum(probabilities, axis=-1, dtype=np.float64)
+    return np.asarray(np.argmax(held > uniforms[..., None] * held[..., -1:], axis=-1))
+
+
+def choose(logits: Floats, config: SampleConfig, uniforms: Floats) -> Ints:
+    """The next ids (...) after `logits` (..., V); temperature 0 takes the likeliest whatever the filters."""
+    if config.temperature == 0:
+        return np.asarray(np.argmax(logits, axis=-1))
+    return draw(filtered(logits, config), uniforms)
+
+
+def _without(probabilities: Floats, dropped: Ints) -> Floats:
+    kept = probabilities.copy()
+    np.put_along_axis(kept, dropped, 0, -1)
+    return kept

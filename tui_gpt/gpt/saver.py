@@ -1,0 +1,73 @@
+"""Checkpoints written beside the training: the trainer hands over copies and goes on, one thread writes them.
+
+A kind of checkpoint (`last`, `best`) that is handed over again before its turn came replaces the one that waits, so a
+slow disk delays checkpoints and never training. What the disk refused is kept as a sentence for the trainer to
+announce.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tui_gpt.errors import StorageError
+
+
+@dataclass(frozen=True)
+class SaveResult:
+    """One attempt: where the checkpoint of `step` was committed, or why it was not."""
+
+    step: int
+    path: Path | None
+    problem: str = ""
+
+
+class BackgroundSaver:
+    """Runs save jobs, one at a time and in order, in a thread of its own that ends when there is nothing to do."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._waiting: dict[str, tuple[int, Callable[[], Path]]] = {}
+        self._results: list[SaveResult] = []
+        self._thread: threading.Thread | None = None
+
+    def submit(self, kind: str, step: int, job: Callable[[], Path]) -> None:
+        """Have `job` commit the checkpoint of `step`; it raises StorageError when it cannot."""
+        with self._condition:
+            self._waiting[kind] = (step, job)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="checkpoint-writer")
+                self._thread.start()
+
+    def take_results(self) -> list[SaveResult]:
+        """What became of the jobs that ended since the last call."""
+        with self._condition:
+            results, self._results = self._results, []
+        return results
+
+    def wait(self) -> None:
+        """Wait until every job has ended."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._thread is None)
+
+    def _work(self) -> None:
+        while job := self._next_job():
+            result = self._attempt(*job)
+            with self._condition:
+                self._results.append(result)
+
+    def _next_job(self) -> tuple[int, Callable[[], Path]] | None:
+        with self._condition:
+            if self._waiting:
+                return self._waiting.pop(next(iter(self._waiting)))
+            self._thread = None
+            self._condition.notify_all()
+            return None
+
+    def _attempt(self, step: int, job: Callable[[], Path]) -> SaveResult:
+        try:
+            return SaveResult(step=step, path=job())
+        except StorageError as error:
+            return SaveResult(step=step, path=None, problem=str(error))
+        except Exception as error:
+            return SaveResult(step=step, path=None, problem=f"the checkpoint could not be written: {error!r}")

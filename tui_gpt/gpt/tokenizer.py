@@ -1,0 +1,110 @@
+"""Characters as numbers: token i is the i-th of the distinct characters of a text, in code point order.
+
+The decision that explains it: a model only ever knows the characters it was built from. Others are left out of what it
+reads, never an error; `unknown` says which, so that a face can tell. There are no special tokens and no merges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tui_gpt.errors import CheckpointError
+
+Ids = npt.NDArray[np.int32]
+
+_CHUNK = 1 << 22
+"""Characters worked on at a time, so that a long text is never held in four bytes a character."""
+_CODE_POINTS = 0x110000
+
+
+@dataclass(frozen=True)
+class CharTokenizer:
+    """A text's alphabet. Raises ValueError unless `characters` are distinct and sorted."""
+
+    characters: str
+
+    def __post_init__(self) -> None:
+        if not self.characters or list(self.characters) != sorted(set(self.characters)):
+            raise ValueError("the characters of a tokenizer are distinct, sorted and at least one")
+
+    @classmethod
+    def from_text(cls, text: str) -> CharTokenizer:
+        """The alphabet of `text`, which is not empty."""
+        seen = np.zeros(_CODE_POINTS, dtype=bool)
+        for codes in _code_points(text):
+            seen[codes] = True
+        return cls("".join(map(chr, np.flatnonzero(seen))))
+
+    @property
+    def vocab_size(self) -> int:
+        """How many tokens there are."""
+        return len(self.characters)
+
+    @cached_property
+    def _codes(self) -> npt.NDArray[np.uint32]:
+        """(vocab_size,): the code point of each token."""
+        return np.array([ord(character) for character in self.characters], dtype="<u4")
+
+    @cached_property
+    def _ids(self) -> Ids:
+        """The token of each code point up to the last known one, then -1 for all beyond; -1 is unknown."""
+        table = np.full(int(self._codes[-1]) + 2, -1, dtype=np.int32)
+        table[self._codes] = np.arange(self.vocab_size)
+        return table
+
+    def _lookup(self, codes: npt.NDArray[Any]) -> Ids:
+        ids: Ids = self._ids[np.minimum(codes, len(self._ids) - 1)]
+        return ids
+
+    def encode(self, text: str) -> Ids:
+        """The tokens of `text`; unknown characters are left out."""
+        parts = [self._lookup(codes) for codes in _code_points(text)]
+        ids = np.concatenate(parts) if parts else np.empty(0, dtype=np.int32)
+        return ids if ids.min(initial=0) >= 0 else ids[ids >= 0]
+
+    def encode_compact(self, text: str) -> npt.NDArray[np.unsignedinteger[Any]]:
+        """`encode` in the smallest unsigned type that holds every token: a byte each, for most alphabets."""
+        smallest = np.min_scalar_type(self.vocab_size - 1)
+        parts = [ids[ids >= 0].astype(smallest) for ids in map(self._lookup, _code_points(text))]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=smallest)
+
+    def decode(self, ids: Sequence[int] | npt.NDArray[np.integer[Any]]) -> str:
+        """The text of tokens in range(vocab_size). Raises IndexError beyond it."""
+        return self._codes[np.asarray(ids, dtype=np.int64)].tobytes().decode("utf-32-le", "surrogatepass")
+
+    def unknown(self, text: str) -> str:
+        """The distinct characters of `text` that have no token, in order of appearance."""
+        return "".join(character for character in dict.fromkeys(text) if character not in self.characters)
+
+    def to_dict(self) -> dict[str, str]:
+        """Plain data for `checkpoint.json`."""
+        return {"type": "character", "characters": self.characters}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> CharTokenizer:
+        """The tokenizer that `to_dict` took apart. Raises CheckpointError on anything else."""
+        characters = record.get("characters")
+        try:
+            if record.keys() != {"type", "characters"} or record["type"] != "character":
+                raise ValueError("it is of an unknown type")
+            if not isinstance(characters, str):
+                raise ValueError("it names no characters")
+            characters.encode("utf-8")
+            return cls(characters)
+        except ValueError as error:
+            raise CheckpointError(
+                f"the checkpoint's tokenizer is damaged ({error}): take another checkpoint"
+            ) from error
+
+
+def _code_points(text: str) -> Iterator[npt.NDArray[Any]]:
+    """The code points of `text` piece by piece; one byte each where that is enough."""
+    encoding, kind = ("ascii", "u1") if text.isascii() else ("utf-32-le", "<u4")
+    for start in range(0, len(text), _CHUNK):
+        yield np.frombuffer(text[start : start + _CHUNK].encode(encoding, "surrogatepass"), dtype=kind)

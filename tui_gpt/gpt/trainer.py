@@ -1,0 +1,535 @@
+"""The training loop: it makes steps and yields what happened.
+
+`Trainer.run` is a generator, so whoever consumes it decides the pace, sees every event between two steps in the
+trainer's own thread, and can test it as a list. Everything that could differ between two equal runs (time,
+randomness, the order of the data) comes in from outside; batch k depends on k alone, which is what makes a resumed
+run equal to one that was never interrupted. The trainer does not know files, names of runs or screens: checkpoints
+leave through `commit`.
+"""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from tui_gpt.config import TrainConfig
+from tui_gpt.control import Control
+from tui_gpt.errors import ConfigError, DivergedError, StorageError
+from tui_gpt.events import (
+    Changed,
+    Evaluated,
+    Event,
+    Finished,
+    FinishReason,
+    Paused,
+    Progress,
+    Resumed,
+    Sampled,
+    Saved,
+    Setting,
+    Started,
+)
+from tui_gpt.gpt.batches import Batch, Batches
+from tui_gpt.gpt.evaluation import bits_per_character, mean_loss
+from tui_gpt.gpt.saver import BackgroundSaver
+from tui_gpt.gpt.schedule import TimeBudget, is_replanning_step, is_worth_changing, learning_rate_at
+from tui_gpt.gpt.state import copied_optimizers, copied_weights, restore_optimizers
+
+Kind = Literal["last", "best"]
+
+LIVE_SETTINGS = frozenset(
+    {
+        "learning_rate", "min_lr_ratio", "max_iters", "max_seconds", "grad_clip", "eval_interval", "log_interval",
+        "sample_interval", "patience", "autosave_seconds",
+    }
+)  # fmt: skip
+"""What may take a new value while a run is under way."""
+
+
+@dataclass
+class Standing:
+    """Where a run stands: every number that the next step depends on, besides tensors."""
+
+    step: int = 0
+    max_iters: int = 0
+    elapsed_seconds: float = 0.0
+    train_loss: float | None = None
+    val_loss: float | None = None
+    best_val_loss: float | None = None
+    evaluated_step: int = 0
+    sampled_step: int = 0
+    evaluations_without_best: int = 0
+    loss_sum: float = 0.0
+    """Sum of the training losses since the last progress event."""
+    loss_count: int = 0
+    grad_norm: float = 0.0
+    bad_steps: int = 0
+    """Steps that met NaN or infinity so far."""
+    follows_clock: bool = True
+    """Whether the plan may still be corrected by the clock; a resumed run keeps to its log instead."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A copy of everything a checkpoint holds of a trainer."""
+
+    standing: Standing
+    config: TrainConfig
+    weights: Mapping[str, Tensor]
+    training: Mapping[str, Tensor]
+    """Optimizers and random generators."""
+
+
+@dataclass(frozen=True)
+class LiveWeights:
+    """The answer to `Control.ask_weights`."""
+
+    step: int
+    val_loss: float | None
+    weights: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a trainer works with."""
+
+    model: nn.Module
+    optimizers: Sequence[Optimizer]
+    """Each parameter group has an `lr_scale`: its rate as a multiple of the run's learning rate."""
+    batches: Batches
+    generators: Mapping[str, torch.Generator]
+    """Every source of randomness in the model, by name."""
+    commit: Callable[[Kind, Snapshot], Path]
+    """Writes a checkpoint; runs in another thread and raises StorageError when it cannot."""
+    write_sample: Callable[[int], str]
+    """A few characters from the model as it stands at the given step."""
+    device: torch.device
+    block_size: int
+    train_tokens: int
+    val_tokens: int
+    preset: str
+
+
+@dataclass
+class _Clock:
+    """Seconds spent training, pauses left out."""
+
+    read: Callable[[], float]
+    before: float
+    started: float
+
+    def seconds(self) -> float:
+        return self.before + self.read() - self.started
+
+    def leave_out(self, seconds: float) -> None:
+        self.started += seconds
+
+
+class Trainer:
+    """One run, from wherever `standing` says to its end."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        config: TrainConfig,
+        control: Control,
+        *,
+        standing: Standing | None = None,
+        planned_changes: Mapping[int, Mapping[str, Setting]] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        began: float | None = None,
+    ) -> None:
+        """`began` is the clock's reading from which this run's seconds count; None is now."""
+        self._parts = parts
+        self._model = parts.model
+        self._config = config
+        self._control = control
+        self._now = standing or Standing()
+        self._planned_changes = planned_changes or {}
+        self._clock = _Clock(clock, self._now.elapsed_seconds, clock() if began is None else began)
+        self._saver = BackgroundSaver()
+        self._saved_at = self._clock.seconds()
+        self._saved_step = self._now.step if standing else -1
+        self._storage_problem = ""
+        self._bad_in_a_row = 0
+        self._loss_sum = torch.zeros((), dtype=torch.float64, device=parts.device)
+        self._loss_sum += self._now.loss_sum
+        self._grad_norm = torch.tensor(self._now.grad_norm, device=parts.device)
+        self._step_seconds = 0.0
+        self._steps_timed = 0
+        self._evaluation_seconds = 0.0
+        self._reported_at, self._reported_step = self._clock.seconds(), self._now.step
+        self._last_good: Snapshot | None = None
+
+    def run(self) -> Iterator[Event]:
+        """Train to the end, or until `control` asks to stop; everything is saved before `Finished` is yielded.
+
+        Raises DivergedError when the loss stays NaN or infinite, and StorageError at the end when the last checkpoint
+        could not be written.
+        """
+        try:
+            self._make_plan()
+            self._last_good = self._snapshot()
+            yield self._started()
+            while True:
+                yield from self._obey_control()
+                yield from self._correct_plan()
+                yield from self._evaluate_if_due()
+                yield from self._sample_if_due()
+                yield from self._save_if_due()
+                reason = self._reason_to_end()
+                if reason:
+                    break
+                yield from self._make_step()
+                yield from self._report_progress_if_due()
+            yield from self._finish(reason)
+        except GeneratorExit:
+            self._save("last")
+            raise
+        finally:
+            self._saver.wait()
+            self._refuse_weight_requests()
+
+    # One step
+
+    def _make_step(self) -> Iterator[Event]:
+        began = self._clock.seconds()
+        loss = self._accumulate_gradients(self._now.step)
+        grad_norm = self._clip_gradients()
+        if self._is_finite(loss, grad_norm):
+            self._set_learning_rate()
+            for optimizer in self._parts.optimizers:
+                optimizer.step()
+            self._loss_sum += loss
+            self._now.loss_count += 1
+            self._grad_norm = grad_norm
+            self._bad_in_a_row = 0
+        else:
+            yield from self._survive_bad_step()
+        self._clear_gradients()
+        self._now.step += 1
+        self._step_seconds += self._clock.seconds() - began
+        self._steps_timed += 1
+
+    def _accumulate_gradients(self, step: int) -> Tensor:
+        """Forward and backward over the step's batches; the mean loss, detached."""
+        parts = self._config.gradient_accumulation
+        total = torch.zeros((), dtype=torch.float64, device=self._parts.device)
+        for part in range(parts):
+            loss = self._loss(self._parts.batches.training(step * parts + part))
+            (loss / parts).backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+            total += loss.detach() / parts
+        return total
+
+    def _loss(self, batch: Batch) -> Tensor:
+        moved = batch.to(self._parts.device)
+        _, loss = self._model(moved.inputs, moved.targets, moved.prior)
+        assert isinstance(loss, Tensor)
+        return loss
+
+    def _clip_gradients(self) -> Tensor:
+        """The gradient's norm before clipping."""
+        gradients = [parameter.grad for parameter in self._model.parameters() if parameter.grad is not None]
+        norm = nn.utils.get_total_norm(gradients)
+        if self._config.grad_clip > 0:
+            nn.utils.clip_grads_with_norm_(self._model.parameters(), self._config.grad_clip, norm)
+        return norm
+
+    def _set_learning_rate(self) -> None:
+        rate = self._learning_rate()
+        for optimizer in self._parts.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate * group["lr_scale"]
+
+    def _learning_rate(self) -> float:
+        return learning_rate_at(self._now.step, self._now.max_iters, self._config)
+
+    def _clear_gradients(self) -> None:
+        for optimizer in self._parts.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+
+    # NaN and infinity
+
+    def _is_finite(self, loss: Tensor, grad_norm: Tensor) -> bool:
+        return bool(torch.isfinite(loss) & torch.isfinite(grad_norm))
+
+    def _survive_bad_step(self) -> Iterator[Event]:
+        """Skip the first bad step; go back to the last good weights at half the rate on a second in a row; then give
+        up."""
+        self._now.bad_steps += 1
+        self._bad_in_a_row += 1
+        step = self._now.step
+        if self._bad_in_a_row == 1:
+            yield Changed(step=step, setting="skipped_step", value=step)
+        elif self._bad_in_a_row == 2:
+            assert self._last_good is not None
+            self._restore(self._last_good)
+            self._config = dataclasses.replace(self._config, learning_rate=self._config.learning_rate / 2)
+            yield Changed(step=step, setting="rolled_back_to", value=self._last_good.standing.step)
+            yield Changed(step=step, setting="learning_rate", value=self._config.learning_rate)
+        else:
+            raise DivergedError(
+                f"the loss became NaN or infinite at step {step}, and again after going back to the last good weights: "
+                "the last good checkpoint is kept; try a lower --learning-rate"
+            )
+
+    def _restore(self, snapshot: Snapshot) -> None:
+        self._model.load_state_dict(snapshot.weights)
+        restore_optimizers(self._parts.optimizers, snapshot.training)
+        restore_generators(self._parts.generators, snapshot.training)
+
+    # Between two steps
+
+    def _obey_control(self) -> Iterator[Event]:
+        self._answer_weight_requests()
+        yield from self._apply(self._planned_changes.get(self._now.step, {}))
+        yield from self._apply(self._control.take_changes())
+        if not self._control.pause_requested:
+            return
+        yield Paused(step=self._now.step)
+        began = self._clock.read()
+        self._save("last")
+        for _ in self._control.wait_while_paused():
+            self._answer_weight_requests()
+            yield from self._apply(self._control.take_changes())
+            yield from self._announce_saves()
+        yield from self._apply(self._control.take_changes())
+        self._clock.leave_out(self._clock.read() - began)
+        self._reported_at, self._reported_step = self._clock.seconds(), self._now.step
+        if not self._control.stop_requested:
+            yield Resumed(step=self._now.step)
+
+    def _apply(self, changes: Mapping[str, Setting]) -> Iterator[Event]:
+        for setting, value in changes.items():
+            if setting not in LIVE_SETTINGS:
+                continue
+            try:
+                self._config = changed(self._config, {setting: value})
+            except ConfigError:
+                continue
+            if setting == "max_iters" and isinstance(value, int):
+                self._now.max_iters = max(value, self._now.step)
+            yield Changed(step=self._now.step, setting=setting, value=value)
+
+    def _answer_weight_requests(self) -> None:
+        requests = [
+            request for request in self._control.take_weight_requests() if request.set_running_or_notify_cancel()
+        ]
+        if requests:
+            weights = copied_weights(self._model)
+            answer = LiveWeights(step=self._now.step, val_loss=self._now.val_loss, weights=weights)
+            for request in requests:
+                request.set_result(answer)
+
+    def _refuse_weight_requests(self) -> None:
+        requests: list[Future[Any]] = self._control.take_weight_requests()
+        for request in requests:
+            request.cancel()
+
+    # The plan: how many steps
+
+    def _make_plan(self) -> None:
+        if self._now.max_iters == 0 or (self._config.max_seconds is not None and self._now.follows_clock):
+            self._now.max_iters = self._planned_iters(self._time_a_step())
+
+    def _time_a_step(self) -> float:
+        """Seconds that a step takes, from two rehearsals that leave no trace."""
+        if self._config.max_seconds is None:
+            return 0.0
+        generators = copied_generators(self._parts.generators)
+        self._accumulate_gradients(self._now.step)
+        began = self._clock.read()
+        self._accumulate_gradients(self._now.step)
+        seconds = self._clock.read() - began
+        self._clear_gradients()
+        restore_generators(self._parts.generators, generators)
+        return seconds
+
+    def _planned_iters(self, step_seconds: float) -> int:
+        if self._config.max_seconds is None:
+            assert self._config.max_iters is not None
+            return self._config.max_iters
+        budget = TimeBudget(self._config.max_seconds, self._config.max_iters)
+        evaluation_seconds = self._evaluation_seconds or self._guessed_evaluation_seconds(step_seconds)
+        return budget.plan(
+            self._now.step, self._clock.seconds(), step_seconds, evaluation_seconds, self._config.eval_interval
+        )
+
+    def _guessed_evaluation_seconds(self, step_seconds: float) -> float:
+        """An evaluation is a forward pass, about a third of a step's work for each character."""
+        return step_seconds / 3 * self._parts.val_tokens / self._tokens_a_step()
+
+    def _correct_plan(self) -> Iterator[Event]:
+        now = self._now
+        if self._config.max_seconds is None or not now.follows_clock or now.step >= now.max_iters:
+            return
+        if not self._steps_timed or not is_replanning_step(now.step, now.max_iters):
+            return
+        planned = self._planned_iters(self._step_seconds / self._steps_timed)
+        self._step_seconds, self._steps_timed = 0.0, 0
+        if is_worth_changing(planned, now.max_iters, now.step):
+            now.max_iters = planned
+            yield Changed(step=now.step, setting="max_iters", value=planned)
+
+    # Measuring
+
+    def _report_progress_if_due(self) -> Iterator[Event]:
+        now = self._now
+        if now.step % self._config.log_interval and now.step != now.max_iters:
+            return
+        seconds = self._clock.seconds()
+        yield Progress(
+            step=now.step,
+            loss=float(self._loss_sum) / now.loss_count if now.loss_count else 0.0,
+            learning_rate=learning_rate_at(now.step - 1, now.max_iters, self._config),
+            grad_norm=float(self._grad_norm),
+            tokens_per_second=self._tokens_a_step()
+            * (now.step - self._reported_step)
+            / max(seconds - self._reported_at, 1e-9),
+            elapsed_seconds=seconds,
+        )
+        self._loss_sum.zero_()
+        now.loss_count = 0
+        self._reported_at, self._reported_step = seconds, now.step
+
+    def _tokens_a_step(self) -> int:
+        return self._config.batch_size * self._config.gradient_accumulation * self._parts.block_size
+
+    def _evaluate_if_due(self) -> Iterator[Event]:
+        now = self._now
+        is_due = now.step % self._config.eval_interval == 0 or now.step >= now.max_iters
+        if now.step == 0 or not is_due or now.evaluated_step == now.step or self._control.stop_requested:
+            return
+        began = self._clock.seconds()
+        train_loss = mean_loss(self._model, self._parts.batches.training_sample(), self._parts.device, self._control)
+        val_loss = mean_loss(self._model, self._parts.batches.validation(), self._parts.device, self._control)
+        if train_loss is None or val_loss is None:
+            return
+        self._evaluation_seconds = self._clock.seconds() - began
+        self._reported_at += self._evaluation_seconds
+        yield self._note_evaluation(train_loss, val_loss)
+
+    def _note_evaluation(self, train_loss: float, val_loss: float) -> Evaluated:
+        now = self._now
+        is_best = math.isfinite(val_loss) and (now.best_val_loss is None or val_loss < now.best_val_loss)
+        now.train_loss, now.val_loss, now.evaluated_step = train_loss, val_loss, now.step
+        now.evaluations_without_best = 0 if is_best else now.evaluations_without_best + 1
+        if is_best:
+            now.best_val_loss = val_loss
+            self._save("best")
+        return Evaluated(
+            step=now.step,
+            train_loss=train_loss,
+            val_loss=val_loss,
+            bits_per_char=bits_per_character(val_loss),
+            is_best=is_best,
+        )
+
+    def _sample_if_due(self) -> Iterator[Event]:
+        now, interval = self._now, self._config.sample_interval
+        if not interval or now.step == 0 or now.step % interval or now.sampled_step == now.step:
+            return
+        if self._control.stop_requested:
+            return
+        text = self._parts.write_sample(now.step)
+        now.sampled_step = now.step
+        yield Sampled(step=now.step, prompt="\n", text=text)
+
+    # Saving
+
+    def _save_if_due(self) -> Iterator[Event]:
+        yield from self._announce_saves()
+        is_late = self._clock.seconds() - self._saved_at >= self._config.autosave_seconds
+        was_evaluated = self._now.evaluated_step == self._now.step > 0
+        asked = self._control.take_save_request()
+        if self._saved_step != self._now.step and (is_late or was_evaluated or asked):
+            self._save("last")
+
+    def _save(self, kind: Kind) -> None:
+        snapshot = self._snapshot()
+        if kind == "last":
+            self._last_good = snapshot
+            self._saved_at, self._saved_step = self._clock.seconds(), self._now.step
+        self._saver.submit(kind, self._now.step, lambda: self._parts.commit(kind, snapshot))
+
+    def _snapshot(self) -> Snapshot:
+        self._now.elapsed_seconds = self._clock.seconds()
+        self._now.loss_sum = float(self._loss_sum)
+        self._now.grad_norm = float(self._grad_norm)
+        return Snapshot(
+            standing=dataclasses.replace(self._now),
+            config=self._config,
+            weights=copied_weights(self._model),
+            training={**copied_optimizers(self._parts.optimizers), **copied_generators(self._parts.generators)},
+        )
+
+    def _announce_saves(self) -> Iterator[Event]:
+        for result in self._saver.take_results():
+            if result.path is not None:
+                yield Saved(step=result.step, path=str(result.path))
+            if result.problem != self._storage_problem:
+                self._storage_problem = result.problem
+                yield Changed(step=self._now.step, setting="storage_problem", value=result.problem or None)
+
+    # The end
+
+    def _started(self) -> Started:
+        return Started(
+            step=self._now.step,
+            max_iters=self._now.max_iters,
+            parameters=sum(parameter.numel() for parameter in self._model.parameters()),
+            device=self._parts.device.type,
+            train_tokens=self._parts.train_tokens,
+            val_tokens=self._parts.val_tokens,
+            preset=self._parts.preset,
+            seed=self._config.seed,
+        )
+
+    def _reason_to_end(self) -> FinishReason | None:
+        now = self._now
+        if now.step >= now.max_iters and now.evaluated_step == now.step:
+            return "completed" if now.max_iters == self._config.max_iters else "time_limit"
+        if self._control.stop_requested:
+            return "stopped"
+        if self._config.patience and now.evaluations_without_best >= self._config.patience:
+            return "early_stop"
+        return None
+
+    def _finish(self, reason: FinishReason) -> Iterator[Event]:
+        if self._saved_step != self._now.step or self._storage_problem:
+            self._save("last")
+        self._saver.wait()
+        yield from self._announce_saves()
+        yield Finished(
+            step=self._now.step,
+            reason=reason,
+            best_val_loss=self._now.best_val_loss,
+            elapsed_seconds=self._clock.seconds(),
+        )
+        if self._storage_problem:
+            raise StorageError(self._storage_problem)
+
+
+def changed(config: TrainConfig, changes: Mapping[str, Setting]) -> TrainConfig:
+    """`config` with some settings replaced. Raises ConfigError where a value is of the wrong type or out of range."""
+    return TrainConfig.from_dict({**dataclasses.asdict(config), **changes})
+
+
+def copied_generators(generators: Mapping[str, torch.Generator]) -> dict[str, Tensor]:
+    """The state of each generator, as `generator.NAME`."""
+    return {f"generator.{name}": generator.get_state() for name, generator in generators.items()}
+
+
+def restore_generators(generators: Mapping[str, torch.Generator], tensors: Mapping[str, Tensor]) -> None:
+    """Put back what `copied_generators` took."""
+    for name, generator in generators.items():
+        if f"generator.{name}" in tensors:
+            generator.set_state(tensors[f"generator.{name}"])

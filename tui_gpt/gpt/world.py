@@ -1,0 +1,48 @@
+"""Where training happens: the device, and how many threads it may use."""
+
+import os
+from dataclasses import dataclass
+
+import torch
+
+from tui_gpt.config import TrainConfig
+from tui_gpt.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class World:
+    """One process on one device. `rank` and `size` tell processes that share a run apart."""
+
+    device: torch.device
+    rank: int = 0
+    size: int = 1
+
+    @classmethod
+    def of(cls, config: TrainConfig) -> "World":
+        """The world that `config` asks for; sets this thread's number of CPU threads.
+
+        Raises ConfigError where the device is not to be had.
+        """
+        torch.set_num_threads(config.threads or available_cores())
+        return cls(device=choose_device(config.device))
+
+
+def available_cores() -> int:
+    """CPU cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; `auto` is CUDA where there is one, else the CPU (Apple's MPS only by name).
+
+    Raises ConfigError where the device is not to be had.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("this machine (or this build of torch) has no CUDA device: use --device cpu")
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError("this machine (or this build of torch) has no MPS device: use --device cpu")
+    return torch.device(name)

@@ -1,0 +1,45 @@
+"""Names of runs and texts: what they may look like, how one is made up, and which one was probably meant.
+
+A name becomes the name of a folder or file, so only letters that every file system takes are allowed, and nothing that
+could lead out of the folder it belongs in.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable
+
+from tui_gpt.errors import UsageError
+from tui_gpt.writing import LIVE, SHIPPED
+
+LONGEST_NAME = 100
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+_RESERVED = {LIVE, SHIPPED}
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` could be the name of a run or of an added text."""
+    return _NAME.fullmatch(text) is not None and len(text) <= LONGEST_NAME and text.lower() not in _RESERVED
+
+
+def checked_name(text: str) -> str:
+    """`text` itself. Raises UsageError, with the rule, when it cannot be a name."""
+    if text.lower() in _RESERVED:
+        raise UsageError(f"{text!r} has a meaning of its own here: choose another name")
+    if not is_name(text):
+        raise UsageError(
+            f"{text!r} cannot be a name: use up to {LONGEST_NAME} letters, digits and . _ - without accents or spaces, "
+            "and begin with a letter, a digit or _"
+        )
+    return text
+
+
+def slug(text: str, fallback: str = "text") -> str:
+    """A name made from any text: lower case, everything unusual turned into a hyphen."""
+    plain = re.sub(r"[^a-z0-9._]+", "-", text.lower()).strip("-._")[: LONGEST_NAME // 2].rstrip("-._")
+    return plain if is_name(plain) else fallback
+
+
+def did_you_mean(text: str, known: Iterable[str]) -> str:
+    """A question that names what was probably meant, with a blank before it; empty when nothing is near."""
+    near = difflib.get_close_matches(text, list(known), n=3, cutoff=0.6)
+    return f" (did you mean {' or '.join(near)}?)" if near else ""

@@ -1,0 +1,194 @@
+"""How far a run has come, in one line on stderr.
+
+On a terminal the line is rewritten in place, with a bar that takes the room that is left; elsewhere (a log file, a
+pipe) a new line is written at most once a second. The figures come from the events alone, so a replayed run looks the
+same.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from tui_gpt.eta import EtaEstimator, format_count, format_duration, format_rate
+from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Sampled, Saved, Setting, Started
+from tui_gpt.inert import inert
+
+_SECONDS_BETWEEN_LINES = 1.0
+_SECONDS_BETWEEN_FRAMES = 0.1
+_SHORTEST_BAR = 8
+_LONGEST_BAR = 40
+_GAP = "  "
+_URGENT = frozenset({"storage_problem", "skipped_step", "rolled_back_to"})
+
+
+class Standing:
+    """What the events have told so far."""
+
+    def __init__(self) -> None:
+        self.step = 0
+        self.max_iters = 0
+        self.loss: float | None = None
+        self.val_loss: float | None = None
+        self.best_val_loss: float | None = None
+        self.tokens_per_second: float | None = None
+        self.saved_path: str | None = None
+        self.finished: Finished | None = None
+        self._eta = EtaEstimator()
+
+    def note(self, event: Event) -> None:
+        """Take in the next event."""
+        self.step = event.step
+        match event:
+            case Started():
+                self.max_iters = event.max_iters
+            case Changed(setting="max_iters", value=int(value)):
+                self.max_iters = value
+            case Progress():
+                self.loss, self.tokens_per_second = event.loss, event.tokens_per_second
+                self._eta.mark(event.step, event.elapsed_seconds)
+            case Evaluated():
+                self._note_evaluation(event)
+            case Saved():
+                self.saved_path = event.path
+            case Finished():
+                self.finished = event
+            case _:
+                pass
+
+    def _note_evaluation(self, event: Evaluated) -> None:
+        self.val_loss = event.val_loss
+        if self.best_val_loss is None or event.val_loss < self.best_val_loss:
+            self.best_val_loss = event.val_loss
+
+    @property
+    def share(self) -> float:
+        """How much of the run is done, 0 to 1."""
+        return min(1.0, self.step / self.max_iters) if self.max_iters else 0.0
+
+    def figures(self) -> list[str]:
+        """The line's parts, the most important first."""
+        parts = [f"step {self.step:,}/{self.max_iters:,}"]
+        if self.loss is not None:
+            parts.append(f"loss {self.loss:.3f}")
+        if self.val_loss is not None:
+            parts.append(f"val {self.val_loss:.3f}")
+        seconds_left = self._eta.seconds_left(self.max_iters)
+        if seconds_left is not None:
+            parts.append(f"{format_duration(seconds_left)} left")
+        if self.tokens_per_second:
+            parts.append(format_rate(self.tokens_per_second))
+        return parts
+
+
+def bar(share: float, width: int) -> str:
+    """A bar of `width` cells, drawn in eighths of a cell."""
+    eighths = round(max(0.0, min(1.0, share)) * width * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (" ▏▎▍▌▋▊▉"[rest] if rest else "")).ljust(width, "·")
+
+
+def fitted_line(standing: Standing, width: int) -> str:
+    """The line for a terminal of `width` columns: share, bar, and as many of the figures as fit."""
+    figures = standing.figures()
+    while True:
+        text = f"{standing.share:4.0%} "
+        tail = _GAP + _GAP.join(figures)
+        room = width - 1 - len(text) - len(tail)
+        if room >= _SHORTEST_BAR or len(figures) == 1:
+            return (text + bar(standing.share, min(max(room, 0), _LONGEST_BAR)) + tail)[: max(0, width - 1)]
+        figures.pop()
+
+
+class ProgressLine:
+    """Writes a run's events to a stream for people. `silent` writes nothing at all."""
+
+    def __init__(self, stream: TextIO, *, silent: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+        self.standing = Standing()
+        self._stream = stream
+        self._silent = silent
+        self._clock = clock
+        self._terminal = not silent and stream.isatty()
+        self._last_written = -float("inf")
+        self._line_stands = False
+
+    def note(self, event: Event) -> None:
+        """Take in the next event, and show it if it is time to."""
+        self.standing.note(event)
+        match event:
+            case Started():
+                self.say(_opening(event))
+            case Changed():
+                self.say(_news(event), urgent=event.setting in _URGENT)
+            case Sampled():
+                self.say(f"step {event.step:,} writes:\n{inert(event.text)}")
+            case Progress() | Evaluated():
+                self._draw_if_due()
+            case _:
+                pass
+
+    def _draw_if_due(self) -> None:
+        now = self._clock()
+        if self._silent or now - self._last_written < (
+            _SECONDS_BETWEEN_FRAMES if self._terminal else _SECONDS_BETWEEN_LINES
+        ):
+            return
+        self._last_written = now
+        if self._terminal:
+            self._write("\r" + fitted_line(self.standing, _columns(self._stream)) + "\x1b[K")
+            self._line_stands = True
+        else:
+            self._write(_GAP.join(self.standing.figures()) + "\n")
+
+    def say(self, text: str, *, urgent: bool = False) -> None:
+        """Write a line of its own, above the progress line; an urgent one also where silence was asked for."""
+        self.clear()
+        if urgent or not self._silent:
+            self._write(text + "\n")
+
+    def clear(self) -> None:
+        """Take the progress line away, so that whatever is written next begins on a clean line."""
+        if self._line_stands:
+            self._write("\r\x1b[K")
+            self._line_stands = False
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):
+            self._silent = True  # nobody reads stderr any more; the work goes on
+
+
+def _opening(event: Started) -> str:
+    verb = "going on with" if event.step else "training"
+    place = f" at step {event.step:,}" if event.step else ""
+    return (
+        f"{verb} {event.preset}{place}: {format_count(event.parameters)} parameters, "
+        f"{format_count(event.train_tokens)} characters, {event.max_iters:,} steps on {event.device}"
+    )
+
+
+def _news(event: Changed) -> str:
+    """What a change means to the user."""
+    match event.setting:
+        case "storage_problem":
+            return "saving works again" if event.value is None else f"warning: {inert(str(event.value))}"
+        case "skipped_step":
+            return f"warning: step {event.step:,} was skipped, as its loss was not finite"
+        case "rolled_back_to":
+            return f"warning: at step {event.step:,} the run went back to its last good state"
+        case _:
+            return f"from step {event.step:,} on: {event.setting} {_shown(event.value)}"
+
+
+def _shown(value: Setting) -> str:
+    return f"{value:,}" if type(value) is int else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _columns(stream: TextIO) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):
+        return shutil.get_terminal_size().columns

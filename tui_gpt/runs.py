@@ -1,0 +1,531 @@
+"""Runs on disk: one folder a run, which holds what was asked (`run.json`), what happened (`events.jsonl`) and the
+checkpoints `last` and `best`.
+
+The folder is the truth and can be read at any time, also while another process writes it: `run.json` is replaced
+atomically, the log only grows, and a line that is torn or foreign is passed over. Only the holder of the run's lock may
+write. No torch is needed here, so a list of runs is quick; tensors are `gpt.checkpoint`'s business.
+"""
+
+import dataclasses
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, cast, get_args
+
+from tui_gpt import paths
+from tui_gpt.config import RunConfig
+from tui_gpt.errors import CheckpointError, ConfigError, NotFoundError, RunLockedError, TuiGptError, UsageError
+from tui_gpt.events import Changed, Evaluated, Event, Finished, Saved, Started, from_json, to_json
+from tui_gpt.files import (
+    atomic_write,
+    candidates,
+    commit_folder,
+    read_json_object,
+    remove_tree,
+    storage_errors,
+    sync_folder,
+    write_all,
+    write_synced,
+)
+from tui_gpt.locks import FileLock, LockHeldError, lock_holder
+from tui_gpt.manifest import (
+    MANIFEST_FILE,
+    MODEL_FILE,
+    CheckpointInfo,
+    Manifest,
+    damaged,
+    newest_whole,
+    read_info,
+    read_manifest,
+)
+from tui_gpt.names import checked_name, did_you_mean, is_name, slug
+
+__all__ = ["CheckpointInfo", "Run", "RunState", "RunStore", "RunSummary", "Which", "find_checkpoint", "read_info"]
+
+RunState = Literal["new", "running", "paused", "stopped", "finished", "failed", "interrupted", "damaged"]
+"""`interrupted` is a running or paused one whose process is gone; `damaged` one whose `run.json` cannot be read."""
+Which = Literal["best", "last"]
+
+_RUN_FILE = "run.json"
+_LOG_FILE = "events.jsonl"
+_LOCK_FILE = "lock"
+_RUN_FILE_LIMIT = 1 << 20
+_LINE_LIMIT = 1 << 20
+"""Bytes of one line of a log; longer ones are foreign."""
+_TAIL = 1 << 16
+"""Bytes at the end of a log that a summary looks at."""
+_RUN_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One line of a list of runs."""
+
+    name: str
+    state: RunState
+    preset: str
+    corpus: str
+    step: int
+    max_iters: int
+    """0 while it is not known."""
+    best_val_loss: float | None
+    """Nats per character."""
+    updated: float
+    """Seconds since 1970."""
+    path: Path
+    has_checkpoint: bool
+
+
+@dataclass(frozen=True)
+class _Record:
+    """The content of `run.json`."""
+
+    config: RunConfig
+    state: RunState
+
+    def to_json(self) -> bytes:
+        record = {"format_version": _RUN_FORMAT, "state": self.state, "config": self.config.to_dict()}
+        return (json.dumps(record, indent=1) + "\n").encode("ascii")
+
+
+class Run:
+    """One run's folder. Making the object touches nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._log_ends_clean = False
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @property
+    def log_path(self) -> Path:
+        """Where the events are."""
+        return self.path / _LOG_FILE
+
+    @property
+    def config(self) -> RunConfig:
+        """What was asked of the run; where `run.json` is damaged, what its newest checkpoint remembers.
+
+        Raises CheckpointError when both are unreadable.
+        """
+        return self._record().config
+
+    @property
+    def state(self) -> RunState:
+        """How the run stands, as far as anyone can tell from outside."""
+        try:
+            state = self._record().state
+        except TuiGptError:
+            return "damaged"
+        if state in ("running", "paused") and self.writer() is None:
+            return "interrupted"
+        return state
+
+    def _record(self) -> _Record:
+        try:
+            return _parse_record(read_json_object(self.path / _RUN_FILE, _RUN_FILE_LIMIT))
+        except (OSError, ValueError, ConfigError) as error:
+            folder = self.checkpoint_dir("last") or self.checkpoint_dir("best")
+            if folder is None:
+                raise CheckpointError(
+                    f"the run {self.name!r} is damaged: {_RUN_FILE} {_short(error)}, and it has no whole checkpoint: "
+                    f"remove {self.path} or put a copy of the file back"
+                ) from error
+            return _Record(read_info(folder).config, "interrupted")
+
+    def update_config(self, config: RunConfig) -> None:
+        """Write what is asked of the run from now on. Raises StorageError."""
+        self._write(_Record(config, self._record().state))
+
+    def set_state(self, state: RunState) -> None:
+        """Write how the run stands. Raises StorageError."""
+        self._write(_Record(self.config, state))
+
+    def _write(self, record: _Record) -> None:
+        atomic_write(self.path / _RUN_FILE, record.to_json())
+
+    def writer(self) -> str | None:
+        """Who holds the lock, e.g. `process 1234`; None when nobody does."""
+        return lock_holder(self.path / _LOCK_FILE)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Be the run's only writer within the block. Raises RunLockedError at once when another one is."""
+        lock = FileLock(self.path / _LOCK_FILE)
+        try:
+            with storage_errors(f"lock the run {self.name!r}"):
+                lock.acquire()
+        except LockHeldError as error:
+            raise RunLockedError(
+                f"{error} is writing the run {self.name!r}: stop it there first, or start a run of another name"
+            ) from None
+        try:
+            self._remove_drafts()
+            yield
+        finally:
+            lock.release()
+
+    def _remove_drafts(self) -> None:
+        """What a process left that died in the middle of an atomic write."""
+        for draft in self.path.glob(".*.json*.tmp"):
+            with suppress(OSError):
+                remove_tree(draft)
+
+    def record(self, event: Event) -> None:
+        """Append an event to the log, and force the log to the disk after a save or the end. Raises StorageError."""
+        line = to_json(event).encode("utf-8", "replace") + b"\n"
+        with storage_errors(f"write the log of the run {self.name!r}"):
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+            descriptor = os.open(self.log_path, flags, 0o666)
+            try:
+                self._append(descriptor, line)
+                if isinstance(event, Saved | Finished):
+                    os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def _append(self, descriptor: int, line: bytes) -> None:
+        """Write a line of its own, also after one that a crash or a full disk has torn."""
+        if not self._log_ends_clean and not _ends_clean(descriptor):
+            line = b"\n" + line
+        self._log_ends_clean = False
+        write_all(descriptor, line)
+        self._log_ends_clean = True
+
+    def events(self) -> Iterator[Event]:
+        """The log from its beginning, read as it is consumed; lines that are no event are passed over."""
+        for _, event in self._lines():
+            yield event
+
+    def _lines(self) -> Iterator[tuple[bytes, Event]]:
+        try:
+            with self.log_path.open("rb") as log:
+                for line in _whole_lines(log):
+                    event = _parsed(line)
+                    if event is not None:
+                        yield line, event
+        except OSError:
+            return
+
+    def truncate_log(self, step: int) -> None:
+        """Forget what happened after `step`, and that the run had finished, before it goes on. Raises StorageError."""
+        kept = (line for line, event in self._lines() if event.step <= step and not isinstance(event, Finished))
+        atomic_write(self.log_path, b"".join(line.rstrip(b"\n") + b"\n" for line in kept))
+        self._log_ends_clean = True
+
+    def checkpoint_target(self, which: Which) -> Path:
+        """Where `write_checkpoint` is to put a checkpoint."""
+        return self.path / which
+
+    def checkpoint_dir(self, which: Which) -> Path | None:
+        """Where the newest whole checkpoint of that kind stands, also after a crash in the middle of a commit."""
+        return newest_whole(self.checkpoint_target(which))
+
+    def ever_saved(self, which: Which) -> bool:
+        """Whether a checkpoint of that kind stands there, whole or damaged."""
+        return self._standing_place(which) is not None
+
+    def _standing_place(self, which: Which) -> Path | None:
+        return next((place for place in candidates(self.checkpoint_target(which)) if place.exists()), None)
+
+    def require_checkpoint(self, which: Which) -> Path:
+        """`checkpoint_dir`. Raises NotFoundError when there never was one, CheckpointError when it is damaged."""
+        folder = self.checkpoint_dir(which)
+        if folder is not None:
+            return folder
+        place = self._standing_place(which)
+        if place is None:
+            raise NotFoundError(f"the run {self.name!r} has no {which} checkpoint yet: train it until its first save")
+        read_info(place)
+        raise damaged(place, "a file is missing or cut short")
+
+    def summary(self) -> RunSummary:
+        """The run in one line; a damaged one says so and raises nothing."""
+        try:
+            record = self._record()
+            config, state = record.config, self.state
+        except TuiGptError:
+            config, state = RunConfig(), "damaged"
+        facts = self._facts()
+        healthy = state != "damaged"
+        return RunSummary(
+            name=self.name,
+            state=state,
+            preset=config.preset if healthy else "",
+            corpus=config.corpus if healthy else "",
+            step=facts.step,
+            max_iters=facts.max_iters or config.train.max_iters or 0 if healthy else facts.max_iters,
+            best_val_loss=facts.best_val_loss,
+            updated=self._updated(),
+            path=self.path,
+            has_checkpoint=any(self.checkpoint_dir(which) is not None for which in get_args(Which)),
+        )
+
+    def _facts(self) -> "_Facts":
+        """What the two ends of the log and the checkpoints tell; quick however long the log is."""
+        facts = _Facts()
+        for event in _end_events(self.log_path):
+            facts.take(event)
+        for which in get_args(Which):
+            folder = self.checkpoint_dir(which)
+            with suppress(TuiGptError):
+                if folder is not None:
+                    facts.take_info(read_info(folder))
+        return facts
+
+    def _updated(self) -> float:
+        times = [0.0]
+        for path in (self.path, self.path / _RUN_FILE, self.log_path):
+            with suppress(OSError):
+                times.append(path.stat().st_mtime)
+        return max(times)
+
+
+def _short(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "is missing"
+    return f"cannot be read ({error.strerror})" if isinstance(error, OSError) else f"is cut short or altered ({error})"
+
+
+def _parse_record(record: dict[str, Any]) -> _Record:
+    version, state = record.get("format_version"), record.get("state")
+    if version != _RUN_FORMAT:
+        raise ValueError(f"it has the format {version!r}, this program reads {_RUN_FORMAT}: upgrade it")
+    if state not in get_args(RunState):
+        raise ValueError(f"the state cannot be {state!r}")
+    config = record.get("config")
+    if not isinstance(config, dict):
+        raise ValueError("it holds no config")
+    return _Record(RunConfig.from_dict(config), cast(RunState, state))
+
+
+def _ends_clean(descriptor: int) -> bool:
+    """Whether a log is empty or ends with a line end."""
+    size = os.lseek(descriptor, 0, os.SEEK_END)
+    if size == 0:
+        return True
+    os.lseek(descriptor, size - 1, os.SEEK_SET)
+    return os.read(descriptor, 1) == b"\n"
+
+
+def _whole_lines(log: BinaryIO) -> Iterator[bytes]:
+    """The lines of a log; one beyond the limit is passed over without being held."""
+    while line := log.readline(_LINE_LIMIT):
+        if len(line) < _LINE_LIMIT or line.endswith(b"\n"):
+            yield line
+            continue
+        while (rest := log.readline(_LINE_LIMIT)) and not rest.endswith(b"\n"):
+            pass
+
+
+def _parsed(line: bytes) -> Event | None:
+    """The event of a line; None for one that is torn, foreign, or holds what cannot be shown."""
+    try:
+        text = line.decode("utf-8")
+        event = from_json(text)
+        if "\\ud" in text.lower():
+            repr(dataclasses.astuple(event)).encode("utf-8")
+            json.dumps(dataclasses.astuple(event), ensure_ascii=False).encode("utf-8")
+        return event
+    except (ValueError, OverflowError, RecursionError):
+        return None
+
+
+def _end_events(log_path: Path) -> Iterator[Event]:
+    """The first event of a log and those of its last bytes."""
+    try:
+        with log_path.open("rb") as log:
+            ends = [log.readline(_TAIL)]
+            tail = max(log.tell(), log.seek(0, os.SEEK_END) - _TAIL)
+            log.seek(tail)
+            ends += log.read(_TAIL).splitlines()
+    except OSError:
+        return
+    yield from (event for event in map(_parsed, ends) if event is not None)
+
+
+@dataclass
+class _Facts:
+    """A run's figures, gathered from its events and checkpoints."""
+
+    step: int = 0
+    max_iters: int = 0
+    best_val_loss: float | None = None
+
+    def take(self, event: Event) -> None:
+        self.step = max(self.step, event.step)
+        match event:
+            case Started():
+                self.max_iters = event.max_iters
+            case Changed(setting="max_iters", value=int(value)):
+                self.max_iters = value
+            case Evaluated():
+                self._take_loss(event.val_loss)
+            case Finished():
+                self._take_loss(event.best_val_loss)
+            case _:
+                pass
+
+    def take_info(self, info: CheckpointInfo) -> None:
+        self.step = max(self.step, info.step)
+        self.max_iters = self.max_iters or info.max_iters
+        self._take_loss(info.best_val_loss)
+
+    def _take_loss(self, loss: float | None) -> None:
+        if loss is not None:
+            self.best_val_loss = loss if self.best_val_loss is None else min(loss, self.best_val_loss)
+
+
+class RunStore:
+    """All runs of this user, or those below another `root`."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = root if root is not None else paths.runs_dir()
+
+    def create(self, config: RunConfig, name: str | None = None) -> Run:
+        """Make a run of a new name; without one, a name is made from corpus and preset.
+
+        Raises UsageError when the name is taken or none, StorageError.
+        """
+        if name is not None:
+            run = Run(self.root / checked_name(name))
+            if not _create(run.path, config):
+                raise UsageError(f"there is a run {name!r} already: go on with --resume {name}, or choose another name")
+            return run
+        stem = slug(f"{slug(Path(config.corpus).stem)}-{config.preset}")
+        number = 1
+        while not _create(self.root / (path := stem if number == 1 else f"{stem}-{number}"), config):
+            number += 1
+        return Run(self.root / path)
+
+    def at(self, path: Path, config: RunConfig | None = None) -> Run:
+        """The run in a folder outside the store; where there is none yet, one is made if a `config` is given.
+
+        Raises NotFoundError when there is no run and no config, UsageError when the folder holds something else.
+        """
+        run = Run(path.expanduser().absolute())
+        if (run.path / _RUN_FILE).exists() or any(run.checkpoint_dir(which) for which in get_args(Which)):
+            return run
+        if config is None:
+            raise NotFoundError(
+                f"there is no run in {path}: name the folder that was given to --model-path in training"
+            )
+        if not _create(run.path, config):
+            raise UsageError(f"{path} holds something else than a run: name a new or an empty folder")
+        return run
+
+    def get(self, name: str) -> Run:
+        """The run of that name. Raises NotFoundError, naming those that are near."""
+        if is_name(name) and (self.root / name).is_dir():
+            return Run(self.root / name)
+        names = self._names()
+        hint = "look at `tui-gpt runs list`" if names else "train one with `tui-gpt train`"
+        raise NotFoundError(f"there is no run {name!r}{did_you_mean(name, names)}: {hint}")
+
+    def _names(self) -> list[str]:
+        try:
+            with os.scandir(self.root) as entries:
+                return [entry.name for entry in entries if is_name(entry.name) and entry.is_dir()]
+        except OSError:
+            return []
+
+    def list(self) -> "list[RunSummary]":
+        """Every run, newest first; damaged ones are listed as such."""
+        summaries = [Run(self.root / name).summary() for name in self._names()]
+        return sorted(summaries, key=lambda summary: (-summary.updated, summary.name))
+
+    def newest(self, with_checkpoint: bool = True) -> Run | None:
+        """The run that was written last; by default among those with something to generate from."""
+        names = sorted(self._names(), key=lambda name: -Run(self.root / name)._updated())
+        for run in (Run(self.root / name) for name in names):
+            if not with_checkpoint or run.checkpoint_dir("best") or run.checkpoint_dir("last"):
+                return run
+        return None
+
+    def delete(self, name: str) -> None:
+        """Remove a run with its checkpoints. Raises NotFoundError, RunLockedError while it is running, StorageError.
+
+        It leaves the list in one instant; what a crash leaves of it is removed with the next one.
+        """
+        run = self.get(name)
+        with run.lock(), storage_errors(f"remove the run {name!r}"):
+            run.path.rename(self.root / f".trash-{name}-{secrets.token_hex(4)}")
+            sync_folder(self.root)
+        for trash in self.root.glob(".trash-*"):
+            shutil.rmtree(trash, ignore_errors=True)
+
+    def export(self, name: str, which: Which, target: Path) -> Path:
+        """Copy a checkpoint, without what only training needs, into a new folder `target`; where it now is.
+
+        Raises NotFoundError, CheckpointError, UsageError when something is there already, StorageError.
+        """
+        folder = self.get(name).require_checkpoint(which)
+        place = target.expanduser().absolute()
+        if place.exists() and not (place.is_dir() and not any(place.iterdir())):
+            raise UsageError(f"{target} exists already: name a new folder")
+        manifest = read_manifest(folder)
+        slim = Manifest(manifest.info, {MODEL_FILE: manifest.files[MODEL_FILE]})
+
+        def fill(draft: Path) -> None:
+            _, digest = write_synced(draft / MODEL_FILE, [(folder / MODEL_FILE).read_bytes()])
+            if digest != slim.files[MODEL_FILE].sha256:
+                raise damaged(folder, f"{MODEL_FILE} is altered (its SHA-256 differs)")
+            write_synced(draft / MANIFEST_FILE, [slim.to_json()])
+
+        commit_folder(place, fill)
+        return place
+
+
+def _create(path: Path, config: RunConfig) -> bool:
+    """Make a run's folder in one instant; False when something stands there."""
+    draft = path.with_name(f".draft-{path.name}-{secrets.token_hex(4)}")
+    with storage_errors(f"make the run {path}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_old_drafts(path.parent)
+        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+            return False
+        try:
+            draft.mkdir()
+            write_synced(draft / _RUN_FILE, [_Record(config, "new").to_json()])
+            sync_folder(draft)
+            draft.rename(path)
+        except OSError as error:
+            shutil.rmtree(draft, ignore_errors=True)
+            if path.is_dir() and any(path.iterdir()):
+                return False
+            raise error
+        sync_folder(path.parent)
+    return True
+
+
+def _remove_old_drafts(folder: Path) -> None:
+    """What a process left that died while it made a run; a living one needs milliseconds."""
+    for draft in folder.glob(".draft-*"):
+        with suppress(OSError):
+            if time.time() - draft.stat().st_mtime > 60:
+                shutil.rmtree(draft)
+
+
+def find_checkpoint(folder: Path, which: Which = "best") -> Path:
+    """The checkpoint that a folder is, or that the run in it holds: of that kind, else of the other.
+
+    Raises NotFoundError when there is none, CheckpointError when it is damaged.
+    """
+    place = folder.expanduser().absolute()
+    if (place / MANIFEST_FILE).exists():
+        return place
+    run = Run(place)
+    other: Which = "last" if which == "best" else "best"
+    found = run.checkpoint_dir(which) or run.checkpoint_dir(other)
+    if found is None and not place.is_dir():
+        raise NotFoundError(f"there is no folder {folder}: name one that holds a checkpoint or a run")
+    return found or run.require_checkpoint(which)

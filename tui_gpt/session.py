@@ -1,0 +1,243 @@
+"""A run being worked on: the one door from a face to torch.
+
+Faces hold a `SessionLike`. `Session` finds the run, holds its lock and writes its log; the work itself is in `gpt/`,
+which (with torch, a second or two) is imported inside the methods, in the thread that calls them.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from tui_gpt.config import RunConfig
+from tui_gpt.control import Control
+from tui_gpt.errors import NotFoundError, TuiGptError
+from tui_gpt.events import Event, Finished, Paused, Resumed, Setting, Started
+from tui_gpt.paths import shipped_dir
+from tui_gpt.runs import Run, RunState, RunStore
+from tui_gpt.writing import LIVE, SHIPPED, TextModel
+
+if TYPE_CHECKING:
+    from tui_gpt.gpt.preparation import Prepared
+    from tui_gpt.gpt.sampler import Sampler
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainRequest:
+    """What a face asks for: a new run, or an old one to go on with."""
+
+    config: RunConfig = field(default_factory=RunConfig)
+    """Of a new run; a resumed run keeps its own."""
+    name: str | None = None
+    """Name of a new run; None makes one up from corpus and preset."""
+    resume: str | None = None
+    """Name of the run to go on with."""
+    changes: Mapping[str, Setting] = field(default_factory=dict)
+    """Settings of TrainConfig that take a new value when a run is resumed, e.g. {"max_iters": 4000}."""
+    init_from: str | None = None
+    """Source (see `SessionLike.open_model`) whose weights a new run starts from."""
+    model_path: Path | None = None
+    """Folder that is to hold the run, instead of one in the run store."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """How long a run would take on this machine."""
+
+    seconds: float
+    iterations: int
+    parameters: int
+    train_tokens: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """How good a model is on the validation split of the text it was trained on."""
+
+    name: str
+    step: int
+    val_loss: float
+    """Nats per character."""
+    bits_per_char: float
+    perplexity: float
+    val_tokens: int
+
+
+class SessionLike(Protocol):
+    """What a face may ask for. Every method may take seconds (torch is imported on first use): call from a worker."""
+
+    def wake(self) -> None:
+        """Import torch, so that the next call need not."""
+
+    def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
+        """Train, yielding events as they happen; each is in the run's log before it is yielded. Raises TuiGptError."""
+
+    def estimate(self, config: RunConfig, control: Control) -> Estimate:
+        """Time a few steps of such a run, in a second or two. Raises TuiGptError."""
+
+    def open_model(self, source: str | Path | None) -> TextModel:
+        """A model to write with: `RUN`, `RUN@best`, `RUN@last`, `live`, `shipped`, a folder, or None for the newest
+        run's best checkpoint, else the shipped model. Raises TuiGptError."""
+
+    def evaluate(self, source: str | Path | None, control: Control) -> Evaluation:
+        """Measure a model (see `open_model`) on its whole validation split. Raises TuiGptError."""
+
+    @property
+    def run_name(self) -> str | None:
+        """Name of the run being trained (or trained last) by this session."""
+
+
+class Session:
+    """The real thing: trains in the run store (or a folder of the user's choice) and opens what is there."""
+
+    def __init__(self, store: RunStore | None = None) -> None:
+        self._store = store or RunStore()
+        self._run: Run | None = None
+        self._live: tuple[Control, Prepared] | None = None
+        self._opened: dict[tuple[Path, int], Sampler] = {}
+
+    @property
+    def run_name(self) -> str | None:
+        """Name of the run being trained (or trained last) by this session."""
+        return self._run.name if self._run else None
+
+    def wake(self) -> None:
+        """Import torch, so that the next call need not."""
+        import tui_gpt.gpt.preparation  # noqa: F401  # imported for its own sake
+
+    def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
+        """Train, yielding events as they happen; each is in the run's log before it is yielded. Raises TuiGptError."""
+        from tui_gpt.gpt.preparation import prepare_new, prepare_resumed
+
+        began = time.monotonic()
+        existing = self._existing_run(request)
+        if existing is None:
+            prepared = prepare_new(request.config, self._init_folder(request))
+            run = self._new_run(request, prepared.config)
+            with run.lock():
+                yield from self._train_locked(run, prepared, control, began)
+        else:
+            with existing.lock():
+                prepared = prepare_resumed(existing, request.changes)
+                yield from self._train_locked(existing, prepared, control, began)
+
+    def _existing_run(self, request: TrainRequest) -> Run | None:
+        """The run to go on with, if the request is not for a new one."""
+        if request.resume is None:
+            return None
+        return self._store.get(request.resume) if request.model_path is None else self._store.at(request.model_path)
+
+    def _new_run(self, request: TrainRequest, config: RunConfig) -> Run:
+        if request.model_path is not None:
+            return self._store.at(request.model_path, config)
+        return self._store.create(config, request.name)
+
+    def _train_locked(self, run: Run, prepared: "Prepared", control: Control, began: float) -> Iterator[Event]:
+        from tui_gpt.gpt.trainer import Trainer
+
+        self._run, self._live = run, (control, prepared)
+        trainer = Trainer(
+            prepared.parts(run),
+            prepared.config.train,
+            control,
+            standing=prepared.standing,
+            planned_changes=prepared.planned_changes,
+            began=began,
+        )
+        try:
+            for event in trainer.run():
+                run.record(event)
+                self._note_state(run, event)
+                yield event
+        except GeneratorExit:
+            run.set_state("stopped")
+            raise
+        except BaseException:
+            run.set_state("failed")
+            raise
+        finally:
+            self._live = None
+
+    def _init_folder(self, request: TrainRequest) -> Path | None:
+        return None if request.init_from is None else self._checkpoint_of(request.init_from)[1]
+
+    @staticmethod
+    def _note_state(run: Run, event: Event) -> None:
+        state: RunState | None = None
+        match event:
+            case Paused():
+                state = "paused"
+            case Resumed() | Started():
+                state = "running"
+            case Finished(reason="stopped"):
+                state = "stopped"
+            case Finished():
+                state = "finished"
+            case _:
+                pass
+        if state:
+            run.set_state(state)
+
+    def estimate(self, config: RunConfig, control: Control) -> Estimate:
+        """Time a few steps of such a run, in a second or two. Raises TuiGptError."""
+        from tui_gpt.gpt.preparation import estimate
+
+        return estimate(config, control)
+
+    def open_model(self, source: str | Path | None) -> TextModel:
+        """A model to write with; see `SessionLike.open_model`."""
+        if source == LIVE or (self._live and source == f"{self.run_name}@{LIVE}"):
+            return self._open_live()
+        name, folder = self._checkpoint_of(source)
+        return self._open_checkpoint(name, folder)
+
+    def _open_checkpoint(self, name: str, folder: Path) -> "Sampler":
+        from tui_gpt.gpt.preparation import open_sampler
+
+        key = (folder, (folder / "checkpoint.json").stat().st_mtime_ns)
+        if key not in self._opened:
+            sampler = open_sampler(folder, name)
+            self._opened = dict([*self._opened.items(), (key, sampler)][-3:])
+        return self._opened[key]
+
+    def _open_live(self) -> "Sampler":
+        from tui_gpt.gpt.preparation import live_sampler
+
+        if self._live is None:
+            raise NotFoundError("nothing is being trained: choose a run, or start one")
+        control, prepared = self._live
+        return live_sampler(prepared, control.ask_weights(), f"{self.run_name}@{LIVE}")
+
+    def _checkpoint_of(self, source: str | Path | None) -> tuple[str, Path]:
+        """The name and the folder of the checkpoint that `source` means."""
+        if source is None:
+            run = self._store.newest(with_checkpoint=True)
+            return self._checkpoint_in(run, "") if run else (SHIPPED, shipped_dir() / "pretrained")
+        if source == SHIPPED:
+            return SHIPPED, shipped_dir() / "pretrained"
+        if isinstance(source, Path):
+            if (source / "checkpoint.json").exists():
+                return source.name, source
+            return self._checkpoint_in(self._store.at(source), "")
+        name, _, which = source.partition("@")
+        return self._checkpoint_in(self._store.get(name), which)
+
+    @staticmethod
+    def _checkpoint_in(run: Run, which: str) -> tuple[str, Path]:
+        if which not in ("", "best", "last"):
+            raise NotFoundError(f"a run has the checkpoints best and last: ask for {run.name}@best or {run.name}@last")
+        for kind in ("best", "last"):
+            if which in ("", kind) and (folder := run.checkpoint_dir(kind)):
+                return f"{run.name}@{kind}", folder
+        raise NotFoundError(f"run {run.name} has no {which or 'checkpoint'} yet: let it train until its first save")
+
+    def evaluate(self, source: str | Path | None, control: Control) -> Evaluation:
+        """Measure a model (see `open_model`) on its whole validation split. Raises TuiGptError."""
+        from tui_gpt.gpt.preparation import evaluate_checkpoint
+
+        name, folder = self._checkpoint_of(source)
+        result = evaluate_checkpoint(folder, name, control)
+        if result is None:
+            raise TuiGptError("the evaluation was stopped before its end")
+        return result

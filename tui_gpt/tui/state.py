@@ -1,0 +1,82 @@
+"""What the app remembers between two launches, in one small JSON file.
+
+The file is a convenience, never a condition: a missing, damaged or foreign one gives the defaults, field by field, and
+a disk that refuses costs the memory and nothing else. No run and no text of the user's is kept here.
+"""
+
+import dataclasses
+import json
+import os
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from tui_gpt import paths
+from tui_gpt.config import DEFAULT_CORPUS, DEFAULT_PRESET, SampleConfig, checked_setting
+from tui_gpt.errors import ConfigError
+from tui_gpt.events import Setting
+
+DEFAULT_THEME = "textual-dark"
+
+
+@dataclass(kw_only=True)
+class AppState:
+    """The user's latest choices. Widgets read and assign the fields; the app calls `save`."""
+
+    theme: str = DEFAULT_THEME
+    preset: str = DEFAULT_PRESET
+    """The preset last trained with."""
+    corpus: str = DEFAULT_CORPUS
+    """The text last trained on."""
+    log_y: bool = False
+    """Whether the chart's loss axis is logarithmic."""
+    prompt: str = ""
+    """The last prompt."""
+    source: str | None = None
+    """The model last written with, as `SessionLike.open_model` takes it; None is the newest."""
+    sampling: SampleConfig = field(default_factory=SampleConfig)
+    extras: dict[str, Setting] = field(default_factory=dict)
+    """Small choices of one pane, under a name that starts with the pane's."""
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Self:
+        """What was saved in `path` (default: `paths.state_file()`), as far as it can be understood."""
+        record = _read_object(path or paths.state_file())
+        state = cls()
+        for name, hint in typing.get_type_hints(cls).items():
+            if name in record:
+                setattr(state, name, _understood(name, record[name], hint, getattr(state, name)))
+        return state
+
+    def save(self, path: Path | None = None) -> bool:
+        """Replace the file in one step; whether the disk took it."""
+        path = path or paths.state_file()
+        draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_text(json.dumps(dataclasses.asdict(self), indent=1), encoding="utf-8")
+            draft.replace(path)
+        except OSError:
+            return False
+        return True
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _understood(name: str, value: Any, hint: Any, default: Any) -> Any:
+    """`value` as a field of type `hint`, or `default` where it is none."""
+    try:
+        if hint is SampleConfig:
+            return SampleConfig.from_dict(value) if isinstance(value, dict) else default
+        if typing.get_origin(hint) is dict:
+            return {key: checked_setting(key, one, Setting) for key, one in value.items()}
+        return checked_setting(name, value, hint)
+    except (ConfigError, AttributeError):
+        return default

@@ -1,0 +1,1 @@
+"""Widgets, one visual idea a file."""

@@ -1,0 +1,168 @@
+"""The questions the app asks: quit while training, delete a run, a number. Each is answered by one key."""
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Static
+
+
+class QuestionScreen(ModalScreen[bool]):
+    """A question with two answers; Escape is always the one that changes nothing."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "answer(False)", "No", show=False),
+        Binding("left", "app.focus_previous", "Previous", show=False),
+        Binding("right", "app.focus_next", "Next", show=False),
+    ]
+
+    def __init__(self, question: str, detail: str, yes: str, no: str, *, key: str, yes_first: bool) -> None:
+        super().__init__()
+        self._question, self._detail = question, detail
+        self._yes, self._no = f"{yes}  {key}", f"{no}  Esc"
+        self._yes_first = yes_first
+        self._bindings.bind(key, "answer(True)", yes, show=False)
+
+    def compose(self) -> ComposeResult:
+        """Question, explanation, answers."""
+        with Vertical(classes="dialog"):
+            yield Static(self._question, classes="dialog-title", markup=False)
+            yield Static(self._detail, classes="dialog-detail", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button(self._yes, id="yes", variant="primary" if self._yes_first else "error", compact=True)
+                yield Button(self._no, id="no", compact=True)
+
+    def on_mount(self) -> None:
+        """Enter gives the harmless answer where the other one destroys something."""
+        self.query_one("#yes" if self._yes_first else "#no", Button).focus()
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "yes")
+
+    def action_answer(self, answer: bool) -> None:
+        """Take the answer of a key."""
+        self.dismiss(answer)
+
+
+def quit_question(step: int) -> QuestionScreen:
+    """Whether to leave a run that is under way."""
+    return QuestionScreen(
+        "A run is training",
+        f"It is at step {step:,}. Everything it has learned is saved, and the run can go on later.",
+        "Save and quit",
+        "Keep training",
+        key="s",
+        yes_first=True,
+    )
+
+
+def delete_question(name: str) -> QuestionScreen:
+    """Whether to delete a run."""
+    return QuestionScreen(
+        f"Delete {name}?",
+        "Its checkpoints and its log are removed from the disk. There is no way back.",
+        "Delete",
+        "Keep",
+        key="d",
+        yes_first=False,
+    )
+
+
+class NumberScreen(ModalScreen[str | None]):
+    """Asks for one number, as text; None when the user changes their mind."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", show=False)]
+
+    def __init__(self, question: str, detail: str, value: str) -> None:
+        super().__init__()
+        self._question, self._detail, self._value = question, detail, value
+
+    def compose(self) -> ComposeResult:
+        """Question, explanation, field."""
+        with Vertical(classes="dialog"):
+            yield Static(self._question, classes="dialog-title", markup=False)
+            yield Static(self._detail, classes="dialog-detail", markup=False)
+            yield Input(self._value, restrict=r"[0-9.,+\-e_]*", select_on_focus=True, compact=True)
+            yield Static("Enter takes it, Escape leaves everything as it is", classes="dialog-hint", markup=False)
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value)
+
+    def action_cancel(self) -> None:
+        """Leave everything as it is."""
+        self.dismiss(None)
+
+
+class HelpScreen(ModalScreen[None]):
+    """The keys, and how to read the chart."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,f1,q,enter", "app.pop_screen", "Close", show=False),
+    ]
+
+    def compose(self) -> ComposeResult:
+        """Two columns that fit a small terminal."""
+        with VerticalScroll(classes="dialog", id="help"):
+            yield Static("Help", classes="dialog-title")
+            yield Static(_help_text(), markup=False)
+
+
+_HELP: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+    (
+        "Everywhere",
+        (
+            ("1 2 3, F2 F3 F4", "Train, Generate, Runs"),
+            ("Tab, Enter, arrows", "move and choose; so does the mouse"),
+            ("Ctrl+P", "all commands and themes"),
+            ("q, Ctrl+Q", "quit; a run under way is saved first"),
+        ),
+    ),
+    (
+        "Train",
+        (
+            ("s", "start the run in the form"),
+            ("p", "pause, go on"),
+            ("e", "change the learning rate while paused"),
+            ("x", "stop and save"),
+            ("r", "go on with a stopped run"),
+            ("g", "write with this run"),
+            ("n", "new run"),
+            ("l", "logarithmic loss axis"),
+            ("← → Home End", "read values in the chart"),
+        ),
+    ),
+    (
+        "Runs",
+        (
+            ("Enter", "look at a run"),
+            ("r, g, d", "go on, write with it, delete"),
+        ),
+    ),
+    (
+        "The chart",
+        (
+            ("dim", "training loss, smallest to largest"),
+            ("line", "training loss, smoothed"),
+            ("●", "validation loss"),
+            ("‖ ▸ ◆", "paused, resumed, a setting changed"),
+            ("┈", "published losses on the same text"),
+        ),
+    ),
+)
+
+
+def _help_text() -> Text:
+    text = Text()
+    for title, keys in _HELP:
+        text.append(f"{title}\n", "bold")
+        for key, meaning in keys:
+            text.append(f"  {key:<20}", "bold").append(f"{meaning}\n")
+        text.append("\n")
+    text.rstrip()
+    return text

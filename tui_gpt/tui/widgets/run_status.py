@@ -1,0 +1,135 @@
+"""The figures of a run: a headline, a row of numbers, and how far it has come."""
+
+from typing import ClassVar
+
+from rich.style import Style
+from rich.text import Text
+from textual.app import RenderResult
+from textual.widget import Widget
+
+from tui_gpt.eta import EtaEstimator, format_count, format_duration
+from tui_gpt.inert import inert
+from tui_gpt.tui.record import RunRecord
+
+_LEAST_CELL = 12
+_ENDINGS = {
+    "completed": "finished",
+    "time_limit": "time is up",
+    "early_stop": "finished early",
+    "stopped": "stopped",
+}
+
+
+def headline(record: RunRecord) -> str:
+    """What the run is doing, and what the user can do about it, in a sentence."""
+    step = f"step {record.step:,}"
+    match record.phase:
+        case "loading":
+            return f"preparing {record.config.corpus}…"
+        case "running":
+            return f"training {record.name}"
+        case "pausing":
+            return "pausing after this step…"
+        case "paused":
+            return f"paused at {step}"
+        case "stopping":
+            return "saving…"
+        case "failed":
+            return f"{record.name or 'the run'} failed"
+        case _:
+            return _ended(record)
+
+
+def _ended(record: RunRecord) -> str:
+    if record.finished is None:
+        return f"{record.name}, step {record.step:,}"
+    return f"{_ENDINGS[record.finished.reason]}: {record.name}"
+
+
+def figures(record: RunRecord, smoothed: float | None) -> list[tuple[str, str]]:
+    """(name, value) pairs, the most telling first."""
+    progress = record.progress
+    evaluation = record.evaluations[-1] if record.evaluations else None
+    best = record.best.val_loss if record.best else None
+    return [
+        ("loss", _loss(smoothed)),
+        ("validation", _loss(evaluation.val_loss if evaluation else None)),
+        ("best", _loss(best)),
+        ("bits/char", f"{evaluation.bits_per_char:.2f}" if evaluation else "–"),
+        ("chars/s", format_count(progress.tokens_per_second) if progress else "–"),
+        ("learning rate", f"{progress.learning_rate:.2g}" if progress else "–"),
+        ("parameters", format_count(record.started.parameters) if record.started else "–"),
+        ("device", record.started.device if record.started else "–"),
+    ]
+
+
+def _loss(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+class RunStatus(Widget):
+    """Three lines: names, numbers, progress."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "run-status--name",
+        "run-status--value",
+        "run-status--bar",
+        "run-status--rest",
+    }
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._record = RunRecord()
+        self._smoothed: float | None = None
+        self._eta = EtaEstimator()
+
+    def show(self, record: RunRecord) -> None:
+        """Draw `record` as it stands now; call again whenever it has grown."""
+        if record is not self._record:
+            self._eta = EtaEstimator()
+        self._record = record
+        line = record.train.smoothed()
+        self._smoothed = line[-1][1] if line else None
+        if record.progress:
+            self._eta.mark(record.progress.step, record.progress.elapsed_seconds)
+        self.refresh()
+
+    def render(self) -> RenderResult:
+        """The three lines."""
+        width = max(1, self.size.width)
+        text = Text(no_wrap=True, overflow="crop")
+        text.append_text(self._figures(width)).append("\n").append_text(self._progress(width))
+        return text
+
+    def _figures(self, width: int) -> Text:
+        pairs = figures(self._record, self._smoothed)
+        shown = pairs[: max(1, min(len(pairs), width // _LEAST_CELL))]
+        cell = width // len(shown)
+        names = Text("".join(f"{name:<{cell}}" for name, _ in shown), self._style("name"))
+        values = Text("".join(f"{inert(value):<{cell}}" for _, value in shown), self._style("value"))
+        return Text("\n").join([names, values])
+
+    def _progress(self, width: int) -> Text:
+        record = self._record
+        total = record.max_iters or 0
+        words = f"  step {record.step:,} of {total:,}" if total else f"  step {record.step:,}"
+        words += self._time_left(total)
+        share = min(1.0, record.step / total) if total else 0.0
+        cells = max(4, width - len(words) - 6)
+        done = round(share * cells)
+        return Text.assemble(
+            ("━" * done, self._style("bar")),
+            ("━" * (cells - done), self._style("rest")),
+            (f" {share:>4.0%} ", self._style("value")),
+            (words, self._style("name")),
+        )
+
+    def _time_left(self, total: int) -> str:
+        if not self._record.is_live or not total:
+            elapsed = self._record.progress.elapsed_seconds if self._record.progress else None
+            return f"  {format_duration(elapsed)}" if elapsed is not None else ""
+        seconds = self._eta.seconds_left(total)
+        return f"  {format_duration(seconds)} left" if seconds is not None else ""
+
+    def _style(self, name: str) -> Style:
+        return self.get_component_rich_style(f"run-status--{name}")

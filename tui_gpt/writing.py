@@ -1,0 +1,62 @@
+"""What a model writes, seen from a face: pieces of text, and the one thing that streams them.
+
+A face never holds a model, only a `TextModel`; so the Generate tab, the command line and the tests' fakes need no
+torch.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tui_gpt.config import SampleConfig
+from tui_gpt.control import Control
+
+SHIPPED = "shipped"
+"""The source name of the model that comes with the program."""
+
+LIVE = "live"
+"""The source name of the model being trained in this session, as it stands between two steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One written (or read) character and what the model thought of it before it was chosen."""
+
+    text: str
+    logprob: float
+    """Natural logarithm of the model's own probability of `text` (temperature 1, no filter)."""
+    alternatives: tuple[tuple[str, float], ...] = ()
+    """The ten likeliest characters with their probabilities, likeliest first; empty unless asked for."""
+
+
+class TextModel(Protocol):
+    """A trained model that is ready to write. One stream at a time."""
+
+    @property
+    def name(self) -> str:
+        """Where it came from, e.g. `my-run@best`, `my-run@live` or `shipped`."""
+
+    @property
+    def step(self) -> int:
+        """The training step its weights are from."""
+
+    @property
+    def val_loss(self) -> float | None:
+        """Validation loss in nats per character, where it was measured."""
+
+    def unknown(self, text: str) -> str:
+        """The distinct characters of `text` that the model never saw, in order; they are left out of a prompt."""
+
+    def stream(
+        self, prompt: str, config: SampleConfig, control: Control | None = None, *, details: bool = False
+    ) -> Iterator[Piece]:
+        """Write after `prompt`, a character a piece; `details` fills `alternatives`. Ends early when `control`
+        stops."""
+
+    def stream_many(
+        self, prompt: str, config: SampleConfig, count: int, control: Control | None = None
+    ) -> Iterator[tuple[str, ...]]:
+        """Write `count` answers to one prompt at once: each item holds the next character of every answer."""
+
+    def surprise(self, text: str, *, details: bool = False) -> Sequence[Piece]:
+        """How well the model predicts `text`: one piece a known character, the first without any context."""
