@@ -86,7 +86,7 @@ class FakeSession:
     run_name: str | None = "one"
 
     def __init__(self, events: Sequence[Event | Exception] = ()) -> None:
-        self.events = list(events) or short_run()
+        self.events: list[Event | Exception] = list(events or short_run())
         self.requests: list[TrainRequest] = []
         self.sources: list[str | Path | None] = []
         self.control = Control()
@@ -147,8 +147,3 @@ class CommandLine:
     def request(self) -> TrainRequest:
         """What the last `train` asked for."""
         return self.session.requests[-1]
-
-
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    return CommandLine(capsys, monkeypatch)

@@ -2,23 +2,27 @@
 
 import io
 import json
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.cli_helpers import CommandLine, command
 
+from tests.cli_helpers import CommandLine
 from tui_gpt import __version__, cli, corpora, paths, settings
 from tui_gpt.config import PRESETS, RunConfig
 from tui_gpt.errors import CheckpointError, IncompatibleError
 from tui_gpt.runs import Run, RunStore
 from tui_gpt.session import TrainRequest
 
-__all__ = ["command"]
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    return CommandLine(capsys, monkeypatch)
 
 
-def make_run(name: str, **settings: Any) -> Run:
+def make_run(name: str) -> Run:
     run = RunStore().create(RunConfig(preset="nano", model=PRESETS["nano"].model, train=PRESETS["nano"].train), name)
     run.set_state("finished")
     return run
@@ -26,8 +30,8 @@ def make_run(name: str, **settings: Any) -> Run:
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui_gpt.commands.common.need_terminal", lambda: True)
-    monkeypatch.setattr("tui_gpt.cli.need_terminal", lambda: True)
+    monkeypatch.setattr("tui_gpt.commands.terminal.fits_the_app", lambda: True)
+    monkeypatch.setattr("tui_gpt.cli.fits_the_app", lambda: True)
 
 
 @pytest.fixture
@@ -39,7 +43,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[TrainRequest | None]:
         requests.append(request)
         return 0
 
-    monkeypatch.setitem(__import__("sys").modules, "tui_gpt.tui.app", SimpleNamespace(run_app=run_app))
+    monkeypatch.setitem(sys.modules, "tui_gpt.tui.app", SimpleNamespace(run_app=run_app))
     return requests
 
 
@@ -159,7 +163,7 @@ def test_click_and_the_settings_read_the_same_variables(
     special |= {"device": "cpu", "ngram_order": "0", "run": "shipped"}
     for name, setting in settings.SETTINGS[section].items():
         value = special.get(name) or examples[settings.set_type(setting.hint)]
-        monkeypatch.setenv(setting.variable, value if name != "autosave_seconds" else "5")
+        monkeypatch.setenv(setting.variable, "5" if name.endswith("_seconds") else value)
     if section == "train":
         assert command("train", "--headless").code == 0
         assert command.request.config == settings.preferred_run_config()
@@ -416,8 +420,8 @@ def test_an_empty_list_says_how_to_begin_on_stderr(command: CommandLine) -> None
 def test_runs_show_tells_state_and_settings(command: CommandLine) -> None:
     make_run("one")
     out = command("runs", "show", "one").out
-    assert "state                 finished\n" in out
-    assert "n_embd                128\n" in out
+    assert "state                  finished\n" in out
+    assert "n_embd                 128\n" in out
     record = json.loads(command("runs", "show", "one", "--json").out)
     assert record["config"]["model"]["n_embd"] == 128
     assert record["checkpoints"] == {"best": None, "last": None}

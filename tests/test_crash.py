@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from tests.cli_helpers import progress
 
+from tests.cli_helpers import progress
 from tui_gpt import __version__, crash, paths
 from tui_gpt.events import Sampled
 

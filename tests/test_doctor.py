@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cli_helpers import CommandLine, command
 
+from tests.cli_helpers import CommandLine
 from tui_gpt import doctor, paths
 from tui_gpt.commands import doctor as doctor_command
 from tui_gpt.doctor import Check
 
-__all__ = ["command"]
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    return CommandLine(capsys, monkeypatch)
 
 
 def test_the_quick_checks_pass_here() -> None:

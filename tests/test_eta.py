@@ -41,7 +41,12 @@ def test_rates_and_sizes_bear_their_units() -> None:
 
 
 def test_an_age_is_told_in_its_largest_unit() -> None:
-    assert [format_age(seconds) for seconds in (3, 61, 7_300, 180_000)] == ["just now", "1 min ago", "2 h ago", "2 d ago"]
+    assert [format_age(seconds) for seconds in (3, 61, 7_300, 180_000)] == [
+        "just now",
+        "1 min ago",
+        "2 h ago",
+        "2 d ago",
+    ]
 
 
 def test_the_time_left_is_unknown_until_the_pace_is_known() -> None:

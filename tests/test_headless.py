@@ -4,19 +4,21 @@ import io
 import json
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cli_helpers import FakeSession, finished, progress, short_run, started
 
+from tests.cli_helpers import FakeModel, FakeSession, finished, progress, short_run, started
 from tui_gpt import headless
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import StorageError
-from tui_gpt.events import Saved, from_json
+from tui_gpt.events import Event, Saved, from_json
 from tui_gpt.headless import Streams
 from tui_gpt.session import TrainRequest
 from tui_gpt.signals import StopOnSignals
+from tui_gpt.writing import Piece
 
 
 class FakeTerminal(io.StringIO):
@@ -53,7 +55,13 @@ def memory(*, quiet: bool = False) -> tuple[Streams, io.StringIO, io.StringIO]:
 
 
 def write(
-    session: FakeSession, streams: Streams, prompt: str = "", *, samples: int = 1, as_json: bool = False, length: int = 6
+    session: FakeSession,
+    streams: Streams,
+    prompt: str = "",
+    *,
+    samples: int = 1,
+    as_json: bool = False,
+    length: int = 6,
 ) -> int:
     config = SampleConfig(max_new_tokens=length, seed=7)
     return headless.generate(session, None, prompt, config, streams, samples=samples, as_json=as_json)
@@ -101,7 +109,7 @@ def test_the_summary_of_a_stopped_run_tells_how_to_go_on() -> None:
 
 
 def test_the_progress_bar_is_gone_at_the_end() -> None:
-    streams, talk = Streams(io.StringIO(), FakeTerminal()), FakeTerminal()
+    talk = FakeTerminal()
     streams = Streams(io.StringIO(), talk)
     headless.train(FakeSession(), TrainRequest(), streams, as_json=False)
     assert "\r\x1b[Kdone after" in talk.getvalue()
@@ -174,7 +182,7 @@ def test_an_ignored_signal_stays_ignored() -> None:
 
 def test_a_run_ends_with_the_code_of_its_signal() -> None:
     class Interrupting(FakeSession):
-        def train(self, request: TrainRequest, control: Control):  # type: ignore[no-untyped-def]
+        def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
             yield started()
             os.kill(os.getpid(), signal.SIGTERM)
             yield progress(1)
@@ -184,6 +192,15 @@ def test_a_run_ends_with_the_code_of_its_signal() -> None:
     streams, _, talk = memory()
     assert headless.train(Interrupting(), TrainRequest(), streams, as_json=False) == 143
     assert "stopped after 1 steps" in talk.getvalue()
+
+
+def test_a_closed_terminal_does_not_keep_a_run_from_its_end() -> None:
+    session = FakeSession()
+    assert (
+        headless.train(session, TrainRequest(), Streams(io.StringIO(), BrokenPipe(0, OSError(5, "EIO"))), as_json=False)
+        == 0
+    )
+    assert write(session, Streams(io.StringIO(), BrokenPipe(0, OSError(5, "EIO")))) == 0
 
 
 # Writing
@@ -241,6 +258,23 @@ def test_several_texts_in_json_bear_their_number_and_have_seeds_of_their_own() -
     write(session, streams, as_json=True, samples=2, length=2)
     assert [json.loads(line)["sample"] for line in out.getvalue().splitlines()] == [1, 1, 2, 2]
     assert [config.seed for config in session.model.configs] == [7, 8]
+
+
+def test_an_interrupted_text_keeps_what_was_written() -> None:
+    class Interrupted(FakeModel):
+        def stream(
+            self, prompt: str, config: SampleConfig, control: Control | None = None, *, details: bool = False
+        ) -> Iterator[Piece]:
+            yield Piece("a", -0.5)
+            signal.raise_signal(signal.SIGINT)
+            assert control is not None
+            assert control.stop_requested
+
+    session = FakeSession()
+    session.model = Interrupted()
+    screen = FakeTerminal()
+    assert write(session, Streams(screen, io.StringIO())) == 130
+    assert screen.getvalue() == "a\n"
 
 
 def test_a_reader_that_leaves_ends_the_text_quietly() -> None:

@@ -3,8 +3,8 @@
 import io
 
 import pytest
-from tests.cli_helpers import evaluated, finished, progress, started
 
+from tests.cli_helpers import evaluated, finished, progress, started
 from tui_gpt.events import Changed, Event, Sampled
 from tui_gpt.progress import ProgressLine, Standing, bar, fitted_line
 
@@ -59,7 +59,9 @@ def test_the_line_never_fills_the_terminal(width: int) -> None:
 
 def test_a_wide_terminal_shows_every_figure_and_a_bar() -> None:
     standing = standing_after(started(40), progress(10), progress(20))
-    assert fitted_line(standing, 120) == (" 50% " + "█" * 20 + "·" * 20 + "  step 20/40  loss 2.000  2 s left  12.3 k chars/s")
+    assert fitted_line(standing, 120) == (
+        " 50% " + "█" * 20 + "·" * 20 + "  step 20/40  loss 2.000  2 s left  12.3 k chars/s"
+    )
 
 
 def test_a_log_file_gets_at_most_a_line_a_second() -> None:
@@ -103,11 +105,11 @@ def test_a_sample_cannot_command_the_terminal() -> None:
 
 
 def test_a_stream_that_nobody_reads_does_not_end_the_run() -> None:
-    stream = io.StringIO()
-    stream.close()
-    line = ProgressLine.__new__(ProgressLine)
-    line.__init__(FakeTerminal())  # type: ignore[misc]
-    line._stream = stream
+    class Deaf(FakeTerminal):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    line = ProgressLine(Deaf())
     line.note(progress(1))
     line.say("still here")
     assert line.standing.step == 1

@@ -6,20 +6,15 @@ The faces and torch are imported inside the commands, so `--help` and the lists 
 
 import errno
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from types import MappingProxyType
 from typing import NoReturn
 
 import click
 
 from tui_gpt import __version__
-from tui_gpt.commands.common import need_terminal, say_error
-from tui_gpt.commands.config import config
-from tui_gpt.commands.data import data
-from tui_gpt.commands.doctor import doctor
-from tui_gpt.commands.evaluate import evaluate
-from tui_gpt.commands.generate import generate
-from tui_gpt.commands.runs import runs
-from tui_gpt.commands.train import train
+from tui_gpt.commands.terminal import fits_the_app, say_error
 from tui_gpt.errors import EXIT_DONE, EXIT_FAILED, EXIT_SIGINT, EXIT_USAGE, TuiGptError
 
 _STDOUT_ERRORS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF})
@@ -27,7 +22,39 @@ _STDOUT_ERRORS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF})
 _OPTIONS = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "TUI_GPT"}
 
 
-@click.group(invoke_without_command=True, context_settings=_OPTIONS)
+_COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "train": ("train:train", "Train a model, in the app or headless."),
+        "generate": ("generate:generate", "Write a text that goes on from a prompt."),
+        "eval": ("evaluate:evaluate", "Measure a model, on its validation split or on any text."),
+        "runs": ("runs:runs", "List, show, copy and remove what has been trained."),
+        "data": ("data:data", "List, add and look at the texts to learn from."),
+        "config": ("config:config", "Look at and set your own defaults."),
+        "doctor": ("doctor:doctor", "Check that everything is there and works."),
+    }
+)
+"""Where each command is, below `tui_gpt.commands`, and what it does."""
+
+
+class _Menu(click.Group):
+    """A group that imports a command only when it is asked for, so that its own help costs nothing."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(f"tui_gpt.commands.{module}"), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
+
+
+@click.group(cls=_Menu, invoke_without_command=True, context_settings=_OPTIONS)
 @click.version_option(__version__, prog_name="tui-gpt", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(ctx: click.Context) -> int:
@@ -38,16 +65,12 @@ def cli(ctx: click.Context) -> int:
     """
     if ctx.invoked_subcommand is not None:
         return EXIT_DONE
-    if not need_terminal():
+    if not fits_the_app():
         click.echo(ctx.get_help(), err=True)
         return EXIT_USAGE
     from tui_gpt.tui.app import run_app
 
     return run_app()
-
-
-for _command in (train, generate, evaluate, runs, data, config, doctor):
-    cli.add_command(_command)
 
 
 def main() -> NoReturn:
@@ -70,7 +93,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _invoke(arguments: Sequence[str]) -> int:
     try:
-        code = cli.main(args=list(arguments), prog_name="tui-gpt", standalone_mode=False)
+        return _dispatch(arguments)
     except TuiGptError as error:
         say_error(str(error))
         return error.exit_code
@@ -88,6 +111,15 @@ def _invoke(arguments: Sequence[str]) -> int:
         return _report_crash(error)
     except Exception as error:
         return _report_crash(error)
+
+
+def _dispatch(arguments: Sequence[str]) -> int:
+    """Let click find the command and run it; unlike click's own `main`, this leaves every exception as it is."""
+    try:
+        with cli.make_context("tui-gpt", list(arguments)) as ctx:
+            code = cli.invoke(ctx)
+    except click.exceptions.Exit as request:
+        return request.exit_code
     return code if isinstance(code, int) else EXIT_DONE
 
 

@@ -47,7 +47,7 @@ def checked_setting(name: str, value: Any, hint: Any) -> Any:
         if typing.get_origin(option) is Literal:
             if value in typing.get_args(option):
                 return value
-        elif option is float and type(value) is int:
+        elif option is float and type(value) is int and abs(value) < 2**53:
             return float(value)
         elif type(value) is (NoneType if option is None else option):
             return value
@@ -229,13 +229,13 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 architecture="modern",
                 block_size=256,
                 n_layer=3,
-                n_head=4,
-                n_embd=128,
+                n_head=5,
+                n_embd=160,
                 ngram_order=7,
             ),
             train=TrainConfig(
                 max_seconds=60,
-                batch_size=4,
+                batch_size=8,
                 optimizer="muon",
                 learning_rate=0.02,
                 schedule="linear",

@@ -95,8 +95,8 @@ def read_corpus(spec: str, stdin: BinaryIO | None = None) -> CorpusText:
     if spec == STDIN:
         return _kept(STDIN, _all_of(stdin or sys.stdin.buffer))
     entry = _entries().get(spec)
-    path = entry.path if entry else Path(spec).expanduser()
     try:
+        path = entry.path if entry else _path_of(spec)
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
             return _read_folder(path)
@@ -105,8 +105,8 @@ def read_corpus(spec: str, stdin: BinaryIO | None = None) -> CorpusText:
                 return _kept(spec, _all_of(pipe))
         data = _bytes_of(path)
     except FileNotFoundError:
-        raise _missing(spec, path) from None
-    except (OSError, ValueError) as error:
+        raise _missing(spec) from None
+    except (OSError, ValueError, RuntimeError) as error:
         raise _unreadable(spec, error) from error
     text = _normalised(spec, data)
     return _corpus(entry.name if entry else slug(path.stem), text, entry.name if entry else str(path.absolute()))
@@ -142,12 +142,19 @@ def _too_large(what: str) -> CorpusError:
     return CorpusError(f"{what} is larger than {SIZE_LIMIT >> 30} GB: choose a smaller part of it")
 
 
-def _unreadable(spec: str, error: OSError | ValueError) -> CorpusError:
-    reason = getattr(error, "strerror", None) or "the name cannot be a path"
-    return CorpusError(f"{spec} cannot be read ({reason}): check its permissions, or copy it elsewhere")
+def _path_of(spec: str) -> Path:
+    if not spec:
+        raise ValueError("an empty path would mean the current folder")
+    return Path(spec).expanduser()
 
 
-def _missing(spec: str, path: Path) -> CorpusError:
+def _unreadable(spec: str, error: Exception) -> CorpusError:
+    reason = getattr(error, "strerror", None) or "that cannot be a path"
+    return CorpusError(f"{spec!r} cannot be read ({reason}): check the name and its permissions")
+
+
+def _missing(spec: str) -> CorpusError:
+    path = Path(spec).expanduser()
     try:
         neighbours = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
     except OSError:

@@ -150,7 +150,7 @@ def _checked_value(name: str, value: Any, hint: Any) -> Any:
             raise ValueError(f"{name} cannot be {value!r}")
         return value
     allowed = typing.get_args(hint) or (hint,)
-    if type(value) is int and float in allowed and int not in allowed:
+    if type(value) is int and float in allowed and int not in allowed and abs(value) < 2**53:
         return float(value)
     if type(value) not in allowed:
         raise ValueError(f"{name} cannot be {value!r}")

@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -136,6 +137,12 @@ def candidates(target: Path) -> list[Path]:
 
 def _sibling(target: Path, suffix: str) -> Path:
     return target.with_name(f".{target.name}.{suffix}")
+
+
+def commit_target(folder: Path) -> Path:
+    """The `target` that `folder` is, or may be, a candidate of."""
+    match = re.fullmatch(r"\.(.+)\.(new|old)", folder.name)
+    return folder.with_name(match[1]) if match else folder
 
 
 def commit_folder(target: Path, fill: Callable[[Path], None]) -> None:

@@ -13,6 +13,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
@@ -51,9 +52,15 @@ class Streams:
         return cls(sys.stdout, sys.stderr, quiet)
 
     def say(self, line: str) -> None:
-        """A line for people."""
+        """A line for people, if they listen: a terminal that was closed is no reason to fail."""
         if not self.quiet:
-            print(line, file=self.talk, flush=True)
+            self.put(line + "\n")
+
+    def put(self, text: str) -> None:
+        """Write for people, also where quiet was asked for."""
+        with suppress(OSError, ValueError):
+            self.talk.write(text)
+            self.talk.flush()
 
 
 def let_go_of_stdout() -> None:
@@ -82,7 +89,7 @@ def train(session: SessionLike, request: TrainRequest, streams: Streams, *, as_j
             raise
         except Exception as error:
             line.clear()
-            print(f"error: {crash.sentence(crash.write_report(error, log.recent))}", file=streams.talk, flush=True)
+            streams.put(f"error: {crash.sentence(crash.write_report(error, log.recent))}\n")
             return EXIT_FAILED
         finally:
             line.clear()
@@ -242,8 +249,7 @@ def _write_text(
     if samples > 1:
         return _write_several(model, prompt, config, samples, control, paper)
     if paper.terminal and streams.talk.isatty() and not streams.quiet:
-        streams.talk.write(inert(prompt))
-        streams.talk.flush()
+        streams.put(inert(prompt))
     count = 0
     for piece in model.stream(prompt, config, control):
         paper.put(piece.text)

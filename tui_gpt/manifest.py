@@ -28,6 +28,9 @@ MANIFEST_LIMIT = 16 << 20
 TENSORS_LIMIT = 16 << 30
 """Bytes of one file of tensors."""
 
+_LOOKS = 3
+"""A writer may rename what is looked for from one name to the next."""
+
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
@@ -185,4 +188,5 @@ def is_whole(folder: Path) -> bool:
 
 def newest_whole(target: Path) -> Path | None:
     """Where the newest whole checkpoint committed to `target` stands, also after a crash in the middle of a commit."""
-    return next((folder for folder in candidates(target) if is_whole(folder)), None)
+    places = candidates(target) * _LOOKS
+    return next((folder for folder in places if is_whole(folder)), None)

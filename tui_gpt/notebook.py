@@ -2,8 +2,8 @@
 
 Every value is frozen, so a change is a new tuple of cards and undo is the old one. An answer keeps apart what the user
 gave, what was kept of earlier answers and what this draw wrote; with its settings and its seed it can be written again.
-The history is a file of JSON lines that only grows: an answer when it is done, a card's layout when it changes; the last
-line about a thing holds. No line is trusted: what cannot be understood is passed over. Nothing here draws or samples.
+The history is a file of JSON lines that only grows: an answer when it is done, a card's layout when it changes; the
+last line about a thing holds. No line is trusted: what cannot be understood is passed over. Nothing here samples.
 """
 
 import dataclasses

@@ -179,6 +179,8 @@ def _news(event: Changed) -> str:
             return f"warning: step {event.step:,} was skipped, as its loss was not finite"
         case "rolled_back_to":
             return f"warning: at step {event.step:,} the run went back to its last good state"
+        case "max_iters":
+            return f"at step {event.step:,} the goal became {_shown(event.value)} steps"
         case _:
             return f"from step {event.step:,} on: {event.setting} {_shown(event.value)}"
 

@@ -15,7 +15,7 @@ from tui_gpt.control import Control
 from tui_gpt.errors import NotFoundError, TuiGptError
 from tui_gpt.events import Event, Finished, Paused, Resumed, Setting, Started
 from tui_gpt.paths import shipped_dir
-from tui_gpt.runs import Run, RunState, RunStore
+from tui_gpt.runs import Run, RunState, RunStore, Which
 from tui_gpt.writing import LIVE, SHIPPED, TextModel
 
 if TYPE_CHECKING:
@@ -227,10 +227,8 @@ class Session:
     def _checkpoint_in(run: Run, which: str) -> tuple[str, Path]:
         if which not in ("", "best", "last"):
             raise NotFoundError(f"a run has the checkpoints best and last: ask for {run.name}@best or {run.name}@last")
-        for kind in ("best", "last"):
-            if which in ("", kind) and (folder := run.checkpoint_dir(kind)):
-                return f"{run.name}@{kind}", folder
-        raise NotFoundError(f"run {run.name} has no {which or 'checkpoint'} yet: let it train until its first save")
+        kind: Which = "last" if which == "last" or (not which and not run.ever_saved("best")) else "best"
+        return f"{run.name}@{kind}", run.require_checkpoint(kind)
 
     def evaluate(self, source: str | Path | None, control: Control) -> Evaluation:
         """Measure a model (see `open_model`) on its whole validation split. Raises TuiGptError."""

@@ -200,10 +200,12 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 def _checked_document(document: Mapping[str, Any]) -> dict[Section, dict[str, Any]]:
     checked: dict[Section, dict[str, Any]] = {section: {} for section in SETTINGS}
-    for section, values in document.items():
-        if section not in SETTINGS or not isinstance(values, dict):
-            raise ConfigError(f"{section!r} has no place here: settings stand under [train] or [generate]")
-        checked[section] = {name: _checked_key(section, name, value) for name, value in values.items()}
+    sections: Mapping[str, Section] = {section: section for section in SETTINGS}
+    for name, values in document.items():
+        section = sections.get(name)
+        if section is None or not isinstance(values, dict):
+            raise ConfigError(f"{name!r} has no place here: settings stand under [train] or [generate]")
+        checked[section] = {key: _checked_key(section, key, value) for key, value in values.items()}
     return checked
 
 

@@ -8,11 +8,9 @@ import torch
 import torch.nn.functional as F
 
 from tui_gpt.config import ModelConfig, TrainConfig
-from tui_gpt.gpt.modern import Modern, SquaredReLU, modern_optimizers, rotary_table, rotated
+from tui_gpt.gpt.modern import Modern, NgramEmbedding, SquaredReLU, modern_optimizers, rotary_table, rotated
 
-CONFIG = ModelConfig(
-    architecture="modern", block_size=16, n_layer=2, n_head=2, n_embd=16, dropout=0.0, ngram_order=4
-)
+CONFIG = ModelConfig(architecture="modern", block_size=16, n_layer=2, n_head=2, n_embd=16, dropout=0.0, ngram_order=4)
 VOCAB = 11
 TRAIN = TrainConfig(max_iters=1, learning_rate=0.02, optimizer="muon")
 
@@ -129,3 +127,31 @@ def test_a_model_says_what_it_is_made_of() -> None:
     model = Modern(CONFIG, VOCAB)
     assert model.config is CONFIG
     assert model.vocab_size == VOCAB
+
+
+def test_ngram_embeddings_see_up_to_three_characters_back_and_no_further() -> None:
+    embedding = NgramEmbedding(VOCAB, 8)
+    tokens = torch.arange(9)[None]
+    changed = tokens.clone()
+    changed[0, 2] = 9
+    differs = (embedding(tokens) != embedding(changed)).any(dim=-1)[0]
+    assert differs.tolist() == [False, False, True, True, True, True, False, False, False]
+
+
+def test_pairs_of_few_characters_have_rows_of_their_own_and_all_rows_exist() -> None:
+    pairs = torch.cartesian_prod(torch.arange(65), torch.arange(65))
+    rows = NgramEmbedding(65, 4).rows(pairs)
+    assert len(set(rows[:, 1, 0].tolist())) == 65**2
+    wide = NgramEmbedding(100_000, 4)
+    tokens = torch.randint(0, 100_000, (2, 500), generator=torch.Generator().manual_seed(4))
+    assert 0 <= wide.rows(tokens).min() < wide.rows(tokens).max() < len(wide.weight)
+
+
+def test_reading_on_with_the_characters_before_equals_reading_at_once() -> None:
+    """A decoder embeds one character at a time and hands over the three before it."""
+    model = disturbed(dataclasses.replace(CONFIG, ngram_order=0))
+    tokens, _, _ = example()
+    whole = model.embedded(tokens, None)
+    for t in (1, 2, 3, 9):
+        part = model.embedded(tokens[:, t : t + 1], None, tokens[:, max(0, t - 3) : t])
+        torch.testing.assert_close(part, whole[:, t : t + 1])

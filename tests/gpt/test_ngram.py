@@ -169,8 +169,22 @@ def test_a_long_text_is_sampled_and_still_cross_fitted(monkeypatch: pytest.Monke
     monkeypatch.setattr(ngram, "FIT_LIMIT", 300)
     text = np.tile(TOKENS, 10)
     prior = NgramPrior.fit(text, VOCAB, order=4, folds=3)
-    assert np.isfinite(prior.training_rows(np.array([0, 700, len(text) - 21]), 20)).all()
-    assert NgramPrior.from_state(prior.state()).rows(TOKENS[None]).shape == (1, len(TOKENS), VOCAB)
+    starts = np.array([0, 700, len(text) - 21])
+    rows = prior.training_rows(starts, 20)
+    assert np.isfinite(rows).all()
+    again = NgramPrior.from_state(prior.state())
+    np.testing.assert_array_equal(again.rows(TOKENS[None]), prior.rows(TOKENS[None]))
+    with pytest.raises(ValueError, match="whole text"):
+        again.training_rows(starts, 20)
+    np.testing.assert_array_equal(NgramPrior.from_state(prior.state(), text).training_rows(starts, 20), rows)
+
+
+@pytest.mark.parametrize("order", [1, 2, 12])
+def test_any_order_will_do(order: int) -> None:
+    prior = NgramPrior.fit(TOKENS, VOCAB, order=order)
+    np.testing.assert_allclose(np.exp(prior.rows(TOKENS[None, :40])).sum(-1), 1.0, rtol=1e-4)
+    assert np.isfinite(prior.training_rows(np.array([3]), 40)).all()
+    np.testing.assert_allclose(prior.next_row(list(TOKENS[:9])), prior.rows(TOKENS[None, :9])[0, -1], atol=1e-5)
 
 
 def test_no_text_is_refused_with_a_sentence() -> None:

@@ -37,7 +37,8 @@ def test_the_phase_follows_the_events() -> None:
 
 
 def test_a_resumed_run_forgets_what_came_after_its_checkpoint() -> None:
-    record = record_of(started(10), *(progress(step, 2.0) for step in range(1, 6)), evaluated(2, 2.0), evaluated(5, 1.9))
+    steps = [progress(step, 2.0) for step in range(1, 6)]
+    record = record_of(started(10), *steps, evaluated(2, 2.0), evaluated(5, 1.9))
     record.apply(started(20, step=3))
     assert [point.step for point in record.train] == [1, 2, 3]
     assert [one.step for one in record.evaluations] == [2]

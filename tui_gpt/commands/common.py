@@ -4,10 +4,9 @@ An option is never written by hand where the table of settings has it, so the co
 `config.toml` know the same names.
 """
 
-import sys
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -15,7 +14,9 @@ from click.core import ParameterSource
 from tui_gpt import paths, settings
 from tui_gpt.errors import UsageError
 from tui_gpt.inert import inert
-from tui_gpt.session import SessionLike
+
+if TYPE_CHECKING:
+    from tui_gpt.session import SessionLike
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,21 +28,11 @@ _SOURCES = {
 }
 
 
-def make_session() -> SessionLike:
+def make_session() -> "SessionLike":
     """The session that a command works with."""
     from tui_gpt.session import Session
 
     return Session()
-
-
-def need_terminal() -> bool:
-    """Whether the app can open: it reads the keyboard from stdin and draws on stderr."""
-    return bool(sys.stdin and sys.stdin.isatty() and sys.stderr and sys.stderr.isatty())
-
-
-def say_error(sentence: str) -> None:
-    """One line on stderr that tells what is wrong."""
-    click.echo(f"error: {inert(' '.join(sentence.split()))}", err=True)
 
 
 class Option(click.Option):

@@ -12,7 +12,7 @@ from tui_gpt.inert import inert
 _SIGNS = {"ok": "ok     ", "warning": "warning", "failed": "FAILED "}
 
 
-@click.command(short_help="Check that everything is there and works.")
+@click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def doctor(as_json: bool) -> int:
     """Check Python, terminal, disk, torch, speed and the data that comes along; name the remedy where one is needed."""

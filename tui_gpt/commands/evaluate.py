@@ -12,13 +12,13 @@ from tui_gpt.commands.source import chosen_source, read_text
 from tui_gpt.errors import EXIT_DONE
 
 
-@click.command("eval", short_help="Measure a model on its validation split, or on any text.")
+@click.command("eval")
 @click.option("--run", metavar="RUN[@best|@last]", help="The run to measure, the newest unless named.")
 @click.option("--model-path", metavar="DIR", type=click.Path(path_type=Path), help="A run's folder, or a checkpoint's.")
 @click.option("--file", metavar="F", help="Measure on this text instead; - is stdin.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.pass_context
-def evaluate(ctx: click.Context, file: str | None, as_json: bool, **_: Any) -> int:
+def evaluate(ctx: click.Context, /, file: str | None, as_json: bool, **_: Any) -> int:
     """Measure a model: validation loss (nats per character), bits per character, perplexity.
 
     The validation split of its own text is read whole; --file measures any other text.

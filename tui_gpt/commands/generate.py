@@ -17,7 +17,7 @@ class _GenerateCommand(common.SettingsCommand):
     section = "generate"
 
 
-@click.command(cls=_GenerateCommand, short_help="Write a text that goes on from a prompt.")
+@click.command(cls=_GenerateCommand)
 @click.argument("prompt", required=False, envvar="TUI_GPT_GENERATE_PROMPT")
 @common.setting_option("generate", "run", "The model", metavar="RUN[@best|@last]")
 @click.option(
@@ -41,6 +41,7 @@ class _GenerateCommand(common.SettingsCommand):
 @click.pass_context
 def generate(
     ctx: click.Context,
+    /,
     prompt: str | None,
     prompt_file: str | None,
     num_samples: int | None,

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from tui_gpt import settings
-from tui_gpt.commands import common
+from tui_gpt.commands import common, terminal
 from tui_gpt.config import DEFAULT_PRESET, PRESETS, RunConfig, TrainConfig
 from tui_gpt.errors import IncompatibleError, NotFoundError, UsageError
 from tui_gpt.events import Setting
@@ -28,7 +28,7 @@ class _TrainCommand(common.SettingsCommand):
     }
 
 
-@click.command(cls=_TrainCommand, short_help="Train a model, in the app or headless.")
+@click.command(cls=_TrainCommand)
 @click.argument("corpus", required=False, envvar="TUI_GPT_TRAIN_CORPUS")
 @click.option("--headless", is_flag=True, cls=common.Option, heading="The run", help="Train without the app.")
 @common.setting_option("train", "preset", "The run", metavar="NAME")
@@ -50,7 +50,7 @@ class _TrainCommand(common.SettingsCommand):
 )
 @click.option("--quiet", is_flag=True, cls=common.Option, heading="Output", help="Nothing on stderr but errors.")
 @click.pass_context
-def train(ctx: click.Context, headless: bool, as_json: bool, quiet: bool, **_: Any) -> int:
+def train(ctx: click.Context, /, headless: bool, as_json: bool, quiet: bool, **_: Any) -> int:
     """Train a model on CORPUS: a file, a folder of text files, - for stdin, or a name from `tui-gpt data list`.
 
     Opens the app with this run starting; --headless trains without it. Ctrl+C saves and stops; --resume goes on.
@@ -69,7 +69,7 @@ def train(ctx: click.Context, headless: bool, as_json: bool, quiet: bool, **_: A
 def _train_in_app(ctx: click.Context, as_json: bool) -> int:
     if as_json:
         raise UsageError("--json is for training without the app: add --headless")
-    if not common.need_terminal():
+    if not terminal.fits_the_app():
         raise UsageError("the app needs a terminal on stdin and stderr: add --headless to train without it")
     request, _ = request_from(ctx)
     from tui_gpt.tui.app import run_app

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from tui_gpt.errors import CheckpointError, DivergedError
-from tui_gpt.files import commit_folder, ensure_free_space, read_plain_file, write_synced
+from tui_gpt.files import commit_folder, commit_target, ensure_free_space, read_plain_file, write_synced
 from tui_gpt.gpt.tokenizer import CharTokenizer
 from tui_gpt.manifest import (
     MANIFEST_FILE,
@@ -29,6 +29,7 @@ from tui_gpt.manifest import (
     FileRecord,
     Manifest,
     damaged,
+    newest_whole,
     read_manifest,
 )
 
@@ -45,7 +46,7 @@ _TYPE_NAMES = {
     torch.bool: "BOOL",
 }
 _WEIGHT_TYPES = _TYPE_NAMES.keys() - {torch.float64, torch.bool}
-_READ_ATTEMPTS = 5
+_READ_ATTEMPTS = 20
 """A reader may meet a writer that commits the next checkpoint to the same place."""
 
 
@@ -121,14 +122,16 @@ def _not_finite(weights: Mapping[str, Tensor]) -> str | None:
 def read_checkpoint(folder: Path, *, training: bool = False) -> Checkpoint:
     """Read and check the checkpoint in `folder`; what only training needs where asked for.
 
+    Where a writer has just replaced it, the newer one is read.
     Raises CheckpointError when it is damaged in any way, IncompatibleError when a newer program wrote it.
     """
-    for _ in range(_READ_ATTEMPTS - 1):
-        before = _identity(folder)
+    for _ in range(_READ_ATTEMPTS):
+        place = folder if folder.exists() else newest_whole(commit_target(folder)) or folder
+        before = _identity(place)
         try:
-            return _read(folder, training)
+            return _read(place, training)
         except CheckpointError:
-            if _identity(folder) == before:
+            if before is not None and _identity(place) == before:
                 raise
     return _read(folder, training)
 

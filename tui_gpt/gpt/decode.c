@@ -53,10 +53,22 @@ struct model {
     const float *position_embedding; /* (S, C) */
     const float *cosines, *sines;    /* (S, D / 2) */
     const float *prior_embedding;    /* packed (C, V) */
+    const float *prior_trust;        /* packed (V, C): what the stream adds to prior_gate */
     const float *gain, *shift;       /* (C,) */
     const float *head, *head_bias;   /* packed (V, C), (V,) */
     const struct layer *layers;
     const struct prior *prior;
+};
+
+struct state { /* of B streams */
+    int64_t batch_size;
+    int64_t position;   /* of the next token in the window */
+    int64_t *tokens;    /* (B,): what is read next */
+    float *cache;       /* (L, 2, B, H, S, D): keys and values */
+    int64_t *contexts;  /* (B, order): the k-gram of the last k tokens of each stream, -1 where there is none */
+    float *rows, *gates; /* (B, V) each: log-probabilities of the prior, and how far to trust them */
+    float *scratch;     /* (B * 7C + S) */
+    float *logits;      /* (B, V) */
 };
 
 /* y (B, out) = matrix x (B, in), plus bias (out,). The matrix (out, in) lies in panels of PANEL outputs, each panel as
@@ -273,23 +285,30 @@ static void transform(
     add(x, added, B * C);
 }
 
-/* Read tokens (B,) at `position` of the window. `cache` (L, 2, B, H, S, D) and `contexts` (B, order) move on;
-   `logits` (B, V) and `rows` (B, V), the prior's log-probabilities, are written; `scratch` (B * 7C + S). */
-void decode_step(const struct model *m, int64_t B, int64_t position, const int64_t *tokens, float *cache,
-                 int64_t *contexts, float *rows, float *scratch, float *logits)
+/* The streams' priors read `tokens`. */
+void read_priors(const struct model *m, struct state *s)
 {
-    int64_t C = m->n_embd, V = m->vocab_size;
-    float *x = scratch, *rest = scratch + B * C;
-    for (int64_t b = 0; b < B && m->prior; b++)
-        read_prior(m->prior, V, tokens[b], contexts + b * m->prior->order, rows + b * V);
-    embed(m, tokens, B, position, rows, x, rest);
+    for (int64_t b = 0; b < s->batch_size && m->prior; b++)
+        read_prior(m->prior, m->vocab_size, s->tokens[b], s->contexts + b * m->prior->order, s->rows + b * m->vocab_size);
+}
+
+/* The streams read `tokens`: everything in `state` moves on, and `logits` are those of the next characters. */
+void decode_step(const struct model *m, struct state *s)
+{
+    int64_t B = s->batch_size, C = m->n_embd, V = m->vocab_size, position = s->position++;
+    float *x = s->scratch, *rest = s->scratch + B * C;
+    read_priors(m, s);
+    embed(m, s->tokens, B, position, s->rows, x, rest);
     for (int64_t layer = 0; layer < m->n_layer; layer++)
-        transform(m, m->layers + layer, x, cache + layer * 2 * B * m->block_size * C, B, position, rest);
+        transform(m, m->layers + layer, x, s->cache + layer * 2 * B * m->block_size * C, B, position, rest);
     for (int64_t b = 0; b < B; b++)
         normalise(x + b * C, rest + b * C, C, m->gain, m->shift);
-    multiply(m->head, m->head_bias, rest, logits, B, V, C);
+    multiply(m->head, m->head_bias, rest, s->logits, B, V, C);
     for (int64_t i = 0; i < B * V && m->logit_cap > 0; i++)
-        logits[i] = m->logit_cap * tanhf(logits[i] / m->logit_cap);
-    for (int64_t i = 0; i < B * V && m->prior; i++)
-        logits[i] += m->prior_gate * rows[i];
+        s->logits[i] = m->logit_cap * tanhf(s->logits[i] / m->logit_cap);
+    if (!m->prior)
+        return;
+    multiply(m->prior_trust, NULL, rest, s->gates, B, V, C);
+    for (int64_t i = 0; i < B * V; i++)
+        s->logits[i] += (m->prior_gate + s->gates[i]) * s->rows[i];
 }

@@ -11,7 +11,8 @@ The decoders here are the plain path: eager PyTorch, everywhere the same. They d
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol, cast
 
 import numpy as np
@@ -85,47 +86,60 @@ class Reader:
         return self.start(np.concatenate([newer, tokens[:, None]], axis=1))
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch work alone in this thread for a while: on a step this small a second thread costs more than it brings,
+    and the two would fight over the cores with training beside them. The setting of other threads stays."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class CachedDecoder(ABC):
     """What the decoders of both models share: the cache and its length. Dropout has no place here."""
 
     def __init__(self, model: Classic | Modern) -> None:
         self._config = model.config
         self._device = model.token_embedding.weight.device
-        self._cache = torch.zeros(0)
+        self.cache = torch.zeros(0)
         """(L, 2, B, H, block_size, D): keys and values."""
         self._length = 0
 
     def predict(self, tokens: Ints) -> Floats:
         """Read whole windows (B, T); logits (B, T, V)."""
         self._clear(len(tokens))
-        with torch.inference_mode():
-            return self._read(torch.from_numpy(tokens).to(self._device), every=True).cpu().numpy()
+        return self._logits(tokens, every=True)
 
     def start(self, tokens: Ints) -> Floats:
         """Read whole windows (B, T) and remember them; logits (B, V)."""
         self._clear(len(tokens))
-        with torch.inference_mode():
-            return self._read(torch.from_numpy(tokens).to(self._device))[:, 0].cpu().numpy()
+        return self._logits(tokens)[:, 0]
 
     def advance(self, tokens: Ints) -> Floats:
         """Read one more character (B,) of each; logits (B, V)."""
-        with torch.inference_mode():
-            return self._read(torch.from_numpy(tokens).to(self._device)[:, None])[:, 0].cpu().numpy()
+        return self._logits(tokens[:, None])[:, 0]
+
+    def _logits(self, tokens: Ints, every: bool = False) -> Floats:
+        with one_thread(), torch.inference_mode():
+            return self._read(torch.from_numpy(tokens).to(self._device), every).cpu().numpy()
 
     @abstractmethod
-    def _read(self, tokens: Tensor, every: bool = False) -> Tensor:
+    def _read(self, tokens: Tensor, every: bool) -> Tensor:
         """Read (B, T) after what is in the cache; logits (B, T, V), or (B, 1, V) of the last position alone."""
 
     def _clear(self, batch_size: int) -> None:
         config = self._config
         shape = (config.n_layer, 2, batch_size, config.n_head, config.block_size, config.n_embd // config.n_head)
-        if self._cache.shape != shape:
-            self._cache = torch.zeros(shape, device=self._device)
+        if self.cache.shape != shape:
+            self.cache = torch.zeros(shape, device=self._device)
         self._length = 0
 
     def _attended(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """What the heads find (B, H, T, D) for q, in the cache and in k and v, which are put into it."""
-        keys, values = self._cache[layer]
+        keys, values = self.cache[layer]
         T = q.shape[2]
         end = self._length + T
         keys[:, :, self._length : end] = k
@@ -140,7 +154,7 @@ class ClassicDecoder(CachedDecoder):
         super().__init__(model)
         self._model = model
 
-    def _read(self, tokens: Tensor, every: bool = False) -> Tensor:
+    def _read(self, tokens: Tensor, every: bool) -> Tensor:
         model = self._model
         x = model.token_embedding(tokens)  # (B, T, C)
         if self._config.n_layer:
@@ -164,7 +178,7 @@ class ModernDecoder(CachedDecoder):
         positions = torch.arange(model.config.block_size, device=self._device)
         self._rotary: Rotary = rotary_table(positions, model.config.n_embd // model.config.n_head)
 
-    def _read(self, tokens: Tensor, every: bool = False) -> Tensor:
+    def _read(self, tokens: Tensor, every: bool) -> Tensor:
         model, begin = self._model, self._length
         end = begin + tokens.shape[1]
         rotary = self._rotary[0][begin:end], self._rotary[1][begin:end]
@@ -195,6 +209,6 @@ class ModernDecoder(CachedDecoder):
         return torch.from_numpy(rows).to(self._device)
 
 
-def plain_decoder(model: Classic | Modern, prior: NgramPrior | None) -> Decoder:
+def plain_decoder(model: Classic | Modern, prior: NgramPrior | None) -> CachedDecoder:
     """The decoder of `model` in eager PyTorch."""
     return ModernDecoder(model, prior) if isinstance(model, Modern) else ClassicDecoder(model)

@@ -1,7 +1,7 @@
 """The decoding kernel, decode.c: built once by the system's C compiler, then only loaded.
 
-Everything works without it: where there is no compiler, or `TUI_GPT_NO_KERNEL` is set, the plain decoders go on alone. It
-is built in the background, so that the first character never waits for a compiler, and kept below the user's home
+Everything works without it: where there is no compiler, or `TUI_GPT_NO_KERNEL` is set, the plain decoders go on alone.
+It is built in the background, so that the first character never waits for a compiler, and kept below the user's home
 under a name made of its source and its processor, so that neither an update nor another machine meets a wrong one.
 """
 
@@ -23,10 +23,17 @@ BUILD_SECONDS = 120.0
 """After which a compiler is given up."""
 
 _SOURCE = Path(__file__).with_name("decode.c")
-_FLAGS = (
-    "-O3 -march=native -fno-math-errno -fno-trapping-math -fno-signed-zeros -fassociative-math -freciprocal-math "
-    "-shared -fPIC"
-).split()
+_FLAGS = [
+    "-O3",
+    "-march=native",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fno-signed-zeros",
+    "-fassociative-math",
+    "-freciprocal-math",
+    "-shared",
+    "-fPIC",
+]
 _starting = threading.Lock()
 _builder: threading.Thread | None = None
 

@@ -1,12 +1,13 @@
 """Decoding through the compiled kernel: one call of decode.c a character, however many layers and streams.
 
-An eager PyTorch step pays a few microseconds for each of its many small operations, which is most of a small model's time;
-the kernel does not, and reads each weight once. A plain decoder stays beneath: it reads whole windows, and the kernel goes
-on in the same cache. Weights are copied and packed as the kernel wants them, so later training does not change them.
+An eager PyTorch step pays a few microseconds for each of its many small operations, which is most of a small model's
+time; the kernel does not, and reads each weight once. A plain decoder stays beneath: it reads whole windows, and the
+kernel goes on in the same cache. Weights are copied and packed as the kernel wants them, so later training does not
+change them.
 """
 
 import ctypes
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from ctypes import POINTER, c_float, c_int64, c_void_p
 from typing import Any, cast
 
@@ -18,7 +19,8 @@ from torch import Tensor
 
 from tui_gpt.gpt import classic, modern
 from tui_gpt.gpt.classic import Classic
-from tui_gpt.gpt.decode import CachedDecoder, Floats, Ints, plain_decoder
+from tui_gpt.gpt.decode import CachedDecoder, Decoder, Floats, Ints, plain_decoder
+from tui_gpt.gpt.kernel import kernel
 from tui_gpt.gpt.modern import LOGIT_CAP, Modern
 from tui_gpt.gpt.ngram import NgramPrior
 
@@ -26,6 +28,10 @@ PANEL = 32
 """As in decode.c."""
 MAX_ORDER = 16
 """As in decode.c."""
+
+
+SCRATCH_WIDTHS = 7
+"""Floats of working space a stream needs, as a multiple of n_embd."""
 
 
 def _pointers(names: str) -> list[tuple[str, Any]]:
@@ -57,17 +63,28 @@ class _Model(ctypes.Structure):
         *((name, c_int64) for name in ("n_layer", "n_head", "n_embd", "block_size", "vocab_size", "is_modern")),
         ("logit_cap", c_float),
         ("prior_gate", c_float),
-        *_pointers("token_embedding position_embedding cosines sines prior_embedding gain shift head head_bias"),
+        *_pointers(
+            "token_embedding position_embedding cosines sines prior_embedding prior_trust gain shift head head_bias"
+        ),
         ("layers", POINTER(_Layer)),
         ("prior", POINTER(_Prior)),
     ]
 
 
-class _Packed:
+class _StateStruct(ctypes.Structure):
+    _fields_ = [
+        ("batch_size", c_int64),
+        ("position", c_int64),
+        *_pointers("tokens cache contexts rows gates scratch logits"),
+    ]
+
+
+class PackedModel:
     """A model as the kernel wants it; owns all that `struct` points to."""
 
     def __init__(self, model: Classic | Modern, prior: NgramPrior | None) -> None:
         self._kept: list[Tensor | npt.NDArray[Any]] = []
+        self.order = prior.order if prior else 0
         config = model.config
         self.struct = _Model(
             n_layer=config.n_layer,
@@ -116,6 +133,7 @@ class _Packed:
         struct.layers = _array(self._modern_layer(block) for block in cast("Sequence[modern.Block]", model.blocks))
         if model.config.ngram_order:
             struct.prior_embedding = self._matrix(model.prior_embedding)
+            struct.prior_trust = self._matrix(model.prior_trust)
             struct.prior_gate = model.prior_gate.item()
 
     def _modern_layer(self, block: modern.Block) -> _Layer:
@@ -127,7 +145,7 @@ class _Packed:
         )
 
     def _prior(self, prior: NgramPrior) -> _Prior:
-        trie, table = prior.trie, prior.table
+        trie, table = prior._trie, prior._table
         packed = _Prior(
             order=prior.order,
             dense_length=table.dense_length,
@@ -156,7 +174,7 @@ class _Packed:
     def _matrix(self, tensor: Tensor) -> int:
         """The address of a copy of (out, in): panels (in, PANEL) of PANEL outputs each, the last one padded."""
         padded = F.pad(tensor.detach().float(), (0, 0, 0, -len(tensor) % PANEL))
-        return self._vector(padded.unflatten(0, (-1, PANEL)).transpose(1, 2))
+        return self._vector(padded.view(-1, PANEL, padded.shape[1]).transpose(1, 2))
 
     def _array(self, array: npt.NDArray[Any], dtype: npt.DTypeLike) -> int:
         """The address of `array`, copied only where its type differs."""
@@ -170,16 +188,39 @@ def _array(layers: Iterable[_Layer]) -> "ctypes.Array[_Layer]":
     return (_Layer * len(made))(*made)
 
 
+class _State:
+    """What B streams have read so far; owns all that `struct` points to."""
+
+    def __init__(self, packed: PackedModel, cache: Tensor, batch_size: int) -> None:
+        V, C = packed.struct.vocab_size, packed.struct.n_embd
+        self.tokens = np.zeros(batch_size, np.int64)
+        self.logits = np.zeros((batch_size, V), np.float32)
+        self._cache = cache
+        self._contexts = np.full((batch_size, packed.order), -1, np.int64)
+        self._contexts[:, :1] = 0
+        self._rows = np.zeros((batch_size, V), np.float32)
+        self._gates = np.zeros((batch_size, V), np.float32)
+        self._scratch = np.zeros(batch_size * SCRATCH_WIDTHS * C + packed.struct.block_size, np.float32)
+        self.struct = _StateStruct(
+            batch_size=batch_size,
+            tokens=self.tokens.ctypes.data,
+            cache=cache.data_ptr(),
+            contexts=self._contexts.ctypes.data,
+            rows=self._rows.ctypes.data,
+            gates=self._gates.ctypes.data,
+            scratch=self._scratch.ctypes.data,
+            logits=self.logits.ctypes.data,
+        )
+
+
 class KernelDecoder:
     """A plain decoder that reads on by the kernel."""
 
-    def __init__(self, library: ctypes.CDLL, model: Classic | Modern, prior: NgramPrior | None) -> None:
+    def __init__(self, library: ctypes.CDLL, packed: PackedModel, plain: CachedDecoder) -> None:
         self._library = library
-        self._plain: CachedDecoder = plain_decoder(model, prior)
-        self._packed = _Packed(model, prior)
-        self._order = prior.order if prior else 0
-        self._position = 0
-        self._buffers = _Buffers(self._packed.struct, 0, 0)
+        self._packed = packed
+        self._plain = plain
+        self._state = _State(packed, torch.zeros(0), 0)
 
     def predict(self, tokens: Ints) -> Floats:
         """Read whole windows (B, T); logits (B, T, V)."""
@@ -188,19 +229,40 @@ class KernelDecoder:
     def start(self, tokens: Ints) -> Floats:
         """Read whole windows (B, T) and remember them; logits (B, V)."""
         logits = self._plain.start(tokens)
-        if len(self._buffers.tokens) != len(tokens):
-            self._buffers = _Buffers(self._packed.struct, len(tokens), self._order)
-        self._position = tokens.shape[1]
-        self._start_prior(tokens)
+        self._state = _State(self._packed, self._plain.cache, len(tokens))
+        self._state.struct.position = tokens.shape[1]
+        for column in tokens.T[max(tokens.shape[1] - self._packed.order, 0) :]:
+            self._call(self._library.read_priors, column)
         return logits
 
     def advance(self, tokens: Ints) -> Floats:
-        """Read one more character (B,) of each; logits (B, V), in the same array at every call."""
-        buffers = self._buffers
-        buffers.tokens[:] = tokens
-        self._library.decode_step(
-            *buffers.shared, c_int64(self._position), self._plain.cache.data_ptr()
-        )
-        self._position += 1
-        return buffers.logits
+        """Read one more character (B,) of each; logits (B, V), in the same array until the next start."""
+        self._call(self._library.decode_step, tokens)
+        return self._state.logits
 
+    def _call(self, function: Callable[..., object], tokens: Ints) -> None:
+        self._state.tokens[:] = tokens
+        function(ctypes.byref(self._packed.struct), ctypes.byref(self._state.struct))
+
+
+class Decoders:
+    """Makes a decoder for each stream: by the kernel where it can be, that is on the CPU and with blocks."""
+
+    def __init__(self, model: Classic | Modern, prior: NgramPrior | None) -> None:
+        self._model = model
+        self._prior = prior
+        self._packed: PackedModel | None = None
+
+    def plain(self) -> CachedDecoder:
+        """A fresh decoder in PyTorch."""
+        return plain_decoder(self._model, self._prior)
+
+    def fastest(self) -> Decoder:
+        """A fresh decoder, compiled if it can be."""
+        plain = self.plain()
+        is_fit = self._model.config.n_layer > 0 and self._model.token_embedding.weight.device.type == "cpu"
+        library = kernel() if is_fit else None
+        if library is None:
+            return plain
+        self._packed = self._packed or PackedModel(self._model, self._prior)
+        return KernelDecoder(library, self._packed, plain)

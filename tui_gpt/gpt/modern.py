@@ -5,7 +5,7 @@ replaces the parts: rotary positions (Su et al. 2021), normalised queries and ke
 squared ReLU (So et al. 2021), zero-initialised output projections, soft-capped logits. The decision that explains
 the rest is the prior: log-probabilities counted from the text (ngram.py) enter as an input and are added to the
 logits, so that the network starts from what counting knows and learns only what counting cannot. With `ngram_order`
-0 the network is alone.
+0 the network is alone, and embeddings of the last few characters speed it up instead.
 
 Shapes: B sequences, T positions, C = n_embd, H heads of D = C / H, V characters. The functions take rotary tables
 explicitly, so that a decoder can call them for single positions; it keeps no cache itself.
@@ -31,6 +31,8 @@ EMBEDDING_LR_SCALE = 0.15
 """AdamW's rate for embeddings as a multiple of the run's learning rate, which is Muon's."""
 HEAD_LR_SCALE = 0.05
 SCALAR_LR_SCALE = 0.25
+NGRAM_TABLES = (2**13, 2**14, 2**15)
+"""Rows for the last 2, 3 and 4 characters in a network that has no prior."""
 
 Rotary = tuple[Tensor, Tensor]
 """Cosines and sines (T, 1, D / 2) of T positions."""
@@ -132,6 +134,33 @@ class Block(nn.Module):
         return x + worked_out
 
 
+class NgramEmbedding(nn.Module):
+    """An embedding for the last 2, 3 and 4 characters, added up: what a network without a prior has in its place.
+
+    Each n-gram has its row by a hash of its characters, so that tables need no list of n-grams; where there are few
+    enough characters, no two pairs share a row.
+    """
+
+    def __init__(self, vocab_size: int, n_embd: int) -> None:
+        super().__init__()
+        self.vocab_size = vocab_size
+        self.weight = nn.Parameter(torch.randn(sum(NGRAM_TABLES), n_embd) * 0.1)
+
+    def rows(self, tokens: Tensor) -> Tensor:
+        """(B, T, 3) row numbers for tokens (B, T); what lies before them counts as character 0."""
+        key, offset, rows = tokens, 0, []
+        for n, size in enumerate(NGRAM_TABLES, 1):
+            key = key * self.vocab_size + F.pad(tokens, (n, 0))[:, : tokens.shape[1]]
+            spread = key if self.vocab_size**2 <= size and n == 1 else (key * 0x9E3779B1 & 0xFFFFFFFFFFFF) >> 16
+            rows.append(spread % size + offset)
+            offset += size
+        return torch.stack(rows, dim=-1)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, T, C) for tokens (B, T)."""
+        return F.embedding(self.rows(tokens), self.weight).sum(dim=2)
+
+
 class Modern(nn.Module):
     """`forward(tokens, targets, prior)` gives logits (B, T, V) and, with targets, the loss in nats per character."""
 
@@ -144,6 +173,7 @@ class Modern(nn.Module):
         self.token_embedding = nn.Embedding(vocab_size, C)
         self.blocks = nn.ModuleList(Block(config, self.dropout) for _ in range(config.n_layer))
         self.head = nn.Parameter(torch.zeros(vocab_size, C))
+        self.ngram_embedding = None if config.ngram_order else NgramEmbedding(vocab_size, C)
         if config.ngram_order:
             self.prior_embedding = nn.Parameter(torch.randn(C, vocab_size) * 0.3 * vocab_size**-0.5)
             self.prior_gate = nn.Parameter(torch.ones(1))
@@ -179,6 +209,8 @@ class Modern(nn.Module):
     def adam_groups(self) -> list[dict[str, Any]]:
         """AdamW's parameters, with each group's rate as a multiple of the run's."""
         embeddings: list[Tensor] = [self.token_embedding.weight]
+        if self.ngram_embedding is not None:
+            embeddings.append(self.ngram_embedding.weight)
         groups: list[dict[str, Any]] = [
             {"params": embeddings, "lr_scale": EMBEDDING_LR_SCALE},
             {"params": [self.head], "lr_scale": HEAD_LR_SCALE},
@@ -189,9 +221,12 @@ class Modern(nn.Module):
             groups.append({"params": [self.prior_gate], "lr_scale": SCALAR_LR_SCALE})
         return groups
 
-    def embedded(self, tokens: Tensor, prior: Tensor | None) -> Tensor:
-        """(B, T, C): what enters the first block."""
-        x = self.token_embedding(tokens)
+    def embedded(self, tokens: Tensor, prior: Tensor | None, before: Tensor | None = None) -> Tensor:
+        """(B, T, C): what enters the first block; `before` (B, up to 3) are the characters before."""
+        x: Tensor = self.token_embedding(tokens)
+        if self.ngram_embedding is not None:
+            read = tokens if before is None else torch.cat([before, tokens], dim=1)
+            x = x + self.ngram_embedding(read)[:, -tokens.shape[1] :]
         if prior is not None:
             x = x + F.linear(prior, self.prior_embedding)
         return normalised(x)

@@ -1,11 +1,10 @@
-"""An n-gram prior: the modified Kneser-Ney distribution of the training text, one row of log-probabilities a
-position.
+"""An n-gram prior: the modified Kneser-Ney distribution of the training text, a row of log-probabilities a position.
 
 A few seconds of counting know what a small network needs minutes to learn, so the network is given the counts'
 opinion and learns only what they miss. The decision that explains the rest: a prior that has counted the very text
 the network trains on gives the answers away, so training positions get *cross-fitted* rows. The text is cut into
-contiguous folds, and each fold's rows come from the counts of the other folds, as validation rows come from counts
-of other text.
+contiguous folds, and a fold's rows come from the counts of the rest of the text but for a margin around the fold (the
+same scene, the same names), as validation rows come from counts of other text.
 
 It counts at most `FIT_LIMIT` tokens, evenly spread, so that memory stays bounded on any corpus. It deliberately
 does not adapt to the text it reads, or know what a token stands for.
@@ -25,10 +24,9 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.signedinteger[Any]]
 Floats = npt.NDArray[np.float32]
 Contexts = list[Ints]
-"""contexts[k]: the k-gram that ends at each position, -1 where the text or the window has none; entry 0 is all
-zeros."""
+"""contexts[k]: the k-gram that ends at each position, -1 where text or window has none; entry 0 is the empty one."""
 
-FIT_LIMIT = 4_000_000
+FIT_LIMIT = 3_000_000
 """Tokens counted at most; a longer text is sampled in one piece a fold."""
 CACHE_LIMIT = 256 * 2**20
 """Bytes that the cross-fitted rows of all training positions may take; beyond it rows are made for each batch."""
@@ -76,8 +74,7 @@ class Trie:
 
 @dataclass(frozen=True)
 class Table:
-    """What a count of the text says: for each k-gram its discounted share, for each context the weight of the
-    shorter one.
+    """What counting says: for each k-gram its discounted share, for each context the weight of the shorter one.
 
     p(w | h) = share(hw) + backoff(h) * p(w | h without its first token), interpolated (Chen and Goodman 1999).
     """
@@ -136,8 +133,10 @@ def _build_trie(tokens: Ints, vocab_size: int, order: int) -> Trie:
 
 
 def _event_counts(trie: Trie, held_out: range) -> list[Ints]:
-    """Counts of the k-grams whose last token is not in `held_out`: occurrences at the top, distinct left neighbours
-    below."""
+    """Counts of each order's grams whose last token is not in `held_out`, a range of positions.
+
+    At the top they are occurrences, below them distinct left neighbours (Kneser and Ney 1995). Entry 0 is empty.
+    """
     order, size = trie.order, len(trie.ids[1])
     top = np.bincount(trie.ids[order], minlength=len(trie.symbols[order]))
     starts = (np.arange(held_out.start, held_out.stop) - (order - 1)) % size
@@ -158,8 +157,7 @@ def _unigram(trie: Trie, counts: Ints) -> Floats:
 
 
 def _build_table(trie: Trie, held_out: range, discounts: Floats, dense_limit: int = DENSE_LIMIT) -> Table:
-    """The distribution of the text outside `held_out`, a range of positions; discounts (order + 1, 4) as
-    `_fit_discounts`'."""
+    """The distribution of the text outside `held_out`, with the discounts (order + 1, 4) of `_fit_discounts`."""
     counts = _event_counts(trie, held_out)
     empty = np.zeros(0, np.float32)
     shares, backoffs = [empty, empty], [empty]
@@ -176,12 +174,8 @@ def _build_table(trie: Trie, held_out: range, discounts: Floats, dense_limit: in
 
 
 def _held_out_ranges(size: int, folds: int) -> list[range]:
-    """For each fold what its rows must not have counted: the fold, and a margin either side that resembles it too
-    much.
-
-    The margin keeps some of the text even where there are two folds.
-    """
-    margin = int(size * min(MARGIN, 0.2 / folds if folds < 3 else MARGIN))
+    """For each fold what its rows must not have counted: the fold, and a margin either side that is too like it."""
+    margin = int(size * MARGIN)
     return [range(a - margin, b + margin) for a, b in pairwise(_edges(size, folds))]
 
 
@@ -220,8 +214,10 @@ def _target_counts(trie: Trie, counts: list[Ints], targets: Ints) -> Floats:
 
 
 def _ascend(found: Floats, bases: Floats, steps: int = 100) -> Floats:
-    """The discounts that make the targets likeliest, by Adam on their logits as shares of the count they are taken
-    from."""
+    """(order + 1, 4): the discounts that make the targets likeliest, by Adam on their logits.
+
+    Discounts are shares of the count they are taken from, so that none takes more than there is.
+    """
     limits = np.array([1.0, 2.0, 3.0], np.float32)
     logits = np.full((found.shape[1], 3), 0.5, np.float32)
     mean, square = np.zeros_like(logits), np.zeros_like(logits)
@@ -271,8 +267,7 @@ def _densified(trie: Trie, table: Table, limit: int) -> Table:
 
 
 def _interpolate(trie: Trie, table: Table, k: int, contexts: Ints, rows: Floats) -> None:
-    """Take `rows` (M, V), in place, from contexts one shorter to `contexts` (M,) of k tokens; -1 leaves a row as it
-    is."""
+    """Take `rows` (M, V), in place, from contexts of k - 1 tokens to `contexts` (M,) of k; -1 leaves a row alone."""
     where = np.flatnonzero(contexts >= 0)
     known = contexts[where]
     weights = np.ones(len(rows), np.float32)
@@ -287,7 +282,7 @@ def _interpolate(trie: Trie, table: Table, k: int, contexts: Ints, rows: Floats)
 
 def _rows(trie: Trie, table: Table, contexts: Contexts) -> Floats:
     """(M, V) log-probabilities after contexts of M positions."""
-    rows = np.tile(table.unigram, (len(contexts[1]), 1))
+    rows = np.tile(table.unigram, (len(contexts[0]), 1))
     d = table.dense_length
     if d:
         known = contexts[d] >= 0
@@ -311,6 +306,7 @@ class NgramPrior:
         self.folds = folds
         self._tokens = tokens
         self._sample = sample
+        self._text_size = len(tokens)
         self._trie = _build_trie(sample, vocab_size, order)
         self._discounts = _fit_discounts(self._trie, folds) if discounts is None else discounts
         self._table = _build_table(self._trie, range(0), self._discounts)
@@ -321,7 +317,7 @@ class NgramPrior:
     def fit(cls, tokens: Ints, vocab_size: int, order: int | None = None, folds: int = 9) -> NgramPrior:
         """Count the training tokens (N,); `order` None chooses one that the text's alphabet and size can fill."""
         if len(tokens) == 0:
-            raise ValueError("An n-gram prior needs at least one token of text.")
+            raise ValueError("an n-gram prior needs at least one token of text.")
         order = order or chosen_order(vocab_size)
         folds = max(2, min(folds, len(tokens)))
         edges = _edges(len(tokens), folds)
@@ -352,17 +348,16 @@ class NgramPrior:
         if self._cache is None:
             return self._cross_fitted(windows, targets)
         rows: Floats = self._cache[targets % len(self._tokens)].astype(np.float32)
-        short = min(self.order - 2, length)
+        short = min(max(self.order - 2, 0), length)
         rows[:, :short] = self._cross_fitted(windows[:, :short], targets[:, :short])
         return rows
 
     def prepare_training(self) -> None:
-        """Count the folds, and keep the rows of every training position where they fit; done once, by itself if
-        need be."""
+        """Count the folds, and keep every training position's row where they fit; done once, by itself if need be."""
         if self._fold_tables:
             return
-        if len(self._sample) < min(len(self._tokens), FIT_LIMIT):
-            raise ValueError("This prior was loaded without its training text; fit one to train.")
+        if len(self._tokens) != self._text_size:
+            raise ValueError("this prior counted a sample of a longer text: load it with the whole text to train on it")
         edges = _edges(len(self._sample), self.folds)
         ranges = _held_out_ranges(len(self._sample), self.folds)
         self._fold_tables = [_build_table(self._trie, held_out, self._discounts) for held_out in ranges]
@@ -396,25 +391,31 @@ class NgramPrior:
         """The tokens counted, compressed, and the settings: they define every row."""
         width = np.min_scalar_type(self.vocab_size - 1)
         packed = zlib.compress(self._sample.astype(width).tobytes(), 9)
-        settings = np.array([self.vocab_size, self.order, self.folds, width.itemsize], np.int64)
+        settings = [self.vocab_size, self.order, self.folds, width.itemsize, self._text_size]
         tokens = np.frombuffer(packed, np.uint8).copy()
-        return {"tokens": tokens, "settings": settings, "discounts": self._discounts}
+        return {"tokens": tokens, "settings": np.array(settings, np.int64), "discounts": self._discounts}
 
     @classmethod
-    def from_state(cls, state: dict[str, npt.NDArray[Any]]) -> NgramPrior:
-        """The prior that `state` describes, counted anew."""
-        vocab_size, order, folds, width = (int(n) for n in state["settings"])
+    def from_state(cls, state: dict[str, npt.NDArray[Any]], tokens: Ints | None = None) -> NgramPrior:
+        """The prior that `state` describes, counted anew.
+
+        To train on, one that counted a sample needs `tokens`, the whole training text; to read and write, none does.
+        """
+        vocab_size, order, folds, width, text_size = (int(n) for n in state["settings"])
         raw = zlib.decompress(state["tokens"].tobytes())
         sample = np.frombuffer(raw, np.dtype(f"u{width}")).astype(np.int64)
-        return cls(sample, sample, vocab_size, order, folds, state["discounts"])
+        prior = cls(sample if tokens is None else tokens, sample, vocab_size, order, folds, state["discounts"])
+        prior._text_size = text_size
+        return prior
 
     def _contexts(self, windows: Ints) -> Contexts:
         """For windows (B, T): contexts[k] (B, T), the k tokens up to each position, within its window."""
         contexts: Contexts = [np.zeros(windows.shape, np.int64)]
         for k in range(1, self.order):
+            first = min(k - 1, 1)
             ids = np.full(windows.shape, -1, np.int64)
-            shorter = contexts[k - 1][:, : -1 or None] if k > 1 else contexts[0]
-            ids[:, min(k - 1, 1) :] = self._trie.extend(k - 1, shorter, windows[:, min(k - 1, 1) :])
+            shorter = contexts[k - 1][:, : windows.shape[1] - first]
+            ids[:, first:] = self._trie.extend(k - 1, shorter, windows[:, first:])
             contexts.append(ids)
         return contexts
 

@@ -47,6 +47,8 @@ from tui_gpt.session import Estimate, Evaluation
 
 SAMPLE_CHARACTERS = 240
 SAMPLE_PROMPT = "\n"
+PLACE_SETTINGS = frozenset({"device", "threads", "compile"})
+"""Where a run is trained, which may change whenever it is resumed."""
 _LIVE_TIMEOUT_SECONDS = 60.0
 
 
@@ -161,23 +163,23 @@ def _fit_prior(config: ModelConfig, corpus: Corpus) -> NgramPrior | None:
 def prepare_resumed(run: Run, changes: Mapping[str, Setting]) -> Prepared:
     """Build `run` as its last checkpoint left it, or anew when it has none yet. Raises TuiGptError."""
     live = _live_changes(changes)
-    last = run.checkpoint_dir("last")
-    if last is None:
+    if not run.ever_saved("last"):
         run.truncate_log(-1)
         return prepare_new(dataclasses.replace(run.config, train=changed(run.config.train, live)), None)
-    checkpoint = read_checkpoint(last, training=True)
+    checkpoint = read_checkpoint(run.require_checkpoint("last"), training=True)
     info = checkpoint.info
+    config = dataclasses.replace(info.config, train=changed(info.config.train, _place_of(changes)))
     corpus = _same_corpus(run, checkpoint)
-    world = World.of(info.config.train)
+    world = World.of(config.train)
     model, prior = _restored_model(checkpoint)
     model.train().to(world.device)
     planned = _changes_after(run, info.step)
     run.truncate_log(info.step)
     prepared = Prepared(
-        config=info.config,
+        config=config,
         corpus=corpus,
         model=model,
-        optimizers=build_optimizers(model, info.config.train),
+        optimizers=build_optimizers(model, config.train),
         prior=prior,
         world=world,
         standing=_restored_standing(info, live),
@@ -200,12 +202,16 @@ def _same_corpus(run: Run, checkpoint: Checkpoint) -> Corpus:
 
 
 def _live_changes(changes: Mapping[str, Setting]) -> dict[str, Setting]:
-    fixed = sorted(changes.keys() - LIVE_SETTINGS)
+    fixed = sorted(changes.keys() - LIVE_SETTINGS - PLACE_SETTINGS)
     if fixed:
         raise IncompatibleError(
             f"{fixed[0]} cannot change when a run is resumed: leave it out, or start a new run with --init-from"
         )
-    return dict(changes)
+    return {name: value for name, value in changes.items() if name in LIVE_SETTINGS}
+
+
+def _place_of(changes: Mapping[str, Setting]) -> dict[str, Setting]:
+    return {name: value for name, value in changes.items() if name in PLACE_SETTINGS}
 
 
 def _restored_standing(info: CheckpointInfo, changes: Mapping[str, Setting]) -> Standing:
@@ -213,7 +219,7 @@ def _restored_standing(info: CheckpointInfo, changes: Mapping[str, Setting]) -> 
     known = {item.name for item in dataclasses.fields(Standing)}
     kept: dict[str, Any] = {name: value for name, value in info.extra.items() if name in known}
     standing = Standing(**kept)
-    standing.follows_clock = "max_seconds" in changes
+    standing.follows_clock = changes.get("max_seconds") is not None
     return standing
 
 

@@ -9,7 +9,6 @@ does with a piece.
 import math
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,8 @@ import torch
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
 from tui_gpt.gpt.classic import Classic
-from tui_gpt.gpt.decode import Floats, Ints, Reader, context_start, plain_decoder
+from tui_gpt.gpt.decode import Floats, Ints, Reader, context_start
+from tui_gpt.gpt.kernel_decode import Decoders
 from tui_gpt.gpt.modern import Modern
 from tui_gpt.gpt.ngram import NgramPrior
 from tui_gpt.gpt.sampling import choose, log_softmax
@@ -30,8 +30,6 @@ ALTERNATIVES = 10
 UNIFORMS_AT_ONCE = 256
 SEED_BITS = 32
 """Length of a seed drawn for a stream: short enough to be typed again."""
-ONE_THREAD_BELOW = 3_000_000
-"""Parameters up to which a second thread costs more than it brings. A measured choice would let equal seeds differ."""
 
 
 class Sampler:
@@ -47,11 +45,9 @@ class Sampler:
         val_loss: float | None = None,
         prior: NgramPrior | None = None,
     ) -> None:
-        self._decoder = plain_decoder(model, prior)
+        self._decoders = Decoders(model, prior)
         self._block_size = model.config.block_size
         self._tokenizer = tokenizer
-        size = sum(parameter.numel() for parameter in model.parameters())
-        self._threads = 1 if size < ONE_THREAD_BELOW else torch.get_num_threads()
         self._characters = [tokenizer.decode(np.array([token])) for token in range(tokenizer.vocab_size)]
         self.name = name
         self.step = step
@@ -82,8 +78,7 @@ class Sampler:
             yield tuple(self._characters[token] for token in tokens)
 
     def surprise(self, text: str, *, details: bool = False) -> Sequence[Piece]:
-        """How well the model predicts `text`: one piece a known character, each given just what `stream` would have
-        seen.
+        """How well the model predicts `text`: one piece a known character, each from what `stream` would have seen.
 
         The first is predicted as the first character of a text, after the line break that an empty prompt stands for.
         """
@@ -100,13 +95,12 @@ class Sampler:
         """Logits (count, V) and the ids (count,) chosen from them, a character at a time."""
         self.last_seed = secrets.randbits(SEED_BITS) if config.seed is None else config.seed
         uniforms = _uniforms(self.last_seed, count)
-        reader = Reader(self._decoder, self._block_size)
+        reader = Reader(self._decoders.fastest(), self._block_size)
         tokens = np.tile(self._prompt_tokens(prompt), (count, 1))
         for written in range(config.max_new_tokens):
             if control is not None and control.stop_requested:
                 return
-            with _threads(self._threads):
-                logits = reader.advance(tokens) if written else reader.start(tokens)
+            logits = reader.advance(tokens) if written else reader.start(tokens)
             tokens = choose(logits, config, next(uniforms))
             yield logits, tokens
 
@@ -119,12 +113,12 @@ class Sampler:
 
     def _predictions(self, tokens: Ints) -> Iterator[tuple[int, Floats]]:
         """The logits (n, V) of the n characters from the given index on, window after window, by the window rule."""
+        decoder = self._decoders.plain()
         target = 1
         while target < len(tokens):
             start = context_start(target, self._block_size)
             end = min(start + self._block_size, len(tokens) - 1)
-            with _threads(self._threads):
-                logits = self._decoder.predict(tokens[None, start:end])[0]
+            logits = decoder.predict(tokens[None, start:end])[0]
             yield target, logits[target - start - 1 :]
             target = end + 1
 
@@ -142,14 +136,3 @@ def _uniforms(seed: int, count: int) -> Iterator[npt.NDArray[np.float64]]:
     generator = torch.Generator().manual_seed(seed)
     while True:
         yield from torch.rand(UNIFORMS_AT_ONCE, count, generator=generator, dtype=torch.float64).numpy()
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Let torch use `count` threads in this thread, for now; another thread's training keeps its own number."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

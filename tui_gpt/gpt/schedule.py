@@ -31,12 +31,10 @@ def _decay(schedule: Schedule, share_done: float, floor: float) -> float:
 
 
 def is_replanning_step(steps_done: int, max_iters: int) -> bool:
-    """Whether to look at the clock after so many steps: at 8, 16, 32 ..., then at every fortieth of the run."""
-    if steps_done < 8:
-        return False
-    if steps_done & (steps_done - 1) == 0:
-        return True
-    return steps_done % max(1, max_iters // 40) == 0
+    """Whether to look at the clock after so many steps: at 1, 2, 4, 8 ..., at every fortieth of the run, at its end."""
+    if steps_done & (steps_done - 1) == 0 or steps_done >= max_iters:
+        return steps_done > 0
+    return steps_done % max(8, max_iters // 40) == 0
 
 
 @dataclass(frozen=True)

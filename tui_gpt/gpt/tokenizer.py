@@ -53,13 +53,14 @@ class CharTokenizer:
 
     @cached_property
     def _ids(self) -> Ids:
-        """The token of each code point up to the last known one, then -1 for all beyond; -1 is unknown."""
-        table = np.full(int(self._codes[-1]) + 2, -1, dtype=np.int32)
+        """The token of each code point up to the last known one, at least of each byte; then -1 for all beyond."""
+        table = np.full(max(int(self._codes[-1]), 255) + 2, -1, dtype=np.int32)
         table[self._codes] = np.arange(self.vocab_size)
         return table
 
     def _lookup(self, codes: npt.NDArray[Any]) -> Ids:
-        ids: Ids = self._ids[np.minimum(codes, len(self._ids) - 1)]
+        """The tokens of code points; -1 is unknown."""
+        ids: Ids = self._ids[codes if codes.itemsize == 1 else np.minimum(codes, len(self._ids) - 1)]
         return ids
 
     def encode(self, text: str) -> Ids:

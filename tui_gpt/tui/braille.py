@@ -5,6 +5,7 @@ columns is drawn as the span from the smallest to the largest value in each colu
 visible however long the run. Colours, labels and the cursor are the widget's.
 """
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -108,7 +109,7 @@ def draw_path(raster: Raster, dots: Sequence[tuple[int, int]]) -> None:
     """Draw the dots and straight lines between them; `dots` go from left to right."""
     if len(dots) == 1:
         raster.dot(*dots[0])
-    for (x0, y0), (x1, y1) in zip(dots, dots[1:], strict=False):
+    for (x0, y0), (x1, y1) in itertools.pairwise(dots):
         _draw_segment(raster, x0, y0, x1, y1)
 
 

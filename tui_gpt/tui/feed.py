@@ -1,7 +1,7 @@
-"""From the thread that trains to the screen: a locked buffer, filled as events come and drained as often as eyes need it.
+"""From the thread that trains to the screen: a locked buffer, filled as events come, drained as often as eyes need it.
 
-The trainer never waits for the screen and the screen never waits for the trainer. The thread is a daemon of the app's own
-and not one of asyncio's: those are joined when the loop ends, so a trainer that hangs would keep a dead app alive.
+The trainer never waits for the screen and the screen never waits for the trainer. The thread is a daemon of the app's
+own and not one of asyncio's: those are joined when the loop ends, so a trainer that hangs would keep a dead app alive.
 """
 
 import threading

@@ -1,6 +1,6 @@
 """From what was typed into a form to a `RunConfig`, and back. Pure: no widget, no disk.
 
-The config classes themselves are the judges of a setting; here it is only found out which field their sentence is about.
+The config classes themselves are the judges of a setting; here it is only found out which field their sentence means.
 """
 
 import dataclasses

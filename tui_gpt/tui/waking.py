@@ -52,7 +52,7 @@ class Waker:
         return self._thread.is_alive()
 
     def wait(self) -> None:
-        """Return once torch is there. Raises LeavingError when the app closes first, or why torch cannot be imported."""
+        """Return once torch is there. Raises LeavingError when the app closes first, TuiGptError when it cannot be."""
         while not self._done.wait(_POLL_SECONDS):
             if self._leaving.is_set():
                 raise LeavingError("the app is closing")

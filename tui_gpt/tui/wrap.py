@@ -7,7 +7,7 @@ so a growing text changes its last row alone. It knows nothing of styles, and ex
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich.cells import get_character_cell_size
 
@@ -16,7 +16,7 @@ from tui_gpt.inert import inert
 LEAST_WIDTH = 2
 """The narrowest row, in cells: a wide character has to fit."""
 
-_SHOWN = {0x09: "→", 0x200D: 0x2060, 0xFE0F: 0xFE00}
+_SHOWN: Mapping[int, str | int] = {0x09: "→", 0x200D: 0x2060, 0xFE0F: 0xFE00}
 """A tab has no width of its own; joiners change their neighbours' width, and those put for them do not."""
 
 

@@ -100,7 +100,7 @@ class CardBlock:
         answers = self.card.answers
         if not self.side_by_side or len(answers) < 2:
             return (self.card.answer,)
-        first = max(0, min(self.card.shown - 1, len(answers) - self._places()))
+        first = max(0, min(self.card.shown, len(answers) - self._places()))
         return answers[first : first + self._places()]
 
     def _places(self) -> int:
@@ -126,6 +126,10 @@ class CardBlock:
         """Lay several answers beside each other, or show one."""
         self.side_by_side = side_by_side
         self.show(self.card)
+
+    def character_at(self, row: int, column: int) -> int:
+        """The character of the shown answer at a row and column of the card."""
+        return self.main.passage.rows.index_at(row, column - _RAIL)
 
     # As a block of a TextView
 
@@ -161,11 +165,12 @@ class CardBlock:
         for number, column in enumerate(self.columns):
             drawn = column.passage.draw(row, look) if row < len(column.passage.rows) else []
             if self.stage == "writing" and column is self.main and row == len(column.passage.rows) - 1:
-                drawn.append(Segment("▍", look("edge-selected")))
+                drawn.append(Segment("▍", look("pen")))
             yield from drawn
             if number + 1 < len(self.columns):
                 room = self._column_width() + _GAP - sum(segment.cell_length for segment in drawn)
-                yield Segment(" " * max(0, room - 2) + "│ ", look("meta"))
+                yield Segment(" " * max(0, room - 2), look("written"))
+                yield Segment("│ ", look("meta"))
 
     # Notes
 

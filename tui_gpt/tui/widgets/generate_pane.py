@@ -1,4 +1,4 @@
-"""The Generate tab: a prompt at the bottom, the notebook's cards above it, and between them how the next answer is drawn.
+"""The Generate tab: a prompt at the bottom, the notebook's cards above, and between them how the next answer is drawn.
 
 It is chat-like to look at and a notebook to use: a character model completes, so every card is a text that can be
 continued, edited, branched and drawn again. The pane owns the notebook and the writers; the widgets in it only show and
@@ -20,9 +20,11 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from tui_gpt.config import SampleConfig
+from tui_gpt.errors import TuiGptError
 from tui_gpt.notebook import Answer, Card, History, Notebook, save_copy
+from tui_gpt.runs import RunStore
 from tui_gpt.session import SessionLike
-from tui_gpt.tui.looking import Looking, Thought
+from tui_gpt.tui.looking import Looking
 from tui_gpt.tui.state import AppState
 from tui_gpt.tui.widgets.alternatives import AlternativesPanel
 from tui_gpt.tui.widgets.answer_card import CardBlock
@@ -38,7 +40,6 @@ DRAIN_SECONDS = 0.04
 """Time between two looks at what was written."""
 
 _SEEDS = 1_000_000
-_HINT = "^t presets · tab settings · ^o model"
 
 
 def draw_seed() -> int:
@@ -227,7 +228,7 @@ class GeneratePane(Widget):
         view.show_card(card)
         view.select(card.id, reveal=False)
         self._stage("opening")
-        view.follow() if card == self._notebook.cards[-1] else view.reveal_end(card.id)
+        view.reveal_end(card.id)
         self.box.remember(self._notebook.prompts())
         writer = self._writer
         self.run_worker(
@@ -263,9 +264,6 @@ class GeneratePane(Widget):
             self._stage("writing")
 
     def _grow(self, block: CardBlock, text: str, logprobs: tuple[float, ...]) -> None:
-        assert self._writer is not None
-        if not self._writer.is_shown_by(block.card):
-            return
         row = block.grow(block.card.answer, text, logprobs)
         self.view.grown(self.view.index_of(block), row)
 
@@ -295,3 +293,258 @@ class GeneratePane(Widget):
     def _keep(self, card: Card) -> None:
         """Put a card into the history."""
         self._history.save(card)
+
+    # What keys ask of a card
+
+    @on(NotebookView.Asked)
+    def _asked(self, event: NotebookView.Asked) -> None:
+        block = self.view.selected
+        if event.what == "prompt":
+            self.focus_prompt()
+        elif event.what == "thoughts":
+            self.view.think(not self.view.thoughts)
+        elif event.what == "undo":
+            self._undo()
+        elif block is not None:
+            asked: dict[str, Callable[[Card], None]] = {
+                "regenerate": self._regenerate,
+                "repeat": self._repeat,
+                "go_on": self._go_on,
+                "edit": self._edit,
+                "beside": self._beside,
+                "swipe_left": lambda card: self._swipe(card, -1),
+                "swipe_right": lambda card: self._swipe(card, 1),
+                "side_by_side": lambda _: self._side_by_side(block, not block.side_by_side),
+                "copy": self._copy,
+                "save": lambda card: self._save(card, markdown=False),
+                "save_markdown": lambda card: self._save(card, markdown=True),
+                "remove": self._remove,
+                "look": self._look,
+                "looked": lambda _: self._stop_looking(),
+                "alternatives": lambda _: self._focus_panel(),
+            }
+            asked[event.what](block.card)
+
+    def _regenerate(self, card: Card) -> None:
+        config = dataclasses.replace(card.answer.config, seed=self._draw_seed())
+        self._begin_variant(card, card.answer.again(config, card.answer.source))
+
+    def _repeat(self, card: Card) -> None:
+        self._begin_variant(card, card.answer.again(card.answer.config, card.answer.source))
+
+    def _beside(self, card: Card) -> None:
+        """The same prompt and seed with the model and the settings that hold now, side by side with the old answer."""
+        config = dataclasses.replace(self._state.sampling, seed=card.answer.config.seed)
+        self._begin_variant(card, card.answer.again(config, self._state.source))
+        if (block := self.view.block_of(card.id)) is not None:
+            self._side_by_side(block, True)
+
+    def _begin_variant(self, card: Card, answer: Answer) -> None:
+        self._begin(answer, card.with_answer(answer))
+
+    def _go_on(self, card: Card) -> None:
+        answer = card.answer.extended(self._config(), card.answer.source)
+        self._begin(answer, card.with_shown(answer))
+
+    def _edit(self, card: Card) -> None:
+        """Put the text into the prompt box; what is sent from there becomes another answer of the card."""
+        self._editing = card.id
+        self.box.put(card.answer.full)
+        self._label_box()
+        self.focus_prompt()
+
+    def _stop_editing(self) -> None:
+        if self._editing is not None:
+            self._editing = None
+            self._label_box()
+
+    def _swipe(self, card: Card, by: int) -> None:
+        swiped = card.swiped(by)
+        if swiped.shown != card.shown:
+            self._change(swiped)
+
+    def _change(self, card: Card) -> None:
+        self._stop_looking()
+        self._notebook.put(card, undoable=False)
+        self.view.show_card(card)
+        self._keep(card)
+
+    def _side_by_side(self, block: CardBlock, side_by_side: bool) -> None:
+        if side_by_side and len(block.card.answers) < 2:
+            self.app.notify("There is one answer yet: r draws another, b one with the model and settings chosen now.")
+            return
+        self._stop_looking()
+        block.lay_side_by_side(side_by_side)
+        self.view.grown(self.view.index_of(block))
+
+    def _undo(self) -> None:
+        self._end_writing()
+        self._stop_looking()
+        changed = self._notebook.undo()
+        for card_id in changed:
+            card = self._notebook.find(card_id)
+            if card is None:
+                self._history.remove(card_id)
+            else:
+                self._keep(card)
+        if not changed:
+            self.app.notify("There is nothing to take back.")
+        self._show_cards()
+
+    def _remove(self, card: Card) -> None:
+        self._stop_looking()
+        self._notebook.remove(card.id)
+        self._history.remove(card.id)
+        self._show_cards()
+        self.app.notify("Card removed; u brings it back.")
+
+    def _copy(self, card: Card) -> None:
+        text = self._text_of(card)
+        self.app.copy_to_clipboard(text)
+        self.app.notify(f"Copied {len(text):,} characters.")
+
+    def _text_of(self, card: Card) -> str:
+        """The text as it is now, also while it is being written."""
+        writing = self._writer is not None and card.id == self._writing_card
+        return self._writer.answer.full if writing and self._writer is not None else card.answer.full
+
+    def _save(self, card: Card, *, markdown: bool) -> None:
+        for folder in (Path.cwd(), Path.home()):
+            try:
+                path = save_copy(card, folder, markdown=markdown)
+            except OSError:
+                continue
+            self.app.notify(f"Saved as {path}", markup=False)
+            return
+        self.app.notify("Neither this folder nor your home can be written to.", severity="error")
+
+    # Looking inside
+
+    def _look(self, card: Card) -> None:
+        """Let a cursor walk over the text."""
+        block = self.view.block_of(card.id)
+        if block is None or not card.answer.full:
+            return
+        if block.side_by_side:
+            self._side_by_side(block, False)
+        self._looking.forget()
+        self.view.look_inside(block)
+        self.set_class(True, "-looking")
+        self.refresh_bindings()
+
+    def _stop_looking(self) -> None:
+        if self.view.looking is None:
+            return
+        if self.panel.has_focus:
+            self.view.focus()
+        self.view.stop_looking()
+        self.set_class(False, "-looking")
+        self.refresh_bindings()
+
+    @on(NotebookView.CursorMoved)
+    def _cursor_moved(self) -> None:
+        self._show_thought(ask=True)
+
+    def _show_thought(self, *, ask: bool = False) -> None:
+        """What the model thinks at the cursor; asked for if it is not known."""
+        block = self.view.looking
+        if block is None or block.main.passage.cursor is None:
+            return
+        answer, index = block.card.answer, block.main.passage.cursor
+        place = (answer.source, answer.full[:index])
+        thought = self._looking.known(place)
+        taken = answer.full[index : index + 1]
+        self.panel.show(taken, thought.alternatives if thought else None, thought.error if thought else "")
+        if thought is None and ask and self._looking.want(place):
+            self.run_worker(
+                lambda: self._looking.run(lambda: self.call_later(self._show_thought)),
+                thread=True,
+                exit_on_error=False,
+                group="looking",
+            )
+
+    def _focus_panel(self) -> None:
+        self.panel.focus()
+
+    @on(AlternativesPanel.Chosen)
+    def _branch(self, event: AlternativesPanel.Chosen) -> None:
+        block = self.view.looking
+        if block is None or block.main.passage.cursor is None:
+            return
+        answer = block.card.answer
+        branch = answer.branched(block.main.passage.cursor, event.character, self._config(), answer.source)
+        self._begin_variant(block.card, branch)
+        self.view.focus()
+
+    @on(AlternativesPanel.Left)
+    def _left_panel(self) -> None:
+        self.view.focus()
+
+    # Mouse, settings, model
+
+    @on(TextView.Pressed)
+    def _pressed(self, event: TextView.Pressed) -> None:
+        """Select the pressed card; a press into the text of the selected one puts the cursor there."""
+        block = self.view.blocks[event.index]
+        if not isinstance(block, CardBlock):
+            return
+        if self.view.looking is block:
+            self.view.put_cursor(event.row, event.column)
+            return
+        self._stop_looking()
+        self.view.select(block.card.id, reveal=False)
+
+    @on(SamplingControls.Changed)
+    def _sampling_changed(self, event: SamplingControls.Changed) -> None:
+        self._state.sampling = event.config
+
+    @on(SamplingControls.Done)
+    def _sampling_done(self) -> None:
+        self.focus_prompt()
+
+    @on(Welcome.Begun)
+    def _begun(self, event: Welcome.Begun) -> None:
+        self.box.put(event.text)
+        self.focus_prompt()
+        self.box.action_send()
+
+    @on(PromptBox.Left)
+    def _left_box(self) -> None:
+        if self._editing is not None:
+            self._stop_editing()
+            self.box.clear()
+        if self._notebook.cards:
+            self.view.focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Escape and ctrl+c stop what is being written, and mean something else when nothing is."""
+        del parameters
+        return self.is_writing if action == "stop_writing" else True
+
+    def action_stop_writing(self) -> None:
+        """Stop at once; what was written stays."""
+        if self._writer is not None:
+            self._writer.stop()
+            self._drain()
+
+    def action_next_mood(self) -> None:
+        """Take the next preset for what is written from now on."""
+        self.controls.next_mood()
+
+    def action_choose_model(self) -> None:
+        """Show the models that there are."""
+        self.run_worker(self._offer_models, thread=True, exit_on_error=False, group="models")
+
+    def _offer_models(self) -> None:
+        try:
+            runs = RunStore().list()
+        except TuiGptError:
+            runs = []
+        chooser = ModelChooser(runs, live=self._live, current=self._state.source)
+        self.call_later(self.app.push_screen, chooser, self._model_chosen)
+
+    def _model_chosen(self, source: str | None) -> None:
+        if source is not None:
+            self._state.source = source or None
+            self._label_box()
+        self.focus_prompt()

@@ -14,6 +14,8 @@ from tui_gpt.notebook import Card
 from tui_gpt.tui.widgets.answer_card import LIKELY_TONES, CardBlock
 from tui_gpt.tui.widgets.text_view import TextView
 
+_LOOKING = {"look": "alternatives", "swipe_left": "left", "swipe_right": "right"}
+"""What keys mean while the cursor walks."""
 _ALWAYS = frozenset({"thoughts", "undo", "prompt"})
 _WHILE_WRITING = frozenset({"thoughts", "prompt", "copy", "save", "save_markdown", "side_by_side"})
 
@@ -29,6 +31,7 @@ class NotebookView(TextView):
         "error",
         "edge",
         "edge-selected",
+        "pen",
         "cursor",
         *LIKELY_TONES,
     )
@@ -41,7 +44,9 @@ class NotebookView(TextView):
         & .text-view--notice { color: $text-warning; }
         & .text-view--error { color: $text-error; }
         & .text-view--edge { color: $surface-lighten-2; }
-        & .text-view--edge-selected { color: $primary; }
+        & .text-view--edge-selected { color: $primary-muted; }
+        &:focus .text-view--edge-selected { color: $primary; }
+        & .text-view--pen { color: $primary; }
         & .text-view--cursor { color: $background; background: $foreground; text-style: bold; }
         & .text-view--likely-0 { color: $text-muted; }
         & .text-view--likely-1 { color: $foreground; }
@@ -53,26 +58,26 @@ class NotebookView(TextView):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "select(-1)", "Card above", show=False),
         Binding("down,j", "select(1)", "Card below", show=False),
-        Binding("home", "select(-10000)", "First card", show=False),
-        Binding("end", "select(10000)", "Last card", show=False),
-        Binding("enter,t", "ask('look')", "Look inside", key_display="⏎"),
+        Binding("home", "edge(0)", "First card", show=False),
+        Binding("end", "edge(-1)", "Last card", show=False),
         Binding("i", "ask('prompt')", "Prompt"),
+        Binding("escape", "ask('looked')", "Back", key_display="esc"),
         Binding("r", "ask('regenerate')", "Again"),
         Binding("R,shift+r", "ask('repeat')", "Same again", show=False),
         Binding("left", "ask('swipe_left')", "Earlier answer", show=False),
         Binding("right", "ask('swipe_right')", "Later answer", show=False),
-        Binding("c", "ask('go_on')", "Continue"),
+        Binding("c", "ask('go_on')", "Go on"),
         Binding("e", "ask('edit')", "Edit"),
-        Binding("u", "ask('undo')", "Undo"),
-        Binding("b", "ask('beside')", "Beside"),
-        Binding("v", "ask('side_by_side')", "Side by side", show=False),
         Binding("p", "ask('thoughts')", "Thoughts"),
+        Binding("enter,t", "ask('look')", "Look inside", key_display="⏎"),
         Binding("y", "ask('copy')", "Copy"),
         Binding("w", "ask('save')", "Save"),
         Binding("W,shift+w", "ask('save_markdown')", "Save as Markdown", show=False),
+        Binding("u", "ask('undo')", "Undo"),
+        Binding("b", "ask('beside')", "Beside"),
+        Binding("v", "ask('side_by_side')", "Side by side", show=False),
         Binding("delete,backspace", "ask('remove')", "Remove", show=False),
     ]
-    LOOKING_KEYS: ClassVar[dict[str, int]] = {"left": -1, "right": 1}
 
     class Asked(Message):
         """A key asked for something to be done with the selected card."""
@@ -81,8 +86,8 @@ class NotebookView(TextView):
             self.what = what
             super().__init__()
 
-    class Selected(Message):
-        """Another card is selected."""
+    class CursorMoved(Message):
+        """The cursor stands on another character."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -90,6 +95,8 @@ class NotebookView(TextView):
         self.busy: str | None = None
         """The card being written."""
         self.thoughts = False
+        self.looking: CardBlock | None = None
+        """The card in whose text the cursor walks."""
 
     # Cards
 
@@ -144,7 +151,6 @@ class NotebookView(TextView):
                 self.redraw(self.index_of(block))
         if reveal and (block := self.selected) is not None:
             self.reveal(self.index_of(block), rows=block.height(self.row_width))
-        self.post_message(self.Selected())
         self.refresh_bindings()
 
     def think(self, thoughts: bool) -> None:
@@ -162,6 +168,8 @@ class NotebookView(TextView):
             return True
         what = str(parameters[0])
         block = self.selected
+        if what == "looked":
+            return self.looking is not None
         if block is None:
             return what in _ALWAYS
         if block.card.id == self.busy:
@@ -172,21 +180,36 @@ class NotebookView(TextView):
 
     def action_ask(self, what: str) -> None:
         """Hand the wish to the pane."""
+        if self.looking is not None and what in _LOOKING:
+            what = _LOOKING[what]
+        if what in ("left", "right"):
+            self._walk(-1 if what == "left" else 1)
+            return
         self.post_message(self.Asked(what))
 
     def action_select(self, by: int) -> None:
         """Select another card; beyond the last one there is the prompt. A long card is scrolled through first."""
-        cards = self.cards
         block = self.selected
         if block is None:
             return
-        place = cards.index(block) + by
-        if abs(by) == 1 and self._scrolled_within(block, by):
+        if self.looking is not None:
+            self._walk_rows(by)
             return
-        if place >= len(cards) and by == 1:
+        cards = self.cards
+        place = cards.index(block) + by
+        if self._scrolled_within(block, by):
+            return
+        if place >= len(cards):
             self.post_message(self.Asked("prompt"))
             return
-        self.select(cards[min(max(place, 0), len(cards) - 1)].card.id)
+        self.select(cards[max(place, 0)].card.id)
+
+    def action_edge(self, place: int) -> None:
+        """Select the first or last card, or go to the first or last character."""
+        if self.looking is not None:
+            self._put_cursor(0 if place == 0 else len(self.looking.main.passage))
+        elif self.cards:
+            self.select(self.cards[place].card.id)
 
     def _scrolled_within(self, block: CardBlock, by: int) -> bool:
         """Scroll a step through a card of which more is to be seen in that direction."""
@@ -200,5 +223,59 @@ class NotebookView(TextView):
         return False
 
     def on_focus(self) -> None:
-        """The footer shows the card's keys."""
+        """The selected card's edge lights up, the footer shows its keys."""
+        self.notify_style_update()
+        self.refresh()
         self.refresh_bindings()
+
+    def on_blur(self) -> None:
+        """The selected card's edge is quiet."""
+        self.notify_style_update()
+        self.refresh()
+
+    # A cursor in the text
+
+    def look_inside(self, block: CardBlock) -> None:
+        """Let a cursor walk over a card's text, from where the model began to write."""
+        self.looking = block
+        self._put_cursor(len(block.card.answer.given))
+
+    def stop_looking(self) -> None:
+        """Take the cursor away."""
+        if self.looking is not None:
+            self.looking.main.passage.cursor = None
+            self.redraw(self.index_of(self.looking))
+            self.looking = None
+
+    def put_cursor(self, row: int, column: int) -> None:
+        """Put the cursor on what is shown at a row and column of the card."""
+        if self.looking is not None:
+            self._put_cursor(self.looking.character_at(row, column))
+
+    def _walk(self, by: int) -> None:
+        if self.looking is not None and (cursor := self.looking.main.passage.cursor) is not None:
+            self._put_cursor(cursor + by)
+
+    def _walk_rows(self, by: int) -> None:
+        if self.looking is None or (cursor := self.looking.main.passage.cursor) is None:
+            return
+        rows = self.looking.main.passage.rows
+        row, column = rows.cell_of(cursor)
+        if 0 <= row + by < len(rows):
+            self._put_cursor(rows.index_at(row + by, column))
+
+    def _put_cursor(self, index: int) -> None:
+        if self.looking is None:
+            return
+        passage = self.looking.main.passage
+        passage.cursor = min(max(index, 0), max(0, len(passage) - 1))
+        place = self.index_of(self.looking)
+        self.redraw(place)
+        self.reveal(place, passage.rows.row_of(passage.cursor))
+        self.post_message(self.CursorMoved())
+
+    def reveal_end(self, card_id: str) -> None:
+        """Scroll to the last rows of a card."""
+        block = self.block_of(card_id)
+        if block is not None:
+            self.reveal(self.index_of(block), max(0, block.height(self.row_width) - 2), 2)

@@ -1,4 +1,4 @@
-"""Where the prompt is typed: Enter sends it, a line break needs a modifier, up and down at the edges go through history.
+"""Where the prompt is typed: Enter sends it, a line break needs a modifier, up and down at the edges go back in time.
 
 It knows nothing of models. What Enter means (a new card, or an edited one that goes on) is the pane's business; the box
 only shows the words that the pane gives it for that.
@@ -60,7 +60,6 @@ class PromptBox(TextArea):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(
             id=id,
-            compact=True,
             soft_wrap=True,
             show_line_numbers=False,
             tab_behavior="focus",

@@ -30,9 +30,9 @@ class RunsTable(DataTable[Text], inherit_bindings=True):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "select_cursor", "Open"),
-        Binding("r", "app.with_run('resume')", "Go on"),
-        Binding("g", "app.with_run('write')", "Write with it"),
-        Binding("d,delete", "app.with_run('delete')", "Delete"),
+        Binding("r", "screen.with_run('resume')", "Go on"),
+        Binding("g", "screen.with_run('write')", "Write with it"),
+        Binding("d,delete", "screen.with_run('delete')", "Delete"),
     ]
 
 

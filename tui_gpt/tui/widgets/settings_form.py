@@ -1,6 +1,6 @@
 """The form of a new run: a menu of presets, the text, and every setting to be edited in place.
 
-Each keystroke is judged by the config classes themselves, and their sentence appears under the field it is about; a form
+Each keystroke is judged by the config classes themselves, and their sentence appears under the field it means; a form
 with such a sentence cannot start. What the fields mean is `tui_gpt.tui.form`'s business.
 """
 

@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
@@ -116,6 +116,9 @@ class TextView(ScrollView, can_focus=True):
         overflow-x: hidden;
         overflow-y: scroll;
         scrollbar-size-vertical: 1;
+        scrollbar-background: $background;
+        scrollbar-background-hover: $background;
+        scrollbar-background-active: $background;
     }
     """
     TONES: ClassVar[tuple[str, ...]] = ()
@@ -135,6 +138,7 @@ class TextView(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._blocks: list[Block] = []
         self._tops: list[int] = [0]
+        self._measured_width = 0
         self._strips: dict[int, Strip] = {}
         self._looks: dict[str, Style] = {}
 
@@ -175,7 +179,7 @@ class TextView(ScrollView, can_focus=True):
         self._resize_content()
         if at_tail:
             self.follow()
-        self.refresh_lines(first, max(1, self.size.height))
+        self._refresh_below(first)
 
     def reflow(self) -> None:
         """Measure and draw everything anew."""
@@ -222,10 +226,13 @@ class TextView(ScrollView, can_focus=True):
     # Textual's side
 
     def render_line(self, y: int) -> Strip:
-        """A row on screen, from the kept ones or drawn now."""
+        """A row on screen, from the kept ones or drawn now. It may be asked for before the resize is told."""
+        if self.row_width != self._measured_width:
+            self._measure(0)
+            self._strips.clear()
         row = round(self.scroll_offset.y) + y
         strip = self._strips.get(row)
-        if strip is None or strip.cell_length != self.row_width:
+        if strip is None:
             strip = self._draw(row)
             if len(self._strips) >= _KEPT_STRIPS:
                 self._strips.clear()
@@ -267,9 +274,17 @@ class TextView(ScrollView, can_focus=True):
         segments = list(self._blocks[index].draw(row, width, self.look))
         return Strip(segments, sum(cell_len(segment.text) for segment in segments)).adjust_cell_length(width, base)
 
+    def _refresh_below(self, row: int) -> None:
+        """Draw the rows from `row` on anew, as far as they are on screen."""
+        y = max(0, row - round(self.scroll_offset.y))
+        if y < self.size.height:
+            self.refresh(Region(0, y, self.size.width, self.size.height - y))
+
     def _measure(self, index: int) -> None:
-        """Find the tops of the blocks after `index`."""
+        """Find the tops of the blocks after `index`, or of all at another width."""
         width = self.row_width
+        if width != self._measured_width:
+            self._measured_width, index = width, 0
         top = self._tops[index]
         del self._tops[index + 1 :]
         for block in self._blocks[index:]:
@@ -277,8 +292,8 @@ class TextView(ScrollView, can_focus=True):
             self._tops.append(top)
 
     def _resize_content(self) -> None:
-        self.virtual_size = Size(self.row_width, self.total_rows)
-        if self.is_mounted:
+        size = Size(self.row_width, self.total_rows)
+        if size != self.virtual_size:
+            self.virtual_size = size
             self.vertical_scrollbar.window_virtual_size = self.total_rows
-            self.vertical_scrollbar.refresh()
             self.scroll_y = self.validate_scroll_y(self.scroll_y)

@@ -1,7 +1,7 @@
 """The Train tab: the form of the next run, or the run itself, with its figures, its chart and what it writes.
 
-The pane shows a `RunRecord` and posts what the user asks for; it starts no thread and holds no control. On a wide screen
-form and chart stand side by side until a run starts, on a narrow one they take turns.
+The pane shows a `RunRecord` and posts what the user asks for; it starts no thread and holds no control. On a wide
+screen form and chart stand side by side until a run starts, on a narrow one they take turns.
 """
 
 from textual import on
@@ -146,8 +146,6 @@ class TrainPane(Widget):
         failure.update(inert(trouble))
         failure.display = bool(trouble)
         self._show_buttons(record)
-        for phase in _SIGNS:
-            self.set_class(phase == record.phase, f"-{phase}")
 
     @staticmethod
     def _waiting_message(record: RunRecord) -> str:

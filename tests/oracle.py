@@ -1,0 +1,106 @@
+"""The models as the papers write them: explicit softmax, one head at a time, everything recomputed for every character.
+
+Slow and plain on purpose: what is fast must agree with this. Nothing here is shared with the models but their parameters.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tui_gpt.gpt.classic import Classic
+from tui_gpt.gpt.modern import Modern
+from tui_gpt.gpt.ngram import NgramPrior
+
+
+def layer_norm(x: Tensor) -> Tensor:
+    """Rows with mean 0 and variance 1."""
+    centred = x - x.mean(-1, keepdim=True)
+    return centred / torch.sqrt((centred**2).mean(-1, keepdim=True) + 1e-5)
+
+
+def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """softmax(q kᵀ / √D) v of one head (T, D), where no position sees a later one."""
+    T, D = q.shape
+    scores = q @ k.T / D**0.5
+    scores = scores.masked_fill(torch.ones(T, T).triu(1).bool(), float("-inf"))
+    weights = scores.exp() / scores.exp().sum(-1, keepdim=True)
+    return weights @ v
+
+
+def turned(x: Tensor) -> Tensor:
+    """(T, D): the pairs (i, i + D / 2) of the row at position t, as complex numbers, turned by t · 10000^(-2i / D)."""
+    T, D = x.shape
+    speed = 10_000.0 ** (-2 * torch.arange(D // 2, dtype=torch.float64) / D)
+    angles = torch.arange(T, dtype=torch.float64)[:, None] * speed
+    pairs = torch.complex(x[:, : D // 2], x[:, D // 2 :]) * torch.polar(torch.ones_like(angles), angles)
+    return torch.cat([pairs.real, pairs.imag], dim=-1)
+
+
+def classic_logits(model: Classic, tokens: Sequence[int]) -> Tensor:
+    """(T, V): after each of the tokens of one window."""
+    w = {name: value.double() for name, value in model.state_dict().items()}
+    x = w["token_embedding.weight"][list(tokens)]
+    if model.config.n_layer == 0:
+        return x
+    x = x + w["position_embedding.weight"][: len(tokens)]
+    for n in range(model.config.n_layer):
+        b = f"blocks.{n}."
+        h = layer_norm(x) * w[b + "attention_norm.weight"] + w[b + "attention_norm.bias"]
+        q, k, v = ((h @ matrix.T) for matrix in w[b + "attention.qkv.weight"].chunk(3))
+        heads = zip(*(part.chunk(model.config.n_head, dim=-1) for part in (q, k, v)), strict=True)
+        y = torch.cat([attention(*head) for head in heads], dim=-1)
+        x = x + y @ w[b + "attention.projection.weight"].T + w[b + "attention.projection.bias"]
+        h = layer_norm(x) * w[b + "feed_forward_norm.weight"] + w[b + "feed_forward_norm.bias"]
+        h = (h @ w[b + "feed_forward.expand.weight"].T + w[b + "feed_forward.expand.bias"]).clamp(min=0)
+        x = x + h @ w[b + "feed_forward.contract.weight"].T + w[b + "feed_forward.contract.bias"]
+    return (layer_norm(x) * w["norm.weight"] + w["norm.bias"]) @ w["head.weight"].T + w["head.bias"]
+
+
+def modern_logits(model: Modern, tokens: Sequence[int], prior: NgramPrior | None) -> Tensor:
+    """(T, V): after each of the tokens of one window; the prior, too, sees nothing before it."""
+    w = {name: value.double() for name, value in model.state_dict().items()}
+    x = w["token_embedding.weight"][list(tokens)]
+    if prior is not None:
+        rows = torch.stack([torch.from_numpy(prior.next_row(tokens[: t + 1])) for t in range(len(tokens))]).double()
+        x = x + rows @ w["prior_embedding"].T
+    x = layer_norm(x)
+    for n in range(model.config.n_layer):
+        b = f"blocks.{n}."
+        q, k, v = (layer_norm(x) @ matrix.T for matrix in w[b + "attention.qkv"])
+        heads = zip(*(part.chunk(model.config.n_head, dim=-1) for part in (q, k, v)), strict=True)
+        y = torch.cat([attention(turned(layer_norm(q)), turned(layer_norm(k)), v) for q, k, v in heads], dim=-1)
+        x = x + y @ w[b + "attention.projection"].T
+        h = (layer_norm(x) @ w[b + "feed_forward.expand"].T).clamp(min=0) ** 2
+        x = x + h @ w[b + "feed_forward.contract"].T
+    x = layer_norm(x)
+    logits = 15 * torch.tanh(x @ w["head"].T / 15)
+    return logits if prior is None else logits + (w["prior_gate"] + x @ w["prior_trust"].T) * rows
+
+
+def window(tokens: Sequence[int], block_size: int) -> Sequence[int]:
+    """The rule of the sliding window: when it is full its older half goes, and it grows again."""
+    start = 0
+    while len(tokens) - start > block_size:
+        start += (block_size + 1) // 2
+    return tokens[start:]
+
+
+def next_logits(model: Classic | Modern, tokens: Sequence[int], prior: NgramPrior | None = None) -> Tensor:
+    """(V,): after all of `tokens`, however many."""
+    seen = window(tokens, model.config.block_size)
+    if isinstance(model, Modern):
+        return modern_logits(model, seen, prior)[-1]
+    return classic_logits(model, seen)[-1]
+
+
+def written(
+    model: Classic | Modern, prompt: Sequence[int], count: int, choose: Callable[[Any], int], prior: NgramPrior | None
+) -> list[int]:
+    """The `count` tokens that `choose` picks from logits (V,), one after the other."""
+    tokens = list(prompt)[-model.config.block_size :]
+    begin = len(tokens)
+    for _ in range(count):
+        tokens.append(choose(next_logits(model, tokens, prior)))
+    return tokens[begin:]

@@ -1,0 +1,121 @@
+"""Which part of the program may import what, proved in clean interpreters and by reading the source.
+
+`gpt/` needs torch and never textual or click; `tui/` needs textual and never torch; the rest needs neither, and click
+only in the command line. So the app is on screen before torch is imported, and `--help` is there at once.
+"""
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+import tui_gpt
+
+PACKAGE = Path(tui_gpt.__file__).parent
+HEAVY = {"torch", "textual", "numpy", "safetensors"}
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py")) if "data" not in path.parts}
+GPT = [name for name in MODULES if name.startswith("tui_gpt.gpt")]
+TUI = [name for name in MODULES if name.startswith("tui_gpt.tui")]
+COMMANDS = [name for name in MODULES if name.startswith(("tui_gpt.cli", "tui_gpt.commands", "tui_gpt.__main__"))]
+ROOT = [name for name in MODULES if name not in {*GPT, *TUI, *COMMANDS}]
+
+
+def loaded_after(code: str) -> set[str]:
+    """The top-level packages that a clean interpreter has imported after running `code`."""
+    script = (
+        f"{code}\nimport sys, json\nprint()\nprint(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def importing(names: Iterable[str]) -> str:
+    return "\n".join(f"import {name}" for name in names)
+
+
+def imported_by_source(path: Path) -> set[str]:
+    """The top-level packages that a file imports anywhere, also inside functions (but not for type checkers alone)."""
+    found: set[str] = set()
+    pending: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").split(".")[0])
+        pending += ast.iter_child_nodes(node)
+    return found
+
+
+def test_the_parts_are_all_there() -> None:
+    assert {"tui_gpt.session", "tui_gpt.events", "tui_gpt.headless", "tui_gpt.runs"} <= set(ROOT)
+    assert GPT
+    assert TUI
+    assert "tui_gpt.commands.train" in COMMANDS
+
+
+def test_the_root_imports_nothing_heavy_and_no_click() -> None:
+    assert not loaded_after(importing(ROOT)) & {*HEAVY, "click"}
+
+
+def test_the_command_line_imports_nothing_heavy() -> None:
+    names = [name for name in COMMANDS if name != "tui_gpt.__main__"]
+    assert not loaded_after(importing(names)) & HEAVY
+
+
+def test_the_app_imports_no_torch() -> None:
+    assert "torch" not in loaded_after(importing(TUI))
+
+
+def test_the_models_import_neither_textual_nor_click() -> None:
+    """Torch's own modules are looked at by the source alone: some version of torch may come to import click."""
+    assert "textual" not in loaded_after(importing(GPT))
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["runs", "list"], ["config", "show"]])
+def test_quick_commands_import_nothing_heavy(arguments: list[str]) -> None:
+    code = f"from tui_gpt.cli import run\nassert run({arguments!r}) == 0"
+    assert not loaded_after(code) & HEAVY
+
+
+@pytest.mark.parametrize(
+    ("package", "allowed"),
+    [
+        ("torch", {*GPT, "tui_gpt.doctor"}),
+        ("numpy", {*GPT}),
+        ("safetensors", {*GPT}),
+        ("textual", {*TUI}),
+        ("click", {*COMMANDS}),
+    ],
+)
+def test_a_heavy_package_is_imported_in_its_own_room_alone(package: str, allowed: set[str]) -> None:
+    assert {name for name, path in MODULES.items() if package in imported_by_source(path)} <= allowed
+
+
+def test_nothing_reads_a_pickle() -> None:
+    """A checkpoint is data, never code."""
+    for name, path in MODULES.items():
+        assert not imported_by_source(path) & {"pickle", "cPickle", "dill", "shelve", "marshal"}, name
+        assert not set(attributes_of(path, "torch")) & {"load", "package", "hub"}, name
+
+
+def attributes_of(path: Path, owner: str) -> list[str]:
+    """What a file uses of `owner`, e.g. `load` for `torch.load`."""
+    return [
+        node.attr
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == owner
+    ]

@@ -1,0 +1,499 @@
+"""The app by keys, over a session that trains from a script."""
+
+import dataclasses
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Button, DataTable, Input, Static, TabbedContent
+from textual.widgets._footer import FooterKey
+
+from tests.tui.fakes import FakeSession, training_script, wait_until
+from tui_gpt import paths
+from tui_gpt.config import PRESETS, resolve
+from tui_gpt.errors import EXIT_DONE, DivergedError
+from tui_gpt.runs import RunStore
+from tui_gpt.session import TrainRequest
+from tui_gpt.tui.app import TuiGptApp
+from tui_gpt.tui.main_screen import MainScreen
+from tui_gpt.tui.state import DEFAULT_THEME, AppState
+from tui_gpt.tui.widgets.dialogs import HelpScreen, NumberScreen, QuestionScreen
+from tui_gpt.tui.widgets.loss_chart import LossChart
+from tui_gpt.tui.widgets.settings_form import SettingInput
+from tui_gpt.tui.widgets.train_pane import SampleStrip
+
+AppPilot = Pilot[None]
+NARROW, WIDE = (80, 24), (160, 48)
+
+
+@asynccontextmanager
+async def running(
+    session: FakeSession | None = None, size: tuple[int, int] = NARROW, request: TrainRequest | None = None
+) -> AsyncIterator[tuple[AppPilot, MainScreen, FakeSession]]:
+    """The app on a screen, past its first picture."""
+    session = session or FakeSession()
+    app = TuiGptApp(request, session=session)
+    async with app.run_test(size=size) as pilot:
+        await wait_until(pilot, lambda: app.main is not None and app.main.waker.is_done)
+        main = app.main
+        assert main is not None
+        try:
+            yield pilot, main, session
+        finally:
+            session.gate.set()
+            if main.training:
+                main.training.control.stop()
+                await wait_until(pilot, lambda: main.training is None)
+
+
+def phase(main: MainScreen) -> str:
+    return main.record.phase if main.record else ""
+
+
+def shown(main: MainScreen, selector: str) -> str:
+    """What a Static says."""
+    return str(main.query_one(selector, Static).content)
+
+
+def chart_text(main: MainScreen) -> str:
+    chart = main.query_one(LossChart)
+    return "\n".join(chart.render_line(y).text for y in range(chart.size.height))
+
+
+def footer_keys(main: MainScreen) -> list[str]:
+    return [key.description for key in main.query(FooterKey) if key.display]
+
+
+async def start_and_hold(pilot: AppPilot, main: MainScreen, session: FakeSession) -> None:
+    """Press s, and wait until the script has come to where it holds."""
+    await pilot.press("s")
+    await wait_until(pilot, lambda: main.record is not None and main.record.step >= (session.hold_at or 0))
+
+
+async def test_the_form_offers_the_default_preset_and_says_how_long_it_takes() -> None:
+    async with running() as (pilot, main, _):
+        await wait_until(pilot, lambda: "about" in shown(main, "#estimate"))
+        assert shown(main, "#estimate") == "about 1 min 02 s · 1,200 steps · 810 k parameters · 1.00 M characters"
+        assert main.query_one("#setting-corpus", Input).value == "tinyshakespeare"
+
+
+async def test_one_key_trains_the_default_run() -> None:
+    async with running() as (pilot, main, session):
+        await pilot.press("s")
+        await wait_until(pilot, lambda: phase(main) == "finished")
+        request = session.requests[0]
+        assert (request.config.preset, request.config.corpus) == ("quick", "tinyshakespeare")
+        assert "finished" in shown(main, "#headline-text")
+
+
+async def test_events_appear_in_the_chart_the_figures_and_the_sample() -> None:
+    async with running() as (pilot, main, _):
+        await pilot.press("s")
+        await wait_until(pilot, lambda: phase(main) == "finished")
+        assert "validation" in chart_text(main)
+        assert "●" in chart_text(main)
+        assert "7-gram 1.51" in chart_text(main)
+        figures = str(main.query_one("#status").render())
+        assert "1,000 of 1,000" in figures
+        assert "100%" in figures
+        assert "The [b]king" not in shown(main, "#sample-text")
+        assert "[b]The king[/b]" in shown(main, "#sample-text")
+
+
+async def test_a_request_from_the_command_line_starts_at_once() -> None:
+    request = TrainRequest(config=resolve("nano"), name="mine")
+    async with running(request=request) as (pilot, main, session):
+        await wait_until(pilot, lambda: phase(main) == "finished")
+        assert session.requests == [request]
+
+
+async def test_p_pauses_and_goes_on() -> None:
+    async with running(FakeSession(hold_at=300)) as (pilot, main, session):
+        await start_and_hold(pilot, main, session)
+        await pilot.press("p")
+        await wait_until(pilot, lambda: phase(main) == "paused")
+        assert "paused at step 300" in shown(main, "#headline-text")
+        await pilot.press("p")
+        await wait_until(pilot, lambda: phase(main) == "running")
+        session.gate.set()
+        await wait_until(pilot, lambda: phase(main) == "finished")
+        assert "‖" in chart_text(main) or "▸" in chart_text(main)
+
+
+async def test_x_stops_and_the_run_can_go_on() -> None:
+    async with running(FakeSession(hold_at=300)) as (pilot, main, session):
+        await start_and_hold(pilot, main, session)
+        await pilot.press("x")
+        await wait_until(pilot, lambda: main.training is None)
+        assert "stopped" in shown(main, "#headline-text")
+        assert "Go on" in footer_keys(main)
+
+
+async def test_the_learning_rate_changes_while_paused() -> None:
+    async with running(FakeSession(hold_at=300)) as (pilot, main, session):
+        await start_and_hold(pilot, main, session)
+        await pilot.press("p")
+        await wait_until(pilot, lambda: phase(main) == "paused")
+        await pilot.press("e")
+        await wait_until(pilot, lambda: isinstance(main.app.screen, NumberScreen))
+        main.app.screen.query_one(Input).value = "5e-4"
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: not isinstance(main.app.screen, NumberScreen))
+        assert main.training is not None
+        assert main.training.control.take_changes() == {"learning_rate": 5e-4}
+
+
+async def test_buttons_do_what_keys_do() -> None:
+    async with running(FakeSession(hold_at=300)) as (pilot, main, session):
+        await pilot.click("#start")
+        await wait_until(pilot, lambda: main.record is not None and main.record.step >= 300)
+        await pilot.click("#pause")
+        await wait_until(pilot, lambda: phase(main) == "paused")
+        await pilot.click("#stop")
+        await wait_until(pilot, lambda: main.training is None)
+        assert session.script[0].type == "started"
+
+
+async def test_an_invalid_setting_shows_its_sentence_and_cannot_start() -> None:
+    async with running() as (pilot, main, session):
+        heads = main.query_one("#setting-n_head", SettingInput)
+        heads.focus()
+        heads.value = "7"
+        await pilot.pause()
+        row = next(row for row in main.query(".setting-row") if heads in row.query(SettingInput))
+        assert "multiple of n_head" in str(row.query_one(".sentence", Static).content)
+        assert main.query_one("#start", Button).disabled
+        await pilot.press("s")
+        await pilot.pause()
+        assert session.requests == []
+        heads.value = "4"
+        await pilot.pause()
+        assert not row.has_class("wrong")
+        await pilot.press("s")
+        await wait_until(pilot, lambda: len(session.requests) == 1)
+
+
+async def test_a_text_that_is_not_there_is_said_under_its_field_and_makes_no_run() -> None:
+    async with running() as (pilot, main, session):
+        main.query_one("#setting-corpus", Input).value = "/no/such/file.txt"
+        main.query_one("#presets").focus()
+        await pilot.press("s")
+        await wait_until(pilot, lambda: "file" in str(main.query_one("#corpus-row .sentence", Static).content))
+        assert session.requests == []
+
+
+async def test_choosing_a_preset_fills_the_form() -> None:
+    async with running() as (pilot, main, session):
+        main.query_one("#presets").focus()
+        steps = list(PRESETS).index("bigram")
+        await pilot.press(*["down"] * steps)
+        assert main.query_one("#setting-n_layer", Input).value == "0"
+        await pilot.press("s")
+        await wait_until(pilot, lambda: len(session.requests) == 1)
+        assert session.requests[0].config.preset == "bigram"
+
+
+async def test_letters_in_a_field_for_text_are_text() -> None:
+    async with running() as (pilot, main, session):
+        corpus = main.query_one("#setting-corpus", Input)
+        corpus.focus()
+        corpus.value = ""
+        await pilot.press("s", "q")
+        assert corpus.value == "sq"
+        assert session.requests == []
+
+
+async def test_a_failing_worker_is_shown_and_the_app_lives_on() -> None:
+    error = DivergedError("the loss became infinite: lower the learning rate")
+    async with running(FakeSession(training_script()[:50], fail_with=error)) as (pilot, main, _):
+        await pilot.press("s")
+        await wait_until(pilot, lambda: phase(main) == "failed")
+        assert shown(main, "#failure") == str(error)
+        await pilot.press("n")
+        assert main.train_pane.record is None
+
+
+async def test_an_unexpected_error_leaves_a_report_and_names_it() -> None:
+    async with running(FakeSession(fail_with=ZeroDivisionError("oops"))) as (pilot, main, _):
+        await pilot.press("s")
+        await wait_until(pilot, lambda: phase(main) == "failed")
+        report = next(paths.logs_dir().glob("crash-*.txt"))
+        assert str(report) in shown(main, "#failure")
+        assert "ZeroDivisionError" in report.read_text()
+
+
+async def test_a_torch_that_cannot_be_imported_is_said() -> None:
+    class NoTorch(FakeSession):
+        def wake(self) -> None:
+            raise ImportError("libtorch is missing")
+
+    async with running(NoTorch()) as (pilot, main, _):
+        await pilot.press("s")
+        await wait_until(pilot, lambda: phase(main) == "failed")
+        assert "doctor" in shown(main, "#failure")
+
+
+async def test_q_leaves_at_once_when_nothing_trains() -> None:
+    async with running() as (pilot, main, _):
+        await pilot.press("q")
+        await wait_until(pilot, lambda: not main.app.is_running)
+        assert main.app.return_code == EXIT_DONE
+
+
+async def test_q_asks_while_training_and_escape_keeps_training() -> None:
+    async with running(FakeSession(hold_at=300)) as (pilot, main, session):
+        await start_and_hold(pilot, main, session)
+        await pilot.press("q")
+        await wait_until(pilot, lambda: isinstance(main.app.screen, QuestionScreen))
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: not isinstance(main.app.screen, QuestionScreen))
+        assert main.is_training
+        assert main.training is not None
+        assert not main.training.control.stop_requested
+
+
+@pytest.mark.parametrize("answer", ["s", "enter"])
+@pytest.mark.parametrize("paused", [False, True])
+async def test_save_and_quit_waits_until_the_run_is_saved(answer: str, paused: bool) -> None:
+    """A paused run is woken to save."""
+    async with running(FakeSession(hold_at=300)) as (pilot, main, session):
+        await start_and_hold(pilot, main, session)
+        if paused:
+            await pilot.press("p")
+            await wait_until(pilot, lambda: phase(main) == "paused")
+        await pilot.press("q")
+        await wait_until(pilot, lambda: isinstance(main.app.screen, QuestionScreen))
+        await pilot.press(answer)
+        await wait_until(pilot, lambda: not main.app.is_running)
+        assert main.record is not None
+        assert main.record.finished is not None
+        assert main.record.finished.reason == "stopped"
+        assert main.app.return_code == EXIT_DONE
+
+
+async def test_ctrl_c_never_quits() -> None:
+    async with running(FakeSession(hold_at=300)) as (pilot, main, session):
+        await start_and_hold(pilot, main, session)
+        await pilot.press("ctrl+c")
+        assert main.app.is_running
+        assert main.is_training
+
+
+async def test_leaving_with_a_code_exits_with_it() -> None:
+    """What a signal does."""
+    async with running(FakeSession(hold_at=300)) as (pilot, main, session):
+        await start_and_hold(pilot, main, session)
+        main.leave(143)
+        await wait_until(pilot, lambda: not main.app.is_running)
+        assert main.app.return_code == 143
+
+
+async def test_the_theme_persists() -> None:
+    async with running() as (pilot, main, _session):
+        main.app.theme = "nord"
+        await pilot.pause()
+    async with running() as (_, main, _session):
+        assert main.app.theme == "nord"
+
+
+@pytest.mark.parametrize("name", ["no-such-theme", "textual-ansi", "ansi-dark"])
+async def test_a_theme_that_cannot_be_seen_is_not_used(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ANSI colours without colour are black on black."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    AppState(theme=name).save()
+    async with running() as (_, main, _session):
+        assert main.app.theme == DEFAULT_THEME
+
+
+async def test_the_log_axis_is_remembered() -> None:
+    async with running() as (pilot, main, _):
+        await pilot.press("s")
+        await wait_until(pilot, lambda: phase(main) == "finished")
+        await pilot.press("l")
+        assert "log scale" in chart_text(main)
+        await pilot.press("q")
+    assert AppState.load().log_y
+
+
+async def test_the_chart_is_read_with_the_arrow_keys() -> None:
+    async with running() as (pilot, main, _):
+        await pilot.press("s")
+        await wait_until(pilot, lambda: phase(main) == "finished")
+        await pilot.press("left", "home")
+        assert "step 10" in chart_text(main)
+        await pilot.press("end")
+        assert "step 1,000" in chart_text(main)
+        await pilot.press("escape")
+        assert "smoothed" in chart_text(main)
+
+
+async def test_the_cursor_leafs_through_the_samples() -> None:
+    async with running() as (pilot, main, _):
+        await pilot.press("s")
+        await wait_until(pilot, lambda: phase(main) == "finished")
+        await pilot.press("home")
+        assert "step 100" in shown(main, "#sample-heading")
+        await pilot.press("escape")
+        await pilot.pause()
+        assert "step 1,000" in shown(main, "#sample-heading")
+
+
+async def test_help_opens_and_closes() -> None:
+    async with running() as (pilot, main, _):
+        await pilot.press("f1")
+        assert isinstance(main.app.screen, HelpScreen)
+        await pilot.press("escape")
+        assert not isinstance(main.app.screen, HelpScreen)
+
+
+async def test_the_palette_offers_presets_and_what_can_be_done_now() -> None:
+    async with running() as (_, main, _session):
+        titles = [command.title for command in main.app.get_system_commands(main.app.screen)]
+        assert "Start training" in titles
+        assert "Stop training" not in titles
+        assert {f"Preset {name}" for name in PRESETS} <= set(titles)
+        assert "Theme" in titles
+
+
+async def test_tabs_change_by_number_and_by_function_key() -> None:
+    async with running() as (pilot, main, _):
+        for key, name in (("3", "runs"), ("f2", "train"), ("f3", "generate"), ("f4", "runs"), ("1", "train")):
+            await pilot.press(key)
+            assert main.active_tab == name
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE, (60, 20), (220, 60)])
+async def test_every_control_of_the_form_can_be_seen(size: tuple[int, int]) -> None:
+    async with running(size=size) as (pilot, main, _):
+        await pilot.pause()
+        start = main.query_one("#start")
+        assert main.app.screen.region.contains_region(start.region)
+        assert start.region.height == 1
+
+
+async def test_at_80_by_24_a_run_shows_everything() -> None:
+    async with running(FakeSession(hold_at=300)) as (pilot, main, session):
+        await start_and_hold(pilot, main, session)
+        await pilot.pause()
+        for selector in ("#headline-text", "#pause", "#stop", "#status", "#chart", "#sample-text"):
+            widget = main.query_one(selector)
+            assert widget.region.area > 0
+            assert main.app.screen.region.contains_region(widget.region)
+        assert {"Pause", "Stop", "Help", "Quit"} <= set(footer_keys(main))
+
+
+async def test_form_and_chart_stand_side_by_side_on_a_wide_screen() -> None:
+    async with running(size=WIDE) as (pilot, main, _):
+        await wait_until(pilot, lambda: "about" in chart_text(main))
+        assert "press s to train" in chart_text(main)
+
+
+def stored(name: str, preset: str = "nano", steps: int = 100) -> None:
+    """A finished run on disk."""
+    run = RunStore().create(resolve(preset), name)
+    for event in training_script(steps, 10):
+        run.record(event)
+    run.set_state("finished")
+
+
+async def open_runs(pilot: AppPilot, main: MainScreen, count: int) -> DataTable[object]:
+    await pilot.press("3")
+    table: DataTable[object] = main.query_one("#runs", DataTable)
+    await wait_until(pilot, lambda: table.row_count == count)
+    return table
+
+
+async def test_without_runs_the_tab_says_how_to_make_one() -> None:
+    async with running() as (pilot, main, _):
+        await pilot.press("3")
+        await wait_until(pilot, lambda: "no runs yet" in shown(main, "#no-runs"))
+
+
+async def test_enter_opens_a_run_in_the_chart_without_torch() -> None:
+    stored("first")
+    async with running() as (pilot, main, session):
+        await open_runs(pilot, main, 1)
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: main.train_pane.record is not None)
+        assert main.active_tab == "train"
+        assert "●" in chart_text(main)
+        assert "first" in shown(main, "#headline-text")
+        assert session.requests == []
+
+
+async def test_deleting_a_run_is_asked_first() -> None:
+    stored("first")
+    stored("second")
+    async with running() as (pilot, main, _):
+        table = await open_runs(pilot, main, 2)
+        await pilot.press("d")
+        await wait_until(pilot, lambda: isinstance(main.app.screen, QuestionScreen))
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: not isinstance(main.app.screen, QuestionScreen))
+        assert len(RunStore().list()) == 2
+        await pilot.press("d")
+        await wait_until(pilot, lambda: isinstance(main.app.screen, QuestionScreen))
+        await pilot.press("d")
+        await wait_until(pilot, lambda: table.row_count == 1)
+        assert len(RunStore().list()) == 1
+
+
+async def test_a_finished_run_goes_on_to_the_step_that_is_asked_for() -> None:
+    stored("first")
+    async with running() as (pilot, main, session):
+        await open_runs(pilot, main, 1)
+        await pilot.press("r")
+        await wait_until(pilot, lambda: isinstance(main.app.screen, NumberScreen))
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: len(session.requests) == 1)
+        assert session.requests[0].resume == "first"
+        assert session.requests[0].changes == {"max_iters": 200, "max_seconds": None}
+        assert main.active_tab == "train"
+
+
+async def test_a_stopped_run_goes_on_at_once_with_its_past_in_the_chart() -> None:
+    stored("first")
+    RunStore().get("first").set_state("stopped")
+    async with running(FakeSession([])) as (pilot, main, session):
+        await open_runs(pilot, main, 1)
+        await pilot.press("r")
+        await wait_until(pilot, lambda: len(session.requests) == 1)
+        assert session.requests[0] == dataclasses.replace(TrainRequest(), resume="first")
+        assert main.record is not None
+        assert main.record.step == 100
+
+
+async def test_g_takes_a_run_to_the_generate_tab() -> None:
+    stored("first")
+    async with running() as (pilot, main, _):
+        await open_runs(pilot, main, 1)
+        await pilot.press("g")
+        await wait_until(pilot, lambda: main.query_one(TabbedContent).active == "generate")
+        assert main.state.source == "first"
+
+
+async def test_a_second_run_is_refused_while_one_trains() -> None:
+    stored("first")
+    RunStore().get("first").set_state("stopped")
+    async with running(FakeSession(hold_at=300)) as (pilot, main, session):
+        await start_and_hold(pilot, main, session)
+        await open_runs(pilot, main, 1)
+        await pilot.press("r")
+        await pilot.pause()
+        assert len(session.requests) == 1
+
+
+async def test_a_sample_with_control_characters_is_inert() -> None:
+    async with running() as (pilot, main, _):
+        from tests.tui.fakes import started
+        from tui_gpt.events import Sampled
+        from tui_gpt.tui.record import RunRecord
+
+        record = RunRecord()
+        record.apply_all([started(10), Sampled(step=1, prompt="", text="\x1b[2J[red]\x07")])
+        main.train_pane.show_run(record)
+        await pilot.pause()
+        assert "\x1b" not in shown(main, "#sample-text")
+        assert "[red]" in shown(main, "#sample-text")
+        assert main.query_one(SampleStrip).display

@@ -1,0 +1,480 @@
+"""The Generate tab by keys, as a user presses them, with a model that writes from a script."""
+
+import math
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.app import App, ComposeResult
+from textual.pilot import Pilot
+from textual.widgets import OptionList
+
+from tests.tui.fakes import FakeSession, FakeTextModel, wait_until
+from tui_gpt.config import SampleConfig
+from tui_gpt.control import Control
+from tui_gpt.errors import CheckpointError
+from tui_gpt.notebook import Answer, Card, History
+from tui_gpt.tui.state import AppState
+from tui_gpt.tui.widgets.generate_pane import GeneratePane
+from tui_gpt.tui.widgets.model_chooser import ModelChooser
+from tui_gpt.writing import Piece, TextModel
+
+SHORT = SampleConfig(max_new_tokens=5)
+
+
+class GatedModel(FakeTextModel):
+    """Writes `free` characters, then waits at `gate` or for a stop before each further one."""
+
+    def __init__(self, free: int = 3) -> None:
+        super().__init__(text="abcdefghij")
+        self.free = free
+        self.gate = threading.Event()
+
+    def stream(
+        self, prompt: str, config: SampleConfig, control: Control | None = None, *, details: bool = False
+    ) -> Iterator[Piece]:
+        for k, piece in enumerate(super().stream(prompt, config, control, details=details)):
+            while k >= self.free and not self.gate.wait(0.005):
+                if control is not None and control.stop_requested:
+                    return
+            yield piece
+
+
+class Host(App[None]):
+    """An app that is nothing but the pane."""
+
+    def __init__(self, session: FakeSession, state: AppState | None = None) -> None:
+        super().__init__()
+        self.session = session
+        self.state = state or AppState(sampling=SHORT)
+        self.copied = ""
+
+    def compose(self) -> ComposeResult:
+        seeds = iter(range(101, 1_000))
+        yield GeneratePane(self.session, self.state, draw_seed=lambda: next(seeds))
+
+    def on_mount(self) -> None:
+        self.pane.focus_prompt()
+
+    def copy_to_clipboard(self, text: str) -> None:
+        self.copied = text
+
+    @property
+    def pane(self) -> GeneratePane:
+        return self.query_one(GeneratePane)
+
+    @property
+    def cards(self) -> Sequence[Card]:
+        return self.pane.notebook.cards
+
+    @property
+    def answer(self) -> Answer:
+        return self.cards[-1].answer
+
+    @property
+    def screen_text(self) -> str:
+        view = self.pane.view
+        return "\n".join(view.render_line(y).text.rstrip() for y in range(view.size.height))
+
+
+class Seen:
+    """Everything a test needs at hand: the app, its pilot, the model."""
+
+    def __init__(self, app: Host, pilot: Pilot[Any]) -> None:
+        self.app, self.pilot = app, pilot
+
+    async def press(self, *keys: str) -> None:
+        """Press keys, and wait until nothing is being written any more."""
+        await self.pilot.press(*keys)
+        await self.written()
+
+    async def written(self) -> None:
+        await wait_until(self.pilot, lambda: not self.app.pane.is_writing)
+
+
+async def test_enter_streams_an_answer_under_the_prompt() -> None:
+    app = Host(FakeSession(model=FakeTextModel(text="meo")))
+    async with app.run_test() as pilot:
+        await Seen(app, pilot).press("R", "o", "enter")
+        assert (app.answer.prompt, app.answer.text) == ("Ro", "meome")
+        assert "Romeome" in app.screen_text
+        assert app.pane.box.text == ""
+
+
+async def test_a_card_says_how_it_was_made() -> None:
+    app = Host(FakeSession(model=FakeTextModel(name="my-run@best", step=2_000)))
+    async with app.run_test() as pilot:
+        await Seen(app, pilot).press("a", "enter")
+        for fact in ("my-run@best · step 2,000", "seed 101", "temperature 0.8", "5 characters"):
+            assert fact in app.screen_text
+
+
+async def test_text_is_on_screen_while_the_model_is_still_writing() -> None:
+    model = GatedModel(free=3)
+    app = Host(FakeSession(model=model))
+    async with app.run_test() as pilot:
+        await pilot.press("x", "enter")
+        await wait_until(pilot, lambda: "xabc▍" in app.screen_text)
+        assert "writing …" in app.screen_text
+        model.gate.set()
+        await Seen(app, pilot).written()
+        assert app.answer.text == "abcde"
+
+
+@pytest.mark.parametrize("key", ["escape", "ctrl+c"])
+async def test_a_key_stops_the_answer_and_keeps_what_was_written(key: str) -> None:
+    app = Host(FakeSession(model=GatedModel(free=3)))
+    async with app.run_test() as pilot:
+        await pilot.press("x", "enter")
+        await wait_until(pilot, lambda: "xabc" in app.screen_text)
+        await pilot.press(key)
+        assert not app.pane.is_writing
+        assert app.answer.stopped
+        assert app.answer.text == "abc"
+        assert "stopped" in app.screen_text
+
+
+async def test_a_new_prompt_ends_the_answer_before_it() -> None:
+    model = GatedModel(free=3)
+    app = Host(FakeSession(model=model))
+    async with app.run_test() as pilot:
+        await pilot.press("x", "enter")
+        await wait_until(pilot, lambda: "xabc" in app.screen_text)
+        await pilot.press("y", "enter")
+        model.gate.set()
+        await Seen(app, pilot).written()
+        assert [card.answer.text for card in app.cards] == ["abc", "abcde"]
+
+
+async def test_regenerate_keeps_the_old_answer_and_draws_another_seed() -> None:
+    model = FakeTextModel()
+    app = Host(FakeSession(model=model))
+    async with app.run_test() as pilot:
+        await Seen(app, pilot).press("a", "enter")
+        await Seen(app, pilot).press("escape", "r")
+        assert [config.seed for config in model.configs] == [101, 102]
+        assert model.prompts == ["a", "a"]
+        assert (len(app.cards[0].answers), app.cards[0].shown) == (2, 1)
+        assert "‹ 2/2 ›" in app.screen_text
+
+
+async def test_the_same_again_has_the_same_seed_and_settings() -> None:
+    model = FakeTextModel()
+    app = Host(FakeSession(model=model))
+    async with app.run_test() as pilot:
+        await Seen(app, pilot).press("a", "enter")
+        app.state.sampling = SampleConfig(temperature=1.5)
+        await Seen(app, pilot).press("escape", "R")
+        assert model.configs[0] == model.configs[1]
+
+
+async def test_left_and_right_swipe_through_the_answers() -> None:
+    app = Host(FakeSession())
+    async with app.run_test() as pilot:
+        await Seen(app, pilot).press("a", "enter")
+        await Seen(app, pilot).press("escape", "r")
+        await pilot.press("left")
+        assert app.answer.config.seed == 101
+        await pilot.press("left", "right")
+        assert app.answer.config.seed == 102
+
+
+async def test_continue_goes_on_from_the_end() -> None:
+    model = FakeTextModel(text="bcdef")
+    app = Host(FakeSession(model=model))
+    async with app.run_test() as pilot:
+        await Seen(app, pilot).press("a", "enter")
+        await Seen(app, pilot).press("escape", "c")
+        assert model.prompts == ["a", "abcdef"]
+        assert app.answer.full == "abcdefbcdef"
+        assert len(app.answer.logprobs) == 10
+        assert len(app.cards[0].answers) == 1
+
+
+async def test_undo_takes_back_a_continuation_and_then_the_card() -> None:
+    app = Host(FakeSession(model=FakeTextModel(text="bcdef")))
+    async with app.run_test() as pilot:
+        await Seen(app, pilot).press("a", "enter")
+        await Seen(app, pilot).press("escape", "c")
+        await pilot.press("u")
+        assert app.answer.full == "abcdef"
+        await pilot.press("u")
+        assert not app.cards
+        assert app.pane.has_class("-empty")
+
+
+async def test_an_edited_text_goes_on_as_another_answer() -> None:
+    model = FakeTextModel(text="bcdef")
+    app = Host(FakeSession(model=model))
+    async with app.run_test() as pilot:
+        await Seen(app, pilot).press("a", "enter")
+        await pilot.press("escape", "e")
+        assert app.pane.box.text == "abcdef"
+        await Seen(app, pilot).press("backspace", "X", "enter")
+        assert model.prompts[-1] == "abcdeX"
+        assert len(app.cards) == 1
+        assert len(app.cards[0].answers) == 2
+
+
+async def test_escape_leaves_an_edit_without_a_trace() -> None:
+    app = Host(FakeSession())
+    async with app.run_test() as pilot:
+        await Seen(app, pilot).press("a", "enter")
+        await pilot.press("escape", "e", "escape")
+        assert app.pane.box.text == ""
+        await Seen(app, pilot).press("i", "b", "enter")
+        assert [card.answer.prompt for card in app.cards] == ["a", "b"]
+
+
+async def test_unknown_characters_are_named_on_the_card() -> None:
+    app = Host(FakeSession())
+    async with app.run_test() as pilot:
+        app.pane.box.put("a¶b")
+        await Seen(app, pilot).press("enter")
+        assert app.answer.left_out == "¶"
+        assert "left out, for the model has never seen it: ¶" in app.screen_text
+
+
+async def test_a_damaged_model_is_a_sentence_on_the_card_and_the_app_lives_on() -> None:
+    session = FakeSession()
+    app = Host(session)
+    working = session.open_model
+
+    def damaged(source: str | Path | None) -> TextModel:
+        raise CheckpointError(f"{source or 'the newest run'} is damaged: train again")
+
+    async with app.run_test() as pilot:
+        session.open_model = damaged  # type: ignore[method-assign]
+        await Seen(app, pilot).press("a", "enter")
+        assert "✗ the newest run is damaged: train again" in app.screen_text
+        session.open_model = working  # type: ignore[method-assign]
+        await Seen(app, pilot).press("b", "enter")
+        assert app.answer.text
+
+
+async def test_an_unforeseen_error_is_a_sentence_too() -> None:
+    class Broken(FakeTextModel):
+        def unknown(self, text: str) -> str:
+            raise ZeroDivisionError(text)
+
+    app = Host(FakeSession(model=Broken()))
+    async with app.run_test() as pilot:
+        await Seen(app, pilot).press("a", "enter")
+        assert "ZeroDivisionError" in app.answer.error
+
+
+async def test_markup_and_control_characters_are_shown_as_they_are() -> None:
+    app = Host(FakeSession(model=FakeTextModel(text="[b]\x1b[31m")), AppState(sampling=SampleConfig(max_new_tokens=8)))
+    async with app.run_test() as pilot:
+        await Seen(app, pilot).press("a", "enter")
+        assert "a[b]␛[31m" in app.screen_text
+
+
+async def test_history_survives_a_restart() -> None:
+    async with (app := Host(FakeSession())).run_test() as pilot:
+        await Seen(app, pilot).press("a", "enter")
+        await Seen(app, pilot).press("escape", "r")
+        await pilot.press("left")
+        before = app.cards
+    async with (app := Host(FakeSession())).run_test() as pilot:
+        await wait_until(pilot, lambda: len(app.cards) == 1)
+        assert (app.cards[0].id, app.cards[0].shown) == (before[0].id, 0)
+        assert [answer.text for answer in app.cards[0].answers] == [answer.text for answer in before[0].answers]
+        await pilot.press("up")
+        assert app.pane.box.text == "a"
+
+
+async def test_an_undone_card_does_not_come_back() -> None:
+    async with (app := Host(FakeSession())).run_test() as pilot:
+        await Seen(app, pilot).press("a", "enter")
+        await Seen(app, pilot).press("b", "enter")
+        await pilot.press("escape", "u")
+    assert [card.answer.prompt for card in History().load()] == ["a"]
+
+
+async def test_up_and_down_go_through_earlier_prompts_and_back_to_the_draft() -> None:
+    app = Host(FakeSession())
+    async with app.run_test() as pilot:
+        await Seen(app, pilot).press("a", "enter")
+        await Seen(app, pilot).press("b", "enter")
+        await pilot.press("d", "up")
+        assert app.pane.box.text == "b"
+        await pilot.press("up", "up")
+        assert app.pane.box.text == "a"
+        await pilot.press("down", "down")
+        assert app.pane.box.text == "d"
+
+
+@pytest.mark.parametrize("key", ["ctrl+j", "shift+enter", "alt+enter"])
+async def test_a_modifier_makes_a_line_break(key: str) -> None:
+    app = Host(FakeSession())
+    async with app.run_test() as pilot:
+        await Seen(app, pilot).press("a", key, "b", "enter")
+        assert app.answer.prompt == "a\nb"
+
+
+async def test_settings_are_changed_by_keys_and_remembered() -> None:
+    model = FakeTextModel()
+    app = Host(FakeSession(model=model))
+    async with app.run_test() as pilot:
+        await pilot.press("shift+tab", "up", "right", "up", "enter")
+        assert (app.state.sampling.temperature, app.state.sampling.top_k) == (0.9, 1)
+        await Seen(app, pilot).press("a", "enter")
+        assert (model.configs[0].temperature, model.configs[0].top_k) == (0.9, 1)
+
+
+async def test_a_typed_seed_makes_every_answer_the_same() -> None:
+    model = FakeTextModel()
+    app = Host(FakeSession(model=model))
+    async with app.run_test() as pilot:
+        await pilot.press("shift+tab", *["right"] * 5, "4", "2", "enter", "enter")
+        await Seen(app, pilot).press("a", "enter")
+        await Seen(app, pilot).press("b", "enter")
+        assert [config.seed for config in model.configs] == [42, 42]
+
+
+async def test_a_value_out_of_range_is_refused_with_a_sentence() -> None:
+    app = Host(FakeSession())
+    async with app.run_test() as pilot:
+        await pilot.press("shift+tab", "right", "right", "7", "enter")
+        await wait_until(pilot, lambda: bool(app._notifications))
+        assert "top_p is 7" in next(iter(app._notifications)).message
+        assert app.state.sampling == SHORT
+
+
+async def test_presets_go_round_while_text_streams() -> None:
+    model = GatedModel(free=2)
+    app = Host(FakeSession(model=model))
+    async with app.run_test() as pilot:
+        await pilot.press("a", "enter", "ctrl+t")
+        assert app.pane.controls.mood == "wild"
+        assert app.state.sampling.temperature == 1.2
+        model.gate.set()
+        await Seen(app, pilot).written()
+        assert app.answer.config.temperature == 0.8
+
+
+async def test_thoughts_colour_the_characters_and_tell_the_bits() -> None:
+    app = Host(FakeSession())
+    async with app.run_test() as pilot:
+        await Seen(app, pilot).press("a", "enter")
+        before = app.pane.view.render_line(0)
+        await pilot.press("escape", "p")
+        assert app.pane.view.render_line(0).text == before.text
+        assert list(app.pane.view.render_line(0)) != list(before)
+        assert "1.00 bits a character" in app.screen_text
+        await pilot.press("p")
+        assert "bits a character" not in app.screen_text
+
+
+async def test_a_cursor_in_the_text_shows_alternatives_and_branches() -> None:
+    model = FakeTextModel(text="bcdef")
+    app = Host(FakeSession(model=model))
+    async with app.run_test() as pilot:
+        await Seen(app, pilot).press("a", "enter")
+        await pilot.press("escape", "enter", "right", "right")
+        await wait_until(pilot, lambda: app.pane.panel.taken == "d" and app.pane.panel.alternatives is not None)
+        assert model.prompts[-1] == "abc"
+        await Seen(app, pilot).press("enter", "enter")
+        assert app.answer.prompt == "a"
+        assert app.answer.kept == "bcb"
+        assert app.answer.text == "bcdef"
+        assert math.isnan(app.answer.logprobs[2])
+        assert len(app.cards[0].answers) == 2
+        assert not app.pane.has_class("-looking")
+
+
+async def test_escape_leaves_the_alternatives_then_the_text() -> None:
+    app = Host(FakeSession())
+    async with app.run_test() as pilot:
+        await Seen(app, pilot).press("a", "enter")
+        await pilot.press("escape", "enter")
+        await wait_until(pilot, lambda: app.pane.panel.alternatives is not None)
+        await pilot.press("enter")
+        assert app.pane.panel.has_focus
+        await pilot.press("escape")
+        assert app.pane.view.has_focus
+        await pilot.press("escape")
+        assert app.pane.view.looking is None
+
+
+async def test_a_text_is_measured_instead_of_continued() -> None:
+    model = FakeTextModel()
+    app = Host(FakeSession(model=model))
+    async with app.run_test() as pilot:
+        await Seen(app, pilot).press("h", "i", "ctrl+r")
+        assert (app.answer.kind, app.answer.text, len(app.answer.logprobs)) == ("measured", "hi", 2)
+        assert model.prompts == []
+        assert "1.00 bits a character" in app.screen_text
+
+
+async def test_another_model_beside_writes_with_the_same_prompt_and_seed() -> None:
+    model = FakeTextModel(text="bcdef")
+    session = FakeSession(model=model)
+    app = Host(session)
+    async with app.run_test() as pilot:
+        await Seen(app, pilot).press("a", "enter")
+        app.pane.use_source("other@best")
+        await Seen(app, pilot).press("escape", "b")
+        assert session.opened == [None, "other@best"]
+        assert model.configs[0] == model.configs[1]
+        assert app.screen_text.count("abcdef") == 2
+
+
+async def test_a_model_is_chosen_from_a_list() -> None:
+    app = Host(FakeSession())
+    async with app.run_test() as pilot:
+        app.pane.training_changed("my-run")
+        await pilot.press("ctrl+o")
+        await wait_until(pilot, lambda: isinstance(app.screen, ModelChooser) and bool(app.screen.query(OptionList)))
+        await pilot.press("down", "enter")
+        assert app.state.source == "live"
+        await Seen(app, pilot).press("a", "enter")
+        assert app.session.opened == ["live"]
+
+
+async def test_a_card_is_copied_and_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = Host(FakeSession(model=FakeTextModel(text="bcdef")))
+    async with app.run_test() as pilot:
+        await Seen(app, pilot).press("a", "enter")
+        await pilot.press("escape", "y", "w", "W")
+        assert app.copied == "abcdef"
+        assert (tmp_path / "tui-gpt-abcdef.txt").read_text(encoding="utf-8") == "abcdef\n"
+        assert "seed 101" in (tmp_path / "tui-gpt-abcdef.md").read_text(encoding="utf-8")
+
+
+async def test_an_empty_notebook_offers_beginnings_to_press() -> None:
+    model = FakeTextModel()
+    app = Host(FakeSession(model=model))
+    async with app.run_test() as pilot:
+        assert app.pane.has_class("-empty")
+        await Seen(app, pilot).pilot.click("#beginning-0")
+        await Seen(app, pilot).written()
+        assert model.prompts == ["ROMEO:"]
+        assert not app.pane.has_class("-empty")
+
+
+async def test_cards_are_selected_by_keys_and_by_mouse() -> None:
+    app = Host(FakeSession())
+    async with app.run_test() as pilot:
+        await Seen(app, pilot).press("a", "enter")
+        await Seen(app, pilot).press("b", "enter")
+        await pilot.press("escape", "k")
+        first, second = app.pane.view.cards
+        assert app.pane.view.selected is first
+        await pilot.click(app.pane.view, offset=(5, first.height(app.pane.view.row_width)))
+        assert app.pane.view.selected is second
+        await pilot.press("down")
+        assert app.pane.box.has_focus
+
+
+async def test_leaving_the_app_stops_the_writing() -> None:
+    app = Host(FakeSession(model=GatedModel(free=3)))
+    async with app.run_test() as pilot:
+        await pilot.press("x", "enter")
+        await wait_until(pilot, lambda: "xabc" in app.screen_text)
+        app.pane.stop()
+    assert [card.answer.text for card in History().load()] == ["abc"]
