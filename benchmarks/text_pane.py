@@ -62,11 +62,11 @@ class Screen(App[None]):
         answer = Answer(prompt="ROMEO:", text=self.text, logprobs=(-0.5,) * len(self.text))
         view.show_cards([*earlier, Card(answers=(answer,))])
         block = view.cards[-1]
-        block.stage = "writing"
+        block.stage, block.pens = "writing", {answer.id: 1.0}
         view.follow()
 
         def write(burst: str) -> None:
-            view.grown(view.index_of(block), block.grow(answer, burst, (-0.5,) * len(burst)))
+            view.grown(view.index_of(block), block.grow(answer.id, burst, (-0.5,) * len(burst)))
 
         return write
 

@@ -1,5 +1,6 @@
 """What every test gets: a home of its own, and nothing of the user's."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,11 +8,13 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def temporary_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The user's data directory, empty, for this test alone; settings in the environment do not reach it."""
-    import os
+    """The user's data directory, empty, for this test alone; settings in the environment do not reach it.
 
+    The decoding kernel is off: an empty home would have every test compile it anew.
+    """
     for name in [name for name in os.environ if name.startswith("TUI_GPT_")]:
         monkeypatch.delenv(name)
     home = tmp_path / "home"
     monkeypatch.setenv("TUI_GPT_HOME", str(home))
+    monkeypatch.setenv("TUI_GPT_NO_KERNEL", "1")
     return home

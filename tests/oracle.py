@@ -1,8 +1,9 @@
 """The models as the papers write them: explicit softmax, one head at a time, everything recomputed for every character.
 
-Slow and plain on purpose: what is fast must agree with this. Nothing here is shared with the models but their parameters.
+Slow and plain on purpose: what is fast must agree with this. Nothing here is shared with the models but parameters.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from tui_gpt.gpt.classic import Classic
-from tui_gpt.gpt.modern import Modern
+from tui_gpt.gpt.modern import NGRAM_TABLES, Modern
 from tui_gpt.gpt.ngram import NgramPrior
 
 
@@ -26,7 +27,8 @@ def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     scores = q @ k.T / D**0.5
     scores = scores.masked_fill(torch.ones(T, T).triu(1).bool(), float("-inf"))
     weights = scores.exp() / scores.exp().sum(-1, keepdim=True)
-    return weights @ v
+    result: Tensor = weights @ v
+    return result
 
 
 def turned(x: Tensor) -> Tensor:
@@ -40,7 +42,7 @@ def turned(x: Tensor) -> Tensor:
 
 def classic_logits(model: Classic, tokens: Sequence[int]) -> Tensor:
     """(T, V): after each of the tokens of one window."""
-    w = {name: value.double() for name, value in model.state_dict().items()}
+    w: dict[str, Tensor] = {name: value.double() for name, value in model.state_dict().items()}
     x = w["token_embedding.weight"][list(tokens)]
     if model.config.n_layer == 0:
         return x
@@ -58,12 +60,40 @@ def classic_logits(model: Classic, tokens: Sequence[int]) -> Tensor:
     return (layer_norm(x) * w["norm.weight"] + w["norm.bias"]) @ w["head.weight"].T + w["head.bias"]
 
 
+def ngram_embedding(tables: Tensor, tokens: Sequence[int], vocab_size: int) -> Tensor:
+    """(C,): the rows of the last 2, 3 and 4 tokens, each found by a hash; before the first token there are zeros."""
+    newest_first = [*reversed(tokens), 0, 0, 0]
+    x, begin = torch.zeros(tables.shape[1], dtype=tables.dtype), 0
+    for n, size in zip((2, 3, 4), NGRAM_TABLES, strict=True):
+        key = 0
+        for token in newest_first[:n]:
+            key = key * vocab_size + token
+        exact = n == 2 and vocab_size**2 <= size
+        x = x + tables[begin + (key if exact else (key * 0x9E3779B1) % 2**48 // 2**16) % size]
+        begin += size
+    return x
+
+
+@functools.cache
+def prior_row(prior: NgramPrior, context: tuple[int, ...]) -> Tensor:
+    """(V,): the prior's log-probabilities after `context`."""
+    return torch.from_numpy(prior.next_row(context)).double()
+
+
 def modern_logits(model: Modern, tokens: Sequence[int], prior: NgramPrior | None) -> Tensor:
     """(T, V): after each of the tokens of one window; the prior, too, sees nothing before it."""
-    w = {name: value.double() for name, value in model.state_dict().items()}
+    w: dict[str, Tensor] = {name: value.double() for name, value in model.state_dict().items()}
     x = w["token_embedding.weight"][list(tokens)]
+    if model.ngram_embedding is not None:
+        x = x + torch.stack(
+            [
+                ngram_embedding(w["ngram_embedding.weight"], tokens[: t + 1], model.vocab_size)
+                for t in range(len(tokens))
+            ]
+        )
     if prior is not None:
-        rows = torch.stack([torch.from_numpy(prior.next_row(tokens[: t + 1])) for t in range(len(tokens))]).double()
+        contexts = [tuple(tokens[max(0, end - prior.order) : end]) for end in range(1, len(tokens) + 1)]
+        rows = torch.stack([prior_row(prior, context) for context in contexts])
         x = x + rows @ w["prior_embedding"].T
     x = layer_norm(x)
     for n in range(model.config.n_layer):

@@ -7,6 +7,7 @@ changes something is a fault point (a write dies half done). `mutations` makes d
 import os
 import random
 import signal
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -29,6 +30,22 @@ def killed_at(point: int, work: Callable[[], object]) -> bool:
     if os.waitstatus_to_exitcode(status) != 0:
         raise AssertionError("the work failed instead of being killed")
     return False
+
+
+def killed_after(seconds: float, work: Callable[[], object]) -> None:
+    """Run `work` again and again in a child that is killed at that moment, wherever it is then."""
+    child = os.fork()
+    if child == 0:
+        try:
+            while True:
+                work()
+        finally:
+            os._exit(1)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    if not os.WIFSIGNALED(status):
+        raise AssertionError("the work failed before it was killed")
 
 
 def _count_down(point: int) -> None:

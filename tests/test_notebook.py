@@ -55,7 +55,7 @@ class TestUndo:
     def test_each_change_can_be_taken_back(self) -> None:
         notebook, first = Notebook(), card()
         notebook.put(first)
-        notebook.put(first.with_answer(written(" see")))
+        notebook.put(first.with_answers(written(" see")))
         notebook.remove(first.id)
         assert notebook.undo() == {first.id}
         assert len(notebook.cards[0].answers) == 2
@@ -69,7 +69,7 @@ class TestUndo:
         notebook, beginning = Notebook(), Answer(prompt="to", config=CONFIG)
         first = card(beginning)
         notebook.put(first)
-        notebook.put(first.with_answer(written()))
+        notebook.put(first.with_answers(written()))
         grown = Answer(id=beginning.id, prompt="to", text=" be", config=CONFIG)
         notebook.settle(grown)
         notebook.undo()
@@ -160,7 +160,7 @@ class TestHistory:
         assert [one.answer.text for one in History().load()] == ["a", "b"]
 
     @pytest.mark.parametrize(
-        ("name", "value"), [("text", 1), ("kind", "other"), ("config", {"temperature": -1}), ("logprobs", ["x"])]
+        ("name", "value"), [("text", 1), ("kind", "other"), ("config", {"temperature": -1}), ("logprobs", ["x"]), ("logprobs", "x")]
     )
     def test_an_answer_with_a_wrong_field_is_no_answer(self, name: str, value: object) -> None:
         history, bad = History(), card(written("bad"), written("good"))
@@ -178,6 +178,16 @@ class TestHistory:
         prompts = [one.answer.prompt for one in History().load()]
         assert prompts == [str(number) for number in range(20 - len(prompts), 20)]
         assert 5 < len(prompts) < 15
+
+    def test_a_file_grown_beyond_reason_keeps_the_last_cards_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        history = History()
+        for number in range(20):
+            history.save(card(written(prompt=str(number))))
+        size = history.path.stat().st_size
+        monkeypatch.setattr("tui_gpt.notebook.COMPACT_BYTES", size - 1)
+        kept = [(one.id, one.shown, one.answer.full) for one in History().load(limit=5)]
+        assert history.path.stat().st_size < size / 3
+        assert [(one.id, one.shown, one.answer.full) for one in History().load()] == kept
 
     def test_a_disk_that_refuses_costs_only_the_history(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")

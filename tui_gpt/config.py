@@ -6,6 +6,7 @@ comes from the command line, else the environment, else `config.toml`, else the 
 """
 
 import dataclasses
+import functools
 import math
 import typing
 from collections.abc import Mapping
@@ -33,11 +34,17 @@ class _FromDict:
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
         """The config that `dataclasses.asdict` took apart. Raises ConfigError on unknown, missing or wrongly typed
         keys."""
-        hints = typing.get_type_hints(cls)
+        hints = setting_types(cls)
         unknown = sorted(record.keys() - hints.keys())
         if unknown:
             raise ConfigError(f"unknown setting {unknown[0]!r}: it was written by another version, or by hand")
         return cls(**{name: checked_setting(name, value, hints[name]) for name, value in record.items()})
+
+
+@functools.cache
+def setting_types(config: Any) -> Mapping[str, Any]:
+    """The type of each setting of a config class, by its name."""
+    return typing.get_type_hints(config)
 
 
 def checked_setting(name: str, value: Any, hint: Any) -> Any:
@@ -348,6 +355,6 @@ def resolve(preset: str = DEFAULT_PRESET, corpus: str = DEFAULT_CORPUS, **overri
 
 def _taking(config: _Config, chosen: dict[str, Any]) -> _Config:
     """`config` with its own settings taken out of `chosen`."""
-    hints = typing.get_type_hints(type(config))
+    hints = setting_types(type(config))
     mine = {name: checked_setting(name, chosen.pop(name), hints[name]) for name in list(chosen) if name in hints}
     return dataclasses.replace(config, **mine)

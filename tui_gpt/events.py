@@ -116,6 +116,11 @@ Event = Started | Progress | Evaluated | Sampled | Saved | Paused | Resumed | Ch
 
 EVENT_TYPES: Mapping[str, type[Event]] = types.MappingProxyType({kind.type: kind for kind in typing.get_args(Event)})
 
+_FIELD_TYPES: Mapping[str, Mapping[str, Any]] = {
+    name: {field: hint for field, hint in typing.get_type_hints(kind).items() if field != "type"}
+    for name, kind in EVENT_TYPES.items()
+}
+
 
 def to_json(event: Event) -> str:
     """One line of JSON: `"type"` first, then the fields under their own names; no line break at the end."""
@@ -138,7 +143,7 @@ def from_json(line: str) -> Event:
 
 
 def _checked_fields(kind: type[Event], record: dict[str, Any]) -> dict[str, Any]:
-    hints = {name: hint for name, hint in typing.get_type_hints(kind).items() if name != "type"}
+    hints = _FIELD_TYPES[kind.type]
     if record.keys() != hints.keys():
         raise ValueError(f"a {kind.type} event has the fields {', '.join(hints)}")
     return {name: _checked_value(name, record[name], hint) for name, hint in hints.items()}

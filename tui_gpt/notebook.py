@@ -6,9 +6,13 @@ The history is a file of JSON lines that only grows: an answer when it is done, 
 last line about a thing holds. No line is trusted: what cannot be understood is passed over. Nothing here samples.
 """
 
+import base64
+import contextlib
 import dataclasses
 import json
 import math
+import os
+import struct
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +22,8 @@ from typing import Any, Literal
 from tui_gpt import paths
 from tui_gpt.config import SampleConfig
 from tui_gpt.errors import ConfigError
+
+_JsonObject = dict[str, dict[str, Any]]
 
 AnswerKind = Literal["written", "measured"]
 
@@ -29,6 +35,9 @@ HISTORY_CARDS = 50
 
 TAIL_BYTES = 4_000_000
 """How much of the history's end is read for them."""
+
+COMPACT_BYTES = 16_000_000
+"""The size from which the file is written anew with those cards alone."""
 
 
 def new_id() -> str:
@@ -56,6 +65,10 @@ class Answer:
     step: int = 0
     config: SampleConfig = field(default_factory=SampleConfig)
     """With the seed that was drawn."""
+    batch: int = 1
+    """How many answers were written at once from that seed."""
+    place: int = 0
+    """Which of them this is."""
     seconds: float = 0.0
     """Time spent writing `text`."""
     left_out: str = ""
@@ -81,6 +94,13 @@ class Answer:
         known = [logprob for logprob in self.logprobs if not math.isnan(logprob)]
         return -sum(known) / len(known) / math.log(2.0) if known else None
 
+    def probability(self, index: int) -> float | None:
+        """What share the model gave to the character at `index` of `full`; None where it is not known."""
+        place = index - len(self.prompt)
+        if not 0 <= place < len(self.logprobs) or math.isnan(self.logprobs[place]):
+            return None
+        return math.exp(self.logprobs[place])
+
     def extended(self, config: SampleConfig, source: str | None) -> "Answer":
         """The answer that goes on where this one ends, nothing written yet."""
         return Answer(
@@ -94,7 +114,17 @@ class Answer:
     def again(self, config: SampleConfig, source: str | None) -> "Answer":
         """The answer to the same given text, nothing written yet."""
         return Answer(
-            prompt=self.prompt, kept=self.kept, logprobs=self.logprobs[: len(self.kept)], config=config, source=source
+            prompt=self.prompt,
+            kept=self.kept,
+            logprobs=self.logprobs[: len(self.kept)],
+            config=config,
+            source=source,
+        )
+
+    def batch_of(self, count: int, config: SampleConfig, source: str | None) -> "tuple[Answer, ...]":
+        """Several answers to the same given text, to be written at once."""
+        return tuple(
+            replace(self.again(config, source), id=new_id(), batch=count, place=place) for place in range(count)
         )
 
     def branched(self, index: int, character: str, config: SampleConfig, source: str | None) -> "Answer":
@@ -124,9 +154,9 @@ class Card:
         """The answer that is shown."""
         return self.answers[self.shown]
 
-    def with_answer(self, answer: Answer) -> "Card":
-        """The card with one more answer, which is shown."""
-        return replace(self, answers=(*self.answers, answer), shown=len(self.answers))
+    def with_answers(self, *answers: Answer) -> "Card":
+        """The card with more answers, the first of which is shown."""
+        return replace(self, answers=(*self.answers, *answers), shown=len(self.answers))
 
     def with_shown(self, answer: Answer) -> "Card":
         """The card with the shown answer replaced."""
@@ -173,8 +203,9 @@ class Notebook:
         """Take the last change back; the names of the cards that came, went or changed by it."""
         if not self._past:
             return set()
-        before, self.cards = self.cards, self._past.pop()
-        return {card.id for card in set(before) ^ set(self.cards)}
+        before, self.cards = {card.id: card for card in self.cards}, self._past.pop()
+        after = {card.id: card for card in self.cards}
+        return {name for name in before.keys() | after.keys() if before.get(name) is not after.get(name)}
 
     def prompts(self) -> list[str]:
         """What the user gave, oldest first, each once."""
@@ -196,10 +227,27 @@ class History:
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or paths.history_file()
-        self._written: dict[str, str] = {}
+        self._written: dict[str, object] = {}
 
     def load(self, limit: int = HISTORY_CARDS) -> list[Card]:
-        """The last cards, oldest first."""
+        """The last cards, oldest first. A file that has grown beyond reason keeps these alone."""
+        cards = self._read()[-limit:]
+        for card in cards:
+            self._news(card)
+        if self._size() > COMPACT_BYTES:
+            self._rewrite(cards)
+        return cards
+
+    def save(self, card: Card) -> bool:
+        """Append what is new about a card; whether the disk took it."""
+        return self._append(self._news(card))
+
+    def remove(self, card_id: str) -> bool:
+        """Append that a card is gone; whether the disk took it."""
+        self._written.pop(card_id, None)
+        return self._append([_layout_record(card_id, (), 0)])
+
+    def _read(self) -> list[Card]:
         answers: dict[str, Answer] = {}
         layouts: dict[str, tuple[list[str], int]] = {}
         for record in self._records():
@@ -208,34 +256,46 @@ class History:
             if (layout := _layout_from(record.get("card"))) is not None:
                 layouts[layout[0]] = layout[1:]
         cards = [_assembled(card_id, *layout, answers) for card_id, layout in layouts.items()]
-        return [card for card in cards if card is not None][-limit:]
+        return [card for card in cards if card is not None]
 
-    def save(self, card: Card) -> bool:
-        """Append what is new about a card; whether the disk took it."""
-        return self._append([*map(_answer_record, card.answers), _layout_record(card.id, card.answers, card.shown)])
+    def _news(self, card: Card) -> list[_JsonObject]:
+        """The records of a card that were not written yet, or otherwise; from now on they are."""
+        fresh = [answer for answer in card.answers if self._written.get(answer.id) is not answer]
+        self._written.update((answer.id, answer) for answer in fresh)
+        layout = _layout_record(card.id, card.answers, card.shown)
+        if self._written.get(card.id) == layout:
+            return list(map(_answer_record, fresh))
+        self._written[card.id] = layout
+        return [*map(_answer_record, fresh), layout]
 
-    def remove(self, card_id: str) -> bool:
-        """Append that a card is gone; whether the disk took it."""
-        return self._append([_layout_record(card_id, (), 0)])
-
-    def _append(self, records: Iterable[dict[str, dict[str, Any]]]) -> bool:
-        """Append the records that say something new about their subject."""
-        lines = []
-        for record in records:
-            subject = next(iter(record.values()))["id"]
-            line = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
-            if self._written.get(subject) != line:
-                self._written[subject] = line
-                lines.append(line + "\n")
-        if not lines:
+    def _append(self, records: Sequence[_JsonObject]) -> bool:
+        if not records:
             return True
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a", encoding="utf-8", errors="surrogatepass") as file:
-                file.write(self._mended() + "".join(lines))
+                file.write(self._mended() + "".join(map(_line, records)))
         except OSError:
             return False
         return True
+
+    def _size(self) -> int:
+        try:
+            return self.path.stat().st_size
+        except OSError:
+            return 0
+
+    def _rewrite(self, cards: Sequence[Card]) -> None:
+        """Replace the file by one that holds these cards alone; a disk that refuses leaves it as it is."""
+        records = [
+            record
+            for card in cards
+            for record in (*map(_answer_record, card.answers), _layout_record(card.id, card.answers, card.shown))
+        ]
+        draft = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
+        with contextlib.suppress(OSError):
+            draft.write_text("".join(map(_line, records)), encoding="utf-8", errors="surrogatepass")
+            draft.replace(self.path)
 
     def _mended(self) -> str:
         """A line break where the file's last line was torn."""
@@ -263,13 +323,19 @@ class History:
                 yield record
 
 
-def _answer_record(answer: Answer) -> dict[str, dict[str, Any]]:
-    record = dataclasses.asdict(answer)
-    record["logprobs"] = [None if math.isnan(value) else round(value, 3) for value in answer.logprobs]
+def _line(record: _JsonObject) -> str:
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _answer_record(answer: Answer) -> _JsonObject:
+    """An answer as JSON; its probabilities are packed as half floats, for there may be 100,000 of them."""
+    record = {name: getattr(answer, name) for name in _PLAIN_FIELDS}
+    packed = struct.pack(f"<{len(answer.logprobs)}e", *answer.logprobs)
+    record |= {"config": dataclasses.asdict(answer.config), "logprobs": base64.b64encode(packed).decode("ascii")}
     return {"answer": record}
 
 
-def _layout_record(card_id: str, answers: Sequence[Answer], shown: int) -> dict[str, dict[str, Any]]:
+def _layout_record(card_id: str, answers: Sequence[Answer], shown: int) -> _JsonObject:
     return {"card": {"id": card_id, "answers": [answer.id for answer in answers], "shown": shown}}
 
 
@@ -282,6 +348,8 @@ _PLAIN_FIELDS: Mapping[str, tuple[type, ...]] = {
     "source": (str, type(None)),
     "model": (str,),
     "step": (int,),
+    "batch": (int,),
+    "place": (int,),
     "seconds": (int, float),
     "left_out": (str,),
     "stopped": (bool,),
@@ -294,18 +362,15 @@ def _answer_from(record: Any) -> Answer | None:
     if not isinstance(record, dict) or record.keys() - _PLAIN_FIELDS.keys() != {"config", "logprobs"}:
         return None
     plain = {name: record[name] for name in _PLAIN_FIELDS if isinstance(record.get(name, ...), _PLAIN_FIELDS[name])}
-    logprobs = record["logprobs"]
     if plain.keys() != _PLAIN_FIELDS.keys() or plain["kind"] not in ("written", "measured"):
-        return None
-    if not isinstance(logprobs, list) or not all(isinstance(value, int | float | None) for value in logprobs):
         return None
     try:
         config = SampleConfig.from_dict(record["config"])
-    except (ConfigError, AttributeError, TypeError):
+        packed = base64.b64decode(record["logprobs"], validate=True)
+        logprobs = struct.unpack(f"<{len(packed) // 2}e", packed)
+    except (ConfigError, AttributeError, TypeError, ValueError, struct.error):
         return None
-    return Answer(
-        **plain, config=config, logprobs=tuple(math.nan if value is None else float(value) for value in logprobs)
-    )
+    return Answer(**plain, config=config, logprobs=tuple(math.nan if math.isnan(one) else one for one in logprobs))
 
 
 def _layout_from(record: Any) -> tuple[str, list[str], int] | None:
@@ -352,7 +417,8 @@ def provenance(answer: Answer) -> str:
     if answer.step:
         parts.append(f"step {answer.step:,}")
     if answer.kind == "written":
-        parts += [f"seed {config.seed}", f"temperature {config.temperature:g}"]
+        place = f" ({answer.place + 1} of {answer.batch})" if answer.batch > 1 else ""
+        parts += [f"seed {config.seed}{place}", f"temperature {config.temperature:g}"]
         parts += [f"top-k {config.top_k}"] if config.top_k else []
         parts += [f"top-p {config.top_p:g}"] if config.top_p < 1.0 else []
         parts += [f"min-p {config.min_p:g}"] if config.min_p else []

@@ -255,7 +255,8 @@ class Run:
             config, state = record.config, self.state
         except TuiGptError:
             config, state = RunConfig(), "damaged"
-        facts = self._facts()
+        folders = [folder for which in get_args(Which) if (folder := self.checkpoint_dir(which))]
+        facts = self._facts(folders)
         healthy = state != "damaged"
         return RunSummary(
             name=self.name,
@@ -267,19 +268,17 @@ class Run:
             best_val_loss=facts.best_val_loss,
             updated=self._updated(),
             path=self.path,
-            has_checkpoint=any(self.checkpoint_dir(which) is not None for which in get_args(Which)),
+            has_checkpoint=bool(folders),
         )
 
-    def _facts(self) -> "_Facts":
+    def _facts(self, checkpoints: list[Path]) -> "_Facts":
         """What the two ends of the log and the checkpoints tell; quick however long the log is."""
         facts = _Facts()
         for event in _end_events(self.log_path):
             facts.take(event)
-        for which in get_args(Which):
-            folder = self.checkpoint_dir(which)
+        for folder in checkpoints:
             with suppress(TuiGptError):
-                if folder is not None:
-                    facts.take_info(read_info(folder))
+                facts.take_info(read_info(folder))
         return facts
 
     def _updated(self) -> float:
@@ -341,7 +340,7 @@ def _parsed(line: bytes) -> Event | None:
 
 
 def _end_events(log_path: Path) -> Iterator[Event]:
-    """The first event of a log and those of its last bytes."""
+    """The first event of a log and those of its last bytes, less the steps in between: reading them takes time."""
     try:
         with log_path.open("rb") as log:
             ends = [log.readline(_TAIL)]
@@ -350,7 +349,8 @@ def _end_events(log_path: Path) -> Iterator[Event]:
             ends += log.read(_TAIL).splitlines()
     except OSError:
         return
-    yield from (event for event in map(_parsed, ends) if event is not None)
+    telling = [line for line in ends[:-2] if b'"progress"' not in line[:40]] + ends[-2:]
+    yield from (event for event in map(_parsed, telling) if event is not None)
 
 
 @dataclass

@@ -195,7 +195,7 @@ class Session:
     def _open_checkpoint(self, name: str, folder: Path) -> "Sampler":
         from tui_gpt.gpt.preparation import open_sampler
 
-        key = (folder, (folder / "checkpoint.json").stat().st_mtime_ns)
+        key = (folder, _modified(folder))
         if key not in self._opened:
             sampler = open_sampler(folder, name)
             self._opened = dict([*self._opened.items(), (key, sampler)][-3:])
@@ -239,3 +239,11 @@ class Session:
         if result is None:
             raise TuiGptError("the evaluation was stopped before its end")
         return result
+
+
+def _modified(folder: Path) -> int:
+    """When the checkpoint in `folder` was written, in nanoseconds; 0 when it is just being replaced."""
+    try:
+        return (folder / "checkpoint.json").stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -1,6 +1,8 @@
+import itertools
 import json
 import os
 import pickle
+import random
 import shutil
 import threading
 from pathlib import Path
@@ -11,7 +13,7 @@ import torch
 from torch import Tensor
 
 from tests.gpt.fuzzing import restate
-from tests.storage_helpers import killed_at
+from tests.storage_helpers import killed_after, killed_at
 from tui_gpt.config import RunConfig, resolve
 from tui_gpt.errors import CheckpointError, DivergedError, IncompatibleError, StorageError, TuiGptError
 from tui_gpt.files import candidates
@@ -122,6 +124,23 @@ def test_a_process_killed_at_any_point_leaves_a_checkpoint_that_reads(tmp_path: 
         assert [path.name for path in target.parent.iterdir()] == ["last"]
         point += 1
     assert point > 20
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a forked process")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_process_killed_at_any_moment_leaves_a_checkpoint_that_reads(tmp_path: Path) -> None:
+    """Not only at the fault points that the tests know of; the saves go on over what each killed one left."""
+    target = save(tmp_path / "last", 1)
+    steps = itertools.count(2)
+    chance = random.Random(1)
+    for _ in range(20):
+        killed_after(chance.uniform(0.0, 0.05), lambda: save(target, next(steps)))
+        folder = newest_whole(target)
+        assert folder is not None
+        read = read_checkpoint(folder, training=True)
+        assert read.weights["table"][0, 0] == read.info.step
+    save(target, 99)
+    assert [path.name for path in tmp_path.iterdir()] == ["last"]
 
 
 def test_a_reader_beside_a_writer_always_gets_a_whole_checkpoint(tmp_path: Path) -> None:

@@ -9,19 +9,20 @@ from textual.pilot import Pilot
 from textual.widgets import Button, DataTable, Input, Static, TabbedContent
 from textual.widgets._footer import FooterKey
 
-from tests.tui.fakes import FakeSession, training_script, wait_until
+from tests.tui.fakes import FakeSession, finished, started, training_script, wait_until
 from tui_gpt import paths
 from tui_gpt.config import PRESETS, resolve
 from tui_gpt.errors import EXIT_DONE, DivergedError
+from tui_gpt.events import Event, Sampled
+from tui_gpt.inert import inert
 from tui_gpt.runs import RunStore
 from tui_gpt.session import TrainRequest
-from tui_gpt.tui.app import TuiGptApp
+from tui_gpt.tui.app import TuiGptApp, usable_theme
 from tui_gpt.tui.main_screen import MainScreen
 from tui_gpt.tui.state import DEFAULT_THEME, AppState
 from tui_gpt.tui.widgets.dialogs import HelpScreen, NumberScreen, QuestionScreen
 from tui_gpt.tui.widgets.loss_chart import LossChart
 from tui_gpt.tui.widgets.settings_form import SettingInput
-from tui_gpt.tui.widgets.train_pane import SampleStrip
 
 AppPilot = Pilot[None]
 NARROW, WIDE = (80, 24), (160, 48)
@@ -78,27 +79,44 @@ async def test_the_form_offers_the_default_preset_and_says_how_long_it_takes() -
         assert main.query_one("#setting-corpus", Input).value == "tinyshakespeare"
 
 
-async def test_one_key_trains_the_default_run() -> None:
+async def test_one_key_trains_and_its_events_appear_in_chart_figures_and_sample() -> None:
     async with running() as (pilot, main, session):
         await pilot.press("s")
         await wait_until(pilot, lambda: phase(main) == "finished")
         request = session.requests[0]
         assert (request.config.preset, request.config.corpus) == ("quick", "tinyshakespeare")
         assert "finished" in shown(main, "#headline-text")
-
-
-async def test_events_appear_in_the_chart_the_figures_and_the_sample() -> None:
-    async with running() as (pilot, main, _):
-        await pilot.press("s")
-        await wait_until(pilot, lambda: phase(main) == "finished")
-        assert "validation" in chart_text(main)
-        assert "●" in chart_text(main)
-        assert "7-gram 1.51" in chart_text(main)
+        assert all(word in chart_text(main) for word in ("●", "validation", "7-gram 1.51"))
         figures = str(main.query_one("#status").render())
         assert "1,000 of 1,000" in figures
         assert "100%" in figures
-        assert "The [b]king" not in shown(main, "#sample-text")
-        assert "[b]The king[/b]" in shown(main, "#sample-text")
+
+
+async def test_a_sample_is_shown_as_it_is_and_inert() -> None:
+    """Neither markup nor control characters of the model's text do anything."""
+    script: list[Event] = [started(10), Sampled(step=1, prompt="", text="\x1b[2J[red]O[/red]\x07"), finished(10, None)]
+    async with running(FakeSession(script)) as (pilot, main, _):
+        await pilot.press("s")
+        await wait_until(pilot, lambda: phase(main) == "finished")
+        assert shown(main, "#sample-text") == inert("\x1b[2J[red]O[/red]\x07")
+
+
+async def test_a_run_is_read_with_the_arrow_keys() -> None:
+    """The cursor reads the chart's values and leafs through the samples; the log axis is remembered."""
+    async with running() as (pilot, main, _):
+        await pilot.press("s")
+        await wait_until(pilot, lambda: phase(main) == "finished")
+        await pilot.press("left", "home")
+        assert "step 10 " in chart_text(main)
+        assert "step 100" in shown(main, "#sample-heading")
+        await pilot.press("end")
+        assert "step 1,000" in chart_text(main)
+        await pilot.press("escape", "l")
+        assert "smoothed" in chart_text(main)
+        assert "step 1,000" in shown(main, "#sample-heading")
+        assert "log scale" in chart_text(main)
+        await pilot.press("q")
+    assert AppState.load().log_y
 
 
 async def test_a_request_from_the_command_line_starts_at_once() -> None:
@@ -130,6 +148,18 @@ async def test_x_stops_and_the_run_can_go_on() -> None:
         assert "Go on" in footer_keys(main)
 
 
+async def test_buttons_do_what_keys_do() -> None:
+    async with running(FakeSession(hold_at=300)) as (pilot, main, _):
+        await pilot.click("#start")
+        await wait_until(pilot, lambda: main.record is not None and main.record.step >= 300)
+        await pilot.click("#pause")
+        await wait_until(pilot, lambda: phase(main) == "paused")
+        await pilot.click("#stop")
+        await wait_until(pilot, lambda: main.training is None)
+        assert main.record is not None
+        assert main.record.finished is not None
+
+
 async def test_the_learning_rate_changes_while_paused() -> None:
     async with running(FakeSession(hold_at=300)) as (pilot, main, session):
         await start_and_hold(pilot, main, session)
@@ -144,32 +174,22 @@ async def test_the_learning_rate_changes_while_paused() -> None:
         assert main.training.control.take_changes() == {"learning_rate": 5e-4}
 
 
-async def test_buttons_do_what_keys_do() -> None:
-    async with running(FakeSession(hold_at=300)) as (pilot, main, session):
-        await pilot.click("#start")
-        await wait_until(pilot, lambda: main.record is not None and main.record.step >= 300)
-        await pilot.click("#pause")
-        await wait_until(pilot, lambda: phase(main) == "paused")
-        await pilot.click("#stop")
-        await wait_until(pilot, lambda: main.training is None)
-        assert session.script[0].type == "started"
-
-
 async def test_an_invalid_setting_shows_its_sentence_and_cannot_start() -> None:
     async with running() as (pilot, main, session):
         heads = main.query_one("#setting-n_head", SettingInput)
         heads.focus()
         heads.value = "7"
         await pilot.pause()
-        row = next(row for row in main.query(".setting-row") if heads in row.query(SettingInput))
-        assert "multiple of n_head" in str(row.query_one(".sentence", Static).content)
+        sentence = main.query_one("#sentence", Static)
+        assert "multiple of n_head" in str(sentence.content)
+        assert sentence.region.y == heads.region.y + 1
         assert main.query_one("#start", Button).disabled
         await pilot.press("s")
         await pilot.pause()
         assert session.requests == []
         heads.value = "4"
         await pilot.pause()
-        assert not row.has_class("wrong")
+        assert not sentence.display
         await pilot.press("s")
         await wait_until(pilot, lambda: len(session.requests) == 1)
 
@@ -179,7 +199,7 @@ async def test_a_text_that_is_not_there_is_said_under_its_field_and_makes_no_run
         main.query_one("#setting-corpus", Input).value = "/no/such/file.txt"
         main.query_one("#presets").focus()
         await pilot.press("s")
-        await wait_until(pilot, lambda: "file" in str(main.query_one("#corpus-row .sentence", Static).content))
+        await wait_until(pilot, lambda: "file" in shown(main, "#sentence"))
         assert session.requests == []
 
 
@@ -253,8 +273,7 @@ async def test_q_asks_while_training_and_escape_keeps_training() -> None:
         assert not main.training.control.stop_requested
 
 
-@pytest.mark.parametrize("answer", ["s", "enter"])
-@pytest.mark.parametrize("paused", [False, True])
+@pytest.mark.parametrize(("answer", "paused"), [("s", False), ("enter", True)])
 async def test_save_and_quit_waits_until_the_run_is_saved(answer: str, paused: bool) -> None:
     """A paused run is woken to save."""
     async with running(FakeSession(hold_at=300)) as (pilot, main, session):
@@ -297,63 +316,34 @@ async def test_the_theme_persists() -> None:
         assert main.app.theme == "nord"
 
 
-@pytest.mark.parametrize("name", ["no-such-theme", "textual-ansi", "ansi-dark"])
-async def test_a_theme_that_cannot_be_seen_is_not_used(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_theme_that_cannot_be_seen_is_not_used() -> None:
     """ANSI colours without colour are black on black."""
-    monkeypatch.setenv("NO_COLOR", "1")
-    AppState(theme=name).save()
-    async with running() as (_, main, _session):
-        assert main.app.theme == DEFAULT_THEME
+    themes = {"nord", "ansi-dark", DEFAULT_THEME}
+    assert usable_theme("nord", themes, no_color=True) == "nord"
+    assert usable_theme("ansi-dark", themes, no_color=False) == "ansi-dark"
+    assert usable_theme("ansi-dark", themes, no_color=True) == DEFAULT_THEME
+    assert usable_theme("no-such-theme", themes, no_color=False) == DEFAULT_THEME
 
 
-async def test_the_log_axis_is_remembered() -> None:
+async def test_help_and_palette_say_what_can_be_done() -> None:
     async with running() as (pilot, main, _):
-        await pilot.press("s")
-        await wait_until(pilot, lambda: phase(main) == "finished")
-        await pilot.press("l")
-        assert "log scale" in chart_text(main)
-        await pilot.press("q")
-    assert AppState.load().log_y
-
-
-async def test_the_chart_is_read_with_the_arrow_keys() -> None:
-    async with running() as (pilot, main, _):
-        await pilot.press("s")
-        await wait_until(pilot, lambda: phase(main) == "finished")
-        await pilot.press("left", "home")
-        assert "step 10" in chart_text(main)
-        await pilot.press("end")
-        assert "step 1,000" in chart_text(main)
-        await pilot.press("escape")
-        assert "smoothed" in chart_text(main)
-
-
-async def test_the_cursor_leafs_through_the_samples() -> None:
-    async with running() as (pilot, main, _):
-        await pilot.press("s")
-        await wait_until(pilot, lambda: phase(main) == "finished")
-        await pilot.press("home")
-        assert "step 100" in shown(main, "#sample-heading")
-        await pilot.press("escape")
-        await pilot.pause()
-        assert "step 1,000" in shown(main, "#sample-heading")
-
-
-async def test_help_opens_and_closes() -> None:
-    async with running() as (pilot, main, _):
+        titles = [command.title for command in main.app.get_system_commands(main)]
+        assert {"Start training", "Theme", *(f"Preset {name}" for name in PRESETS)} <= set(titles)
+        assert "Stop training" not in titles
         await pilot.press("f1")
         assert isinstance(main.app.screen, HelpScreen)
         await pilot.press("escape")
-        assert not isinstance(main.app.screen, HelpScreen)
+        assert main.is_current
 
 
-async def test_the_palette_offers_presets_and_what_can_be_done_now() -> None:
-    async with running() as (_, main, _session):
-        titles = [command.title for command in main.app.get_system_commands(main.app.screen)]
-        assert "Start training" in titles
-        assert "Stop training" not in titles
-        assert {f"Preset {name}" for name in PRESETS} <= set(titles)
-        assert "Theme" in titles
+@pytest.mark.parametrize("size", [(60, 20), NARROW, WIDE])
+async def test_the_form_can_be_started_at_every_size(size: tuple[int, int]) -> None:
+    async with running(size=size) as (pilot, main, _):
+        await pilot.pause()
+        start = main.query_one("#start")
+        assert main.region.contains_region(start.region)
+        assert start.region.height == 1
+        assert ("press s to train" in chart_text(main)) == (size == WIDE)
 
 
 async def test_tabs_change_by_number_and_by_function_key() -> None:
@@ -361,15 +351,6 @@ async def test_tabs_change_by_number_and_by_function_key() -> None:
         for key, name in (("3", "runs"), ("f2", "train"), ("f3", "generate"), ("f4", "runs"), ("1", "train")):
             await pilot.press(key)
             assert main.active_tab == name
-
-
-@pytest.mark.parametrize("size", [NARROW, WIDE, (60, 20), (220, 60)])
-async def test_every_control_of_the_form_can_be_seen(size: tuple[int, int]) -> None:
-    async with running(size=size) as (pilot, main, _):
-        await pilot.pause()
-        start = main.query_one("#start")
-        assert main.app.screen.region.contains_region(start.region)
-        assert start.region.height == 1
 
 
 async def test_at_80_by_24_a_run_shows_everything() -> None:
@@ -381,12 +362,6 @@ async def test_at_80_by_24_a_run_shows_everything() -> None:
             assert widget.region.area > 0
             assert main.app.screen.region.contains_region(widget.region)
         assert {"Pause", "Stop", "Help", "Quit"} <= set(footer_keys(main))
-
-
-async def test_form_and_chart_stand_side_by_side_on_a_wide_screen() -> None:
-    async with running(size=WIDE) as (pilot, main, _):
-        await wait_until(pilot, lambda: "about" in chart_text(main))
-        assert "press s to train" in chart_text(main)
 
 
 def stored(name: str, preset: str = "nano", steps: int = 100) -> None:
@@ -482,18 +457,3 @@ async def test_a_second_run_is_refused_while_one_trains() -> None:
         await pilot.press("r")
         await pilot.pause()
         assert len(session.requests) == 1
-
-
-async def test_a_sample_with_control_characters_is_inert() -> None:
-    async with running() as (pilot, main, _):
-        from tests.tui.fakes import started
-        from tui_gpt.events import Sampled
-        from tui_gpt.tui.record import RunRecord
-
-        record = RunRecord()
-        record.apply_all([started(10), Sampled(step=1, prompt="", text="\x1b[2J[red]\x07")])
-        main.train_pane.show_run(record)
-        await pilot.pause()
-        assert "\x1b" not in shown(main, "#sample-text")
-        assert "[red]" in shown(main, "#sample-text")
-        assert main.query_one(SampleStrip).display

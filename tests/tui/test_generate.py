@@ -423,6 +423,50 @@ async def test_another_model_beside_writes_with_the_same_prompt_and_seed() -> No
         assert app.screen_text.count("abcdef") == 2
 
 
+async def test_four_more_are_written_at_once_and_can_be_repeated() -> None:
+    class Four(FakeTextModel):
+        def stream_many(
+            self, prompt: str, config: SampleConfig, count: int, control: Control | None = None
+        ) -> Iterator[tuple[str, ...]]:
+            self.configs.append(config)
+            yield from zip("abcd", "efgh", "ijkl", "mnop", strict=True)
+
+    model = Four(text="bcdef")
+    app = Host(FakeSession(model=model))
+    async with app.run_test(size=(160, 40)) as pilot:
+        await Seen(app, pilot).press("x", "enter")
+        await Seen(app, pilot).press("escape", "n")
+        answers = app.cards[0].answers[1:]
+        assert [answer.full for answer in answers] == ["xabcd", "xefgh", "xijkl", "xmnop"]
+        assert all(answer.bits_per_char == pytest.approx(1.0, abs=1e-3) for answer in answers)
+        for text in ("xabcd", "xmnop", "seed 102 (4 of 4)"):
+            assert text in app.screen_text
+        await pilot.press("right")
+        await Seen(app, pilot).press("R")
+        assert app.answer.full == "xefgh"
+        assert model.configs[-1] == model.configs[-2]
+
+
+async def test_an_answer_remembers_which_model_the_newest_was() -> None:
+    session = FakeSession(model=FakeTextModel(name="my-run@best"))
+    app = Host(session)
+    async with app.run_test() as pilot:
+        await Seen(app, pilot).press("a", "enter")
+        await Seen(app, pilot).press("escape", "R")
+        assert session.opened == [None, "my-run@best"]
+
+
+async def test_the_arrows_on_a_card_turn_to_other_answers() -> None:
+    app = Host(FakeSession())
+    async with app.run_test() as pilot:
+        await Seen(app, pilot).press("a", "enter")
+        await Seen(app, pilot).press("escape", "r")
+        row = next(y for y, line in enumerate(app.screen_text.split("\n")) if "‹ 2/2 ›" in line)
+        await pilot.click(app.pane.view, offset=(2, row))
+        await pilot.pause()
+        assert app.cards[0].shown == 0
+
+
 async def test_a_model_is_chosen_from_a_list() -> None:
     app = Host(FakeSession())
     async with app.run_test() as pilot:

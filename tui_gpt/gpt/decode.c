@@ -20,6 +20,7 @@
 #define STREAMS 2
 #endif
 #define MAX_ORDER 16
+#define NGRAM_SIZES 3 /* n-gram embeddings of 2, 3, 4 characters */
 #define NORM_EPSILON 1e-5f
 
 struct layer {
@@ -52,6 +53,8 @@ struct model {
     const float *token_embedding;    /* (V, C) */
     const float *position_embedding; /* (S, C) */
     const float *cosines, *sines;    /* (S, D / 2) */
+    const float *ngram_embedding;    /* (sum of ngram_tables, C) */
+    int64_t ngram_tables[NGRAM_SIZES];
     const float *prior_embedding;    /* packed (C, V) */
     const float *prior_trust;        /* packed (V, C): what the stream adds to prior_gate */
     const float *gain, *shift;       /* (C,) */
@@ -64,6 +67,7 @@ struct state { /* of B streams */
     int64_t batch_size;
     int64_t position;   /* of the next token in the window */
     int64_t *tokens;    /* (B,): what is read next */
+    int64_t *before;    /* (B, NGRAM_SIZES): what was read last in the window, newest first; 0 where nothing was */
     float *cache;       /* (L, 2, B, H, S, D): keys and values */
     int64_t *contexts;  /* (B, order): the k-gram of the last k tokens of each stream, -1 where there is none */
     float *rows, *gates; /* (B, V) each: log-probabilities of the prior, and how far to trust them */
@@ -247,13 +251,32 @@ static void read_prior(const struct prior *p, int64_t V, int64_t token, int64_t 
         row[i] = logf(row[i]);
 }
 
+/* One stream's n-gram embeddings are added to x (C,): a row of each size by the hash of its characters. */
+static void add_ngrams(const struct model *m, int64_t token, int64_t *before, float *x)
+{
+    const uint64_t V = m->vocab_size;
+    const float *table = m->ngram_embedding;
+    uint64_t key = token;
+    for (int n = 0; n < NGRAM_SIZES; n++) {
+        uint64_t size = m->ngram_tables[n];
+        key = key * V + before[n];
+        uint64_t spread = n == 0 && V * V <= size ? key : (key * 0x9E3779B1 & 0xFFFFFFFFFFFF) >> 16;
+        add(x, table + spread % size * m->n_embd, m->n_embd);
+        table += size * m->n_embd;
+    }
+    memmove(before + 1, before, (NGRAM_SIZES - 1) * sizeof *before);
+    before[0] = token;
+}
+
 /* What enters the first block: x (B, C). `scratch` (B, C). */
-static void embed(const struct model *m, const int64_t *tokens, int64_t B, int64_t position, const float *rows,
-                  float *x, float *scratch)
+static void embed(const struct model *m, const int64_t *tokens, int64_t *before, int64_t B, int64_t position,
+                  const float *rows, float *x, float *scratch)
 {
     int64_t C = m->n_embd;
     for (int64_t b = 0; b < B; b++)
         memcpy(x + b * C, m->token_embedding + tokens[b] * C, C * sizeof *x);
+    for (int64_t b = 0; b < B && m->ngram_embedding; b++)
+        add_ngrams(m, tokens[b], before + b * NGRAM_SIZES, x + b * C);
     for (int64_t b = 0; b < B && m->position_embedding; b++)
         add(x + b * C, m->position_embedding + position * C, C);
     if (m->prior) {
@@ -298,7 +321,7 @@ void decode_step(const struct model *m, struct state *s)
     int64_t B = s->batch_size, C = m->n_embd, V = m->vocab_size, position = s->position++;
     float *x = s->scratch, *rest = s->scratch + B * C;
     read_priors(m, s);
-    embed(m, s->tokens, B, position, s->rows, x, rest);
+    embed(m, s->tokens, s->before, B, position, s->rows, x, rest);
     for (int64_t layer = 0; layer < m->n_layer; layer++)
         transform(m, m->layers + layer, x, s->cache + layer * 2 * B * m->block_size * C, B, position, rest);
     for (int64_t b = 0; b < B; b++)

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from tui_gpt.gpt import classic, modern
 from tui_gpt.gpt.classic import Classic
-from tui_gpt.gpt.modern import Modern, Rotary, normalised, rotary_table
+from tui_gpt.gpt.modern import NGRAM_TABLES, Modern, Rotary, normalised, rotary_table
 from tui_gpt.gpt.ngram import NgramCursor, NgramPrior
 
 Ints = npt.NDArray[np.int64]
@@ -44,6 +44,10 @@ def context_start(position: int, block_size: int) -> int:
 def half_window(block_size: int) -> int:
     """By how much the start of a full window moves on."""
     return (block_size + 1) // 2
+
+
+CHARACTERS_BEFORE = len(NGRAM_TABLES)
+"""How far back a modern model's n-gram embedding looks."""
 
 
 class Decoder(Protocol):
@@ -175,6 +179,7 @@ class ModernDecoder(CachedDecoder):
         self._model = model
         self._prior = prior
         self._cursor: NgramCursor | None = None
+        self._before = torch.zeros(0)
         positions = torch.arange(model.config.block_size, device=self._device)
         self._rotary: Rotary = rotary_table(positions, model.config.n_embd // model.config.n_head)
 
@@ -183,7 +188,9 @@ class ModernDecoder(CachedDecoder):
         end = begin + tokens.shape[1]
         rotary = self._rotary[0][begin:end], self._rotary[1][begin:end]
         rows = self._prior_rows(tokens)
-        x = model.embedded(tokens, rows)
+        before = self._before if begin else None
+        x = model.embedded(tokens, rows, before)
+        self._before = (tokens if before is None else torch.cat([before, tokens], dim=1))[:, -CHARACTERS_BEFORE:]
         for layer, block in enumerate(cast("Sequence[modern.Block]", model.blocks)):
             q, k, v = block.attention.heads(normalised(x), rotary)
             x = x + block.attention.merged(self._attended(layer, q, k, v))

@@ -47,7 +47,7 @@ def kernel(wait: bool = False) -> ctypes.CDLL | None:
     if not library.exists():
         with _starting:
             if _builder is None:
-                _builder = threading.Thread(target=_build, args=(library,), name="kernel-build")
+                _builder = threading.Thread(target=built, args=(library,), name="kernel-build")
                 _builder.start()
         if wait:
             _builder.join()
@@ -74,11 +74,11 @@ def _processor() -> bytes:
     return next((line for line in lines if line.startswith((b"flags", b"Features"))), platform.machine().encode())
 
 
-def _build(library: Path) -> None:
-    """Compile to `library`, whole or not at all; without a word where that cannot be done."""
+def built(library: Path) -> ctypes.CDLL | None:
+    """The kernel compiled to `library`, whole or not at all; None, without a word, where that cannot be done."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
-        return
+        return None
     try:
         library.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=library.parent) as folder:
@@ -87,7 +87,8 @@ def _build(library: Path) -> None:
             subprocess.run(command, check=True, capture_output=True, timeout=BUILD_SECONDS, stdin=subprocess.DEVNULL)
             made.replace(library)
     except (OSError, subprocess.SubprocessError):
-        return
+        return None
+    return _loaded(library)
 
 
 @functools.cache

@@ -21,7 +21,7 @@ from tui_gpt.gpt import classic, modern
 from tui_gpt.gpt.classic import Classic
 from tui_gpt.gpt.decode import CachedDecoder, Decoder, Floats, Ints, plain_decoder
 from tui_gpt.gpt.kernel import kernel
-from tui_gpt.gpt.modern import LOGIT_CAP, Modern
+from tui_gpt.gpt.modern import LOGIT_CAP, NGRAM_TABLES, Modern
 from tui_gpt.gpt.ngram import NgramPrior
 
 PANEL = 32
@@ -63,9 +63,9 @@ class _Model(ctypes.Structure):
         *((name, c_int64) for name in ("n_layer", "n_head", "n_embd", "block_size", "vocab_size", "is_modern")),
         ("logit_cap", c_float),
         ("prior_gate", c_float),
-        *_pointers(
-            "token_embedding position_embedding cosines sines prior_embedding prior_trust gain shift head head_bias"
-        ),
+        *_pointers("token_embedding position_embedding cosines sines ngram_embedding"),
+        ("ngram_tables", c_int64 * len(NGRAM_TABLES)),
+        *_pointers("prior_embedding prior_trust gain shift head head_bias"),
         ("layers", POINTER(_Layer)),
         ("prior", POINTER(_Prior)),
     ]
@@ -75,7 +75,7 @@ class _StateStruct(ctypes.Structure):
     _fields_ = [
         ("batch_size", c_int64),
         ("position", c_int64),
-        *_pointers("tokens cache contexts rows gates scratch logits"),
+        *_pointers("tokens before cache contexts rows gates scratch logits"),
     ]
 
 
@@ -131,6 +131,9 @@ class PackedModel:
         struct.cosines, struct.sines = self._vector(cosines), self._vector(sines)
         struct.head = self._matrix(model.head)
         struct.layers = _array(self._modern_layer(block) for block in cast("Sequence[modern.Block]", model.blocks))
+        if model.ngram_embedding is not None:
+            struct.ngram_embedding = self._vector(model.ngram_embedding.weight)
+            struct.ngram_tables = (c_int64 * len(NGRAM_TABLES))(*NGRAM_TABLES)
         if model.config.ngram_order:
             struct.prior_embedding = self._matrix(model.prior_embedding)
             struct.prior_trust = self._matrix(model.prior_trust)
@@ -145,7 +148,7 @@ class PackedModel:
         )
 
     def _prior(self, prior: NgramPrior) -> _Prior:
-        trie, table = prior._trie, prior._table
+        trie, table = prior.trie, prior.table
         packed = _Prior(
             order=prior.order,
             dense_length=table.dense_length,
@@ -191,10 +194,14 @@ def _array(layers: Iterable[_Layer]) -> "ctypes.Array[_Layer]":
 class _State:
     """What B streams have read so far; owns all that `struct` points to."""
 
-    def __init__(self, packed: PackedModel, cache: Tensor, batch_size: int) -> None:
+    def __init__(self, packed: PackedModel, cache: Tensor, read: Ints) -> None:
         V, C = packed.struct.vocab_size, packed.struct.n_embd
+        batch_size = len(read)
         self.tokens = np.zeros(batch_size, np.int64)
         self.logits = np.zeros((batch_size, V), np.float32)
+        self._before = np.zeros((batch_size, len(NGRAM_TABLES)), np.int64)
+        newest_first = read[:, ::-1][:, : len(NGRAM_TABLES)]
+        self._before[:, : newest_first.shape[1]] = newest_first
         self._cache = cache
         self._contexts = np.full((batch_size, packed.order), -1, np.int64)
         self._contexts[:, :1] = 0
@@ -204,7 +211,9 @@ class _State:
         self.struct = _StateStruct(
             batch_size=batch_size,
             tokens=self.tokens.ctypes.data,
+            before=self._before.ctypes.data,
             cache=cache.data_ptr(),
+            position=read.shape[1],
             contexts=self._contexts.ctypes.data,
             rows=self._rows.ctypes.data,
             gates=self._gates.ctypes.data,
@@ -220,7 +229,7 @@ class KernelDecoder:
         self._library = library
         self._packed = packed
         self._plain = plain
-        self._state = _State(packed, torch.zeros(0), 0)
+        self._state = _State(packed, torch.zeros(0), np.zeros((0, 0), np.int64))
 
     def predict(self, tokens: Ints) -> Floats:
         """Read whole windows (B, T); logits (B, T, V)."""
@@ -229,8 +238,7 @@ class KernelDecoder:
     def start(self, tokens: Ints) -> Floats:
         """Read whole windows (B, T) and remember them; logits (B, V)."""
         logits = self._plain.start(tokens)
-        self._state = _State(self._packed, self._plain.cache, len(tokens))
-        self._state.struct.position = tokens.shape[1]
+        self._state = _State(self._packed, self._plain.cache, tokens)
         for column in tokens.T[max(tokens.shape[1] - self._packed.order, 0) :]:
             self._call(self._library.read_priors, column)
         return logits

@@ -295,7 +295,7 @@ def _rows(trie: Trie, table: Table, contexts: Contexts) -> Floats:
 
 
 class NgramPrior:
-    """Log-probabilities of the next token from counts of the training text."""
+    """Log-probabilities of the next token from counts of the training text; `trie` and `table` hold the counts."""
 
     def __init__(
         self, tokens: Ints, sample: Ints, vocab_size: int, order: int, folds: int, discounts: Floats | None = None
@@ -307,9 +307,9 @@ class NgramPrior:
         self._tokens = tokens
         self._sample = sample
         self._text_size = len(tokens)
-        self._trie = _build_trie(sample, vocab_size, order)
-        self._discounts = _fit_discounts(self._trie, folds) if discounts is None else discounts
-        self._table = _build_table(self._trie, range(0), self._discounts)
+        self.trie = _build_trie(sample, vocab_size, order)
+        self._discounts = _fit_discounts(self.trie, folds) if discounts is None else discounts
+        self.table = _build_table(self.trie, range(0), self._discounts)
         self._fold_tables: list[Table] = []
         self._cache: npt.NDArray[np.float16] | None = None
 
@@ -334,7 +334,7 @@ class NgramPrior:
         rows = np.empty((windows.size, self.vocab_size), np.float32)
         for start in range(0, windows.size, step):
             chunk = [ids[start : start + step] for ids in flat]
-            rows[start : start + step] = _rows(self._trie, self._table, chunk)
+            rows[start : start + step] = _rows(self.trie, self.table, chunk)
         return rows.reshape(*windows.shape, self.vocab_size)
 
     def training_rows(self, starts: Ints, length: int) -> Floats:
@@ -360,21 +360,21 @@ class NgramPrior:
             raise ValueError("this prior counted a sample of a longer text: load it with the whole text to train on it")
         edges = _edges(len(self._sample), self.folds)
         ranges = _held_out_ranges(len(self._sample), self.folds)
-        self._fold_tables = [_build_table(self._trie, held_out, self._discounts) for held_out in ranges]
+        self._fold_tables = [_build_table(self.trie, held_out, self._discounts) for held_out in ranges]
         if len(self._sample) == len(self._tokens) and self._sample.size * self.vocab_size * 2 <= CACHE_LIMIT:
             self._cache = self._all_training_rows(edges)
 
     def next_row(self, context: Sequence[int]) -> Floats:
         """(V,): log-probabilities of the token after `context`."""
         cursor = self.cursor(1)
-        row = np.log(self._table.unigram)
+        row = np.log(self.table.unigram)
         for token in context[-(self.order - 1) :]:
             row = cursor.advance(np.array([token]))[0]
         return row
 
     def cursor(self, batch_size: int) -> NgramCursor:
         """A reader of `batch_size` texts, a token of each at a time."""
-        return NgramCursor(self._trie, self._table, batch_size)
+        return NgramCursor(self.trie, self.table, batch_size)
 
     def running_loss(self, tokens: Ints, start: int) -> float:
         """Nats per token over tokens[start:], the context running on from the first token."""
@@ -383,7 +383,7 @@ class NgramPrior:
         total = 0.0
         for a in range(max(start, 1), len(tokens), step):
             targets = tokens[a : a + step]
-            rows = _rows(self._trie, self._table, [ids[0, a - 1 : a - 1 + len(targets)] for ids in contexts])
+            rows = _rows(self.trie, self.table, [ids[0, a - 1 : a - 1 + len(targets)] for ids in contexts])
             total -= float(rows[np.arange(len(targets)), targets].sum(dtype=np.float64))
         return total / (len(tokens) - max(start, 1))
 
@@ -415,7 +415,7 @@ class NgramPrior:
             first = min(k - 1, 1)
             ids = np.full(windows.shape, -1, np.int64)
             shorter = contexts[k - 1][:, : windows.shape[1] - first]
-            ids[:, first:] = self._trie.extend(k - 1, shorter, windows[:, first:])
+            ids[:, first:] = self.trie.extend(k - 1, shorter, windows[:, first:])
             contexts.append(ids)
         return contexts
 
@@ -426,7 +426,7 @@ class NgramPrior:
         rows = np.empty((*windows.shape, self.vocab_size), np.float32)
         for f in np.unique(fold):
             here = fold == f
-            rows[here] = _rows(self._trie, self._fold_tables[f], [ids[here] for ids in contexts])
+            rows[here] = _rows(self.trie, self._fold_tables[f], [ids[here] for ids in contexts])
         return rows
 
     def _all_training_rows(self, edges: list[int]) -> npt.NDArray[np.float16]:
@@ -436,8 +436,8 @@ class NgramPrior:
         for table, (begin, end) in zip(self._fold_tables, pairwise(edges), strict=True):
             for a in range(begin, end, step):
                 targets = np.arange(a, min(a + step, end))
-                contexts = [self._trie.ids[k][(targets - k) % len(cache)] for k in range(1, self.order)]
-                cache[targets] = _rows(self._trie, table, [targets, *contexts])
+                contexts = [self.trie.ids[k][(targets - k) % len(cache)] for k in range(1, self.order)]
+                cache[targets] = _rows(self.trie, table, [targets, *contexts])
         return cache
 
 
@@ -445,16 +445,16 @@ class NgramCursor:
     """Reads texts on from their beginning, one token of each at a time, for generation."""
 
     def __init__(self, trie: Trie, table: Table, batch_size: int) -> None:
-        self._trie = trie
-        self._table = table
+        self.trie = trie
+        self.table = table
         nothing = np.full(batch_size, -1, np.int64)
         self._contexts: Contexts = [np.zeros(batch_size, np.int64), *[nothing] * (trie.order - 1)]
 
     def advance(self, tokens: Ints) -> Floats:
         """(B, V): log-probabilities after one more token (B,) of each text."""
-        longer = [self._trie.extend(k, self._contexts[k], tokens) for k in range(self._trie.order - 1)]
+        longer = [self.trie.extend(k, self._contexts[k], tokens) for k in range(self.trie.order - 1)]
         self._contexts = [self._contexts[0], *longer]
-        return _rows(self._trie, self._table, self._contexts)
+        return _rows(self.trie, self.table, self._contexts)
 
 
 def chosen_order(vocab_size: int) -> int:

@@ -23,6 +23,7 @@ class World:
 
         Raises ConfigError where the device is not to be had.
         """
+        torch.get_num_threads()  # a thread that never asked takes whatever any other thread sets last
         torch.set_num_threads(config.threads or available_cores())
         return cls(device=choose_device(config.device))
 

@@ -8,7 +8,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, ClassVar
 
@@ -56,7 +56,7 @@ class TuiGptApp(App[None]):
 
     def on_mount(self) -> None:
         """Colours and signals before the picture, the rest after it."""
-        self.theme = self._usable_theme(self.state.theme)
+        self.theme = usable_theme(self.state.theme, self.available_themes, no_color=self.no_color)
         self.theme_changed_signal.subscribe(self, self._remember_theme)
         self._catch_signals()
         self.call_after_refresh(self._open)
@@ -69,11 +69,6 @@ class TuiGptApp(App[None]):
         store = self._given_store or RunStore()
         self.main = MainScreen(self._given_session or Session(store), store, self.state, self._request)
         await self.push_screen(self.main)
-
-    def _usable_theme(self, name: str) -> str:
-        """`name`, unless there is none such, or it would be black on black: ANSI colours without colour."""
-        unusable = name not in self.available_themes or (self.no_color and "ansi" in name)
-        return DEFAULT_THEME if unusable else name
 
     def _remember_theme(self, theme: Theme) -> None:
         self.state.theme = theme.name
@@ -117,6 +112,11 @@ class TuiGptApp(App[None]):
         return self.main is not None and (self.main.waker.is_busy or self.main.is_training)
 
 
+def usable_theme(name: str, available: Container[str], *, no_color: bool) -> str:
+    """`name`, unless there is none such, or it would be black on black: ANSI colours without colour."""
+    return DEFAULT_THEME if name not in available or (no_color and "ansi" in name) else name
+
+
 @contextmanager
 def _native_noise_in_a_file() -> Iterator[None]:
     """What native libraries print goes to a log; the screen itself is written to stderr.
@@ -156,7 +156,6 @@ def run_app(
     app = TuiGptApp(request, session=session, store=store)
     with _native_noise_in_a_file():
         app.run()
-    app.state.save()
     code = EXIT_FAILED if app.return_code is None else app.return_code
     if app.is_busy:
         sys.stderr.flush()

@@ -29,7 +29,7 @@ FIELDS = (
     FormField("max_seconds", "seconds"),
     FormField("n_layer", "blocks"),
     FormField("max_iters", "steps"),
-    FormField("n_head", "a block"),
+    FormField("n_head", "per block"),
     FormField("batch_size", "sequences"),
     FormField("n_embd", "wide"),
     FormField("learning_rate", "peak"),

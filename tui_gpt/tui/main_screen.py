@@ -86,6 +86,7 @@ class MainScreen(Screen[None]):
         self._leaving: int | None = None
         self._ticker: Timer | None = None
         self._last_events: list[Event] = []
+        self._status_shown = ""
         self._complaint = ""
         """What is wrong with the user's settings file."""
         self.tabs = TabbedContent(initial="train")
@@ -163,8 +164,9 @@ class MainScreen(Screen[None]):
         elif self.record is not None and self.record.is_live:
             share = f" {self.record.step / self.record.max_iters:.0%}" if self.record.max_iters else ""
             words = f"{self.record.phase}{share}"
-        for line in self.query("#top-status").results(Static):  # none while the screen is taken down
-            line.update(words)
+        if words != self._status_shown:
+            self._status_shown = words
+            self.query_one("#top-status", Static).update(words)
 
     # Tabs
 
@@ -180,7 +182,9 @@ class MainScreen(Screen[None]):
             case "runs":
                 self.runs_pane.focus_main()
             case _:
-                (await self._show_generate_pane()).focus_prompt()
+                pane = await self._show_generate_pane()
+                if self.active_tab == "generate":  # focus in a hidden tab would bring it back
+                    pane.focus_prompt()
 
     @property
     def active_tab(self) -> str:
@@ -423,6 +427,7 @@ class MainScreen(Screen[None]):
     @on(TrainPane.EstimateWanted)
     def _estimate_wanted(self, event: TrainPane.EstimateWanted) -> None:
         self._estimating.stop()
+        self.workers.cancel_group(self, "estimate")
         if event.config is None:
             self.train_pane.show_estimate("")
         elif not self.is_training:
@@ -545,6 +550,7 @@ class MainScreen(Screen[None]):
         """Exit without waiting for anything."""
         if self._ticker is not None:
             self._ticker.stop()
+        self.state.save()
         self.app.exit(return_code=code)
 
     # Help

@@ -1,12 +1,13 @@
-"""One answer on its way from a model to the screen: a thread fills a buffer, the screen empties it when it draws.
+"""Answers on their way from a model to the screen: a thread fills a buffer, the screen empties it when it draws.
 
 The two meet in one lock and never wait for each other, so a fast model cannot flood the screen and a slow screen cannot
 hold the model. Stopping is at once for who looks: nothing arrives any more, whatever the thread is still doing.
 """
 
+import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -14,7 +15,7 @@ from tui_gpt.control import Control
 from tui_gpt.errors import TuiGptError
 from tui_gpt.notebook import Answer
 from tui_gpt.session import SessionLike
-from tui_gpt.writing import Piece
+from tui_gpt.writing import Piece, TextModel
 
 Phase = Literal["opening", "writing", "done"]
 
@@ -28,19 +29,21 @@ class Burst:
 
 
 class Writer:
-    """Writes (or measures) `answer`. `run` is for a thread; everything else for the screen."""
+    """Writes answers to one given text, or measures one. `run` is for a thread; everything else for the screen."""
 
-    def __init__(self, answer: Answer, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, *answers: Answer, clock: Callable[[], float] = time.perf_counter) -> None:
         self.control = Control()
         self._clock = clock
         self._lock = threading.Lock()
-        self._answer = answer
+        self._answers = answers
         self._phase: Phase = "opening"
-        self._fresh: list[Piece] = []
-        self._texts = [answer.text] if answer.kind == "written" else []
-        self._logprobs: list[float] = []
-        self._began: float | None = None
-        self._seconds = 0.0
+        self._fresh: list[tuple[Piece, ...]] = []
+        self._texts: list[list[str]] = [[] for _ in answers]
+        self._logprobs: list[list[float]] = [[] for _ in answers]
+        self._measured: dict[int, tuple[float, ...]] = {}
+        self._began = 0.0
+        self.seconds = 0.0
+        """From the opened model to the last character that was taken."""
 
     @property
     def phase(self) -> Phase:
@@ -48,25 +51,32 @@ class Writer:
         return self._phase
 
     @property
-    def answer(self) -> Answer:
-        """The answer as far as it has come, without what `take` has not handed out."""
+    def answers(self) -> tuple[Answer, ...]:
+        """The answers as far as they were taken."""
         with self._lock:
-            return replace(
-                self._answer,
-                text="".join(self._texts),
-                logprobs=(*self._answer.logprobs, *self._logprobs),
-                seconds=self._seconds,
-            )
+            return tuple(map(self._so_far, range(len(self._answers))))
 
-    def take(self) -> Burst:
-        """What arrived since the last call."""
+    def _so_far(self, place: int) -> Answer:
+        answer = self._answers[place]
+        return replace(
+            answer,
+            text="".join(self._texts[place]),
+            logprobs=(*answer.logprobs, *self._measured.get(place, self._logprobs[place])),
+            seconds=self.seconds,
+        )
+
+    def take(self) -> tuple[Burst, ...]:
+        """What arrived since the last call, for each answer."""
         with self._lock:
             fresh, self._fresh = self._fresh, []
-            burst = Burst("".join(piece.text for piece in fresh), tuple(piece.logprob for piece in fresh))
-            self._texts.append(burst.text)
-            self._logprobs.extend(burst.logprobs)
-            if self._began is not None and fresh:
-                self._seconds = self._clock() - self._began
+            if fresh:
+                self.seconds = self._clock() - self._began
+            return tuple(self._taken(place, [pieces[place] for pieces in fresh]) for place in range(len(self._answers)))
+
+    def _taken(self, place: int, pieces: Sequence[Piece]) -> Burst:
+        burst = Burst("".join(piece.text for piece in pieces), tuple(piece.logprob for piece in pieces))
+        self._texts[place].append(burst.text)
+        self._logprobs[place].extend(burst.logprobs)
         return burst
 
     def stop(self) -> None:
@@ -75,14 +85,14 @@ class Writer:
         with self._lock:
             if self._phase != "done":
                 self._phase = "done"
-                self._answer = replace(self._answer, stopped=True)
+                self._answers = tuple(replace(answer, stopped=True) for answer in self._answers)
 
     def run(self, session: SessionLike, turn: threading.Lock) -> None:
         """Open the model and write, when the model is free: one stream at a time has its `turn`."""
         try:
             with turn:
-                for piece in self._pieces(session):
-                    if not self._arrived(piece):
+                for pieces in self._pieces(session):
+                    if not self._arrived(pieces):
                         return
             self._finish()
         except TuiGptError as error:
@@ -90,33 +100,63 @@ class Writer:
         except Exception as error:
             self._finish(f"something unexpected happened while writing ({type(error).__name__}: {error})")
 
-    def _pieces(self, session: SessionLike) -> Iterator[Piece]:
+    def _pieces(self, session: SessionLike) -> Iterator[tuple[Piece, ...]]:
+        """What is written, a character of every answer at a time."""
         if self.control.stop_requested:
             return
-        model = session.open_model(self._answer.source)
-        asked = self._answer.text if self._answer.kind == "measured" else self._answer.given
+        first = self._answers[0]
+        model = session.open_model(first.source)
+        asked = first.text if first.kind == "measured" else first.given
+        self._opened(model, asked)
+        if first.kind == "measured":
+            yield from ((piece,) for piece in model.surprise(asked))
+        elif first.batch == 1:
+            yield from ((piece,) for piece in model.stream(asked, first.config, self.control))
+        else:
+            for characters in model.stream_many(asked, first.config, first.batch, self.control):
+                yield tuple(Piece(characters[answer.place], math.nan) for answer in self._answers)
+            self._measure(model)
+
+    def _measure(self, model: TextModel) -> None:
+        """What the model thinks of answers that it wrote at once, for a batch does not tell."""
+        for place in range(len(self._answers)):
+            with self._lock:
+                text = "".join([*self._texts[place], *(pieces[place].text for pieces in self._fresh)])
+            if self.control.stop_requested or not text:
+                return
+            pieces = model.surprise(self._answers[place].given + text)[-len(text) :]
+            with self._lock:
+                self._measured[place] = tuple(piece.logprob for piece in pieces)
+
+    def _opened(self, model: TextModel, asked: str) -> None:
+        """The model is there: the answers say which one it is."""
+        left_out = model.unknown(asked)
         with self._lock:
             if self._phase == "opening":
                 self._phase = "writing"
-            self._answer = replace(
-                self._answer, model=model.name, step=model.step, left_out=model.unknown(asked), text=""
-            )
             self._began = self._clock()
-        if self._answer.kind == "measured":
-            yield from model.surprise(asked)
-        else:
-            yield from model.stream(asked, self._answer.config, self.control)
+            self._answers = tuple(
+                replace(
+                    answer,
+                    model=model.name,
+                    source=answer.source or model.name,
+                    step=model.step,
+                    left_out=left_out,
+                    text="",
+                )
+                for answer in self._answers
+            )
 
-    def _arrived(self, piece: Piece) -> bool:
-        """Put a piece into the buffer, unless nobody waits for it any more."""
+    def _arrived(self, pieces: tuple[Piece, ...]) -> bool:
+        """Put pieces into the buffer, unless nobody waits for them any more."""
         with self._lock:
             if self._phase == "done":
                 return False
-            self._fresh.append(piece)
+            self._fresh.append(pieces)
             return True
 
     def _finish(self, error: str = "") -> None:
         with self._lock:
             if self._phase != "done":
                 self._phase = "done"
-                self._answer = replace(self._answer, error=error)
+                self._answers = tuple(replace(answer, error=error) for answer in self._answers)

@@ -86,13 +86,17 @@ class AlternativesPanel(Widget, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.taken = ""
+        self.share: float | None = None
         self.alternatives: tuple[Alternative, ...] | None = None
         self.error = ""
         self.place = 0
 
-    def show(self, taken: str, alternatives: Sequence[Alternative] | None, error: str = "") -> None:
-        """Show the alternatives to the character `taken` ("" at the end of the text); None while they are computed."""
-        self.taken, self.error = taken, error
+    def show(
+        self, taken: str, share: float | None, alternatives: Sequence[Alternative] | None, error: str = ""
+    ) -> None:
+        """Show the alternatives to the character `taken` ("" at the end of the text) and what `share` it had, where
+        that is known; `alternatives` is None while they are computed."""
+        self.taken, self.share, self.error = taken, share, error
         self.alternatives = None if alternatives is None else tuple(alternatives)
         self.place = 0
         if self.alternatives and len(self.alternatives) > 1 and self.alternatives[0][0] == taken:
@@ -139,7 +143,8 @@ class AlternativesPanel(Widget, can_focus=True):
 
     def _row(self, y: int, width: int) -> list[tuple[str, str]]:
         if y == 0:
-            title = f"instead of {spelled(self.taken)}" if self.taken else "what comes next"
+            share = "" if self.share is None else f" ({percent(self.share)})"
+            title = f"instead of {spelled(self.taken)}{share}" if self.taken else "what comes next"
             return [(title, "title")]
         if y < _HEAD_ROWS:
             return []
@@ -155,10 +160,9 @@ class AlternativesPanel(Widget, can_focus=True):
         character, probability = (self.alternatives or ())[place]
         name = f"{spelled(character):>5} "
         here = self.has_focus and place == self.place
-        most = max((share for _, share in self.alternatives or ()), default=1.0)
         tone = "here" if here else "taken" if character == self.taken else "character"
         return [
             (name, tone),
-            (bar(probability / most if most else 0.0), "bar"),
+            (bar(probability), "bar"),
             (f" {percent(probability):>6}", "here" if here else "share"),
         ]

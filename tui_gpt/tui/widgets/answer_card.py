@@ -5,8 +5,8 @@ others in columns, and it can colour each character by how likely the model thou
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from itertools import chain, repeat
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Literal
 
 from rich.segment import Segment
@@ -29,6 +29,8 @@ _RAIL = 2
 _GAP = 3
 """Cells between two columns."""
 _LEAST_COLUMN = 24
+_TELLING_SECONDS = 0.3
+"""How long a pace has to be watched before it is told."""
 
 
 def likely_tone(logprob: float) -> str:
@@ -61,6 +63,12 @@ class AnswerColumn:
             self.passage.repaint(start, map(likely_tone, logprobs))
         return row
 
+    def shows(self, answer: Answer, *, still_growing: bool) -> bool:
+        """Whether this is what `answer` looks like; one that is being written is ahead of the notebook."""
+        whole = still_growing or len(self.passage) == len(answer.full)
+        known = still_growing or self._logprobs[-1:] == list(answer.logprobs[-1:])
+        return whole and known and self.answer.given == answer.given
+
     def think(self, thoughts: bool) -> None:
         """Colour the characters by their probabilities, or not."""
         self._thoughts = thoughts
@@ -77,10 +85,13 @@ class CardBlock:
         self.thoughts = thoughts
         self.selected = False
         self.stage: Stage = ""
+        """How far the answers are that are being written."""
+        self.pens: Mapping[str, float] = {}
+        """Those answers, and the seconds each has taken."""
         self.side_by_side = False
         self.columns: list[AnswerColumn] = []
         self._width = 0
-        self._notes: list[Note] = []
+        self._notes: list[list[Note]] = []
         self.show(card)
 
     def show(self, card: Card) -> None:
@@ -91,7 +102,7 @@ class CardBlock:
 
     def _column(self, answer: Answer, kept: dict[str, AnswerColumn]) -> AnswerColumn:
         column = kept.get(answer.id)
-        if column is None or len(column.passage) != len(answer.full) or column.answer.prompt != answer.prompt:
+        if column is None or not column.shows(answer, still_growing=answer.id in self.pens):
             return AnswerColumn(answer, self.thoughts)
         column.answer = answer
         return column
@@ -100,21 +111,19 @@ class CardBlock:
         answers = self.card.answers
         if not self.side_by_side or len(answers) < 2:
             return (self.card.answer,)
-        first = max(0, min(self.card.shown, len(answers) - self._places()))
-        return answers[first : first + self._places()]
-
-    def _places(self) -> int:
-        """How many answers have room beside each other."""
-        return max(1, (self._width - _RAIL) // (_LEAST_COLUMN + _GAP))
+        places = max(1, (self._width - _RAIL) // (_LEAST_COLUMN + _GAP))
+        first = max(0, min(self.card.shown, len(answers) - places))
+        return answers[first : first + places]
 
     @property
     def main(self) -> AnswerColumn:
         """The column of the shown answer."""
         return next(column for column in self.columns if column.answer.id == self.card.answer.id)
 
-    def grow(self, answer: Answer, text: str, logprobs: Sequence[float]) -> int:
+    def grow(self, answer_id: str, text: str, logprobs: Sequence[float]) -> int:
         """Let the answer of that name grow; the first row that changed."""
-        return min((column.grow(text, logprobs) for column in self.columns if column.answer.id == answer.id), default=0)
+        rows = [column.grow(text, logprobs) for column in self.columns if column.answer.id == answer_id]
+        return min(rows, default=0)
 
     def think(self, thoughts: bool) -> None:
         """Colour the characters by their probabilities, or not."""
@@ -131,77 +140,100 @@ class CardBlock:
         """The character of the shown answer at a row and column of the card."""
         return self.main.passage.rows.index_at(row, column - _RAIL)
 
+    def turn_at(self, row: int, column: int) -> int:
+        """-1 or 1 where an arrow to another answer is drawn, else 0."""
+        row -= self._text_rows
+        if len(self.columns) > 1 or not 0 <= row < len(self._notes[0]):
+            return 0
+        sign = self._notes[0][row][0][column - _RAIL : column - _RAIL + 1] if column >= _RAIL else ""
+        return {"‹": -1, "›": 1}.get(sign, 0)
+
     # As a block of a TextView
 
     def height(self, width: int) -> int:
         """Text, notes and a row between cards."""
         if width != self._width:
             self._width = width
-            self.columns = self.columns if not self.side_by_side else []
             self.show(self.card)
-        self._notes = list(self._note_rows(max(8, width - _RAIL)))
-        return self._text_rows() + len(self._notes) + 1
+        column_width = self._column_width
+        for column in self.columns:
+            column.passage.height(column_width)
+        self._notes = [list(self._note_rows(column, max(8, column_width))) for column in self.columns]
+        return self._text_rows + max(map(len, self._notes)) + 1
 
+    @property
     def _text_rows(self) -> int:
-        width = self._column_width()
-        return max(column.passage.height(width) for column in self.columns)
+        return max(len(column.passage.rows) for column in self.columns)
 
+    @property
     def _column_width(self) -> int:
         count = len(self.columns)
         return max(2, (self._width - _RAIL - 1 - _GAP * (count - 1)) // count)
 
     def draw(self, row: int, width: int, look: Look) -> Sequence[Segment]:
         """One row with the card's edge at its left."""
-        text_rows = max(len(column.passage.rows) for column in self.columns)
-        if row >= text_rows + len(self._notes):
+        text_rows = self._text_rows
+        if row >= text_rows + max(map(len, self._notes)):
             return [Segment(" " * width, look("written"))]
-        edge = Segment("▌ ", look("edge-selected" if self.selected else "edge"))
-        if row < text_rows:
-            return [edge, *self._text_row(row, look)]
-        text, tone = self._notes[row - text_rows]
-        return [edge, Segment(text, look(tone))]
-
-    def _text_row(self, row: int, look: Look) -> Iterator[Segment]:
+        drawn = [Segment("▌ ", look("edge-selected" if self.selected else "edge"))]
         for number, column in enumerate(self.columns):
-            drawn = column.passage.draw(row, look) if row < len(column.passage.rows) else []
-            if self.stage == "writing" and column is self.main and row == len(column.passage.rows) - 1:
-                drawn.append(Segment("▍", look("pen")))
-            yield from drawn
+            cell = self._text_cell(column, row, look) if row < text_rows else self._note_cell(number, row, look)
+            drawn += cell
             if number + 1 < len(self.columns):
-                room = self._column_width() + _GAP - sum(segment.cell_length for segment in drawn)
-                yield Segment(" " * max(0, room - 2), look("written"))
-                yield Segment("│ ", look("meta"))
+                room = self._column_width + _GAP - 2 - sum(segment.cell_length for segment in cell)
+                drawn += [Segment(" " * max(0, room), look("written")), Segment("│ ", look("edge"))]
+        return drawn
+
+    def _text_cell(self, column: AnswerColumn, row: int, look: Look) -> list[Segment]:
+        last = len(column.passage.rows) - 1
+        if row > last:
+            return []
+        drawn = column.passage.draw(row, look)
+        if row == last and self.stage == "writing" and column.answer.id in self.pens:
+            drawn.append(Segment("▍", look("pen")))
+        return drawn
+
+    def _note_cell(self, number: int, row: int, look: Look) -> list[Segment]:
+        notes = self._notes[number]
+        row -= self._text_rows
+        return [Segment(notes[row][0], look(notes[row][1]))] if row < len(notes) else []
 
     # Notes
 
-    def _note_rows(self, width: int) -> Iterator[Note]:
-        answer = self.card.answer
+    def _note_rows(self, column: AnswerColumn, width: int) -> Iterator[Note]:
+        answer = column.answer
         if answer.left_out:
             signs = " ".join(glyphs(answer.left_out[:20]))
             yield from _wrapped(f"left out, for the model has never seen it: {signs}", "notice", width)
         if answer.error:
             yield from _wrapped(f"✗ {answer.error}", "error", width)
-        yield from _joined(self._facts(answer), width)
+        is_main = len(self.columns) > 1 and answer.id == self.card.answer.id
+        yield from _joined(self._facts(column), width, "meta-shown" if is_main else "meta")
 
-    def _facts(self, answer: Answer) -> Iterator[str]:
+    def _facts(self, column: AnswerColumn) -> Iterator[str]:
         """How it was made, in words that stay together."""
-        count = len(self.card.answers)
+        answer, count = column.answer, len(self.card.answers)
         if count > 1:
-            yield f"‹ {self.card.shown + 1}/{count} ›"
-        if self.stage == "opening":
+            number = 1 + next(k for k, one in enumerate(self.card.answers) if one.id == answer.id)
+            yield f"‹ {number}/{count} ›" if answer.id == self.card.answer.id else f"{number}/{count}"
+        writing = answer.id in self.pens
+        if writing and self.stage == "opening":
             yield f"opening {answer.source or 'the newest model'} …"
             return
         if answer.model:
-            yield f"{answer.model} · step {answer.step:,}" if answer.step else answer.model
+            yield answer.model
+        if answer.step:
+            yield f"step {answer.step:,}"
         if answer.kind == "written" and (answer.model or answer.text):
             yield from _settings(answer)
-        written = len(self.main.passage) - len(answer.given) if self.stage == "writing" else len(answer.text)
+        written = len(column.passage) - len(answer.given) if writing else len(answer.text)
         yield f"{written:,} characters"
-        if answer.kind == "written" and answer.seconds > 0.0 and written > 1 and self.stage != "writing":
-            yield format_rate(written / answer.seconds)
+        seconds = self.pens[answer.id] if writing else answer.seconds
+        if answer.kind == "written" and written > 1 and seconds > (_TELLING_SECONDS if writing else 0.0):
+            yield format_rate(written / seconds)
         if (self.thoughts or answer.kind == "measured") and (bits := answer.bits_per_char) is not None:
             yield f"{bits:.2f} bits a character"
-        if self.stage == "writing":
+        if writing:
             yield "writing …"
         elif answer.stopped:
             yield "stopped"
@@ -209,7 +241,7 @@ class CardBlock:
 
 def _settings(answer: Answer) -> Iterator[str]:
     config = answer.config
-    yield f"seed {config.seed}"
+    yield f"seed {config.seed}" + (f" ({answer.place + 1} of {answer.batch})" if answer.batch > 1 else "")
     yield f"temperature {config.temperature:g}"
     if config.top_k:
         yield f"top-k {config.top_k}"
@@ -223,14 +255,13 @@ def _wrapped(text: str, tone: str, width: int) -> Iterator[Note]:
     return ((row.rstrip(), tone) for row in Wrapped(glyphs(text).replace("\n", " "), width).rows())
 
 
-def _joined(facts: Iterator[str], width: int) -> Iterator[Note]:
+def _joined(facts: Iterator[str], width: int, tone: str) -> Iterator[Note]:
     """Facts in as few rows as they need, none torn apart where it fits."""
     row = ""
-    for fact in chain(map(glyphs, facts), ("",)):
-        longer = f"{row} · {fact}" if row and fact else row or fact
-        if fact and len(longer) <= width:
-            row = longer
-            continue
-        if row:
-            yield from _wrapped(row, "meta", width)
-        row = fact
+    for fact in map(glyphs, facts):
+        longer = f"{row} · {fact}" if row else fact
+        if row and len(longer) > width:
+            yield from _wrapped(row, tone, width)
+            longer = fact
+        row = longer
+    yield from _wrapped(row, tone, width)

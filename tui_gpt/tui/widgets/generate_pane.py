@@ -8,7 +8,7 @@ ask. Models are opened and run in threads, one stream at a time; a timer carries
 import dataclasses
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -27,18 +27,20 @@ from tui_gpt.session import SessionLike
 from tui_gpt.tui.looking import Looking
 from tui_gpt.tui.state import AppState
 from tui_gpt.tui.widgets.alternatives import AlternativesPanel
-from tui_gpt.tui.widgets.answer_card import CardBlock
+from tui_gpt.tui.widgets.answer_card import CardBlock, Stage
 from tui_gpt.tui.widgets.model_chooser import ModelChooser, source_label
 from tui_gpt.tui.widgets.notebook_view import NotebookView
 from tui_gpt.tui.widgets.prompt_box import PromptBox
 from tui_gpt.tui.widgets.sampling_controls import SamplingControls
 from tui_gpt.tui.widgets.text_view import TextView
 from tui_gpt.tui.widgets.welcome import Welcome
-from tui_gpt.tui.writer import Writer
+from tui_gpt.tui.writer import Burst, Writer
 
 DRAIN_SECONDS = 0.04
 """Time between two looks at what was written."""
 
+SEVERAL = 4
+"""Answers that are written at once."""
 _SEEDS = 1_000_000
 
 
@@ -196,7 +198,7 @@ class GeneratePane(Widget):
         self._stop_editing()
         card = self._notebook.find(card_id) if card_id else None
         answer = Answer(prompt=text, config=self._config(), source=self._state.source)
-        self._begin(answer, Card(answers=(answer,)) if card is None else card.with_answer(answer))
+        self._begin(Card(answers=(answer,)) if card is None else card.with_answers(answer), answer)
 
     @on(PromptBox.MeasureAsked)
     def _measure_asked(self, event: PromptBox.MeasureAsked) -> None:
@@ -208,19 +210,19 @@ class GeneratePane(Widget):
         answer = Answer(kind="measured", text=event.text, config=self._config(), source=self._state.source)
         if not self.view.thoughts:
             self.view.think(True)
-        self._begin(answer, Card(answers=(answer,)))
+        self._begin(Card(answers=(answer,)), answer)
 
     def _config(self, config: SampleConfig | None = None) -> SampleConfig:
         """The settings of the next answer, its seed drawn."""
         config = config or self._state.sampling
         return config if config.seed is not None else dataclasses.replace(config, seed=self._draw_seed())
 
-    def _begin(self, answer: Answer, card: Card) -> None:
-        """Put the card on screen and let its shown answer be written."""
+    def _begin(self, card: Card, *answers: Answer) -> None:
+        """Put the card on screen and let these answers of it be written."""
         self._end_writing()
         self._stop_looking()
         self._notebook.put(card)
-        self._writer = Writer(answer)
+        self._writer = Writer(*answers)
         self._writing_card = card.id
         self.set_class(False, "-empty")
         view = self.view
@@ -246,31 +248,42 @@ class GeneratePane(Widget):
         if writer is None:
             return
         phase = writer.phase
-        burst = writer.take()
+        bursts = writer.take()
         block = self.view.block_of(self._writing_card)
-        if block is not None:
-            if phase == "writing" and block.stage == "opening":
-                self._now_writing(block, writer.answer)
-            if burst.text:
-                self._grow(block, burst.text, burst.logprobs)
+        if block is not None and phase == "writing":
+            if block.stage == "opening":
+                self._now_writing(block, writer.answers)
+            self._grow(block, writer, bursts)
         if phase == "done":
             self._end_writing()
 
-    def _now_writing(self, block: CardBlock, answer: Answer) -> None:
-        """The model is open: the card says which one writes."""
-        shown = dataclasses.replace(answer, text="")
-        if (card := self._notebook.settle(shown)) is not None:
-            block.show(card)
-            self._stage("writing")
+    def _now_writing(self, block: CardBlock, answers: Sequence[Answer]) -> None:
+        """The model is open: the card says which one writes, and what was to be measured comes back in colours."""
+        for answer in answers:
+            beginning = dataclasses.replace(answer, text="", logprobs=answer.logprobs[: len(answer.kept)], seconds=0.0)
+            card = self._notebook.settle(beginning)
+            if card is not None:
+                block.card = card
+        block.pens = {}
+        block.show(block.card)
+        self._stage("writing")
 
-    def _grow(self, block: CardBlock, text: str, logprobs: tuple[float, ...]) -> None:
-        row = block.grow(block.card.answer, text, logprobs)
-        self.view.grown(self.view.index_of(block), row)
+    def _grow(self, block: CardBlock, writer: Writer, bursts: Sequence[Burst]) -> None:
+        rows = [
+            block.grow(name, burst.text, burst.logprobs)
+            for name, burst in zip(block.pens, bursts, strict=True)
+            if burst.text
+        ]
+        if rows:
+            block.pens = dict.fromkeys(block.pens, writer.seconds)
+            self.view.grown(self.view.index_of(block), min(rows))
 
-    def _stage(self, stage: str) -> None:
+    def _stage(self, stage: Stage) -> None:
+        """Show how far the answers are that are being written."""
         block = self.view.block_of(self._writing_card)
         if block is not None:
-            block.stage = "opening" if stage == "opening" else "writing" if stage == "writing" else ""
+            block.stage = stage
+            block.pens = {answer.id: 0.0 for answer in self._writer.answers} if self._writer is not None else {}
             self.view.grown(self.view.index_of(block), 0)
 
     def _end_writing(self) -> None:
@@ -284,7 +297,9 @@ class GeneratePane(Widget):
             self._timer.pause()
         self.view.busy = None
         self._stage("")
-        card = self._notebook.settle(writer.answer)
+        card = None
+        for answer in writer.answers:
+            card = self._notebook.settle(answer)
         if card is not None:
             self.view.show_card(card)
             self._keep(card)
@@ -312,6 +327,7 @@ class GeneratePane(Widget):
                 "go_on": self._go_on,
                 "edit": self._edit,
                 "beside": self._beside,
+                "several": self._several,
                 "swipe_left": lambda card: self._swipe(card, -1),
                 "swipe_right": lambda card: self._swipe(card, 1),
                 "side_by_side": lambda _: self._side_by_side(block, not block.side_by_side),
@@ -330,7 +346,16 @@ class GeneratePane(Widget):
         self._begin_variant(card, card.answer.again(config, card.answer.source))
 
     def _repeat(self, card: Card) -> None:
-        self._begin_variant(card, card.answer.again(card.answer.config, card.answer.source))
+        """The same settings and seed once more: the same text, if the model is the same."""
+        answer = card.answer.again(card.answer.config, card.answer.source)
+        self._begin_variant(card, dataclasses.replace(answer, batch=card.answer.batch, place=card.answer.place))
+
+    def _several(self, card: Card) -> None:
+        """Some more answers at once, side by side."""
+        answers = card.answer.batch_of(SEVERAL, self._config(), card.answer.source)
+        self._begin(card.with_answers(*answers), *answers)
+        if (block := self.view.block_of(card.id)) is not None:
+            self._side_by_side(block, True)
 
     def _beside(self, card: Card) -> None:
         """The same prompt and seed with the model and the settings that hold now, side by side with the old answer."""
@@ -340,11 +365,11 @@ class GeneratePane(Widget):
             self._side_by_side(block, True)
 
     def _begin_variant(self, card: Card, answer: Answer) -> None:
-        self._begin(answer, card.with_answer(answer))
+        self._begin(card.with_answers(answer), answer)
 
     def _go_on(self, card: Card) -> None:
         answer = card.answer.extended(self._config(), card.answer.source)
-        self._begin(answer, card.with_shown(answer))
+        self._begin(card.with_shown(answer), answer)
 
     def _edit(self, card: Card) -> None:
         """Put the text into the prompt box; what is sent from there becomes another answer of the card."""
@@ -406,7 +431,8 @@ class GeneratePane(Widget):
     def _text_of(self, card: Card) -> str:
         """The text as it is now, also while it is being written."""
         writing = self._writer is not None and card.id == self._writing_card
-        return self._writer.answer.full if writing and self._writer is not None else card.answer.full
+        answers = self._writer.answers if writing and self._writer is not None else card.answers
+        return next((answer.full for answer in answers if answer.id == card.answer.id), card.answer.full)
 
     def _save(self, card: Card, *, markdown: bool) -> None:
         for folder in (Path.cwd(), Path.home()):
@@ -454,7 +480,9 @@ class GeneratePane(Widget):
         place = (answer.source, answer.full[:index])
         thought = self._looking.known(place)
         taken = answer.full[index : index + 1]
-        self.panel.show(taken, thought.alternatives if thought else None, thought.error if thought else "")
+        alternatives = thought.alternatives if thought else None
+        share = dict(alternatives or ()).get(taken, answer.probability(index))
+        self.panel.show(taken, share, alternatives, thought.error if thought else "")
         if thought is None and ask and self._looking.want(place):
             self.run_worker(
                 lambda: self._looking.run(lambda: self.call_later(self._show_thought)),
@@ -487,6 +515,9 @@ class GeneratePane(Widget):
         """Select the pressed card; a press into the text of the selected one puts the cursor there."""
         block = self.view.blocks[event.index]
         if not isinstance(block, CardBlock):
+            return
+        if block is self.view.selected and (turn := block.turn_at(event.row, event.column)):
+            self.view.action_ask("swipe_left" if turn < 0 else "swipe_right")
             return
         if self.view.looking is block:
             self.view.put_cursor(event.row, event.column)

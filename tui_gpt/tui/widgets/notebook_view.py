@@ -16,6 +16,9 @@ from tui_gpt.tui.widgets.text_view import TextView
 
 _LOOKING = {"look": "alternatives", "swipe_left": "left", "swipe_right": "right"}
 """What keys mean while the cursor walks."""
+_WHILE_LOOKING = frozenset({"look", "looked", "swipe_left", "swipe_right", "thoughts", "copy", "prompt"})
+_WHEN_MEASURED = frozenset({"regenerate", "repeat", "go_on", "beside", "several"})
+"""What makes no sense for a text that was measured, not written."""
 _ALWAYS = frozenset({"thoughts", "undo", "prompt"})
 _WHILE_WRITING = frozenset({"thoughts", "prompt", "copy", "save", "save_markdown", "side_by_side"})
 
@@ -27,6 +30,7 @@ class NotebookView(TextView):
         "prompt",
         "written",
         "meta",
+        "meta-shown",
         "notice",
         "error",
         "edge",
@@ -41,6 +45,7 @@ class NotebookView(TextView):
         & .text-view--prompt { color: $text-primary; text-style: bold; }
         & .text-view--written { color: $foreground; }
         & .text-view--meta { color: $text-muted; }
+        & .text-view--meta-shown { color: $foreground; }
         & .text-view--notice { color: $text-warning; }
         & .text-view--error { color: $text-error; }
         & .text-view--edge { color: $surface-lighten-2; }
@@ -70,10 +75,11 @@ class NotebookView(TextView):
         Binding("e", "ask('edit')", "Edit"),
         Binding("p", "ask('thoughts')", "Thoughts"),
         Binding("enter,t", "ask('look')", "Look inside", key_display="⏎"),
-        Binding("y", "ask('copy')", "Copy"),
+        Binding("y,ctrl+c", "ask('copy')", "Copy"),
         Binding("w", "ask('save')", "Save"),
         Binding("W,shift+w", "ask('save_markdown')", "Save as Markdown", show=False),
         Binding("u", "ask('undo')", "Undo"),
+        Binding("n", "ask('several')", "Four more"),
         Binding("b", "ask('beside')", "Beside"),
         Binding("v", "ask('side_by_side')", "Side by side", show=False),
         Binding("delete,backspace", "ask('remove')", "Remove", show=False),
@@ -174,9 +180,9 @@ class NotebookView(TextView):
             return what in _ALWAYS
         if block.card.id == self.busy:
             return what in _WHILE_WRITING
-        if block.card.answer.kind == "measured":
-            return what not in ("regenerate", "repeat", "go_on", "beside")
-        return True
+        if self.looking is not None:
+            return what in _WHILE_LOOKING
+        return block.card.answer.kind == "written" or what not in _WHEN_MEASURED
 
     def action_ask(self, what: str) -> None:
         """Hand the wish to the pane."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message
 from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
@@ -36,8 +36,8 @@ class SettingInput(Input):
         return super().check_consume_key(key, character)
 
     async def _on_key(self, event: events.Key) -> None:
-        if self.check_consume_key(event.key, event.character) or not event.is_printable:
-            await super()._on_key(event)
+        if event.is_printable and not self.check_consume_key(event.key, event.character):
+            event.prevent_default()  # Input would stop it; so it goes on to the bindings of the screen
 
 
 class SettingsForm(VerticalScroll, can_focus=False):
@@ -59,16 +59,13 @@ class SettingsForm(VerticalScroll, can_focus=False):
         """Presets, text, settings in two columns."""
         yield Label("preset", classes="section")
         yield OptionList(*(Option(_menu_line(name), id=name) for name in PRESETS), id="presets", compact=True)
-        with Vertical(classes="setting-row", id="corpus-row"):
-            with Horizontal(classes="setting-line"):
-                yield from self._field(FormField("corpus", "file, folder or name"))
-            yield Static("", classes="sentence", markup=False)
+        with Horizontal(classes="setting-row", id="corpus-row"):
+            yield from self._field(FormField("corpus", "file, folder or name"))
         for left, right in zip(FIELDS[::2], FIELDS[1::2], strict=True):
-            with Vertical(classes="setting-row"):
-                with Horizontal(classes="setting-line"):
-                    yield from self._field(left)
-                    yield from self._field(right)
-                yield Static("", classes="sentence", markup=False)
+            with Horizontal(classes="setting-row"):
+                yield from self._field(left)
+                yield from self._field(right)
+        yield Static("", id="sentence", markup=False)
 
     def _field(self, field: FormField) -> Iterator[Label | SettingInput]:
         yield Label(field.name, classes="setting-name")
@@ -118,13 +115,15 @@ class SettingsForm(VerticalScroll, can_focus=False):
         return config_of(self._base, self._input("corpus").value, typed, self._edited)
 
     def show_sentence(self, field: str, sentence: str) -> None:
-        """Say what is wrong under a field; an empty field name takes all sentences away."""
-        for row in self.query(".setting-row"):
-            is_here = any(one.name == field for one in row.query(SettingInput))
-            row.query_one(".sentence", Static).update(Text(sentence if is_here else ""))
-            row.set_class(is_here, "wrong")
+        """Say what is wrong under a field; an empty field name takes the sentence away."""
+        shown = self.query_one("#sentence", Static)
+        shown.update(sentence)
+        shown.display = bool(field)
         for one in self.query(SettingInput):
-            one.set_class(one.name == field, "wrong")
+            is_here = one.name == field
+            one.set_class(is_here, "wrong")
+            if is_here:
+                self.move_child(shown, after=one.parent)
 
     def _judge(self) -> None:
         config: RunConfig | None = None

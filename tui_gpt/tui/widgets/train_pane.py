@@ -14,6 +14,7 @@ from textual.widgets import Button, Static
 from tui_gpt.config import RunConfig
 from tui_gpt.errors import ConfigError
 from tui_gpt.eta import format_count, format_duration
+from tui_gpt.events import Sampled
 from tui_gpt.inert import inert
 from tui_gpt.session import Estimate, TrainRequest
 from tui_gpt.tui.messages import TrainingRequested
@@ -43,9 +44,16 @@ class SampleStrip(Vertical):
         yield Static("", id="sample-heading", markup=False)
         yield Static("", id="sample-text", markup=False)
 
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._shown: Sampled | None = None
+
     def show(self, record: RunRecord, step: float | None) -> None:
         """Show the sample of `step`, or the newest; nothing where there is none."""
         sample = record.sample_at(record.step if step is None else step)
+        if sample is self._shown and sample is not None:
+            return
+        self._shown = sample
         self.display = sample is not None
         if sample is not None:
             self.query_one("#sample-heading", Static).update(f"what it writes at step {sample.step:,}")
@@ -70,11 +78,13 @@ class TrainPane(Widget):
             super().__init__()
 
     def __init__(self, state: AppState, base: RunConfig, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+        super().__init__(id=id, classes="-form")
         self._state = state
         self._base = base
         self.record: RunRecord | None = None
         """The run on screen; None is the form."""
+        self._buttons_of: tuple[Phase, bool] | None = None
+        """What the buttons were last chosen by."""
 
     def compose(self) -> ComposeResult:
         """Form and run, side by side."""
@@ -125,8 +135,8 @@ class TrainPane(Widget):
         """Show a run from now on; call `refresh_run` whenever it has grown."""
         self.record = record
         self.set_class(False, "-form")
-        chart = self.query_one(LossChart)
-        chart.cursor = None
+        self.query_one(LossChart).cursor = None
+        self._buttons_of = None
         self.refresh_run()
         self.focus_main()
 
@@ -140,7 +150,8 @@ class TrainPane(Widget):
         chart.show(record)
         self.query_one(RunStatus).show(record)
         self.query_one(SampleStrip).show(record, chart.cursor)
-        self.query_one("#headline-text", Static).update(f"{_SIGNS[record.phase]} {inert(headline(record))}")
+        line = f"{_SIGNS[record.phase]} {inert(headline(record))}"
+        self.query_one("#headline-text", Static).update(line, layout=False)
         failure = self.query_one("#failure", Static)
         trouble = record.failure or record.warning or ""
         failure.update(inert(trouble))
@@ -156,6 +167,10 @@ class TrainPane(Widget):
         return "the first losses appear in a moment" if record.started else "preparing the text and the model…"
 
     def _show_buttons(self, record: RunRecord) -> None:
+        facts = (record.phase, record.saved is None)
+        if facts == self._buttons_of:
+            return
+        self._buttons_of = facts
         live, going = record.is_live, record.phase in ("running", "pausing", "paused")
         self.query_one("#pause", Button).label = "Pause  p" if record.phase == "running" else "Go on  p"
         for name, shown in (

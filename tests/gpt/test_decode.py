@@ -1,0 +1,173 @@
+"""The fast ways to read on agree with the oracle, which recomputes everything for every character."""
+
+import ctypes
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests import oracle
+from tests.gpt.writers import CONFIGS, TEXT, TOKENIZER, V, tiny_model, tiny_prior
+from tui_gpt.gpt import kernel as kernel_module
+from tui_gpt.gpt.build import LanguageModel
+from tui_gpt.gpt.decode import Decoder, Reader, context_start, one_thread, plain_decoder
+from tui_gpt.gpt.kernel_decode import KernelDecoder, PackedModel
+from tui_gpt.gpt.ngram import NgramPrior
+
+TOKENS = TOKENIZER.encode(TEXT).astype(np.int64)
+Way = Callable[[LanguageModel, NgramPrior | None], Decoder]
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    """The kernel, built once for all tests."""
+    made = kernel_module.built(tmp_path_factory.mktemp("kernel") / "decode.so")
+    if made is None:
+        pytest.skip("there is no C compiler here")
+    return made
+
+
+@pytest.fixture(params=["plain", "kernel"])
+def way(request: pytest.FixtureRequest) -> Way:
+    """Both ways to read on."""
+    if request.param == "plain":
+        return plain_decoder
+    library = request.getfixturevalue("library")
+    return lambda model, prior: KernelDecoder(library, PackedModel(model, prior), plain_decoder(model, prior))
+
+
+def names(way: Way) -> list[str]:
+    """The models that `way` can read with."""
+    return list(CONFIGS) if way is plain_decoder else [name for name in CONFIGS if CONFIGS[name].n_layer]
+
+
+@functools.cache
+def greedy_text(name: str) -> list[int]:
+    """What the oracle writes."""
+    return oracle.written(tiny_model(name), TOKENS[:5].tolist(), 2_000, lambda row: int(row.argmax()), tiny_prior(name))
+
+
+@pytest.mark.parametrize(("position", "start"), [(0, 0), (8, 0), (9, 4), (12, 4), (13, 8), (16, 8), (17, 12)])
+def test_a_full_window_drops_its_older_half(position: int, start: int) -> None:
+    assert context_start(position, 8) == start
+
+
+@pytest.mark.parametrize("block_size", [1, 2, 3, 7, 16])
+def test_the_window_rule_is_the_oracles(block_size: int) -> None:
+    for position in range(60):
+        assert (
+            list(oracle.window(range(position), block_size))
+            == list(range(position))[context_start(position, block_size) :]
+        )
+
+
+def test_every_logit_is_the_oracles(way: Way) -> None:
+    """Within 1e-4, from the first character to far beyond the window, for one stream as for three."""
+    for name in names(way):
+        model, prior = tiny_model(name), tiny_prior(name)
+        for batch in (TOKENS[None, :50], np.stack([TOKENS[i : i + 50] for i in (0, 20, 40)])):
+            reader = Reader(way(model, prior), model.config.block_size)
+            seen = 3
+            logits = reader.start(batch[:, :3])
+            while True:
+                for row, tokens in zip(logits, batch, strict=True):
+                    tail = tokens[max(0, 3 - model.config.block_size) : seen].tolist()
+                    expected = oracle.next_logits(model, tail, prior)
+                    torch.testing.assert_close(torch.from_numpy(row).double(), expected, atol=1e-4, rtol=0)
+                if seen == 50:
+                    break
+                logits = reader.advance(batch[:, seen])
+                seen += 1
+
+
+def test_greedy_text_is_the_oracles_over_2000_characters(way: Way) -> None:
+    """The window slides more than three hundred times on the way."""
+    for name in ("classic", "prior"):
+        model, prior = tiny_model(name), tiny_prior(name)
+        expected = greedy_text(name)
+        reader = Reader(way(model, prior), model.config.block_size)
+        logits, text = reader.start(TOKENS[None, :5]), []
+        for _ in range(2_000):
+            text.append(int(logits.argmax()))
+            logits = reader.advance(np.array(text[-1:]))
+        assert text == expected
+
+
+def test_many_streams_fill_the_registers_and_leave_a_rest(way: Way) -> None:
+    """Nineteen streams read as each would alone."""
+    for name in names(way):
+        model, prior = tiny_model(name), tiny_prior(name)
+        batch = np.stack([TOKENS[i : i + 30] for i in range(19)])
+        together = Reader(way(model, prior), model.config.block_size)
+        alone = Reader(way(model, prior), model.config.block_size)
+        logits, last = together.start(batch[:, :2]), alone.start(batch[-1:, :2])
+        for t in range(2, 30):
+            np.testing.assert_allclose(logits[-1], last[0], atol=1e-4)
+            logits, last = together.advance(batch[:, t]), alone.advance(batch[-1:, t])
+
+
+def test_a_decoder_starts_anew_as_often_as_asked(way: Way) -> None:
+    for name in names(way):
+        model, prior = tiny_model(name), tiny_prior(name)
+        reader = Reader(way(model, prior), model.config.block_size)
+        first = reader.start(TOKENS[None, :4]).copy(), reader.advance(TOKENS[4:5]).copy()
+        reader.start(TOKENS[None, 7:9])
+        reader.advance(TOKENS[9:10])
+        again = reader.start(TOKENS[None, :4]).copy(), reader.advance(TOKENS[4:5]).copy()
+        np.testing.assert_array_equal(first, again)
+
+
+def test_predictions_of_a_whole_window_are_those_of_reading_it() -> None:
+    for name in CONFIGS:
+        model, prior = tiny_model(name), tiny_prior(name)
+        decoder = plain_decoder(model, prior)
+        window = TOKENS[None, : model.config.block_size]
+        every = decoder.predict(window)
+        assert every.shape == (1, model.config.block_size, V)
+        np.testing.assert_allclose(every[:, -1], decoder.start(window), atol=1e-5)
+
+
+def test_a_model_in_training_mode_is_read_without_dropout_and_left_in_it() -> None:
+    model = tiny_model("classic").train()
+    state = model.dropout_generator.get_state()
+    logits = plain_decoder(model, None).start(TOKENS[None, :8])
+    assert model.training
+    assert torch.equal(model.dropout_generator.get_state(), state)
+    np.testing.assert_allclose(logits, model.eval()(torch.from_numpy(TOKENS[None, :8]))[0][:, -1].detach(), atol=1e-5)
+
+
+def test_torch_gets_its_threads_back() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with one_thread():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_the_packed_weights_are_a_copy(library: ctypes.CDLL) -> None:
+    """Training may go on while the kernel writes."""
+    model = tiny_model("classic")
+    decoder = KernelDecoder(library, PackedModel(model, None), plain_decoder(model, None))
+    decoder.start(TOKENS[None, :4])
+    first = decoder.advance(TOKENS[4:5]).copy()
+    decoder.start(TOKENS[None, :4])
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(1)
+    np.testing.assert_array_equal(decoder.advance(TOKENS[4:5]), first)
+
+
+def test_no_kernel_is_built_where_it_is_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUI_GPT_NO_KERNEL", "1")
+    assert kernel_module.kernel(wait=True) is None
+
+
+def test_without_a_compiler_there_is_no_kernel_and_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert kernel_module.built(tmp_path / "decode.so") is None
