@@ -59,7 +59,7 @@ def test_a_setting_out_of_range_is_refused_with_a_sentence(overrides: dict[str, 
 
 
 def test_an_unknown_preset_is_answered_with_the_menu() -> None:
-    with pytest.raises(ConfigError, match=r"quick, .*classic, nano, bigram"):
+    with pytest.raises(ConfigError, match=r"quick, best, classic, nano, bigram"):
         resolve("huge")
 
 

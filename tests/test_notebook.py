@@ -160,7 +160,8 @@ class TestHistory:
         assert [one.answer.text for one in History().load()] == ["a", "b"]
 
     @pytest.mark.parametrize(
-        ("name", "value"), [("text", 1), ("kind", "other"), ("config", {"temperature": -1}), ("logprobs", ["x"]), ("logprobs", "x")]
+        ("name", "value"),
+        [("text", 1), ("kind", "other"), ("config", {"temperature": -1}), ("logprobs", ["x"]), ("logprobs", "x")],
     )
     def test_an_answer_with_a_wrong_field_is_no_answer(self, name: str, value: object) -> None:
         history, bad = History(), card(written("bad"), written("good"))

@@ -36,6 +36,9 @@ HISTORY_CARDS = 50
 TAIL_BYTES = 4_000_000
 """How much of the history's end is read for them."""
 
+_LEAST_HALF = -60_000.0
+"""About the least number that a half float holds."""
+
 COMPACT_BYTES = 16_000_000
 """The size from which the file is written anew with those cards alone."""
 
@@ -330,7 +333,7 @@ def _line(record: _JsonObject) -> str:
 def _answer_record(answer: Answer) -> _JsonObject:
     """An answer as JSON; its probabilities are packed as half floats, for there may be 100,000 of them."""
     record = {name: getattr(answer, name) for name in _PLAIN_FIELDS}
-    packed = struct.pack(f"<{len(answer.logprobs)}e", *answer.logprobs)
+    packed = struct.pack(f"<{len(answer.logprobs)}e", *(max(logprob, _LEAST_HALF) for logprob in answer.logprobs))
     record |= {"config": dataclasses.asdict(answer.config), "logprobs": base64.b64encode(packed).decode("ascii")}
     return {"answer": record}
 

@@ -193,6 +193,11 @@ class Run:
             finally:
                 os.close(descriptor)
 
+    def sync_log(self) -> None:
+        """Force the log to the disk, so that it is never behind a checkpoint. Raises StorageError."""
+        with storage_errors(f"write the log of the run {self.name!r}"), self.log_path.open("ab") as log:
+            os.fsync(log.fileno())
+
     def _append(self, descriptor: int, line: bytes) -> None:
         """Write a line of its own, also after one that a crash or a full disk has torn."""
         if not self._log_ends_clean and not _ends_clean(descriptor):

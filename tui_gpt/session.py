@@ -6,6 +6,7 @@ which (with torch, a second or two) is imported inside the methods, in the threa
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -13,9 +14,11 @@ from typing import TYPE_CHECKING, Protocol
 from tui_gpt.config import RunConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import NotFoundError, TuiGptError
-from tui_gpt.events import Event, Finished, Paused, Resumed, Setting, Started
+from tui_gpt.events import Event, Setting
+from tui_gpt.files import ensure_free_space
 from tui_gpt.paths import shipped_dir
-from tui_gpt.runs import Run, RunState, RunStore, Which
+from tui_gpt.recording import Recorder
+from tui_gpt.runs import Run, RunStore, Which
 from tui_gpt.writing import LIVE, SHIPPED, TextModel
 
 if TYPE_CHECKING:
@@ -114,12 +117,14 @@ class Session:
         existing = self._existing_run(request)
         if existing is None:
             prepared = prepare_new(request.config, self._init_folder(request))
+            ensure_free_space(request.model_path or self._store.root, prepared.disk_space_needed())
             run = self._new_run(request, prepared.config)
             with run.lock():
                 yield from self._train_locked(run, prepared, control, began)
         else:
             with existing.lock():
                 prepared = prepare_resumed(existing, request.changes)
+                ensure_free_space(existing.path, prepared.disk_space_needed())
                 yield from self._train_locked(existing, prepared, control, began)
 
     def _existing_run(self, request: TrainRequest) -> Run | None:
@@ -145,39 +150,23 @@ class Session:
             planned_changes=prepared.planned_changes,
             began=began,
         )
+        recorder = Recorder(run)
         try:
-            for event in trainer.run():
-                run.record(event)
-                self._note_state(run, event)
-                yield event
+            with closing(trainer.run()) as events:
+                for event in events:
+                    yield from recorder.take(event)
+            recorder.require_all()
         except GeneratorExit:
-            run.set_state("stopped")
+            recorder.end("stopped")
             raise
         except BaseException:
-            run.set_state("failed")
+            recorder.end("failed")
             raise
         finally:
             self._live = None
 
     def _init_folder(self, request: TrainRequest) -> Path | None:
         return None if request.init_from is None else self._checkpoint_of(request.init_from)[1]
-
-    @staticmethod
-    def _note_state(run: Run, event: Event) -> None:
-        state: RunState | None = None
-        match event:
-            case Paused():
-                state = "paused"
-            case Resumed() | Started():
-                state = "running"
-            case Finished(reason="stopped"):
-                state = "stopped"
-            case Finished():
-                state = "finished"
-            case _:
-                pass
-        if state:
-            run.set_state(state)
 
     def estimate(self, config: RunConfig, control: Control) -> Estimate:
         """Time a few steps of such a run, in a second or two. Raises TuiGptError."""

@@ -12,10 +12,11 @@ from tui_gpt.control import Control
 from tui_gpt.corpora import CorpusText
 from tui_gpt.events import Evaluated, Event, Progress, Setting
 from tui_gpt.gpt.batches import Batches
-from tui_gpt.gpt.build import build_model, build_optimizers, random_generators
+from tui_gpt.gpt.build import build_model, build_optimizers, build_shards, random_generators
 from tui_gpt.gpt.data import Corpus, WindowOrder
 from tui_gpt.gpt.state import restore_optimizers
 from tui_gpt.gpt.trainer import Kind, Parts, Snapshot, Standing, Trainer, restore_generators
+from tui_gpt.gpt.world import World
 
 TEXT = "the quick brown fox jumps over the lazy dog and runs back to the river bank\n" * 40
 MODEL = ModelConfig(block_size=16, n_layer=2, n_head=2, n_embd=16, dropout=0.2)
@@ -58,18 +59,20 @@ class Workbench:
         self.corpus = Corpus.build(CorpusText(name="fox", text=TEXT, digest="", source="fox"), model.block_size)
         self.model = build_model(model, self.corpus.tokenizer.vocab_size, train.seed)
         optimizers = build_optimizers(self.model, train)
+        shards = build_shards(self.model, train, World(torch.device("cpu"), cores=train.threads))
         standing: Standing | None = None
         if snapshot is not None:
             train, standing = snapshot.config, dataclasses.replace(snapshot.standing, follows_clock=False)
             self.model.load_state_dict(snapshot.weights)
             restore_optimizers(optimizers, snapshot.training)
-            restore_generators(random_generators(self.model), snapshot.training)
+            restore_generators(random_generators(shards), snapshot.training)
         order = WindowOrder(len(self.corpus.train), model.block_size, train.batch_size, train.seed)
         self.parts = Parts(
             model=self.model,
             optimizers=optimizers,
             batches=Batches(self.corpus, order, model.block_size, None),
-            generators=random_generators(self.model),
+            shards=shards,
+            generators=random_generators(shards),
             commit=self._commit,
             write_sample=lambda step: f"sample of step {step}",
             device=torch.device("cpu"),

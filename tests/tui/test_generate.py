@@ -501,6 +501,25 @@ async def test_an_empty_notebook_offers_beginnings_to_press() -> None:
         assert not app.pane.has_class("-empty")
 
 
+async def test_leaving_the_prompt_of_an_empty_notebook_goes_to_the_beginnings() -> None:
+    model = FakeTextModel()
+    app = Host(FakeSession(model=model))
+    async with app.run_test() as pilot:
+        await Seen(app, pilot).press("escape", "right", "enter")
+        await wait_until(pilot, lambda: model.prompts == ["To be, or not"])
+
+
+async def test_page_keys_scroll_the_cards_from_the_prompt() -> None:
+    app = Host(FakeSession(), AppState(sampling=SampleConfig(max_new_tokens=800)))
+    async with app.run_test() as pilot:
+        await Seen(app, pilot).press("a", "enter")
+        end = app.pane.view.scroll_y
+        await pilot.press("pageup")
+        assert app.pane.view.scroll_y < end
+        await pilot.press("pagedown")
+        assert app.pane.view.scroll_y == end
+
+
 async def test_cards_are_selected_by_keys_and_by_mouse() -> None:
     app = Host(FakeSession())
     async with app.run_test() as pilot:

@@ -34,6 +34,13 @@ class Batch:
         prior = None if self.prior is None else self.prior.to(device)
         return Batch(self.inputs.to(device), self.targets.to(device), prior)
 
+    def split(self, count: int) -> "list[Batch]":
+        """The same windows in at most `count` batches of about equal size, in order."""
+        count = min(count, len(self.inputs))
+        priors = [None] * count if self.prior is None else self.prior.tensor_split(count)
+        parts = zip(self.inputs.tensor_split(count), self.targets.tensor_split(count), priors, strict=True)
+        return [Batch(inputs, targets, prior) for inputs, targets, prior in parts]
+
 
 class Batches:
     """The batches of one run."""

@@ -12,7 +12,9 @@ from tui_gpt.errors import IncompatibleError
 from tui_gpt.gpt.classic import Classic
 from tui_gpt.gpt.modern import Modern, modern_optimizers
 from tui_gpt.gpt.ngram import NgramPrior
+from tui_gpt.gpt.shards import Shards, share_parameters
 from tui_gpt.gpt.tokenizer import CharTokenizer
+from tui_gpt.gpt.world import World
 
 PRIOR_PREFIX = "prior."
 
@@ -47,9 +49,24 @@ def _adamw(groups: list[dict[str, object]], config: TrainConfig) -> AdamW:
     return AdamW(groups, lr=config.learning_rate, betas=(config.beta1, config.beta2), fused=True)
 
 
-def random_generators(model: LanguageModel) -> dict[str, torch.Generator]:
-    """Every private source of randomness in the model, by name."""
-    return {"dropout": model.dropout_generator}
+def build_shards(model: LanguageModel, config: TrainConfig, world: World) -> Shards:
+    """`model` and its replicas, each with its own dropout."""
+    count = world.shards(config)
+    replicas = [model]
+    for number in range(1, count):
+        replica = build_model(model.config, model.vocab_size, config.seed + number)
+        share_parameters(model, replica)
+        replicas.append(replica)
+    return Shards(replicas, world.device, max(1, world.cores // count))
+
+
+def random_generators(shards: Shards) -> dict[str, torch.Generator]:
+    """Every private source of randomness in the model's replicas, by name."""
+    return {
+        f"dropout.{number}": replica.dropout_generator
+        for number, replica in enumerate(shards.replicas)
+        if isinstance(replica, Classic | Modern)
+    }
 
 
 def prior_tensors(prior: NgramPrior | None) -> dict[str, Tensor]:

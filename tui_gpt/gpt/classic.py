@@ -56,8 +56,8 @@ class SelfAttention(nn.Module):
     def heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values, each (B, H, T, D), of x (B, T, C)."""
         B, T, C = x.shape
-        q, k, v = self.qkv(x).view(B, T, 3, self.n_head, C // self.n_head).permute(2, 0, 3, 1, 4)
-        return q, k, v
+        q, k, v = self.qkv(x).view(B, T, 3, self.n_head, C // self.n_head).unbind(2)  # (B, T, H, D)
+        return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
 
     def merged(self, y: Tensor) -> Tensor:
         """What the heads found (B, H, T, D), side by side and mixed: (B, T, C)."""
@@ -78,7 +78,7 @@ class FeedForward(nn.Module):
         self.contract = nn.Linear(4 * config.n_embd, config.n_embd)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.contract(F.relu(self.expand(x), inplace=True))  # type: ignore[no-any-return]
+        return self.contract(F.relu(self.expand(x)))  # type: ignore[no-any-return]
 
 
 class Block(nn.Module):

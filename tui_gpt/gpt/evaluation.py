@@ -5,32 +5,49 @@ no context before it, dropout off. That is harder than letting windows overlap, 
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import nn
 
 from tui_gpt.control import Control
 from tui_gpt.gpt.batches import Batch
+from tui_gpt.gpt.shards import Shards
 
 
-def mean_loss(model: nn.Module, batches: Iterable[Batch], device: torch.device, control: Control) -> float | None:
+def mean_loss(shards: Shards, batches: Iterable[Batch], device: torch.device, control: Control) -> float | None:
     """Mean loss over all targets, in nats per character; None when `control` asked to stop on the way."""
-    was_training = model.training
-    model.eval()
     total, count = 0.0, 0
-    try:
-        with torch.inference_mode():
-            for batch in batches:
-                if control.stop_requested:
-                    return None
+
+    def summed_loss(model: nn.Module, batch: Batch) -> float:
+        was_training = model.training
+        model.eval()
+        try:
+            with torch.inference_mode():
                 moved = batch.to(device)
                 _, loss = model(moved.inputs, moved.targets, moved.prior)
-                total += float(loss) * batch.targets.numel()
-                count += batch.targets.numel()
-    finally:
-        model.train(was_training)
+                return float(loss) * batch.targets.numel()
+        finally:
+            model.train(was_training)
+
+    for group in _grouped(batches, len(shards.replicas)):
+        if control.stop_requested:
+            return None
+        total += sum(shards.each(summed_loss, group))
+        count += sum(batch.targets.numel() for batch in group)
     return total / max(count, 1)
+
+
+def _grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
+    """Consecutive batches, `size` at a time."""
+    group: list[Batch] = []
+    for batch in batches:
+        group.append(batch)
+        if len(group) == size:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def bits_per_character(loss: float) -> float:

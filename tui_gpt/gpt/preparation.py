@@ -6,7 +6,7 @@ run's. What comes out is the same: the parts of a trainer, and where it stands.
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
@@ -14,18 +14,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch.optim import Optimizer
 
 from tui_gpt.config import ModelConfig, RunConfig, SampleConfig, TrainConfig
 from tui_gpt.control import Control
 from tui_gpt.corpora import CorpusText, read_corpus
 from tui_gpt.errors import IncompatibleError, NotFoundError
-from tui_gpt.events import Changed, Setting
+from tui_gpt.events import Setting
 from tui_gpt.gpt.batches import Batches
 from tui_gpt.gpt.build import (
     LanguageModel,
     build_model,
     build_optimizers,
+    build_shards,
     load_weights,
     prior_tensors,
     random_generators,
@@ -35,8 +37,11 @@ from tui_gpt.gpt.build import (
 from tui_gpt.gpt.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from tui_gpt.gpt.data import Corpus, WindowOrder
 from tui_gpt.gpt.evaluation import bits_per_character, mean_loss, perplexity
+from tui_gpt.gpt.interruption import StepAbandonedError, abandoned_on_stop
 from tui_gpt.gpt.ngram import NgramPrior
+from tui_gpt.gpt.replay import cut_log
 from tui_gpt.gpt.sampler import Sampler
+from tui_gpt.gpt.shards import Shards
 from tui_gpt.gpt.state import restore_optimizers
 from tui_gpt.gpt.tokenizer import CharTokenizer
 from tui_gpt.gpt.trainer import LIVE_SETTINGS, Kind, LiveWeights, Parts, Snapshot, Standing, changed, restore_generators
@@ -59,6 +64,7 @@ class Prepared:
     config: RunConfig
     corpus: Corpus
     model: LanguageModel
+    shards: Shards
     optimizers: Sequence[Optimizer]
     prior: NgramPrior | None
     world: World
@@ -78,8 +84,9 @@ class Prepared:
             model=self.model,
             optimizers=self.optimizers,
             batches=Batches(self.corpus, order, config.block_size, self.prior),
-            generators=random_generators(self.model),
-            commit=lambda kind, snapshot: self._commit(run.path / kind, kind, snapshot),
+            generators=random_generators(self.shards),
+            shards=self.shards,
+            commit=lambda kind, snapshot: self._commit(run, kind, snapshot),
             write_sample=self._write_sample,
             device=self.world.device,
             block_size=config.block_size,
@@ -88,7 +95,16 @@ class Prepared:
             preset=self.config.preset,
         )
 
-    def _commit(self, target: Path, kind: Kind, snapshot: Snapshot) -> Path:
+    def disk_space_needed(self) -> int:
+        """Bytes that the run's checkpoints will take at most, while one is being replaced."""
+        weights: int = sum(tensor.nbytes for tensor in self.model.state_dict().values())
+        prior: int = sum(tensor.nbytes for tensor in prior_tensors(self.prior).values())
+        last, best = 3 * weights + prior, weights + prior
+        return 2 * last + best if self.standing is None else last
+
+    def _commit(self, run: Run, kind: Kind, snapshot: Snapshot) -> Path:
+        run.sync_log()
+        target = run.checkpoint_target(kind)
         tensors = {**snapshot.weights, **prior_tensors(self.prior)}
         write_checkpoint(target, self._info_of(snapshot), tensors, snapshot.training if kind == "last" else None)
         return target
@@ -109,10 +125,10 @@ class Prepared:
             extra=dataclasses.asdict(standing),
         )
 
-    def _write_sample(self, step: int) -> str:
+    def _write_sample(self, step: int) -> Iterator[str]:
         sampler = Sampler(self.model, self.corpus.tokenizer, name="sample", step=step, prior=self.prior)
         sample = SampleConfig(max_new_tokens=SAMPLE_CHARACTERS, seed=self.config.train.seed)
-        return "".join(piece.text for piece in sampler.stream(SAMPLE_PROMPT, sample))
+        return (piece.text for piece in sampler.stream(SAMPLE_PROMPT, sample))
 
 
 def prepare_new(config: RunConfig, init_folder: Path | None) -> Prepared:
@@ -136,11 +152,20 @@ def prepare_new(config: RunConfig, init_folder: Path | None) -> Prepared:
         config=config,
         corpus=corpus,
         model=model,
+        shards=_shared_out(model, config.train, world),
         optimizers=build_optimizers(model, config.train),
         prior=_fit_prior(config.model, corpus),
         world=world,
         notes=text.notes,
     )
+
+
+def _shared_out(model: LanguageModel, config: TrainConfig, world: World) -> Shards:
+    """The model's replicas; what is left to this thread then is the optimizer's step, which only Muon makes large."""
+    shards = build_shards(model, config, world)
+    if len(shards.replicas) > 1 and config.optimizer == "adamw":
+        torch.set_num_threads(1)
+    return shards
 
 
 def _shape_of(start: Checkpoint, config: RunConfig) -> ModelConfig:
@@ -168,25 +193,26 @@ def prepare_resumed(run: Run, changes: Mapping[str, Setting]) -> Prepared:
         return prepare_new(dataclasses.replace(run.config, train=changed(run.config.train, live)), None)
     checkpoint = read_checkpoint(run.require_checkpoint("last"), training=True)
     info = checkpoint.info
-    config = dataclasses.replace(info.config, train=changed(info.config.train, _place_of(changes)))
+    ahead = cut_log(run, info.step)
+    here = ahead.pop(info.step, {})
+    config = dataclasses.replace(info.config, train=changed(info.config.train, {**here, **_place_of(changes)}))
     corpus = _same_corpus(run, checkpoint)
     world = World.of(config.train)
     model, prior = _restored_model(checkpoint)
     model.train().to(world.device)
-    planned = _changes_after(run, info.step)
-    run.truncate_log(info.step)
     prepared = Prepared(
         config=config,
         corpus=corpus,
         model=model,
+        shards=_shared_out(model, config.train, world),
         optimizers=build_optimizers(model, config.train),
         prior=prior,
         world=world,
-        standing=_restored_standing(info, live),
-        planned_changes={**planned, info.step: {**planned.get(info.step, {}), **live}},
+        standing=_restored_standing(info, here, live),
+        planned_changes={**ahead, info.step: live},
     )
     restore_optimizers(prepared.optimizers, checkpoint.training or {})
-    restore_generators(random_generators(model), checkpoint.training or {})
+    restore_generators(random_generators(prepared.shards), checkpoint.training or {})
     return prepared
 
 
@@ -214,22 +240,19 @@ def _place_of(changes: Mapping[str, Setting]) -> dict[str, Setting]:
     return {name: value for name, value in changes.items() if name in PLACE_SETTINGS}
 
 
-def _restored_standing(info: CheckpointInfo, changes: Mapping[str, Setting]) -> Standing:
-    """Where the checkpoint stands. A new time budget counts from now; otherwise the log is followed, not the clock."""
+def _restored_standing(info: CheckpointInfo, here: Mapping[str, Setting], changes: Mapping[str, Setting]) -> Standing:
+    """Where the checkpoint stands, with what was changed `here` after it was saved.
+
+    A new time budget counts from now, and so does one of which nothing was used; otherwise the log is followed, not the
+    clock.
+    """
     known = {item.name for item in dataclasses.fields(Standing)}
     kept: dict[str, Any] = {name: value for name, value in info.extra.items() if name in known}
     standing = Standing(**kept)
-    standing.follows_clock = changes.get("max_seconds") is not None
+    standing.follows_clock = changes.get("max_seconds") is not None or info.step == 0
+    if isinstance(max_iters := here.get("max_iters"), int):
+        standing.max_iters = max(max_iters, standing.step)
     return standing
-
-
-def _changes_after(run: Run, step: int) -> dict[int, dict[str, Setting]]:
-    """What the log says was changed after the checkpoint, to be done again at the same steps."""
-    changes: dict[int, dict[str, Setting]] = {}
-    for event in run.events():
-        if isinstance(event, Changed) and event.step > step and event.setting in LIVE_SETTINGS:
-            changes.setdefault(event.step, {})[event.setting] = event.value
-    return changes
 
 
 # Opening a finished model
@@ -282,7 +305,7 @@ def evaluate_checkpoint(folder: Path, name: str, control: Control) -> Evaluation
     model, prior = _restored_model(checkpoint)
     order = WindowOrder(len(corpus.train), config.model.block_size, 1, 0)
     batches = Batches(corpus, order, config.model.block_size, prior)
-    loss = mean_loss(model.to(world.device), batches.validation(), world.device, control)
+    loss = mean_loss(Shards([model.to(world.device)], world.device), batches.validation(), world.device, control)
     if loss is None:
         return None
     return Evaluation(
@@ -301,11 +324,12 @@ def evaluate_checkpoint(folder: Path, name: str, control: Control) -> Evaluation
 def estimate(config: RunConfig, control: Control) -> Estimate:
     """Time a few steps of such a run. The prior's share is left out: it costs seconds once, and little a step."""
     corpus = Corpus.build(read_corpus(config.corpus), config.model.block_size)
-    World.of(config.train)
     model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed)
+    shards = build_shards(model, config.train, World.of(config.train))
     order = WindowOrder(len(corpus.train), config.model.block_size, config.train.batch_size, config.train.seed)
     batches = Batches(corpus, order, config.model.block_size, None)
-    step_seconds = _rehearse(model, batches, config.train, control)
+    step_seconds = _rehearse(shards, batches, config.train, control)
+    shards.close()
     iterations, seconds = config.train.max_iters, config.train.max_seconds
     if seconds is not None:
         fitting = max(1, int(seconds / step_seconds))
@@ -319,7 +343,7 @@ def estimate(config: RunConfig, control: Control) -> Estimate:
     )
 
 
-def _rehearse(model: LanguageModel, batches: Batches, config: TrainConfig, control: Control) -> float:
+def _rehearse(shards: Shards, batches: Batches, config: TrainConfig, control: Control) -> float:
     """Seconds that a step takes: the quickest of three, or fewer if they are slow."""
     best = float("inf")
     spent = 0.0
@@ -327,10 +351,7 @@ def _rehearse(model: LanguageModel, batches: Batches, config: TrainConfig, contr
         if control.stop_requested or spent > 1.0:
             break
         began = time.monotonic()
-        batch = batches.training(number)
-        _, loss = model(batch.inputs, batch.targets)
-        assert loss is not None
-        loss.backward()
+        shards.gradients(batches.training(number))
         seconds = (time.monotonic() - began) * config.gradient_accumulation
         best, spent = min(best, seconds), spent + seconds
     return best if spent else 1.0

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui_gpt.errors import StorageError
+from tui_gpt.errors import TuiGptError
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class BackgroundSaver:
     def _attempt(self, step: int, job: Callable[[], Path]) -> SaveResult:
         try:
             return SaveResult(step=step, path=job())
-        except StorageError as error:
+        except TuiGptError as error:
             return SaveResult(step=step, path=None, problem=str(error))
         except Exception as error:
             return SaveResult(step=step, path=None, problem=f"the checkpoint could not be written: {error!r}")

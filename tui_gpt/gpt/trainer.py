@@ -10,7 +10,7 @@ leave through `commit`.
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,10 +37,12 @@ from tui_gpt.events import (
     Setting,
     Started,
 )
-from tui_gpt.gpt.batches import Batch, Batches
+from tui_gpt.gpt.batches import Batches
 from tui_gpt.gpt.evaluation import bits_per_character, mean_loss
+from tui_gpt.gpt.interruption import StepAbandonedError, abandoned_on_stop
 from tui_gpt.gpt.saver import BackgroundSaver
 from tui_gpt.gpt.schedule import TimeBudget, is_replanning_step, is_worth_changing, learning_rate_at
+from tui_gpt.gpt.shards import Shards
 from tui_gpt.gpt.state import copied_optimizers, copied_weights, restore_optimizers
 
 Kind = Literal["last", "best"]
@@ -78,6 +80,7 @@ class Standing:
     grad_norm: float = 0.0
     bad_steps: int = 0
     """Steps that met NaN or infinity so far."""
+    bad_in_a_row: int = 0
     follows_clock: bool = True
     """Whether the plan may still be corrected by the clock; a resumed run keeps to its log instead."""
 
@@ -107,6 +110,8 @@ class Parts:
     """What a trainer works with."""
 
     model: nn.Module
+    shards: Shards
+    """The model's replicas, the model itself among them, that compute a batch together."""
     optimizers: Sequence[Optimizer]
     """Each parameter group has an `lr_scale`: its rate as a multiple of the run's learning rate."""
     batches: Batches
@@ -114,13 +119,21 @@ class Parts:
     """Every source of randomness in the model, by name."""
     commit: Callable[[Kind, Snapshot], Path]
     """Writes a checkpoint; runs in another thread and raises StorageError when it cannot."""
-    write_sample: Callable[[int], str]
-    """A few characters from the model as it stands at the given step."""
+    write_sample: Callable[[int], Iterable[str]]
+    """A few characters from the model as it stands at the given step, as they come."""
     device: torch.device
     block_size: int
     train_tokens: int
     val_tokens: int
     preset: str
+
+
+@dataclass(frozen=True)
+class _Copies:
+    """Copies of a trainer's tensors, good until the next step."""
+
+    weights: Mapping[str, Tensor]
+    training: Mapping[str, Tensor]
 
 
 @dataclass
@@ -164,7 +177,6 @@ class Trainer:
         self._saved_at = self._clock.seconds()
         self._saved_step = self._now.step if standing else -1
         self._storage_problem = ""
-        self._bad_in_a_row = 0
         self._loss_sum = torch.zeros((), dtype=torch.float64, device=parts.device)
         self._loss_sum += self._now.loss_sum
         self._grad_norm = torch.tensor(self._now.grad_norm, device=parts.device)
@@ -173,8 +185,9 @@ class Trainer:
         self._evaluation_seconds = 0.0
         self._reported_at, self._reported_step = self._clock.seconds(), self._now.step
         self._last_good: Snapshot | None = None
+        self._copies: _Copies | None = None
 
-    def run(self) -> Iterator[Event]:
+    def run(self) -> Generator[Event]:
         """Train to the end, or until `control` asks to stop; everything is saved before `Finished` is yielded.
 
         Raises DivergedError when the loss stays NaN or infinite, and StorageError at the end when the last checkpoint
@@ -194,51 +207,61 @@ class Trainer:
                 if reason:
                     break
                 yield from self._make_step()
-                yield from self._report_progress_if_due()
             yield from self._finish(reason)
         except GeneratorExit:
             self._save("last")
             raise
         finally:
             self._saver.wait()
+            self._parts.shards.close()
             self._refuse_weight_requests()
 
     # One step
 
     def _make_step(self) -> Iterator[Event]:
+        """One step, or none when it had to be left in the middle."""
         began = self._clock.seconds()
-        loss = self._accumulate_gradients(self._now.step)
-        grad_norm = self._clip_gradients()
-        if self._is_finite(loss, grad_norm):
-            self._set_learning_rate()
-            for optimizer in self._parts.optimizers:
-                optimizer.step()
-            self._loss_sum += loss
-            self._now.loss_count += 1
-            self._grad_norm = grad_norm
-            self._bad_in_a_row = 0
-        else:
-            yield from self._survive_bad_step()
+        generators = copied_generators(self._parts.generators)
+        try:
+            loss = self._accumulate_gradients(self._now.step)
+        except StepAbandonedError:
+            restore_generators(self._parts.generators, generators)
+            self._clear_gradients()
+            return
+        news = self._update_weights(loss)
         self._clear_gradients()
+        self._copies = None
         self._now.step += 1
         self._step_seconds += self._clock.seconds() - began
         self._steps_timed += 1
+        yield from news
+        yield from self._report_progress_if_due()
+
+    def _update_weights(self, loss: Tensor) -> list[Event]:
+        """What is to be told of it."""
+        grad_norm = self._clip_gradients()
+        if not self._is_finite(loss, grad_norm):
+            return self._survive_bad_step()
+        self._set_learning_rate()
+        for optimizer in self._parts.optimizers:
+            optimizer.step()
+        self._loss_sum += loss
+        self._now.loss_count += 1
+        self._grad_norm = grad_norm
+        self._now.bad_in_a_row = 0
+        return []
 
     def _accumulate_gradients(self, step: int) -> Tensor:
-        """Forward and backward over the step's batches; the mean loss, detached."""
+        """Give every parameter its gradient over the step's batches; the mean loss, detached."""
         parts = self._config.gradient_accumulation
         total = torch.zeros((), dtype=torch.float64, device=self._parts.device)
         for part in range(parts):
-            loss = self._loss(self._parts.batches.training(step * parts + part))
-            (loss / parts).backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
-            total += loss.detach() / parts
+            loss, gradients = self._parts.shards.gradients(self._parts.batches.training(step * parts + part))
+            total += loss / parts
+            for parameter, gradient in zip(self._model.parameters(), gradients, strict=True):
+                gradient = gradient / parts if parts > 1 else gradient
+                parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
         return total
-
-    def _loss(self, batch: Batch) -> Tensor:
-        moved = batch.to(self._parts.device)
-        _, loss = self._model(moved.inputs, moved.targets, moved.prior)
-        assert isinstance(loss, Tensor)
-        return loss
 
     def _clip_gradients(self) -> Tensor:
         """The gradient's norm before clipping."""
@@ -266,25 +289,26 @@ class Trainer:
     def _is_finite(self, loss: Tensor, grad_norm: Tensor) -> bool:
         return bool(torch.isfinite(loss) & torch.isfinite(grad_norm))
 
-    def _survive_bad_step(self) -> Iterator[Event]:
+    def _survive_bad_step(self) -> list[Event]:
         """Skip the first bad step; go back to the last good weights at half the rate on a second in a row; then give
         up."""
-        self._now.bad_steps += 1
-        self._bad_in_a_row += 1
-        step = self._now.step
-        if self._bad_in_a_row == 1:
-            yield Changed(step=step, setting="skipped_step", value=step)
-        elif self._bad_in_a_row == 2:
-            assert self._last_good is not None
-            self._restore(self._last_good)
-            self._config = dataclasses.replace(self._config, learning_rate=self._config.learning_rate / 2)
-            yield Changed(step=step, setting="rolled_back_to", value=self._last_good.standing.step)
-            yield Changed(step=step, setting="learning_rate", value=self._config.learning_rate)
-        else:
+        now = self._now
+        now.bad_steps += 1
+        now.bad_in_a_row += 1
+        if now.bad_in_a_row == 1:
+            return [Changed(step=now.step, setting="skipped_step", value=now.step)]
+        if now.bad_in_a_row > 2:
             raise DivergedError(
-                f"the loss became NaN or infinite at step {step}, and again after going back to the last good weights: "
-                "the last good checkpoint is kept; try a lower --learning-rate"
+                f"the loss became NaN or infinite at step {now.step}, and again after going back to the last good "
+                "weights: the last good checkpoint is kept; try a lower --learning-rate"
             )
+        assert self._last_good is not None
+        self._restore(self._last_good)
+        self._config = dataclasses.replace(self._config, learning_rate=self._config.learning_rate / 2)
+        return [
+            Changed(step=now.step, setting="rolled_back_to", value=self._last_good.standing.step),
+            Changed(step=now.step, setting="learning_rate", value=self._config.learning_rate),
+        ]
 
     def _restore(self, snapshot: Snapshot) -> None:
         self._model.load_state_dict(snapshot.weights)
@@ -350,11 +374,14 @@ class Trainer:
         if self._config.max_seconds is None:
             return 0.0
         generators = copied_generators(self._parts.generators)
-        self._accumulate_gradients(self._now.step)
-        seconds = min(self._rehearsal() for _ in range(REHEARSALS))
-        self._clear_gradients()
-        restore_generators(self._parts.generators, generators)
-        return seconds
+        try:
+            self._accumulate_gradients(self._now.step)
+            return min(self._rehearsal() for _ in range(REHEARSALS))
+        except StepAbandonedError:
+            return 1.0
+        finally:
+            self._clear_gradients()
+            restore_generators(self._parts.generators, generators)
 
     def _rehearsal(self) -> float:
         began = self._clock.read()
@@ -396,7 +423,7 @@ class Trainer:
         if now.step % self._config.log_interval and now.step != now.max_iters:
             return
         seconds = self._clock.seconds()
-        yield Progress(
+        progress = Progress(
             step=now.step,
             loss=float(self._loss_sum) / now.loss_count if now.loss_count else 0.0,
             learning_rate=learning_rate_at(now.step - 1, now.max_iters, self._config),
@@ -409,6 +436,7 @@ class Trainer:
         self._loss_sum.zero_()
         now.loss_count = 0
         self._reported_at, self._reported_step = seconds, now.step
+        yield progress
 
     def _tokens_a_step(self) -> int:
         return self._config.batch_size * self._config.gradient_accumulation * self._parts.block_size
@@ -419,8 +447,10 @@ class Trainer:
         if now.step == 0 or not is_due or now.evaluated_step == now.step or self._control.stop_requested:
             return
         began = self._clock.seconds()
-        train_loss = mean_loss(self._model, self._parts.batches.training_sample(), self._parts.device, self._control)
-        val_loss = mean_loss(self._model, self._parts.batches.validation(), self._parts.device, self._control)
+        train_loss = mean_loss(
+            self._parts.shards, self._parts.batches.training_sample(), self._parts.device, self._control
+        )
+        val_loss = mean_loss(self._parts.shards, self._parts.batches.validation(), self._parts.device, self._control)
         if train_loss is None or val_loss is None:
             return
         self._evaluation_seconds = self._clock.seconds() - began
@@ -447,11 +477,13 @@ class Trainer:
         now, interval = self._now, self._config.sample_interval
         if not interval or now.step == 0 or now.step % interval or now.sampled_step == now.step:
             return
-        if self._control.stop_requested:
-            return
-        text = self._parts.write_sample(now.step)
+        pieces = []
+        for piece in self._parts.write_sample(now.step):
+            if self._control.stop_requested:
+                return
+            pieces.append(piece)
         now.sampled_step = now.step
-        yield Sampled(step=now.step, prompt="\n", text=text)
+        yield Sampled(step=now.step, prompt="\n", text="".join(pieces))
 
     # Saving
 
@@ -474,11 +506,15 @@ class Trainer:
         self._now.elapsed_seconds = self._clock.seconds()
         self._now.loss_sum = float(self._loss_sum)
         self._now.grad_norm = float(self._grad_norm)
+        self._copies = self._copies or _Copies(
+            weights=copied_weights(self._model),
+            training={**copied_optimizers(self._parts.optimizers), **copied_generators(self._parts.generators)},
+        )
         return Snapshot(
             standing=dataclasses.replace(self._now),
             config=self._config,
-            weights=copied_weights(self._model),
-            training={**copied_optimizers(self._parts.optimizers), **copied_generators(self._parts.generators)},
+            weights=self._copies.weights,
+            training=self._copies.training,
         )
 
     def _announce_saves(self) -> Iterator[Event]:

@@ -14,6 +14,8 @@ class World:
     """One process on one device. `rank` and `size` tell processes that share a run apart."""
 
     device: torch.device
+    cores: int = 1
+    """CPU cores to compute with."""
     rank: int = 0
     size: int = 1
 
@@ -24,8 +26,13 @@ class World:
         Raises ConfigError where the device is not to be had.
         """
         torch.get_num_threads()  # a thread that never asked takes whatever any other thread sets last
-        torch.set_num_threads(config.threads or available_cores())
-        return cls(device=choose_device(config.device))
+        cores = config.threads or available_cores()
+        torch.set_num_threads(cores)
+        return cls(device=choose_device(config.device), cores=cores)
+
+    def shards(self, config: TrainConfig) -> int:
+        """Among how many replicas a batch is shared out: one a core, at most one a sequence; one on a GPU."""
+        return min(self.cores, config.batch_size) if self.device.type == "cpu" else 1
 
 
 def available_cores() -> int:

@@ -33,7 +33,10 @@ class TuiGptApp(App[None]):
 
     TITLE = "tui-gpt"
     CSS = "#curtain { padding: 0 2; color: $text-primary; text-style: bold; background: $panel; }"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", "Quit", show=False, priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
+        Binding("q", "quit", "Quit", show=False),
+    ]
 
     def __init__(
         self,

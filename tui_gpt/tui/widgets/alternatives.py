@@ -56,7 +56,7 @@ class AlternativesPanel(Widget, can_focus=True):
         width: 30;
         height: 1fr;
         padding: 0 1;
-        border-left: solid $surface-lighten-2;
+        border-left: solid $panel;
         & .alternatives--title { color: $text-muted; }
         & .alternatives--character { color: $foreground; text-style: bold; }
         & .alternatives--taken { color: $text-primary; text-style: bold; }

@@ -234,7 +234,7 @@ class CardBlock:
         if (self.thoughts or answer.kind == "measured") and (bits := answer.bits_per_char) is not None:
             yield f"{bits:.2f} bits a character"
         if writing:
-            yield "writing …"
+            yield "writing …" if answer.kind == "written" else "reading …"
         elif answer.stopped:
             yield "stopped"
 

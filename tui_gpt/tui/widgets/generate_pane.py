@@ -18,6 +18,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 from textual.widget import Widget
+from textual.widgets import Button, Static
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.errors import TuiGptError
@@ -38,6 +39,12 @@ from tui_gpt.tui.writer import Burst, Writer
 
 DRAIN_SECONDS = 0.04
 """Time between two looks at what was written."""
+
+LEGEND = (
+    "how likely the model thought each character:  80 %  [$foreground]40 %[/]  [$text-warning]10 %[/]  "
+    "[$text-warning on $warning-muted]2 %[/]  [$text-error on $error-muted b]less[/]"
+)
+"""What the colours of the probabilities mean, in those colours."""
 
 SEVERAL = 4
 """Answers that are written at once."""
@@ -63,6 +70,9 @@ class GeneratePane(Widget):
         & Welcome { display: none; }
         &.-empty Welcome { display: block; }
         &.-looking AlternativesPanel { display: block; }
+        & #legend { display: none; height: 1; margin: 0 1; color: $text-muted; }
+        &.-thinking #legend { display: block; }
+        &.-empty #legend { display: none; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -73,9 +83,15 @@ class GeneratePane(Widget):
     ]
 
     def __init__(
-        self, session: SessionLike, state: AppState, *, draw_seed: Callable[[], int] = draw_seed, id: str | None = None
+        self,
+        session: SessionLike,
+        state: AppState,
+        *,
+        store: RunStore | None = None,
+        draw_seed: Callable[[], int] = draw_seed,
     ) -> None:
-        super().__init__(id=id)
+        super().__init__()
+        self._store = store or RunStore()
         self._session = session
         self._state = state
         self._draw_seed = draw_seed
@@ -98,6 +114,7 @@ class GeneratePane(Widget):
             with Horizontal(id="stage"):
                 yield NotebookView()
                 yield AlternativesPanel()
+            yield Static(LEGEND, id="legend")
             yield SamplingControls(self._state.sampling)
             yield PromptBox()
 
@@ -209,8 +226,13 @@ class GeneratePane(Widget):
         self._stop_editing()
         answer = Answer(kind="measured", text=event.text, config=self._config(), source=self._state.source)
         if not self.view.thoughts:
-            self.view.think(True)
+            self._think(True)
         self._begin(Card(answers=(answer,)), answer)
+
+    def _think(self, thoughts: bool) -> None:
+        """Colour all characters by how likely they were, or none."""
+        self.view.think(thoughts)
+        self.set_class(thoughts, "-thinking")
 
     def _config(self, config: SampleConfig | None = None) -> SampleConfig:
         """The settings of the next answer, its seed drawn."""
@@ -317,7 +339,7 @@ class GeneratePane(Widget):
         if event.what == "prompt":
             self.focus_prompt()
         elif event.what == "thoughts":
-            self.view.think(not self.view.thoughts)
+            self._think(not self.view.thoughts)
         elif event.what == "undo":
             self._undo()
         elif block is not None:
@@ -435,10 +457,10 @@ class GeneratePane(Widget):
         return next((answer.full for answer in answers if answer.id == card.answer.id), card.answer.full)
 
     def _save(self, card: Card, *, markdown: bool) -> None:
-        for folder in (Path.cwd(), Path.home()):
+        for folder in (".", "~"):
             try:
-                path = save_copy(card, folder, markdown=markdown)
-            except OSError:
+                path = save_copy(card, Path(folder).expanduser(), markdown=markdown).absolute()
+            except (OSError, RuntimeError):
                 continue
             self.app.notify(f"Saved as {path}", markup=False)
             return
@@ -546,6 +568,12 @@ class GeneratePane(Widget):
             self.box.clear()
         if self._notebook.cards:
             self.view.focus()
+        else:
+            self.query(Button).first().focus()
+
+    @on(PromptBox.Paged)
+    def _paged(self, event: PromptBox.Paged) -> None:
+        self.view.scroll_relative(y=event.by * max(1, self.view.size.height - 2), animate=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Escape and ctrl+c stop what is being written, and mean something else when nothing is."""
@@ -568,7 +596,7 @@ class GeneratePane(Widget):
 
     def _offer_models(self) -> None:
         try:
-            runs = RunStore().list()
+            runs = self._store.list()
         except TuiGptError:
             runs = []
         chooser = ModelChooser(runs, live=self._live, current=self._state.source)

@@ -48,7 +48,7 @@ class NotebookView(TextView):
         & .text-view--meta-shown { color: $foreground; }
         & .text-view--notice { color: $text-warning; }
         & .text-view--error { color: $text-error; }
-        & .text-view--edge { color: $surface-lighten-2; }
+        & .text-view--edge { color: $panel; }
         & .text-view--edge-selected { color: $primary-muted; }
         &:focus .text-view--edge-selected { color: $primary; }
         & .text-view--pen { color: $primary; }

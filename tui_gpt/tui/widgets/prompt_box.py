@@ -57,6 +57,13 @@ class PromptBox(TextArea):
     class Left(Message):
         """The user left the box by its key."""
 
+    class Paged(Message):
+        """The user wants to see more of the cards, without leaving the box."""
+
+        def __init__(self, by: int) -> None:
+            self.by = by
+            super().__init__()
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(
             id=id,
@@ -118,6 +125,14 @@ class PromptBox(TextArea):
         at_end = self.cursor_location[0] == self.document.line_count - 1
         if select or not at_end or not self._go(1):
             super().action_cursor_down(select)
+
+    def action_cursor_page_up(self) -> None:
+        """The cards scroll; the prompt is never pages long."""
+        self.post_message(self.Paged(-1))
+
+    def action_cursor_page_down(self) -> None:
+        """The cards scroll back."""
+        self.post_message(self.Paged(1))
 
     def _go(self, by: int) -> bool:
         """Show another prompt of the history; whether there is one."""

@@ -1,0 +1,401 @@
+"""Is work ever lost? Crashes, damage and long runs, in numbers.
+
+    python -m benchmarks.torture kill [--kills 500]       SIGKILL at random instants of real trainings
+    python -m benchmarks.torture faults                   SIGKILL at each touch of the disk of a real training
+    python -m benchmarks.torture fuzz [--files 10000]     damaged files opened
+    python -m benchmarks.torture resume [--points 55]     interruptions at random instants, with writing in between
+    python -m benchmarks.torture save                     how long training pauses for a checkpoint of `classic`
+    python -m benchmarks.torture memory [--steps 20000]   memory and file descriptors of a long run
+    python -m benchmarks.torture idle                     CPU time of an app that nobody touches
+
+Each prints rows of Markdown. Work that is to be killed runs in forks of one process that has imported torch but never
+computed with it, so a crash costs milliseconds instead of an import; run it from the repository's root, on POSIX.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tests.gpt.fuzzing import open_mutated, open_mutated_settings, resume_mutated
+from tests.storage_helpers import killed_at
+from tui_gpt.config import RunConfig, SampleConfig, resolve
+from tui_gpt.control import Control
+from tui_gpt.errors import TuiGptError
+from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Sampled, Saved, Started
+from tui_gpt.gpt.checkpoint import read_checkpoint
+from tui_gpt.runs import RunStore
+from tui_gpt.session import Session, TrainRequest
+
+TEXT = "the quick brown fox jumps over the lazy dog and runs back to the river bank\n" * 40
+SHAPE = {"n_layer": 2, "n_head": 2, "n_embd": 16, "block_size": 16, "batch_size": 4}
+TINY = {"device": "cpu", "threads": 1, "log_interval": 3, "sample_interval": 25, "autosave_seconds": 1.0}
+ARCHITECTURES: dict[str, dict[str, Any]] = {
+    "classic": {"preset": "classic", **SHAPE, "dropout": 0.2, "gradient_accumulation": 3},
+    "nano": {"preset": "nano", **SHAPE},
+    "bigram": {"preset": "bigram", "batch_size": 4},
+    "quick": {"preset": "quick", **SHAPE, "ngram_order": 3, "dropout": 0.1},
+    "quick without prior": {"preset": "quick", **SHAPE, "ngram_order": 0},
+}
+RUN = "run"
+
+
+def config_of(architecture: str, **settings: Any) -> RunConfig:
+    """A tiny run of that architecture."""
+    chosen = {**ARCHITECTURES[architecture], **TINY, **settings}
+    return resolve(chosen.pop("preset"), str(Path(os.environ["TUI_GPT_HOME"]) / "fox.txt"), **chosen)
+
+
+def request_of(store: RunStore, config: RunConfig) -> TrainRequest:
+    """Go on with the run, or begin it."""
+    return TrainRequest(config=config, resume=RUN) if (store.root / RUN).exists() else TrainRequest(config=config, name=RUN)
+
+
+def train(root: Path, config: RunConfig) -> None:
+    """To the end, from wherever the run in `root` stands."""
+    store = RunStore(root)
+    for _ in Session(store).train(request_of(store, config), Control()):
+        pass
+
+
+def fingerprint(root: Path) -> str:
+    """A hash of all that a run has learned: weights, optimizer, generators, prior, and its log without the clock."""
+    run = RunStore(root).get(RUN)
+    digest = hashlib.sha256()
+    for which in ("last", "best"):
+        checkpoint = read_checkpoint(run.require_checkpoint(which), training=True)
+        for name, tensor in sorted({**checkpoint.weights, **(checkpoint.training or {})}.items()):
+            digest.update(f"{which} {name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.numpy().tobytes())
+    for event in run.events():
+        digest.update(repr(without_clock(event)).encode())
+    return digest.hexdigest()
+
+
+def without_clock(event: Event) -> Event | None:
+    """What an event tells of the learning; None for what differs between a straight run and an interrupted one."""
+    match event:
+        case Progress():
+            return replace(event, tokens_per_second=0.0, elapsed_seconds=0.0)
+        case Evaluated() | Sampled() | Changed():
+            return event
+        case _:
+            return None
+
+
+def in_a_fork(work: Callable[[], object], kill_after: float | None = None) -> tuple[bool, str]:
+    """Run `work` in a child; whether it came to its end, and what it returned or raised."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        _report(writer, work)
+    os.close(writer)
+    if kill_after is not None:
+        time.sleep(kill_after)
+        os.kill(child, signal.SIGKILL)
+    with os.fdopen(reader, "rb") as answer:
+        told = answer.read().decode()
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        return False, ""
+    if os.waitstatus_to_exitcode(status) != 0:
+        raise SystemExit(f"the work failed: {told}")
+    return True, told
+
+
+def _report(writer: int, work: Callable[[], object]) -> None:
+    code = 1
+    try:
+        os.write(writer, str(work()).encode())
+        code = 0
+    except BaseException as error:
+        os.write(writer, repr(error).encode())
+    finally:
+        os._exit(code)
+
+
+def straight(root: Path, config: RunConfig) -> tuple[str, float]:
+    """The fingerprint of the run when nothing happens to it, and the seconds that it takes."""
+    began = time.monotonic()
+    in_a_fork(lambda: train(root, config))
+    seconds = time.monotonic() - began
+    return in_a_fork(lambda: fingerprint(root))[1], seconds
+
+
+def valid_step(root: Path) -> int | None:
+    """The step of the newest valid `last` checkpoint; None before the first. Raises CheckpointError."""
+    if not (root / RUN).exists() or not RunStore(root).get(RUN).ever_saved("last"):
+        return None
+    return read_checkpoint(RunStore(root).get(RUN).require_checkpoint("last"), training=True).info.step
+
+
+# Kills
+
+
+def kill(options: argparse.Namespace) -> None:
+    """Kill trainings at random instants, any number of times each, until enough kills were survived."""
+    chance = random.Random(options.seed)
+    kills = runs = equal = resumed_runs = went_back = 0
+    names = list(ARCHITECTURES)
+    began = time.monotonic()
+    while kills < options.kills:
+        name = names[runs % len(names)]
+        with tempfile.TemporaryDirectory() as folder:
+            config = config_of(name, max_iters=150, eval_interval=5)
+            expected, seconds = straight(Path(folder) / "straight", config)
+            root, killed, newest = Path(folder) / "killed", 0, -1
+            while not in_a_fork(lambda: train(root, config), chance.uniform(0.0, min(1.0, 0.6 * seconds)))[0]:  # noqa: B023  # used at once
+                killed += 1
+                step = int(in_a_fork(lambda: -1 if (found := valid_step(root)) is None else found)[1])  # noqa: B023
+                went_back += step < newest
+                newest = max(newest, step)
+                if killed > 300:
+                    raise SystemExit("the run makes no headway")
+            equal += in_a_fork(lambda: fingerprint(root))[1] == expected  # noqa: B023
+            kills, runs, resumed_runs = kills + killed, runs + 1, resumed_runs + (killed > 0)
+            say(f"{name}: {killed} kills, {kills} in all, {equal} of {runs} runs equal, {time.monotonic() - began:.0f} s")
+    row("SIGKILLs at random instants, a valid checkpoint and a resumable run after each", f"{kills} of {kills}")
+    row("checkpoints that went back after a kill", f"{went_back}")
+    row("killed runs whose weights, optimizer, generators, prior and log equal a straight run's", f"{equal} of {runs}")
+
+
+def faults(options: argparse.Namespace) -> None:
+    """Kill a short training at each of its touches of the disk, and let it go on."""
+    point = equal = 0
+    with tempfile.TemporaryDirectory() as folder:
+        config = config_of("classic", max_iters=6, eval_interval=3, sample_interval=0, log_interval=2)
+        expected, _ = straight(Path(folder) / "straight", config)
+        root = Path(folder) / "killed"
+        while killed_at(point, lambda: train(root, config)):
+            in_a_fork(lambda: valid_step(root))
+            in_a_fork(lambda: train(root, config))
+            equal += in_a_fork(lambda: fingerprint(root))[1] == expected
+            shutil.rmtree(root)
+            point += options.stride
+            if point % 20 == 0:
+                say(f"{point} points, {equal} equal")
+    tried = point // options.stride
+    row("touches of the disk in a training with two saves, each a kill, after which it goes on exactly", f"{equal} of {tried}")
+
+
+# Damage
+
+
+def fuzz(options: argparse.Namespace) -> None:
+    """Open damaged files of every kind."""
+    names = ["run.json", "events.jsonl", "last/checkpoint.json", "last/model.safetensors", "last/training.safetensors"]
+    share = options.files // 11 + 1
+    slowest = opened = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "runs"
+        jobs: list[tuple[str, Callable[[], int]]] = [
+            *((name, lambda name=name: open_mutated(root, name, share, options.seed)) for name in names),  # type: ignore[misc]  # mypy knows no lambda's default
+            *(
+                (f"forged {name}", lambda name=name: open_mutated(root, name, share, options.seed + 1, forged=True))  # type: ignore[misc]  # see above
+                for name in names[3:]
+            ),
+            *(
+                (f"resumed {name}", lambda name=name: resume_mutated(root, name, share, options.seed + 2))  # type: ignore[misc]  # see above
+                for name in names[2:3]
+            ),
+            *(
+                (name, lambda name=name: open_mutated_settings(name, share, options.seed + 3))  # type: ignore[misc]  # see above
+                for name in ("config.toml", "state.json", "notebook")
+            ),
+        ]
+        for label, job in jobs:
+            began = time.monotonic()
+            opened += job()
+            slowest = max(slowest, (time.monotonic() - began) / share)
+            say(f"{label}: {opened:.0f} files, {time.monotonic() - began:.0f} s")
+    row("damaged files opened: one line or tolerated, nothing changed on the disk", f"{opened:.0f} of {opened:.0f}")
+    row("memory after all of them, MB", f"{_peak_megabytes():.0f} at most")
+
+
+def _peak_megabytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
+
+
+# Exact resumption
+
+
+def resume(options: argparse.Namespace) -> None:
+    """Stop trainings at random instants, also in the middle of a step, with writing from the live weights."""
+    chance = random.Random(options.seed)
+    points = equal = runs = written = 0
+    names = list(ARCHITECTURES)
+    while points < options.points:
+        name = names[runs % len(names)]
+        with tempfile.TemporaryDirectory() as folder:
+            config = config_of(name, max_iters=120, eval_interval=20)
+            expected, seconds = straight(Path(folder) / "straight", config)
+            root, stops = Path(folder) / "stopped", 0
+            while True:
+                delay = chance.uniform(0.1, 0.6) * seconds
+                ended, told = in_a_fork(lambda: stop_after(root, config, delay))  # noqa: B023  # used at once
+                facts = json.loads(told)
+                written += facts["written"]
+                if facts["finished"]:
+                    break
+                stops += 1
+            equal += stops * (in_a_fork(lambda: fingerprint(root))[1] == expected)  # noqa: B023
+            points, runs = points + stops, runs + 1
+            say(f"{name}: {stops} stops, {equal} of {points} exact, {written} characters written")
+    row(
+        f"interruptions at random instants over {len(names)} architectures, {written:,} characters written in between, "
+        "bit-identical to the straight run",
+        f"{equal} of {points}",
+    )
+
+
+def stop_after(root: Path, config: RunConfig, seconds: float) -> str:
+    """Train until then, and write meanwhile; what came of it, in JSON."""
+    control, session, store = Control(), Session(RunStore(root)), RunStore(root)
+    facts = {"finished": False, "written": 0}
+    timer = threading.Timer(seconds, control.stop)
+    writer = threading.Thread(target=_write_live, args=(session, facts), daemon=True)
+    for event in session.train(request_of(store, config), control):
+        if isinstance(event, Started):
+            timer.start()
+            writer.start()
+        if isinstance(event, Finished):
+            facts["finished"] = event.reason == "completed"
+    timer.cancel()
+    writer.join()
+    return json.dumps(facts)
+
+
+def _write_live(session: Session, facts: dict[str, Any]) -> None:
+    with suppress(TuiGptError):
+        for _ in range(3):
+            pieces = session.open_model("live").stream("the ", SampleConfig(max_new_tokens=5, seed=1))
+            facts["written"] += sum(len(piece.text) for piece in pieces)
+
+
+# Saving
+
+
+def save(options: argparse.Namespace) -> None:
+    """Train a model of the size of `classic` in small steps, and save in the middle: how much longer is that gap?"""
+    shape = {"batch_size": 1, "max_iters": options.steps, "eval_interval": 1_000_000, "log_interval": 1}
+    config = resolve("classic", threads=options.threads, device="cpu", autosave_seconds=86_400.0, **shape)
+    control = Control()
+    gaps: list[float] = []
+    saving: list[float] = []
+    durations: list[float] = []
+    last = asked = 0.0
+    is_saving = False
+    for event in Session(RunStore(Path(os.environ["TUI_GPT_HOME"]) / "runs")).train(TrainRequest(config=config, name=RUN), control):
+        now = time.monotonic()
+        if isinstance(event, Progress):
+            if last and event.step > 5:
+                (saving if is_saving else gaps).append(now - last)
+            last = now
+            if event.step % 30 == 0 and not is_saving:
+                control.save()
+                is_saving, asked = True, now
+        elif isinstance(event, Saved) and is_saving:
+            durations.append(now - asked)
+            is_saving = False
+    usual, noise = statistics.median(gaps), sorted(gaps)[len(gaps) * 99 // 100]
+    ranked = sorted(saving)
+    row("steps of `classic` with one window: median / 99th percentile without a save, ms", f"{usual * 1e3:.0f} / {noise * 1e3:.0f}")
+    row("gap between two steps while saving: median / longest, ms", f"{statistics.median(ranked) * 1e3:.0f} / {ranked[-1] * 1e3:.0f}")
+    row("longest pause of the training for a save (the gap less a usual step), ms", f"{(ranked[-1] - usual) * 1e3:.0f}")
+    row("a save from request to disk (weights and optimizer, fsync), s", f"{statistics.median(durations):.2f} ({len(durations)} saves)")
+
+
+# Long runs
+
+
+def memory(options: argparse.Namespace) -> None:
+    """Train long, look at the process's memory and its open files all the way."""
+    config = config_of("nano", max_iters=options.steps, eval_interval=500, sample_interval=1000, log_interval=10)
+    sizes: list[tuple[int, float]] = []
+    files: list[int] = []
+    for event in Session(RunStore(Path(os.environ["TUI_GPT_HOME"]) / "runs")).train(TrainRequest(config=config, name=RUN), Control()):
+        if isinstance(event, Progress) and event.step % 100 == 0 and event.step >= options.steps // 10:
+            sizes.append((event.step, _resident_megabytes()))
+            files.append(len(os.listdir("/proc/self/fd")))
+    steps, megabytes = zip(*sizes, strict=True)
+    slope = statistics.linear_regression(steps, megabytes).slope * 1000
+    row(f"memory over {options.steps:,} steps, MB a 1,000 steps", f"{slope:+.3f} (from {megabytes[0]:.0f} to {megabytes[-1]:.0f} MB)")
+    row("open files, least and most", f"{min(files)} and {max(files)}")
+
+
+def _resident_megabytes() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
+
+
+def idle(options: argparse.Namespace) -> None:
+    """Open the app on a terminal, leave it alone, and look at its CPU time."""
+    from tests.terminals import Terminal
+
+    with Terminal(["-m", "tui_gpt"], Path(os.environ["TUI_GPT_HOME"])) as terminal:
+        terminal.wait_for("Presets", "preset")
+        terminal.wait_while(options.settle)
+        before, began = terminal.cpu_seconds(), time.monotonic()
+        terminal.wait_while(options.seconds)
+        share = (terminal.cpu_seconds() - before) / (time.monotonic() - began)
+    row(f"CPU of an idle app over {options.seconds:.0f} s", f"{share:.2%}")
+
+
+# The table
+
+
+def say(line: str) -> None:
+    """Progress, for people."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def row(what: str, figure: str) -> None:
+    """One row of the table."""
+    print(f"| {what} | {figure} |", flush=True)
+
+
+def _options() -> Iterator[tuple[str, Callable[[argparse.Namespace], None], dict[str, float]]]:
+    yield "kill", kill, {"kills": 500}
+    yield "faults", faults, {"stride": 1}
+    yield "fuzz", fuzz, {"files": 10_000}
+    yield "resume", resume, {"points": 55}
+    yield "save", save, {"steps": 160, "threads": 1}
+    yield "memory", memory, {"steps": 20_000}
+    yield "idle", idle, {"settle": 15.0, "seconds": 30.0}
+
+
+def main() -> None:
+    """Run what was asked for in a home of its own."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    for name, work, numbers in _options():
+        command = commands.add_parser(name)
+        command.set_defaults(work=work)
+        command.add_argument("--seed", type=int, default=1)
+        for option, default in numbers.items():
+            command.add_argument(f"--{option}", type=type(default), default=default)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as home:
+        os.environ.update(TUI_GPT_HOME=home, TUI_GPT_NO_KERNEL="1", OMP_NUM_THREADS="1")
+        (Path(home) / "fox.txt").write_text(TEXT)
+        Session().wake()
+        options.work(options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Sharing a batch out changes who computes, not what is computed."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from tests.gpt.workbench import MODEL, TRAIN, Workbench, learning_log, same_weights
+from tui_gpt.config import ModelConfig
+from tui_gpt.gpt.batches import Batch
+from tui_gpt.gpt.build import build_model
+from tui_gpt.gpt.shards import Shards, share_parameters
+
+STILL = dataclasses.replace(MODEL, dropout=0.0)
+PRIOR_FREE = ModelConfig(architecture="modern", block_size=16, n_layer=1, n_head=2, n_embd=16)
+
+
+def shards_of(config: ModelConfig, count: int) -> Shards:
+    model = build_model(config, 11, seed=1)
+    replicas = [model]
+    for _ in range(1, count):
+        replicas.append(build_model(config, 11, seed=2))
+        share_parameters(model, replicas[-1])
+    return Shards(replicas, torch.device("cpu"))
+
+
+def batch(size: int) -> Batch:
+    generator = torch.Generator().manual_seed(3)
+    tokens = torch.randint(11, (size, 17), generator=generator)
+    return Batch(tokens[:, :-1], tokens[:, 1:])
+
+
+@pytest.mark.parametrize("config", [STILL, PRIOR_FREE], ids=["classic", "modern"])
+@pytest.mark.parametrize(("count", "size"), [(2, 4), (3, 5), (4, 2)])
+def test_shared_out_gradients_are_those_of_the_whole_batch(config: ModelConfig, count: int, size: int) -> None:
+    alone, together = shards_of(config, 1), shards_of(config, count)
+    loss, gradients = alone.gradients(batch(size))
+    shared_loss, shared_gradients = together.gradients(batch(size))
+    together.close()
+    assert torch.allclose(loss, shared_loss, atol=1e-5)
+    for one, other in zip(gradients, shared_gradients, strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_replicas_have_the_same_parameters_and_not_merely_equal_ones() -> None:
+    shards = shards_of(STILL, 2)
+    first, second = (list(replica.parameters()) for replica in shards.replicas)
+    shards.close()
+    assert all(one is other for one, other in zip(first, second, strict=True))
+
+
+def test_replicas_drop_out_different_activations() -> None:
+    train = dataclasses.replace(TRAIN, threads=2)
+    generators = list(Workbench(train=train).parts.generators.values())
+    assert len(generators) == 2
+    assert not torch.equal(generators[0].get_state(), generators[1].get_state())
+
+
+def test_a_run_on_two_cores_is_repeatable_and_resumes_exactly() -> None:
+    train = dataclasses.replace(TRAIN, threads=2)
+    straight = Workbench(train=train)
+    whole = learning_log(straight.run())
+    first = Workbench(train=train)
+    before = learning_log(list(first.run_until(6)))
+    resumed = Workbench(train=train, snapshot=first.checkpoints["last"][-1])
+    after = learning_log(resumed.run())
+    assert before + after == whole
+    assert same_weights(straight.weights, resumed.weights)
