@@ -28,10 +28,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.gpt.fuzzing import open_mutated, open_mutated_settings, resume_mutated
+from tests.damage import open_mutated_settings, resume_altered
+from tests.gpt.fuzzing import open_mutated
 from tests.storage_helpers import killed_at
 from tui_gpt.config import RunConfig, SampleConfig, resolve
 from tui_gpt.control import Control
@@ -62,7 +64,11 @@ def config_of(architecture: str, **settings: Any) -> RunConfig:
 
 def request_of(store: RunStore, config: RunConfig) -> TrainRequest:
     """Go on with the run, or begin it."""
-    return TrainRequest(config=config, resume=RUN) if (store.root / RUN).exists() else TrainRequest(config=config, name=RUN)
+    return (
+        TrainRequest(config=config, resume=RUN)
+        if (store.root / RUN).exists()
+        else TrainRequest(config=config, name=RUN)
+    )
 
 
 def train(root: Path, config: RunConfig) -> None:
@@ -150,7 +156,7 @@ def valid_step(root: Path) -> int | None:
 def kill(options: argparse.Namespace) -> None:
     """Kill trainings at random instants, any number of times each, until enough kills were survived."""
     chance = random.Random(options.seed)
-    kills = runs = equal = resumed_runs = went_back = 0
+    kills = runs = equal = went_back = 0
     names = list(ARCHITECTURES)
     began = time.monotonic()
     while kills < options.kills:
@@ -167,8 +173,8 @@ def kill(options: argparse.Namespace) -> None:
                 if killed > 300:
                     raise SystemExit("the run makes no headway")
             equal += in_a_fork(lambda: fingerprint(root))[1] == expected  # noqa: B023
-            kills, runs, resumed_runs = kills + killed, runs + 1, resumed_runs + (killed > 0)
-            say(f"{name}: {killed} kills, {kills} in all, {equal} of {runs} runs equal, {time.monotonic() - began:.0f} s")
+            kills, runs = kills + killed, runs + 1
+            say(f"{name}: {killed} kills, {kills} in all, {equal}/{runs} runs equal, {time.monotonic() - began:.0f} s")
     row("SIGKILLs at random instants, a valid checkpoint and a resumable run after each", f"{kills} of {kills}")
     row("checkpoints that went back after a kill", f"{went_back}")
     row("killed runs whose weights, optimizer, generators, prior and log equal a straight run's", f"{equal} of {runs}")
@@ -190,7 +196,10 @@ def faults(options: argparse.Namespace) -> None:
             if point % 20 == 0:
                 say(f"{point} points, {equal} equal")
     tried = point // options.stride
-    row("touches of the disk in a training with two saves, each a kill, after which it goes on exactly", f"{equal} of {tried}")
+    row(
+        "touches of the disk in a training with two saves, each a kill, after which it goes on exactly",
+        f"{equal} of {tried}",
+    )
 
 
 # Damage
@@ -204,17 +213,11 @@ def fuzz(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "runs"
         jobs: list[tuple[str, Callable[[], int]]] = [
-            *((name, lambda name=name: open_mutated(root, name, share, options.seed)) for name in names),  # type: ignore[misc]  # mypy knows no lambda's default
+            *((name, partial(open_mutated, root, name, share, options.seed)) for name in names),
+            *((f"forged {name}", partial(open_mutated, root, name, share, 2, forged=True)) for name in names[3:]),
+            ("written from and gone on with", partial(resume_altered, root, share, 3)),
             *(
-                (f"forged {name}", lambda name=name: open_mutated(root, name, share, options.seed + 1, forged=True))  # type: ignore[misc]  # see above
-                for name in names[3:]
-            ),
-            *(
-                (f"resumed {name}", lambda name=name: resume_mutated(root, name, share, options.seed + 2))  # type: ignore[misc]  # see above
-                for name in names[2:3]
-            ),
-            *(
-                (name, lambda name=name: open_mutated_settings(name, share, options.seed + 3))  # type: ignore[misc]  # see above
+                (name, partial(open_mutated_settings, name, share, 4))
                 for name in ("config.toml", "state.json", "notebook")
             ),
         ]
@@ -242,12 +245,12 @@ def resume(options: argparse.Namespace) -> None:
     while points < options.points:
         name = names[runs % len(names)]
         with tempfile.TemporaryDirectory() as folder:
-            config = config_of(name, max_iters=120, eval_interval=20)
+            config = config_of(name, max_iters=120, eval_interval=20, threads=1 + runs % 2)
             expected, seconds = straight(Path(folder) / "straight", config)
             root, stops = Path(folder) / "stopped", 0
             while True:
                 delay = chance.uniform(0.1, 0.6) * seconds
-                ended, told = in_a_fork(lambda: stop_after(root, config, delay))  # noqa: B023  # used at once
+                _, told = in_a_fork(lambda: stop_after(root, config, delay))  # noqa: B023  # used at once
                 facts = json.loads(told)
                 written += facts["written"]
                 if facts["finished"]:
@@ -300,7 +303,9 @@ def save(options: argparse.Namespace) -> None:
     durations: list[float] = []
     last = asked = 0.0
     is_saving = False
-    for event in Session(RunStore(Path(os.environ["TUI_GPT_HOME"]) / "runs")).train(TrainRequest(config=config, name=RUN), control):
+    for event in Session(RunStore(Path(os.environ["TUI_GPT_HOME"]) / "runs")).train(
+        TrainRequest(config=config, name=RUN), control
+    ):
         now = time.monotonic()
         if isinstance(event, Progress):
             if last and event.step > 5:
@@ -314,10 +319,19 @@ def save(options: argparse.Namespace) -> None:
             is_saving = False
     usual, noise = statistics.median(gaps), sorted(gaps)[len(gaps) * 99 // 100]
     ranked = sorted(saving)
-    row("steps of `classic` with one window: median / 99th percentile without a save, ms", f"{usual * 1e3:.0f} / {noise * 1e3:.0f}")
-    row("gap between two steps while saving: median / longest, ms", f"{statistics.median(ranked) * 1e3:.0f} / {ranked[-1] * 1e3:.0f}")
+    row(
+        "steps of `classic` with one window: median / 99th percentile without a save, ms",
+        f"{usual * 1e3:.0f} / {noise * 1e3:.0f}",
+    )
+    row(
+        "gap between two steps while saving: median / longest, ms",
+        f"{statistics.median(ranked) * 1e3:.0f} / {ranked[-1] * 1e3:.0f}",
+    )
     row("longest pause of the training for a save (the gap less a usual step), ms", f"{(ranked[-1] - usual) * 1e3:.0f}")
-    row("a save from request to disk (weights and optimizer, fsync), s", f"{statistics.median(durations):.2f} ({len(durations)} saves)")
+    row(
+        "a save from request to disk (weights and optimizer, fsync), s",
+        f"{statistics.median(durations):.2f} ({len(durations)} saves)",
+    )
 
 
 # Long runs
@@ -328,13 +342,18 @@ def memory(options: argparse.Namespace) -> None:
     config = config_of("nano", max_iters=options.steps, eval_interval=500, sample_interval=1000, log_interval=10)
     sizes: list[tuple[int, float]] = []
     files: list[int] = []
-    for event in Session(RunStore(Path(os.environ["TUI_GPT_HOME"]) / "runs")).train(TrainRequest(config=config, name=RUN), Control()):
+    for event in Session(RunStore(Path(os.environ["TUI_GPT_HOME"]) / "runs")).train(
+        TrainRequest(config=config, name=RUN), Control()
+    ):
         if isinstance(event, Progress) and event.step % 100 == 0 and event.step >= options.steps // 10:
             sizes.append((event.step, _resident_megabytes()))
-            files.append(len(os.listdir("/proc/self/fd")))
+            files.append(len(list(Path("/proc/self/fd").iterdir())))
     steps, megabytes = zip(*sizes, strict=True)
     slope = statistics.linear_regression(steps, megabytes).slope * 1000
-    row(f"memory over {options.steps:,} steps, MB a 1,000 steps", f"{slope:+.3f} (from {megabytes[0]:.0f} to {megabytes[-1]:.0f} MB)")
+    row(
+        f"memory over {options.steps:,} steps, MB a 1,000 steps",
+        f"{slope:+.3f} (from {megabytes[0]:.0f} to {megabytes[-1]:.0f} MB)",
+    )
     row("open files, least and most", f"{min(files)} and {max(files)}")
 
 
@@ -348,10 +367,10 @@ def idle(options: argparse.Namespace) -> None:
     from tests.terminals import Terminal
 
     with Terminal(["-m", "tui_gpt"], Path(os.environ["TUI_GPT_HOME"])) as terminal:
-        terminal.wait_for("Presets", "preset")
-        terminal.wait_while(options.settle)
+        terminal.wait_for("Train")
+        terminal.run_for(options.settle)
         before, began = terminal.cpu_seconds(), time.monotonic()
-        terminal.wait_while(options.seconds)
+        terminal.run_for(options.seconds)
         share = (terminal.cpu_seconds() - before) / (time.monotonic() - began)
     row(f"CPU of an idle app over {options.seconds:.0f} s", f"{share:.2%}")
 

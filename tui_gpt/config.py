@@ -249,7 +249,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 min_lr_ratio=0.0,
                 warmup_iters=20,
                 grad_clip=0.0,
-                eval_interval=200,
+                eval_interval=300,
                 sample_interval=100,
             ),
         ),

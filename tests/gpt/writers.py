@@ -1,4 +1,7 @@
-"""Tiny models that write: every architecture, with weights large enough that each part of them matters."""
+"""Tiny models that write: every architecture, with weights large enough that each part of them matters.
+
+Half precision holds the weights exactly, so that the kernel, which rounds to it, must agree to the last digits.
+"""
 
 import torch
 
@@ -26,6 +29,7 @@ def tiny_model(name: str) -> LanguageModel:
     generator = torch.Generator().manual_seed(2)
     for parameter in model.parameters():
         parameter.data += 0.3 * torch.randn(parameter.shape, generator=generator)
+        parameter.data = parameter.data.half().float()
     return model
 
 

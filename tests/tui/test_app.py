@@ -20,7 +20,8 @@ from tui_gpt.session import TrainRequest
 from tui_gpt.tui.app import TuiGptApp, usable_theme
 from tui_gpt.tui.main_screen import MainScreen
 from tui_gpt.tui.state import DEFAULT_THEME, AppState
-from tui_gpt.tui.widgets.dialogs import HelpScreen, NumberScreen, QuestionScreen
+from tui_gpt.tui.widgets.dialogs import NumberScreen, QuestionScreen
+from tui_gpt.tui.widgets.help_screen import HelpScreen
 from tui_gpt.tui.widgets.loss_chart import LossChart
 from tui_gpt.tui.widgets.settings_form import SettingInput
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
 from tui_gpt.config import ModelConfig, TrainConfig
-from tui_gpt.errors import IncompatibleError
+from tui_gpt.errors import CheckpointError, IncompatibleError
 from tui_gpt.gpt.classic import Classic
 from tui_gpt.gpt.modern import Modern, modern_optimizers
 from tui_gpt.gpt.ngram import NgramPrior
@@ -76,15 +76,21 @@ def prior_tensors(prior: NgramPrior | None) -> dict[str, Tensor]:
     return {PRIOR_PREFIX + name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in prior.state().items()}
 
 
-def split_prior(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], NgramPrior | None]:
-    """A checkpoint's tensors as the model's weights and the prior, if there is one."""
+def split_prior(
+    tensors: Mapping[str, Tensor], tokens: np.ndarray | None = None
+) -> tuple[dict[str, Tensor], NgramPrior | None]:
+    """A checkpoint's tensors as the model's weights and the prior, if there is one; to train on, with the text's
+    `tokens`. Raises CheckpointError where they describe no prior."""
     weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(PRIOR_PREFIX)}
     state = {
         name.removeprefix(PRIOR_PREFIX): tensor.numpy()
         for name, tensor in tensors.items()
         if name.startswith(PRIOR_PREFIX)
     }
-    return weights, NgramPrior.from_state(state) if state else None
+    try:
+        return weights, NgramPrior.from_state(state, tokens) if state else None
+    except ValueError as error:
+        raise CheckpointError(f"the checkpoint's n-gram prior is damaged: {error}: take another checkpoint") from error
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:

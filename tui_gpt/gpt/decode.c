@@ -5,15 +5,16 @@
    with PyTorch, which stay the reference; only the order of additions differs. Prefill stays with PyTorch.
 
    Arrays are row-major float32, innermost dimension last: B streams, C = n_embd, H heads of D = C / H, V characters,
-   S = block_size. Matrices are packed (see `multiply`). A null pointer leaves a part out. The layout of the structs is
-   mirrored in kernel.py. */
+   S = block_size. Matrices are packed in half precision, as reading them is what a character costs (see `sweep`). A null
+   pointer leaves a part out. The structs are mirrored in kernel_decode.py. */
 
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-#define PANEL 32  /* outputs computed together: one sweep over contiguous memory */
+#define LANES 16
+#define PANEL (2 * LANES) /* outputs computed together, by one sweep over contiguous memory */
 #ifdef __AVX512F__
 #define STREAMS 8 /* streams that share a sweep, as many as the registers hold sums for */
 #else
@@ -23,13 +24,20 @@
 #define NGRAM_SIZES 3 /* n-gram embeddings of 2, 3, 4 characters */
 #define NORM_EPSILON 1e-5f
 
+typedef float floats __attribute__((vector_size(LANES * 4), aligned(4)));
+typedef int32_t words __attribute__((vector_size(LANES * 4), aligned(4)));
+
+struct matrix { /* (out, in) in panels of PANEL outputs, each panel as (in, LANES) words, the last one padded */
+    const int32_t *panels; /* two weights in half precision a word: output o in the low bits, o + LANES in the high */
+    float scale;           /* what the sums of `sweep` are multiplied with */
+};
+
 struct layer {
     const float *attention_gain, *attention_shift;       /* (C,) each */
-    const float *qkv;                                    /* packed (3C, C) */
-    const float *projection, *projection_bias;           /* packed (C, C), (C,) */
+    struct matrix qkv, projection, expand, contract;     /* (3C, C), (C, C), (4C, C), (C, 4C) */
+    const float *projection_bias;                        /* (C,) */
     const float *feed_forward_gain, *feed_forward_shift; /* (C,) each */
-    const float *expand, *expand_bias;                   /* packed (4C, C), (4C,) */
-    const float *contract, *contract_bias;               /* packed (C, 4C), (C,) */
+    const float *expand_bias, *contract_bias;            /* (4C,), (C,) */
 };
 
 struct ngrams { /* the k-grams of one length k */
@@ -55,10 +63,11 @@ struct model {
     const float *cosines, *sines;    /* (S, D / 2) */
     const float *ngram_embedding;    /* (sum of ngram_tables, C) */
     int64_t ngram_tables[NGRAM_SIZES];
-    const float *prior_embedding;    /* packed (C, V) */
-    const float *prior_trust;        /* packed (V, C): what the stream adds to prior_gate */
+    struct matrix prior_embedding;   /* (C, V) */
+    struct matrix prior_trust;       /* (V, C): what the stream adds to prior_gate */
     const float *gain, *shift;       /* (C,) */
-    const float *head, *head_bias;   /* packed (V, C), (V,) */
+    struct matrix head;              /* (V, C) */
+    const float *head_bias;          /* (V,) */
     const struct layer *layers;
     const struct prior *prior;
 };
@@ -68,42 +77,55 @@ struct state { /* of B streams */
     int64_t position;   /* of the next token in the window */
     int64_t *tokens;    /* (B,): what is read next */
     int64_t *before;    /* (B, NGRAM_SIZES): what was read last in the window, newest first; 0 where nothing was */
-    float *cache;       /* (L, 2, B, H, S, D): keys and values */
+    float *cache;       /* (L, 2, B, H, D, S): keys and values, positions innermost */
     int64_t *contexts;  /* (B, order): the k-gram of the last k tokens of each stream, -1 where there is none */
     float *rows, *gates; /* (B, V) each: log-probabilities of the prior, and how far to trust them */
     float *scratch;     /* (B * 7C + S) */
     float *logits;      /* (B, V) */
 };
 
-/* y (B, out) = matrix x (B, in), plus bias (out,). The matrix (out, in) lies in panels of PANEL outputs, each panel as
-   (in, PANEL), the last one padded: so a sweep reads memory in order and every lane adds up an output of its own. */
+/* sums (streams, PANEL) = one panel times x (streams, in): memory is read in order, every lane adds up its own output.
+   Half precision becomes single precision, times 2^-112, by moving its bits where they belong; the exponent's offset is
+   left to the scale. The shift spreads the sign over the bits below it, which the mask clears again. */
 static inline __attribute__((always_inline)) void sweep(
-    int streams, const float *panel, const float *x, int64_t in, float sums[][PANEL])
+    const int streams, const int32_t *panel, const float *x, int64_t in, floats sums[][2])
 {
-    float local[STREAMS][PANEL] = {{0}};
-    for (int64_t i = 0; i < in; i++)
+    const int32_t mask = 0x8fffe000;
+    floats low[STREAMS] = {{0}}, high[STREAMS] = {{0}};
+    for (int64_t i = 0; i < in; i++) {
+        words pair = *(const words *)(panel + i * LANES);
+        floats l = (floats)((pair << 16 >> 3) & mask), h = (floats)((pair >> 3) & mask);
 #pragma GCC unroll 8
-        for (int b = 0; b < streams; b++)
-            for (int o = 0; o < PANEL; o++)
-                local[b][o] += panel[i * PANEL + o] * x[b * in + i];
-    memcpy(sums, local, streams * sizeof local[0]);
+        for (int b = 0; b < streams; b++) {
+            low[b] += l * x[b * in + i];
+            high[b] += h * x[b * in + i];
+        }
+    }
+#pragma GCC unroll 8
+    for (int b = 0; b < streams; b++) {
+        sums[b][0] = low[b];
+        sums[b][1] = high[b];
+    }
 }
 
-static void multiply(const float *matrix, const float *bias, const float *x, float *y, int64_t B, int64_t out, int64_t in)
+/* y (B, out) = matrix x (B, in), plus bias (out,) */
+static void multiply(struct matrix matrix, const float *bias, const float *x, float *y, int64_t B, int64_t out, int64_t in)
 {
-    float sums[STREAMS][PANEL];
+    floats sums[STREAMS][2];
     for (int64_t o = 0; o < out; o += PANEL) {
-        const float *panel = matrix + o * in;
+        const int32_t *panel = matrix.panels + o / 2 * in;
         int64_t width = out - o < PANEL ? out - o : PANEL;
         for (int64_t b = 0; b < B;) {
-            int64_t streams = B - b < STREAMS ? 1 : STREAMS;
+            int64_t streams = B - b >= STREAMS ? STREAMS : B - b >= STREAMS / 2 ? STREAMS / 2 : 1;
             if (streams == 1)
                 sweep(1, panel, x + b * in, in, sums);
+            else if (streams == STREAMS / 2)
+                sweep(STREAMS / 2, panel, x + b * in, in, sums);
             else
                 sweep(STREAMS, panel, x + b * in, in, sums);
             for (int64_t s = 0; s < streams; s++, b++)
                 for (int64_t j = 0; j < width; j++)
-                    y[b * out + o + j] = sums[s][j] + (bias ? bias[o + j] : 0);
+                    y[b * out + o + j] = sums[s][j / LANES][j % LANES] * matrix.scale + (bias ? bias[o + j] : 0);
         }
     }
 }
@@ -167,24 +189,26 @@ static void softmax(float *scores, int64_t n)
         scores[t] *= 1 / total;
 }
 
-/* one head of one stream: q (D,) looks at keys and values (n, D); the answer y (D,) */
-static void attend(const float *q, const float *keys, const float *values, int64_t n, int64_t D, float *scores, float *y)
+/* one head of one stream: q (D,) looks at n of S keys and values, each (D, S); the answer y (D,) */
+static void attend(const float *q, const float *keys, const float *values, int64_t n, int64_t D, int64_t S,
+                   float *scores, float *y)
 {
-    float scale = 1 / sqrtf(D);
-    for (int64_t t = 0; t < n; t++) {
-        float product = 0;
-        for (int64_t i = 0; i < D; i++)
-            product += q[i] * keys[t * D + i];
-        scores[t] = product * scale;
-    }
-    softmax(scores, n);
-    memset(y, 0, D * sizeof *y);
+    memset(scores, 0, n * sizeof *scores);
+    for (int64_t i = 0; i < D; i++)
+        for (int64_t t = 0; t < n; t++)
+            scores[t] += q[i] * keys[i * S + t];
     for (int64_t t = 0; t < n; t++)
-        for (int64_t i = 0; i < D; i++)
-            y[i] += scores[t] * values[t * D + i];
+        scores[t] /= sqrtf(D);
+    softmax(scores, n);
+    for (int64_t i = 0; i < D; i++) {
+        float sum = 0;
+        for (int64_t t = 0; t < n; t++)
+            sum += scores[t] * values[i * S + t];
+        y[i] = sum;
+    }
 }
 
-/* all heads of all streams: puts this position's keys and values into cache (2, B, H, S, D), answers into y (B, C) */
+/* all heads of all streams: puts this position's keys and values into cache (2, B, H, D, S), answers into y (B, C) */
 static void self_attention(
     const struct model *m, float *qkv, float *cache, int64_t B, int64_t position, float *scores, float *y)
 {
@@ -192,7 +216,7 @@ static void self_attention(
     for (int64_t b = 0; b < B; b++)
         for (int64_t h = 0; h < H; h++) {
             float *q = qkv + b * 3 * C + h * D, *k = q + C, *v = k + C;
-            float *keys = cache + (b * H + h) * S * D, *values = keys + B * H * S * D;
+            float *keys = cache + (b * H + h) * D * S, *values = keys + B * H * D * S;
             if (m->is_modern) {
                 const float *cosines = m->cosines + position * (D / 2), *sines = m->sines + position * (D / 2);
                 normalise(q, q, D, NULL, NULL);
@@ -200,9 +224,11 @@ static void self_attention(
                 rotate(q, cosines, sines, D);
                 rotate(k, cosines, sines, D);
             }
-            memcpy(keys + position * D, k, D * sizeof *k);
-            memcpy(values + position * D, v, D * sizeof *v);
-            attend(q, keys, values, position + 1, D, scores, y + b * C + h * D);
+            for (int64_t i = 0; i < D; i++) {
+                keys[i * S + position] = k[i];
+                values[i * S + position] = v[i];
+            }
+            attend(q, keys, values, position + 1, D, S, scores, y + b * C + h * D);
         }
 }
 

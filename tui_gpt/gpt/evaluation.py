@@ -12,6 +12,7 @@ from torch import nn
 
 from tui_gpt.control import Control
 from tui_gpt.gpt.batches import Batch
+from tui_gpt.gpt.interruption import StepAbandonedError, abandoned_on_stop
 from tui_gpt.gpt.shards import Shards
 
 
@@ -30,11 +31,15 @@ def mean_loss(shards: Shards, batches: Iterable[Batch], device: torch.device, co
         finally:
             model.train(was_training)
 
-    for group in _grouped(batches, len(shards.replicas)):
-        if control.stop_requested:
-            return None
-        total += sum(shards.each(summed_loss, group))
-        count += sum(batch.targets.numel() for batch in group)
+    try:
+        with abandoned_on_stop(shards.replicas, control):
+            for group in _grouped(batches, len(shards.replicas)):
+                if control.stop_requested:
+                    return None
+                total += sum(shards.each(summed_loss, group))
+                count += sum(batch.targets.numel() for batch in group)
+    except StepAbandonedError:
+        return None
     return total / max(count, 1)
 
 

@@ -5,7 +5,7 @@ step has changed nothing but gradients and random generators, so its caller can 
 a few microseconds for it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -19,10 +19,10 @@ class StepAbandonedError(Exception):
 
 
 @contextmanager
-def abandoned_on_stop(model: nn.Module, control: Control) -> Iterator[None]:
-    """Within the block a forward or backward pass of `model` raises StepAbandonedError once `control` stops."""
+def abandoned_on_stop(models: Sequence[nn.Module], control: Control) -> Iterator[None]:
+    """Within the block a forward or backward pass of these models raises StepAbandonedError once `control` stops."""
     look = partial(_look, control)
-    handles = [block.register_forward_hook(look) for block in _blocks(model)]
+    handles = [block.register_forward_hook(look) for model in models for block in _blocks(model)]
     try:
         yield
     finally:

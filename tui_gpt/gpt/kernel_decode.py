@@ -7,6 +7,7 @@ change them.
 """
 
 import ctypes
+import math
 from collections.abc import Callable, Iterable, Sequence
 from ctypes import POINTER, c_float, c_int64, c_void_p
 from typing import Any, cast
@@ -26,6 +27,10 @@ from tui_gpt.gpt.ngram import NgramPrior
 
 PANEL = 32
 """As in decode.c."""
+LARGEST_HALF_EXPONENT = 15
+"""2 to this power is held by half precision, with room to spare."""
+WIDENED_EXPONENT = -112
+"""What the kernel's way from half to single precision multiplies with, as a power of two."""
 MAX_ORDER = 16
 """As in decode.c."""
 
@@ -38,11 +43,16 @@ def _pointers(names: str) -> list[tuple[str, Any]]:
     return [(name, c_void_p) for name in names.split()]
 
 
+class _Matrix(ctypes.Structure):
+    _fields_ = [*_pointers("panels"), ("scale", c_float)]
+
+
 class _Layer(ctypes.Structure):
-    _fields_ = _pointers(
-        "attention_gain attention_shift qkv projection projection_bias "
-        "feed_forward_gain feed_forward_shift expand expand_bias contract contract_bias"
-    )
+    _fields_ = [
+        *_pointers("attention_gain attention_shift"),
+        *((name, _Matrix) for name in ("qkv", "projection", "expand", "contract")),
+        *_pointers("projection_bias feed_forward_gain feed_forward_shift expand_bias contract_bias"),
+    ]
 
 
 class _Ngrams(ctypes.Structure):
@@ -65,7 +75,10 @@ class _Model(ctypes.Structure):
         ("prior_gate", c_float),
         *_pointers("token_embedding position_embedding cosines sines ngram_embedding"),
         ("ngram_tables", c_int64 * len(NGRAM_TABLES)),
-        *_pointers("prior_embedding prior_trust gain shift head head_bias"),
+        *((name, _Matrix) for name in ("prior_embedding", "prior_trust")),
+        *_pointers("gain shift"),
+        ("head", _Matrix),
+        *_pointers("head_bias"),
         ("layers", POINTER(_Layer)),
         ("prior", POINTER(_Prior)),
     ]
@@ -110,17 +123,18 @@ class PackedModel:
 
     def _classic_layer(self, block: classic.Block) -> _Layer:
         attention, feed_forward = block.attention, block.feed_forward
-        return _Layer(
-            *self._norm(block.attention_norm),
-            self._matrix(attention.qkv.weight),
-            self._matrix(attention.projection.weight),
-            self._vector(attention.projection.bias),
-            *self._norm(block.feed_forward_norm),
-            self._matrix(feed_forward.expand.weight),
-            self._vector(feed_forward.expand.bias),
-            self._matrix(feed_forward.contract.weight),
-            self._vector(feed_forward.contract.bias),
+        layer = _Layer(
+            qkv=self._matrix(attention.qkv.weight),
+            projection=self._matrix(attention.projection.weight),
+            expand=self._matrix(feed_forward.expand.weight),
+            contract=self._matrix(feed_forward.contract.weight),
+            projection_bias=self._vector(attention.projection.bias),
+            expand_bias=self._vector(feed_forward.expand.bias),
+            contract_bias=self._vector(feed_forward.contract.bias),
         )
+        layer.attention_gain, layer.attention_shift = self._norm(block.attention_norm)
+        layer.feed_forward_gain, layer.feed_forward_shift = self._norm(block.feed_forward_norm)
+        return layer
 
     def _add_modern(self, model: Modern) -> None:
         struct = self.struct
@@ -174,10 +188,18 @@ class PackedModel:
         self._kept.append(copy)
         return copy.data_ptr()
 
-    def _matrix(self, tensor: Tensor) -> int:
-        """The address of a copy of (out, in): panels (in, PANEL) of PANEL outputs each, the last one padded."""
-        padded = F.pad(tensor.detach().float(), (0, 0, 0, -len(tensor) % PANEL))
-        return self._vector(padded.view(-1, PANEL, padded.shape[1]).transpose(1, 2))
+    def _matrix(self, tensor: Tensor) -> _Matrix:
+        """A copy of (out, in) in half precision: panels (in, PANEL / 2, 2) of PANEL outputs each, the last one padded.
+
+        A power of two brings the largest weight to the top of what half precision holds, so that the small ones keep
+        their eleven digits too.
+        """
+        weights = tensor.detach().float()
+        exponent = LARGEST_HALF_EXPONENT - math.frexp(weights.abs().max().item())[1]
+        padded = F.pad(weights * 2.0**exponent, (0, 0, 0, -len(weights) % PANEL))
+        panels = padded.view(-1, 2, PANEL // 2, weights.shape[1]).permute(0, 3, 2, 1).half().contiguous()
+        self._kept.append(panels)
+        return _Matrix(panels=panels.data_ptr(), scale=2.0 ** (-exponent - WIDENED_EXPONENT))
 
     def _array(self, array: npt.NDArray[Any], dtype: npt.DTypeLike) -> int:
         """The address of `array`, copied only where its type differs."""
@@ -202,7 +224,7 @@ class _State:
         self._before = np.zeros((batch_size, len(NGRAM_TABLES)), np.int64)
         newest_first = read[:, ::-1][:, : len(NGRAM_TABLES)]
         self._before[:, : newest_first.shape[1]] = newest_first
-        self._cache = cache
+        self._cache = cache.transpose(-1, -2).contiguous()
         self._contexts = np.full((batch_size, packed.order), -1, np.int64)
         self._contexts[:, :1] = 0
         self._rows = np.zeros((batch_size, V), np.float32)
@@ -212,7 +234,7 @@ class _State:
             batch_size=batch_size,
             tokens=self.tokens.ctypes.data,
             before=self._before.ctypes.data,
-            cache=cache.data_ptr(),
+            cache=self._cache.data_ptr(),
             position=read.shape[1],
             contexts=self._contexts.ctypes.data,
             rows=self._rows.ctypes.data,
@@ -229,7 +251,7 @@ class KernelDecoder:
         self._library = library
         self._packed = packed
         self._plain = plain
-        self._state = _State(packed, torch.zeros(0), np.zeros((0, 0), np.int64))
+        self._state = _State(packed, torch.zeros(0, 0), np.zeros((0, 0), np.int64))
 
     def predict(self, tokens: Ints) -> Floats:
         """Read whole windows (B, T); logits (B, T, V)."""

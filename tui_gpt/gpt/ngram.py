@@ -34,6 +34,8 @@ DENSE_LIMIT = 1_000_000
 """Probabilities in a table's dense rows, which spare short contexts the sparse way."""
 CHUNK_LIMIT = 4_000_000
 """Probabilities worked on at a time."""
+MAX_ORDER = 16
+"""Tokens of an n-gram at most, as in the configuration of a model."""
 MARGIN = 0.05
 """Share of the text either side of a fold that its rows do not count either."""
 HELD_OUT_SAMPLE = 30_000
@@ -400,11 +402,18 @@ class NgramPrior:
         """The prior that `state` describes, counted anew.
 
         To train on, one that counted a sample needs `tokens`, the whole training text; to read and write, none does.
+        Raises ValueError where a stranger's state describes none.
         """
+        if state.keys() != {"settings", "tokens", "discounts"} or state["settings"].shape != (5,):
+            raise ValueError("it is incomplete")
         vocab_size, order, folds, width, text_size = (int(n) for n in state["settings"])
-        raw = zlib.decompress(state["tokens"].tobytes())
-        sample = np.frombuffer(raw, np.dtype(f"u{width}")).astype(np.int64)
-        prior = cls(sample if tokens is None else tokens, sample, vocab_size, order, folds, state["discounts"])
+        sample = _unpacked(state["tokens"], width)
+        discounts = state["discounts"]
+        if not (1 <= order <= MAX_ORDER and 2 <= folds <= len(sample) <= text_size and sample.max() < vocab_size):
+            raise ValueError("its settings are out of range")
+        if discounts.shape != (order + 1, 4) or not ((discounts >= 0) & (discounts <= [0, 1, 2, 3])).all():
+            raise ValueError("its discounts are out of range")
+        prior = cls(sample if tokens is None else tokens, sample, vocab_size, order, folds, discounts)
         prior._text_size = text_size
         return prior
 
@@ -455,6 +464,21 @@ class NgramCursor:
         longer = [self.trie.extend(k, self._contexts[k], tokens) for k in range(self.trie.order - 1)]
         self._contexts = [self._contexts[0], *longer]
         return _rows(self.trie, self.table, self._contexts)
+
+
+def _unpacked(packed: npt.NDArray[Any], width: int) -> Ints:
+    """The tokens that `NgramPrior.state` compressed, at most FIT_LIMIT of them. Raises ValueError."""
+    if width not in (1, 2, 4):
+        raise ValueError("its tokens have no width")
+    reader = zlib.decompressobj()
+    try:
+        raw = reader.decompress(packed.tobytes(), FIT_LIMIT * width)
+    except zlib.error as error:
+        raise ValueError("its tokens are cut short or altered") from error
+    if not reader.eof or not raw or len(raw) % width:
+        raise ValueError("its tokens are cut short, or too many")
+    tokens: Ints = np.frombuffer(raw, np.dtype(f"u{width}")).astype(np.int64)
+    return tokens
 
 
 def chosen_order(vocab_size: int) -> int:

@@ -20,7 +20,7 @@ from torch.optim import Optimizer
 from tui_gpt.config import ModelConfig, RunConfig, SampleConfig, TrainConfig
 from tui_gpt.control import Control
 from tui_gpt.corpora import CorpusText, read_corpus
-from tui_gpt.errors import IncompatibleError, NotFoundError
+from tui_gpt.errors import CheckpointError, IncompatibleError, NotFoundError
 from tui_gpt.events import Setting
 from tui_gpt.gpt.batches import Batches
 from tui_gpt.gpt.build import (
@@ -198,7 +198,7 @@ def prepare_resumed(run: Run, changes: Mapping[str, Setting]) -> Prepared:
     config = dataclasses.replace(info.config, train=changed(info.config.train, {**here, **_place_of(changes)}))
     corpus = _same_corpus(run, checkpoint)
     world = World.of(config.train)
-    model, prior = _restored_model(checkpoint)
+    model, prior = _restored_model(checkpoint, corpus)
     model.train().to(world.device)
     prepared = Prepared(
         config=config,
@@ -272,12 +272,16 @@ def open_sampler(folder: Path, name: str) -> Sampler:
     )
 
 
-def _restored_model(checkpoint: Checkpoint) -> tuple[LanguageModel, NgramPrior | None]:
+def _restored_model(checkpoint: Checkpoint, corpus: Corpus | None = None) -> tuple[LanguageModel, NgramPrior | None]:
+    """The model and its prior; `corpus` is needed to train on. Raises CheckpointError, IncompatibleError."""
     info = checkpoint.info
     model = build_model(info.config.model, info.vocab_size, info.config.train.seed)
-    weights, prior = split_prior(checkpoint.weights)
+    weights, prior = split_prior(checkpoint.weights, None if corpus is None else corpus.train.astype(np.int64))
     load_weights(model, weights)
     model.eval()
+    expected = (info.vocab_size, info.config.model.ngram_order) if info.config.model.ngram_order else None
+    if (prior and (prior.vocab_size, prior.order)) != expected:
+        raise CheckpointError("the checkpoint's n-gram prior does not fit its model: take another checkpoint")
     return model, prior
 
 
@@ -351,7 +355,11 @@ def _rehearse(shards: Shards, batches: Batches, config: TrainConfig, control: Co
         if control.stop_requested or spent > 1.0:
             break
         began = time.monotonic()
-        shards.gradients(batches.training(number))
+        try:
+            with abandoned_on_stop(shards.replicas, control):
+                shards.gradients(batches.training(number))
+        except StepAbandonedError:
+            break
         seconds = (time.monotonic() - began) * config.gradient_accumulation
         best, spent = min(best, seconds), spent + seconds
     return best if spent else 1.0

@@ -67,9 +67,10 @@ def _use_cores(count: int) -> None:
 
 
 def _summed(parts: tuple[Tensor, ...]) -> Tensor:
+    """The sum, written into the first part."""
     total = parts[0]
     for part in parts[1:]:
-        total = total + part
+        total.add_(part)
     return total
 
 

@@ -252,11 +252,15 @@ class Trainer:
         return []
 
     def _accumulate_gradients(self, step: int) -> Tensor:
-        """Give every parameter its gradient over the step's batches; the mean loss, detached."""
-        parts = self._config.gradient_accumulation
+        """Give every parameter its gradient over the step's batches; the mean loss, detached.
+
+        Raises StepAbandonedError when asked to stop meanwhile.
+        """
+        parts, shards = self._config.gradient_accumulation, self._parts.shards
         total = torch.zeros((), dtype=torch.float64, device=self._parts.device)
         for part in range(parts):
-            loss, gradients = self._parts.shards.gradients(self._parts.batches.training(step * parts + part))
+            with abandoned_on_stop(shards.replicas, self._control):
+                loss, gradients = shards.gradients(self._parts.batches.training(step * parts + part))
             total += loss / parts
             for parameter, gradient in zip(self._model.parameters(), gradients, strict=True):
                 gradient = gradient / parts if parts > 1 else gradient

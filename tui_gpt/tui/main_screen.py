@@ -32,7 +32,8 @@ from tui_gpt.tui.messages import TrainingRequested
 from tui_gpt.tui.record import Phase, RunRecord
 from tui_gpt.tui.state import AppState
 from tui_gpt.tui.waking import Waker, WakingSession
-from tui_gpt.tui.widgets.dialogs import HelpScreen, NumberScreen, delete_question, quit_question
+from tui_gpt.tui.widgets.dialogs import NumberScreen, delete_question, quit_question
+from tui_gpt.tui.widgets.help_screen import HelpScreen
 from tui_gpt.tui.widgets.runs_pane import RunsPane
 from tui_gpt.tui.widgets.train_pane import TrainPane, estimate_words
 
@@ -145,7 +146,7 @@ class MainScreen(Screen[None]):
             if self.generate_pane is None:
                 from tui_gpt.tui.widgets.generate_pane import GeneratePane
 
-                pane = GeneratePane(self._session, self.state)
+                pane = GeneratePane(self._session, self.state, store=self._store)
                 await self.query_one("#generate", TabPane).mount(pane)
                 self.generate_pane = pane
                 if self.is_training:
@@ -557,7 +558,7 @@ class MainScreen(Screen[None]):
 
     def action_help(self) -> None:
         """The keys, and what the signs mean."""
-        self.app.push_screen(HelpScreen())
+        self.app.push_screen(HelpScreen(self.active_tab))
 
     def commands(self) -> Iterable[SystemCommand]:
         """What the command palette offers."""

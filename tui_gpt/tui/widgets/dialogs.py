@@ -2,11 +2,10 @@
 
 from typing import ClassVar
 
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
@@ -97,72 +96,3 @@ class NumberScreen(ModalScreen[str | None]):
     def action_cancel(self) -> None:
         """Leave everything as it is."""
         self.dismiss(None)
-
-
-class HelpScreen(ModalScreen[None]):
-    """The keys, and how to read the chart."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,f1,q,enter", "app.pop_screen", "Close", show=False),
-    ]
-
-    def compose(self) -> ComposeResult:
-        """Two columns that fit a small terminal."""
-        with VerticalScroll(classes="dialog", id="help"):
-            yield Static("Help", classes="dialog-title")
-            yield Static(_help_text(), markup=False)
-
-
-_HELP: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
-    (
-        "Everywhere",
-        (
-            ("1 2 3, F2 F3 F4", "Train, Generate, Runs"),
-            ("Tab, Enter, arrows", "move and choose; so does the mouse"),
-            ("Ctrl+P", "all commands and themes"),
-            ("q, Ctrl+Q", "quit; a run under way is saved first"),
-        ),
-    ),
-    (
-        "Train",
-        (
-            ("s", "start the run in the form"),
-            ("p", "pause, go on"),
-            ("e", "change the learning rate while paused"),
-            ("x", "stop and save"),
-            ("r", "go on with a stopped run"),
-            ("g", "write with this run"),
-            ("n", "new run"),
-            ("l", "logarithmic loss axis"),
-            ("← → Home End", "read values in the chart"),
-        ),
-    ),
-    (
-        "Runs",
-        (
-            ("Enter", "look at a run"),
-            ("r, g, d", "go on, write with it, delete"),
-        ),
-    ),
-    (
-        "The chart",
-        (
-            ("dim", "training loss, smallest to largest"),
-            ("line", "training loss, smoothed"),
-            ("●", "validation loss"),
-            ("‖ ▸ ◆", "paused, resumed, a setting changed"),
-            ("┈", "published losses on the same text"),
-        ),
-    ),
-)
-
-
-def _help_text() -> Text:
-    text = Text()
-    for title, keys in _HELP:
-        text.append(f"{title}\n", "bold")
-        for key, meaning in keys:
-            text.append(f"  {key:<20}", "bold").append(f"{meaning}\n")
-        text.append("\n")
-    text.rstrip()
-    return text
