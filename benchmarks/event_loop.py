@@ -2,8 +2,8 @@
 
     python benchmarks/event_loop.py [--preset quick] [--steps 150] [--rounds 3]
 
-The same run, headless and in the app, in turns. In the app a ticker asks to be woken every 20 ms and notes how much later
-it is; the characters per second are those the trainer reports, medians over the run without its first tenth.
+The same run, headless and in the app, in turns. In the app a ticker asks to be woken every 20 ms and notes how much
+later it is; the characters per second are those the trainer reports, medians over the run without its first tenth.
 """
 
 import argparse

@@ -19,6 +19,7 @@ from tui_gpt.control import Control
 from tui_gpt.events import Event, Progress
 from tui_gpt.gpt.preparation import prepare_new
 from tui_gpt.gpt.trainer import Trainer
+from tui_gpt.gpt.world import available_cores
 from tui_gpt.runs import RunStore
 
 TURNS = 20
@@ -47,9 +48,12 @@ def until_progress(events: Iterator[Event]) -> None:
 
 
 def make_steps(peer: PlainTraining) -> None:
-    """Let the peer make one turn's iterations."""
+    """Let the peer make one turn's iterations, every operation on all cores, as torch does by itself."""
+    ours = torch.get_num_threads()
+    torch.set_num_threads(available_cores())
     for _ in range(ITERATIONS):
         peer.step()
+    torch.set_num_threads(ours)
 
 
 def in_turns(one: Callable[[], object], other: Callable[[], object]) -> tuple[list[float], list[float]]:

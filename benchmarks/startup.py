@@ -2,9 +2,9 @@
 
     python benchmarks/startup.py
 
-Each start is a process of its own on a pseudo-terminal of 120 x 36; the clock starts with the process and is read inside
-it, once the picture is written and once the whole main screen is up. Both apps start in turns, so that a busy moment of
-the machine hits both.
+Each start is a process of its own on a pseudo-terminal of 120 x 36; the clock starts with the process and is read
+inside it, once the picture is written and once the whole main screen is up. Both apps start in turns, so that a busy
+moment of the machine hits both.
 """
 
 import statistics

@@ -43,8 +43,8 @@ from tui_gpt.gpt.checkpoint import read_checkpoint
 from tui_gpt.runs import RunStore
 from tui_gpt.session import Session, TrainRequest
 
-TEXT = "the quick brown fox jumps over the lazy dog and runs back to the river bank\n" * 40
-SHAPE = {"n_layer": 2, "n_head": 2, "n_embd": 16, "block_size": 16, "batch_size": 4}
+TEXT = "the quick brown fox jumps over the lazy dog and runs back to the river bank\n" * 10
+SHAPE = {"n_layer": 1, "n_head": 2, "n_embd": 16, "block_size": 16, "batch_size": 4}
 TINY = {"device": "cpu", "threads": 1, "log_interval": 3, "sample_interval": 25, "autosave_seconds": 1.0}
 ARCHITECTURES: dict[str, dict[str, Any]] = {
     "classic": {"preset": "classic", **SHAPE, "dropout": 0.2, "gradient_accumulation": 3},
@@ -87,8 +87,8 @@ def fingerprint(root: Path) -> str:
         for name, tensor in sorted({**checkpoint.weights, **(checkpoint.training or {})}.items()):
             digest.update(f"{which} {name} {tensor.dtype} {tuple(tensor.shape)}".encode())
             digest.update(tensor.numpy().tobytes())
-    for event in run.events():
-        digest.update(repr(without_clock(event)).encode())
+    for event in filter(None, map(without_clock, run.events())):
+        digest.update(repr(event).encode())
     return digest.hexdigest()
 
 
@@ -162,10 +162,10 @@ def kill(options: argparse.Namespace) -> None:
     while kills < options.kills:
         name = names[runs % len(names)]
         with tempfile.TemporaryDirectory() as folder:
-            config = config_of(name, max_iters=150, eval_interval=5)
+            config = config_of(name, max_iters=60, eval_interval=4)
             expected, seconds = straight(Path(folder) / "straight", config)
             root, killed, newest = Path(folder) / "killed", 0, -1
-            while not in_a_fork(lambda: train(root, config), chance.uniform(0.0, min(1.0, 0.6 * seconds)))[0]:  # noqa: B023  # used at once
+            while not in_a_fork(lambda: train(root, config), chance.uniform(0.0, 0.7 * seconds))[0]:  # noqa: B023  # used at once
                 killed += 1
                 step = int(in_a_fork(lambda: -1 if (found := valid_step(root)) is None else found)[1])  # noqa: B023
                 went_back += step < newest
@@ -245,7 +245,7 @@ def resume(options: argparse.Namespace) -> None:
     while points < options.points:
         name = names[runs % len(names)]
         with tempfile.TemporaryDirectory() as folder:
-            config = config_of(name, max_iters=120, eval_interval=20, threads=1 + runs % 2)
+            config = config_of(name, max_iters=90, eval_interval=15, threads=1 + runs % 2)
             expected, seconds = straight(Path(folder) / "straight", config)
             root, stops = Path(folder) / "stopped", 0
             while True:

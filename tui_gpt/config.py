@@ -231,7 +231,7 @@ class Preset:
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
         "quick": Preset(
-            summary="readable text in a minute on a CPU: a small transformer over an n-gram prior",
+            summary="readable text in a minute: a transformer over an n-gram prior",
             model=ModelConfig(
                 architecture="modern",
                 block_size=256,
@@ -254,7 +254,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             ),
         ),
         "best": Preset(
-            summary="the best text an hour on a CPU can buy: a larger transformer over the n-gram prior",
+            summary="the best text in an hour: a larger one over the same prior",
             model=ModelConfig(
                 architecture="modern",
                 block_size=256,

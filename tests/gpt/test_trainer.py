@@ -124,7 +124,7 @@ def test_whoever_stops_consuming_stops_the_work_and_it_is_saved() -> None:
     events = bench.trainer.run()
     while next(events).step < 4:
         pass
-    events.close()  # type: ignore[attr-defined]  # a generator, seen as an iterator
+    events.close()
     assert bench.checkpoints["last"][-1].standing.step == 4
 
 

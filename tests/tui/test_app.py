@@ -11,12 +11,13 @@ from textual.widgets._footer import FooterKey
 
 from tests.tui.fakes import FakeSession, finished, started, training_script, wait_until
 from tui_gpt import paths
-from tui_gpt.config import PRESETS, resolve
+from tui_gpt.config import PRESETS, RunConfig, resolve
+from tui_gpt.control import Control
 from tui_gpt.errors import EXIT_DONE, DivergedError
 from tui_gpt.events import Event, Sampled
 from tui_gpt.inert import inert
 from tui_gpt.runs import RunStore
-from tui_gpt.session import TrainRequest
+from tui_gpt.session import Estimate, TrainRequest
 from tui_gpt.tui.app import TuiGptApp, usable_theme
 from tui_gpt.tui.main_screen import MainScreen
 from tui_gpt.tui.state import DEFAULT_THEME, AppState
@@ -458,3 +459,14 @@ async def test_a_second_run_is_refused_while_one_trains() -> None:
         await pilot.press("r")
         await pilot.pause()
         assert len(session.requests) == 1
+
+
+async def test_an_unexpected_error_in_the_background_is_said_and_the_app_lives_on() -> None:
+    class Broken(FakeSession):
+        def estimate(self, config: RunConfig, control: Control) -> Estimate:
+            raise ZeroDivisionError("oops")
+
+    async with running(Broken()) as (pilot, main, _):
+        await wait_until(pilot, lambda: any(paths.logs_dir().glob("crash-*.txt")))
+        await pilot.press("s")
+        await wait_until(pilot, lambda: phase(main) == "finished")

@@ -89,7 +89,7 @@ def test_a_path_keeps_the_last_value_of_each_column() -> None:
 def test_a_drawn_path_is_connected() -> None:
     raster = Raster(2, 2)
     draw_path(raster, [(0, 0), (3, 7)])
-    assert sum(mask.bit_count() for row in raster.cells for mask in row) == 8
+    assert sum(mask.bit_count() for mask in raster.cells.values()) == 8
 
 
 def test_a_path_of_one_point_is_a_dot() -> None:

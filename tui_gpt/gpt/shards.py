@@ -1,9 +1,9 @@
 """A batch shared out among the CPU's cores: each core computes its own sequences, alone, from start to end.
 
-PyTorch's own way is to share out every single operation, which makes the cores wait for each other thousands of times a
-second; for the small models this program trains, whole shards are a fifth to a third faster. Each shard has a replica of
-the model: the same parameters, a dropout of its own. Sums are always made in the same order, so equal runs stay equal to
-the bit as long as the number of shards is the same. On a GPU there is one shard.
+PyTorch's own way is to share out every single operation, which makes the cores wait for each other thousands of times
+a second; for the small models this program trains, whole shards are a fifth to a third faster. Each shard has a
+replica of the model: the same parameters, a dropout of its own. Sums are always made in the same order, so equal runs
+stay equal to the bit as long as the number of shards is the same. On a GPU there is one shard.
 """
 
 from collections.abc import Callable, Sequence

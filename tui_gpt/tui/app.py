@@ -18,7 +18,7 @@ from textual.screen import Screen
 from textual.theme import Theme
 from textual.widgets import Static
 
-from tui_gpt import paths
+from tui_gpt import crash, paths
 from tui_gpt.errors import EXIT_DONE, EXIT_FAILED
 from tui_gpt.tui.state import DEFAULT_THEME, AppState
 
@@ -49,6 +49,8 @@ class TuiGptApp(App[None]):
         self.state = AppState.load()
         self.main: MainScreen | None = None
         """What the user sees, from shortly after the first picture on."""
+        self.crash_sentence = ""
+        """What to tell the user about an error in the app itself."""
         self._request = request
         self._given_session = session
         self._given_store = store
@@ -89,6 +91,17 @@ class TuiGptApp(App[None]):
         if self.main is not None:
             yield from self.main.commands()
         yield from super().get_system_commands(screen)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A bug: leave with the run saved and a report, instead of a traceback. Textual has no public hook for it."""
+        if self.is_headless or self.crash_sentence:
+            super()._handle_exception(error)
+            return
+        self.crash_sentence = crash.sentence(crash.write_report(error))
+        if self.main is None:
+            self.exit(return_code=EXIT_FAILED)
+        else:
+            self.main.leave(EXIT_FAILED)
 
     def _catch_signals(self) -> None:
         """SIGINT, SIGTERM and SIGHUP save and leave; a second one leaves at once."""
@@ -159,6 +172,8 @@ def run_app(
     app = TuiGptApp(request, session=session, store=store)
     with _native_noise_in_a_file():
         app.run()
+    if app.crash_sentence:
+        print(app.crash_sentence, file=sys.stderr)
     code = EXIT_FAILED if app.return_code is None else app.return_code
     if app.is_busy:
         sys.stderr.flush()

@@ -7,7 +7,7 @@ visible however long the run. Colours, labels and the cursor are the widget's.
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 DOTS_X = 2
@@ -37,11 +37,24 @@ class Scale:
 
     def dot(self, value: float) -> int:
         """The dot of `value`, counted from the low end; values outside lie on the edge."""
-        return round(min(max(self.share(value), 0.0), 1.0) * (self.dots - 1))
+        return self.dotter()(value)
 
     def dot_from_top(self, value: float) -> int:
         """The dot row of `value` on a screen, where rows count downwards."""
         return self.dots - 1 - self.dot(value)
+
+    def dotter(self) -> Callable[[float], int]:
+        """`dot` for thousands of values: what does not depend on the value is worked out once."""
+        last, log = self.dots - 1, self.log
+        low, high = (_log(self.low), _log(self.high)) if log else (self.low, self.high)
+        factor = last / (high - low) if high > low else 0.0
+        offset = 0.5 if high > low else 0.5 + last / 2
+
+        def dot(value: float) -> int:
+            place = ((_log(value) if log else value) - low) * factor + offset
+            return 0 if place < 0.0 else last if place > last else int(place)
+
+        return dot
 
     def value(self, share: float) -> float:
         """The value that lies at `share` of the way from low to high."""
@@ -56,17 +69,19 @@ def _log(value: float) -> float:
 
 
 class Raster:
-    """A sheet of dots, `columns` x `rows` cells large."""
+    """A sheet of dots, `columns` x `rows` cells large; only cells with dots take room."""
 
     def __init__(self, columns: int, rows: int) -> None:
         self.columns = columns
         self.rows = rows
-        self.cells = [[0] * columns for _ in range(rows)]
+        self.cells: dict[tuple[int, int], int] = {}
+        """The dots of each cell that has any, by row and column."""
 
     def dot(self, x: int, y: int) -> None:
         """Set one dot; outside the sheet nothing happens."""
         if 0 <= x < self.columns * DOTS_X and 0 <= y < self.rows * DOTS_Y:
-            self.cells[y // DOTS_Y][x // DOTS_X] |= _BITS[y % DOTS_Y][x % DOTS_X]
+            cell = (y >> 2, x >> 1)
+            self.cells[cell] = self.cells.get(cell, 0) | _BITS[y & 3][x & 1]
 
     def column(self, x: int, span: Span) -> None:
         """Set the dots of one column from the first to the last row of `span`."""
@@ -75,7 +90,7 @@ class Raster:
 
     def text(self, row: int) -> str:
         """One row of cells as characters; an empty cell is a space."""
-        return "".join(character(mask) for mask in self.cells[row])
+        return "".join(character(self.cells.get((row, column), 0)) for column in range(self.columns))
 
 
 def character(mask: int) -> str:
@@ -85,9 +100,10 @@ def character(mask: int) -> str:
 
 def spans(points: Iterable[tuple[float, float, float]], x: Scale, y: Scale) -> dict[int, Span]:
     """The dots that each column covers: of (position, smallest, largest) triples, the extremes a column."""
+    across, up, bottom_row = x.dotter(), y.dotter(), y.dots - 1
     columns: dict[int, Span] = {}
     for position, smallest, largest in points:
-        column, top, bottom = x.dot(position), y.dot_from_top(largest), y.dot_from_top(smallest)
+        column, top, bottom = across(position), bottom_row - up(largest), bottom_row - up(smallest)
         old = columns.get(column)
         columns[column] = (top, bottom) if old is None else (min(old[0], top), max(old[1], bottom))
     return columns
@@ -95,8 +111,9 @@ def spans(points: Iterable[tuple[float, float, float]], x: Scale, y: Scale) -> d
 
 def path(points: Iterable[tuple[float, float]], x: Scale, y: Scale) -> list[tuple[int, int]]:
     """The dots of a curve, one a column: the last of the points that fall into it."""
-    columns = {x.dot(position): y.dot_from_top(value) for position, value in points}
-    return sorted(columns.items())
+    across, up, bottom_row = x.dotter(), y.dotter(), y.dots - 1
+    columns = {across(position): value for position, value in points}
+    return [(column, bottom_row - up(value)) for column, value in sorted(columns.items())]
 
 
 def draw_spans(raster: Raster, columns: dict[int, Span]) -> None:

@@ -17,6 +17,7 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Footer, Static, TabbedContent, TabPane
+from textual.worker import Worker, WorkerState
 
 from tui_gpt import crash
 from tui_gpt.config import PRESETS, RunConfig, resolve
@@ -373,7 +374,7 @@ class MainScreen(Screen[None]):
         self.train_pane.show_form()
         self.refresh_bindings()
 
-    @work(exclusive=True, group="question")
+    @work(exclusive=True, group="question", exit_on_error=False)
     async def action_change_rate(self) -> None:
         """Ask for a new peak learning rate."""
         assert self.record is not None
@@ -393,7 +394,7 @@ class MainScreen(Screen[None]):
             planned = record.max_iters or 0
             self.resume_run(record.name, record.step, planned, done=record.step >= max(1, planned))
 
-    @work(exclusive=True, group="question")
+    @work(exclusive=True, group="question", exit_on_error=False)
     async def resume_run(self, name: str, step: int, max_iters: int, *, done: bool) -> None:
         """Go on with a run; one that has made all its steps needs to know how many more."""
         if self.is_training:
@@ -450,6 +451,13 @@ class MainScreen(Screen[None]):
         else:
             if not control.stop_requested:
                 pane.show_estimate(estimate_words(estimate))
+
+    @on(Worker.StateChanged)
+    def _worker_changed(self, event: Worker.StateChanged) -> None:
+        """An unexpected error in the background is said; the app lives on."""
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            sentence = crash.sentence(crash.write_report(event.worker.error, self._last_events))
+            self.notify(sentence, severity="error", markup=False, timeout=_REFUSAL_SECONDS)
 
     # Runs
 
@@ -525,7 +533,7 @@ class MainScreen(Screen[None]):
         """Whether the app only waits for the run to be saved."""
         return self._leaving is not None
 
-    @work(exclusive=True, group="question")
+    @work(exclusive=True, group="question", exit_on_error=False)
     async def _ask_to_quit(self) -> None:
         assert self.record is not None
         if await self.app.push_screen_wait(quit_question(self.record.step)):

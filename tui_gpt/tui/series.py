@@ -30,7 +30,7 @@ class Point:
 class Series:
     """Points in the order of their steps. Values that are not finite are passed over."""
 
-    def __init__(self, limit: int = 2048) -> None:
+    def __init__(self, limit: int = 1024) -> None:
         self._points: list[Point] = []
         self._limit = limit
         self._group = 1

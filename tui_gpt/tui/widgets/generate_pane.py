@@ -15,7 +15,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Button, Static
@@ -37,7 +37,7 @@ from tui_gpt.tui.widgets.text_view import TextView
 from tui_gpt.tui.widgets.welcome import Welcome
 from tui_gpt.tui.writer import Burst, Writer
 
-DRAIN_SECONDS = 0.04
+DRAIN_SECONDS = 0.05
 """Time between two looks at what was written."""
 
 LEGEND = (
@@ -109,14 +109,13 @@ class GeneratePane(Widget):
 
     def compose(self) -> ComposeResult:
         """Cards, settings, prompt."""
-        with Vertical():
-            yield Welcome()
-            with Horizontal(id="stage"):
-                yield NotebookView()
-                yield AlternativesPanel()
-            yield Static(LEGEND, id="legend")
-            yield SamplingControls(self._state.sampling)
-            yield PromptBox()
+        yield Welcome()
+        with Horizontal(id="stage"):
+            yield NotebookView()
+            yield AlternativesPanel()
+        yield Static(LEGEND, id="legend")
+        yield SamplingControls(self._state.sampling)
+        yield PromptBox()
 
     def on_mount(self) -> None:
         """Begin empty; the history comes as soon as it is read."""

@@ -30,6 +30,7 @@ _REACH = 0.35
 
 Cell = tuple[str, str]
 """A character and the name of its style."""
+_EMPTY: Cell = (" ", "axis")
 
 
 class LossChart(Widget, can_focus=True):
@@ -157,7 +158,7 @@ class LossChart(Widget, can_focus=True):
                 segments.append(Segment(run, self.get_component_rich_style(f"loss-chart--{style}")))
                 run = ""
             run, style = run + text, name
-        return Strip(segments).adjust_cell_length(width).apply_style(self.rich_style)
+        return Strip(segments).adjust_cell_length(width, self.get_component_rich_style("loss-chart--axis"))
 
     def _step_at(self, x: int) -> float:
         """The step at a cell of the widget."""
@@ -204,7 +205,8 @@ class _Plot:
         self.references = _near(record.references, _losses(record))
         self.x = _steps_scale(record, columns)
         self.y = _loss_scale(record, rows, log)
-        self.cells: list[list[Cell]] = [[(" ", "axis")] * columns for _ in range(rows)]
+        self.cells: list[dict[int, Cell]] = [{} for _ in range(rows)]
+        """What is in each row, by column."""
         self.axis: list[Cell] = [("─", "axis")] * columns
         self._draw()
 
@@ -245,10 +247,8 @@ class _Plot:
 
     def _put_raster(self, raster: Raster, style: str) -> None:
         """Lay a sheet over what is there; where it has dots, they are all that is seen."""
-        for row, masks in enumerate(raster.cells):
-            for column, mask in enumerate(masks):
-                if mask:
-                    self.cells[row][column] = (braille.character(mask), style)
+        for (row, column), mask in raster.cells.items():
+            self.cells[row][column] = (braille.character(mask), style)
 
     def _put_level(self, reference: Reference) -> None:
         """A dotted line."""
@@ -259,11 +259,9 @@ class _Plot:
     def _put_label(self, reference: Reference) -> None:
         """The name of a line, where no curve is in its way: at the left if it can be, else as far right as possible."""
         row, text = self._row(reference.loss), f" {reference.label} "
-        free = [
-            start
-            for start in range(1, self.columns - len(text) + 1)
-            if all(style in ("axis", "reference") for _, style in self.cells[row][start : start + len(text)])
-        ]
+        taken = {column for column, (_, style) in self.cells[row].items() if style != "reference"}
+        places = range(1, self.columns - len(text) + 1)
+        free = [start for start in places if taken.isdisjoint(range(start, start + len(text)))]
         if free:
             start = 1 if free[0] == 1 else free[-1]
             for k, character in enumerate(text):
@@ -273,7 +271,7 @@ class _Plot:
         """A vertical line through everything that is empty."""
         column = self._column(step)
         for row in self.cells:
-            if row[column][1] in ("axis", "reference", "raw"):
+            if row.get(column, _EMPTY)[1] in ("axis", "reference", "raw"):
                 row[column] = ("│", "cursor")
         self.axis[column] = ("┴", "cursor")
 
@@ -290,7 +288,7 @@ class _Plot:
         """The plot with its axes, from top to bottom."""
         labels = self._loss_labels()
         plot = [
-            [(f"{labels.get(row, ''):>{_GUTTER - 2}} ", "axis"), ("┤" if row in labels else "│", "axis"), *cells]
+            [(f"{labels.get(row, ''):>{_GUTTER - 2}} {'┤' if row in labels else '│'}", "axis"), *_with_gaps(cells)]
             for row, cells in enumerate(self.cells)
         ]
         return [*plot, [(" " * (_GUTTER - 1), "axis"), ("╰", "axis"), *self.axis], self._step_labels()]
@@ -309,6 +307,18 @@ class _Plot:
             start = min(_GUTTER + self._column(value) - len(text) // 2, len(line) - len(text))
             line[start : start + len(text)] = text
         return [("".join(line), "axis")]
+
+
+def _with_gaps(cells: dict[int, Cell]) -> list[Cell]:
+    """A row's cells from left to right, with spaces where there are none."""
+    line: list[Cell] = []
+    end = 0
+    for column in sorted(cells):
+        if column > end:
+            line.append((" " * (column - end), "axis"))
+        line.append(cells[column])
+        end = column + 1
+    return line
 
 
 def _steps_scale(record: RunRecord, columns: int) -> Scale:
