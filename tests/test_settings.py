@@ -104,15 +104,6 @@ def test_a_variable_of_the_wrong_type_is_named(text: str, monkeypatch: pytest.Mo
         settings.environment("train")
 
 
-def test_truth_values_are_read_from_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TUI_GPT_TRAIN_COMPILE", "Yes")
-    assert settings.environment("train") == {"compile": True}
-    monkeypatch.setenv("TUI_GPT_TRAIN_COMPILE", "off")
-    assert settings.environment("train") == {"compile": False}
-    monkeypatch.setenv("TUI_GPT_TRAIN_COMPILE", "")
-    assert settings.environment("train") == {}
-
-
 def test_the_template_changes_nothing_until_a_sign_is_taken_away() -> None:
     path = settings.write_template()
     assert settings.load("train") == settings.load("generate") == {}

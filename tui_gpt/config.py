@@ -165,8 +165,6 @@ class TrainConfig(_FromDict):
     device: DeviceName = "auto"
     threads: int = 0
     """CPU threads; 0 is one a core."""
-    compile: bool = False
-    """Whether to try torch.compile."""
 
     def __post_init__(self) -> None:
         _require(

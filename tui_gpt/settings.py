@@ -39,8 +39,6 @@ Values = Mapping[str, Any]
 
 _SIZE_LIMIT = 1 << 20
 _ENDS = frozenset({"max_iters", "max_seconds"})
-_TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
-_FALSE = frozenset({"0", "false", "f", "no", "n", "off"})
 
 MODEL_HELP: Mapping[str, str] = MappingProxyType(
     {
@@ -78,7 +76,6 @@ TRAIN_HELP: Mapping[str, str] = MappingProxyType(
         "seed": "Equal seeds train equal models.",
         "device": "Where to compute.",
         "threads": "CPU threads; 0 is one a core.",
-        "compile": "Try torch.compile.",
     }
 )
 """One line for each field of TrainConfig."""
@@ -137,8 +134,6 @@ def set_type(hint: Any) -> Any:
 
 def _from_text(text: str, hint: Any) -> Any:
     """`text` as the type `hint`, or as it is where it cannot be."""
-    if hint is bool and text.lower() in _TRUE | _FALSE:
-        return text.lower() in _TRUE
     if hint in (int, float):
         try:
             return hint(text)

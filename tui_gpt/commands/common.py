@@ -72,10 +72,6 @@ def setting_option(section: settings.Section, name: str, heading: str, **kwargs:
     setting = settings.SETTINGS[section][name]
     kind = settings.set_type(setting.hint)
     flag = "--" + name.replace("_", "-")
-    if kind is bool:
-        return click.option(
-            f"{flag}/--no-{flag[2:]}", cls=Option, default=None, help=setting.help, heading=heading, **kwargs
-        )
     if typing.get_origin(kind) is Literal:
         kwargs.setdefault("type", click.Choice(typing.get_args(kind)))
     else:

@@ -1,8 +1,9 @@
 """The decoding kernel, decode.c: built once by the system's C compiler, then only loaded.
 
 Everything works without it: where there is no compiler, or `TUI_GPT_NO_KERNEL` is set, the plain decoders go on alone.
-It is built in the background, so that the first character never waits for a compiler, and kept below the user's home
-under a name made of its source and its processor, so that neither an update nor another machine meets a wrong one.
+It is built in the background while torch is being imported or a model is opened, and kept below the user's home under a
+name made of its source and its processor, so that neither an update nor another machine meets a wrong one. This module
+imports no torch.
 """
 
 import ctypes

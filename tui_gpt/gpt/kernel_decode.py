@@ -9,6 +9,7 @@ change them.
 import ctypes
 import math
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from ctypes import POINTER, c_float, c_int64, c_void_p
 from typing import Any, cast
 
@@ -24,6 +25,7 @@ from tui_gpt.gpt.decode import CachedDecoder, Decoder, Floats, Ints, plain_decod
 from tui_gpt.gpt.kernel import kernel
 from tui_gpt.gpt.modern import LOGIT_CAP, NGRAM_TABLES, Modern
 from tui_gpt.gpt.ngram import NgramPrior
+from tui_gpt.gpt.world import available_cores
 
 PANEL = 32
 """As in decode.c."""
@@ -35,6 +37,8 @@ MAX_ORDER = 16
 """As in decode.c."""
 
 
+SMALLEST_SHARE = 4
+"""Streams that make a thread of their own worth while."""
 SCRATCH_WIDTHS = 7
 """Floats of working space a stream needs, as a multiple of n_embd."""
 
@@ -275,6 +279,31 @@ class KernelDecoder:
         function(ctypes.byref(self._packed.struct), ctypes.byref(self._state.struct))
 
 
+class SideBySide:
+    """Many streams shared out among decoders that work at the same time, a thread each."""
+
+    def __init__(self, parts: Sequence[Decoder]) -> None:
+        self._parts = parts
+        self._threads = ThreadPoolExecutor(len(parts) - 1, "decoder")
+
+    def predict(self, tokens: Ints) -> Floats:
+        """Read whole windows (B, T); logits (B, T, V)."""
+        return self._each([part.predict for part in self._parts], tokens)
+
+    def start(self, tokens: Ints) -> Floats:
+        """Read whole windows (B, T) and remember them; logits (B, V)."""
+        return self._each([part.start for part in self._parts], tokens)
+
+    def advance(self, tokens: Ints) -> Floats:
+        """Read one more character (B,) of each; logits (B, V)."""
+        return self._each([part.advance for part in self._parts], tokens)
+
+    def _each(self, readings: Sequence[Callable[[Ints], Floats]], tokens: Ints) -> Floats:
+        mine, *others = np.array_split(tokens, len(readings))
+        pending = [self._threads.submit(read, share) for read, share in zip(readings[1:], others, strict=True)]
+        return np.concatenate([readings[0](mine), *(future.result() for future in pending)])
+
+
 class Decoders:
     """Makes a decoder for each stream: by the kernel where it can be, that is on the CPU and with blocks."""
 
@@ -282,17 +311,21 @@ class Decoders:
         self._model = model
         self._prior = prior
         self._packed: PackedModel | None = None
+        self._is_fit = model.config.n_layer > 0 and model.token_embedding.weight.device.type == "cpu"
+        if self._is_fit:
+            kernel()
 
     def plain(self) -> CachedDecoder:
         """A fresh decoder in PyTorch."""
         return plain_decoder(self._model, self._prior)
 
-    def fastest(self) -> Decoder:
-        """A fresh decoder, compiled if it can be."""
-        plain = self.plain()
-        is_fit = self._model.config.n_layer > 0 and self._model.token_embedding.weight.device.type == "cpu"
-        library = kernel() if is_fit else None
+    def fastest(self, batch_size: int) -> Decoder:
+        """A fresh decoder for so many streams, compiled if it can be; the very first one waits for the compiler."""
+        library = kernel(wait=True) if self._is_fit else None
         if library is None:
-            return plain
-        self._packed = self._packed or PackedModel(self._model, self._prior)
-        return KernelDecoder(library, self._packed, plain)
+            return self.plain()
+        if self._packed is None:
+            self._packed = PackedModel(self._model, self._prior)
+        shares = max(1, min(available_cores(), batch_size // SMALLEST_SHARE))
+        parts = [KernelDecoder(library, self._packed, self.plain()) for _ in range(shares)]
+        return parts[0] if shares == 1 else SideBySide(parts)

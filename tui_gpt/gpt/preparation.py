@@ -52,7 +52,7 @@ from tui_gpt.session import Estimate, Evaluation
 
 SAMPLE_CHARACTERS = 240
 SAMPLE_PROMPT = "\n"
-PLACE_SETTINGS = frozenset({"device", "threads", "compile"})
+PLACE_SETTINGS = frozenset({"device", "threads"})
 """Where a run is trained, which may change whenever it is resumed."""
 _LIVE_TIMEOUT_SECONDS = 60.0
 

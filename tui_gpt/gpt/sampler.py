@@ -95,7 +95,7 @@ class Sampler:
         """Logits (count, V) and the ids (count,) chosen from them, a character at a time."""
         self.last_seed = secrets.randbits(SEED_BITS) if config.seed is None else config.seed
         uniforms = _uniforms(self.last_seed, count)
-        reader = Reader(self._decoders.fastest(), self._block_size)
+        reader = Reader(self._decoders.fastest(count), self._block_size)
         tokens = np.tile(self._prompt_tokens(prompt), (count, 1))
         for written in range(config.max_new_tokens):
             if control is not None and control.stop_requested:
