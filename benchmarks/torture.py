@@ -29,6 +29,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -413,6 +414,7 @@ def main() -> None:
         os.environ.update(TUI_GPT_HOME=home, TUI_GPT_NO_KERNEL="1", OMP_NUM_THREADS="1")
         (Path(home) / "fox.txt").write_text(TEXT)
         Session().wake()
+        import_module("torch._dynamo")  # the first optimizer would import it, in every fork
         options.work(options)
 
 

@@ -25,14 +25,12 @@ def test_a_whole_run_is_gathered() -> None:
 
 
 def test_the_phase_follows_the_events() -> None:
-    record = record_of(started(10))
-    assert record.phase == "running"
-    record.apply(Paused(step=1))
-    assert record.phase == "paused"
-    record.apply(Resumed(step=1))
-    assert record.phase == "running"
-    record.apply(finished(10, 1.5))
-    assert record.phase == "finished"
+    record = RunRecord()
+    phases = []
+    for event in (started(10), Paused(step=1), Resumed(step=1), finished(10, 1.5)):
+        record.apply(event)
+        phases.append(record.phase)
+    assert phases == ["running", "paused", "running", "finished"]
     assert not record.is_live
 
 

@@ -6,8 +6,9 @@ replica of the model: the same parameters, a dropout of its own. Sums are always
 stay equal to the bit as long as the number of shards is the same. On a GPU there is one shard.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -20,14 +21,16 @@ Result = TypeVar("Result")
 
 
 class Shards:
-    """Replicas of one model, each with a thread that computes on its own cores."""
+    """Replicas of one model that compute together: the first in the calling thread, each other in one of its own."""
 
     def __init__(self, replicas: Sequence[nn.Module], device: torch.device, cores: int = 1) -> None:
         """`cores` is how many each thread may use."""
         self.replicas = replicas
         self._device = device
+        self._cores = cores
         self._parameters = [parameter for parameter in replicas[0].parameters() if parameter.requires_grad]
-        self._threads = ThreadPoolExecutor(len(replicas), "shard", _use_cores, (cores,)) if len(replicas) > 1 else None
+        helpers = len(replicas) - 1
+        self._threads = ThreadPoolExecutor(helpers, "shard", _use_cores, (cores,)) if helpers else None
 
     def close(self) -> None:
         """End the threads."""
@@ -54,11 +57,30 @@ class Shards:
         """`work` on every item, with a replica that nobody else uses meanwhile; at most as many items as replicas."""
         if self._threads is None:
             return [work(self.replicas[0], item) for item in items]
-        futures = [
-            self._threads.submit(work, replica, item) for replica, item in zip(self.replicas, items, strict=False)
+        others = [
+            self._threads.submit(work, replica, item)
+            for replica, item in zip(self.replicas[1:], items[1:], strict=False)
         ]
-        wait(futures)
-        return [future.result() for future in futures]
+        try:
+            with _using_cores(self._cores):
+                first = work(self.replicas[0], items[0])
+        finally:
+            wait(others)
+        return [first, *(other.result() for other in others)]
+
+
+@contextmanager
+def _using_cores(count: int) -> Iterator[None]:
+    """Let this thread use so many cores for a while."""
+    before = torch.get_num_threads()
+    if before == count:
+        yield
+        return
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _use_cores(count: int) -> None:

@@ -29,7 +29,6 @@ from tui_gpt.inert import inert
 from tui_gpt.runs import RunStore, RunSummary
 from tui_gpt.session import SessionLike, TrainRequest
 from tui_gpt.tui.feed import Training
-from tui_gpt.tui.messages import TrainingRequested
 from tui_gpt.tui.record import Phase, RunRecord
 from tui_gpt.tui.state import AppState
 from tui_gpt.tui.waking import Waker, WakingSession
@@ -54,8 +53,8 @@ class MainScreen(Screen[None]):
     """Train, write, and look at old runs."""
 
     CSS_PATH = "app.tcss"
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (120, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (32, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012  # Textual types it as an instance's
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-tall")]  # noqa: RUF012  # the same
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "start", "Start"),
         Binding("p", "pause", "Pause"),
@@ -202,8 +201,8 @@ class MainScreen(Screen[None]):
 
     # Training
 
-    @on(TrainingRequested)
-    def _training_requested(self, event: TrainingRequested) -> None:
+    @on(TrainPane.StartAsked)
+    def _start_asked(self, event: TrainPane.StartAsked) -> None:
         self.begin_training(event.request)
 
     @work(exclusive=True, group="begin", exit_on_error=False)

@@ -29,6 +29,7 @@ class PromptBox(TextArea):
         border-title-color: $text-muted;
         border-subtitle-color: $text-muted;
         scrollbar-size-vertical: 1;
+        scrollbar-background: $background;
         &:focus { border: round $border; border-title-color: $text-primary; }
         & .text-area--cursor-line { background: transparent; }
     }

@@ -122,7 +122,7 @@ class SettingsForm(VerticalScroll, can_focus=False):
         for one in self.query(SettingInput):
             is_here = one.name == field
             one.set_class(is_here, "wrong")
-            if is_here:
+            if is_here and isinstance(one.parent, Horizontal):
                 self.move_child(shown, after=one.parent)
 
     def _judge(self) -> None:

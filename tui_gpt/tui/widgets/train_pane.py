@@ -17,7 +17,6 @@ from tui_gpt.eta import format_count, format_duration
 from tui_gpt.events import Sampled
 from tui_gpt.inert import inert
 from tui_gpt.session import Estimate, TrainRequest
-from tui_gpt.tui.messages import TrainingRequested
 from tui_gpt.tui.record import Phase, RunRecord
 from tui_gpt.tui.state import AppState
 from tui_gpt.tui.widgets.loss_chart import LossChart
@@ -62,6 +61,13 @@ class SampleStrip(Vertical):
 
 class TrainPane(Widget):
     """Everything about training, on one screen."""
+
+    class StartAsked(Message):
+        """The run in the form is to start."""
+
+        def __init__(self, request: TrainRequest) -> None:
+            self.request = request
+            super().__init__()
 
     class EstimateWanted(Message):
         """The form describes a run whose time is not known yet; None is no run at all."""
@@ -202,7 +208,7 @@ class TrainPane(Widget):
             self.app.bell()
             return
         self._state.preset, self._state.corpus = config.preset, config.corpus
-        self.post_message(TrainingRequested(TrainRequest(config=config)))
+        self.post_message(self.StartAsked(TrainRequest(config=config)))
 
     def toggle_log(self) -> None:
         """Switch the loss axis between linear and logarithmic."""

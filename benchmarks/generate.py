@@ -1,0 +1,220 @@
+"""Writing speed: this program beside nanoGPT's way to sample and `transformers`, and what the memory would allow.
+
+    python benchmarks/generate.py [rounds]
+
+Weights are random: speed does not depend on them. Every contender writes beyond the context of 256 characters and takes
+its turn in every round, so that a busy moment of the machine hits all; medians of the rounds are compared. The last
+table is measured with the model that comes with the program, if it is there. `transformers` takes part if it is
+installed; its model has room for 1,024 positions, as it cannot slide.
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from peers import PlainGPT, Shape
+
+from tui_gpt import paths
+from tui_gpt.config import PRESETS, SampleConfig
+from tui_gpt.corpora import read_corpus
+from tui_gpt.gpt.build import build_model, load_weights, split_prior
+from tui_gpt.gpt.checkpoint import read_checkpoint
+from tui_gpt.gpt.decode import Decoder, Floats, Ints, Reader, plain_decoder
+from tui_gpt.gpt.kernel import kernel
+from tui_gpt.gpt.kernel_decode import KernelDecoder, PackedModel
+from tui_gpt.gpt.ngram import NgramPrior
+from tui_gpt.gpt.sampler import Sampler
+from tui_gpt.gpt.sampling import log_softmax
+from tui_gpt.gpt.tokenizer import CharTokenizer
+
+ROUNDS = 9
+CONTEXT = 256
+STREAMS = 16
+READ_CHARACTERS = 4_000
+WEIGHTS = 4 * 10_788_929
+"""Bytes of `classic` in single precision."""
+CLASSIC, CLASSIC_MANY = "classic, one stream", f"classic, {STREAMS} at once"
+QUICK, QUICK_MANY = "quick, one stream", f"quick, {STREAMS} at once"
+NANOGPT = "classic's shape, nanoGPT's way"
+TRANSFORMERS = "classic's shape, transformers with cache"
+Contender = Callable[[], float]
+"""Writes for a while; characters per second."""
+
+
+def main() -> None:
+    """Print the tables as Markdown."""
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+    text = read_corpus("tinyshakespeare").text
+    contenders = dict(all_contenders(text))
+    for contender in contenders.values():
+        contender()
+    speeds: dict[str, list[float]] = {name: [] for name in contenders}
+    copies = []
+    for _ in range(rounds):
+        copies.append(copy_bandwidth())
+        for name, contender in contenders.items():
+            speeds[name].append(contender())
+    medians = {name: statistics.median(values) for name, values in speeds.items()}
+    print("| contender | characters/s, median (min - max) |\n|---|---|")
+    for name, values in speeds.items():
+        print(f"| {name} | {medians[name]:,.0f} ({min(values):,.0f} - {max(values):,.0f}) |")
+    print(f"\nKernel: {'yes' if kernel(wait=True) else 'no, plain PyTorch'}. Threads: {torch.get_num_threads()}.")
+    print_ratios(medians)
+    print_bound(medians[CLASSIC], statistics.median(copies))
+    print_agreement(text)
+
+
+def all_contenders(text: str) -> Iterator[tuple[str, Contender]]:
+    """What is timed, by name."""
+    tokenizer = CharTokenizer.from_text(text)
+    prompt = text[:CONTEXT]
+    classic, quick = fresh_sampler("classic", text), fresh_sampler("quick", text)
+    yield CLASSIC, lambda: streamed(classic, prompt, 1)
+    yield CLASSIC_MANY, lambda: streamed(classic, prompt, STREAMS)
+    yield QUICK, lambda: streamed(quick, prompt, 1)
+    yield QUICK_MANY, lambda: streamed(quick, prompt, STREAMS)
+    tokens = torch.from_numpy(tokenizer.encode(prompt).astype(np.int64))[None]
+    yield NANOGPT, lambda: cropped(tokens, tokenizer.vocab_size)
+    try:
+        peer = transformers_peer(tokenizer.vocab_size)
+    except ImportError:
+        print("`transformers` is not installed here and does not take part.\n")
+        return
+    yield TRANSFORMERS, lambda: with_transformers(peer, tokens)
+
+
+def fresh_sampler(preset: str, text: str) -> Sampler:
+    """A model of that preset that has learned nothing."""
+    tokenizer = CharTokenizer.from_text(text)
+    config = PRESETS[preset].model
+    tokens = tokenizer.encode(text)[: int(0.9 * len(text))]
+    prior = NgramPrior.fit(tokens, tokenizer.vocab_size, config.ngram_order) if config.ngram_order else None
+    model = build_model(config, tokenizer.vocab_size, seed=1)
+    return Sampler(model, tokenizer, name=preset, step=0, prior=prior)
+
+
+def streamed(sampler: Sampler, prompt: str, count: int) -> float:
+    """Ours: two and a half windows, so that re-reading when the window slides is in it."""
+    config = SampleConfig(max_new_tokens=5 * CONTEXT // 2, seed=1)
+    began = time.perf_counter()
+    pieces = sampler.stream(prompt, config) if count == 1 else sampler.stream_many(prompt, config, count)
+    written = count * sum(1 for _ in pieces)
+    return written / (time.perf_counter() - began)
+
+
+def cropped(tokens: torch.Tensor, vocab_size: int, count: int = 20) -> float:
+    """nanoGPT's way: crop to the context, run everything again for each character."""
+    config = PRESETS["classic"].model
+    peer = PlainGPT(Shape(vocab_size, config.block_size, config.n_layer, config.n_head, config.n_embd)).eval()
+    began = time.perf_counter()
+    peer.generate(tokens, count)
+    return count / (time.perf_counter() - began)
+
+
+def transformers_peer(vocab_size: int) -> Any:
+    """GPT-2 of classic's shape."""
+    from transformers import GPT2Config, GPT2LMHeadModel  # type: ignore[import-not-found]  # a peer, not a requirement
+
+    config = PRESETS["classic"].model
+    shape = GPT2Config(
+        vocab_size=vocab_size,
+        n_positions=1_024,
+        n_layer=config.n_layer,
+        n_head=config.n_head,
+        n_embd=config.n_embd,
+        bos_token_id=0,
+        eos_token_id=None,
+    )
+    return GPT2LMHeadModel(shape).eval()
+
+
+def with_transformers(peer: Any, tokens: torch.Tensor, count: int = 100) -> float:
+    """`generate` with its cache."""
+    began = time.perf_counter()
+    made = peer.generate(
+        tokens,
+        attention_mask=torch.ones_like(tokens),
+        max_new_tokens=count,
+        do_sample=True,
+        temperature=0.8,
+        pad_token_id=0,
+        use_cache=True,
+    )
+    return float((made.shape[1] - tokens.shape[1]) / (time.perf_counter() - began))
+
+
+def copy_bandwidth() -> float:
+    """Bytes a second that a copy of `classic`'s weights reads and writes, all cores at it."""
+    source = torch.ones(WEIGHTS // 4)
+    target = torch.empty_like(source)
+    seconds = []
+    for _ in range(10):
+        began = time.perf_counter()
+        target.copy_(source)
+        seconds.append(time.perf_counter() - began)
+    return 2 * WEIGHTS / statistics.median(seconds)
+
+
+def print_ratios(medians: dict[str, float]) -> None:
+    """How many times faster one is than another."""
+    rows = [
+        ("classic, one stream / nanoGPT's way", medians[CLASSIC] / medians[NANOGPT], 20),
+        (f"classic, {STREAMS} at once / one stream", medians[CLASSIC_MANY] / medians[CLASSIC], 6),
+        (f"quick, {STREAMS} at once / one stream", medians[QUICK_MANY] / medians[QUICK], 6),
+    ]
+    if TRANSFORMERS in medians:
+        rows.insert(1, ("classic, one stream / transformers", medians[CLASSIC] / medians[TRANSFORMERS], 5))
+    print("\n| ratio | measured | goal |\n|---|---|---|")
+    for name, ratio, goal in rows:
+        print(f"| {name} | {ratio:.1f} | {goal} |")
+    print(f"\nquick, one stream: {medians[QUICK]:,.0f} characters/s (goal 2,500).")
+
+
+def print_bound(speed: float, bandwidth: float) -> None:
+    """What share of the bound one stream reaches, were reading every weight once a character all it had to do."""
+    print(f"\nCopy bandwidth (bytes read + written): {bandwidth / 1e9:.1f} GB/s. One stream of `classic` against it:\n")
+    print("| weights | bytes | bound, characters/s | reached |\n|---|---|---|---|")
+    for name, size in (
+        ("single precision, as trained", WEIGHTS),
+        ("half precision, as the kernel reads them", WEIGHTS / 2),
+    ):
+        print(f"| {name} | {size / 1e6:.1f} M | {bandwidth / size:,.0f} | {speed * size / bandwidth:.0%} |")
+
+
+def print_agreement(text: str) -> None:
+    """How far the kernel, whose matrices are in half precision, is from the plain decoder on text it did not see."""
+    folder, library = paths.shipped_dir() / "pretrained", kernel(wait=True)
+    if library is None or not folder.is_dir():
+        print("\nNo kernel or no shipped model here: their agreement is not measured.")
+        return
+    checkpoint = read_checkpoint(folder)
+    weights, prior = split_prior(checkpoint.weights)
+    model = build_model(checkpoint.info.config.model, checkpoint.info.vocab_size, seed=0)
+    load_weights(model, weights)
+    unseen = CharTokenizer.from_dict(checkpoint.info.tokenizer).encode(text[-READ_CHARACTERS:]).astype(np.int64)
+    plain = read_through(plain_decoder(model, prior), unseen, model.config.block_size)
+    fast = read_through(
+        KernelDecoder(library, PackedModel(model, prior), plain_decoder(model, prior)), unseen, model.config.block_size
+    )
+    losses = [-log_softmax(rows)[np.arange(len(rows)), unseen[1:]].mean() for rows in (plain, fast)]
+    same = (plain.argmax(-1) == fast.argmax(-1)).mean()
+    print(f"\nThe shipped model over {READ_CHARACTERS:,} unseen characters, in nats per character:")
+    print(f"plain {losses[0]:.5f}, kernel {losses[1]:.5f} (goal: at most 0.001 apart);")
+    print(f"largest difference of a logit {abs(plain - fast).max():.1e};")
+    print(f"the likeliest character is the same at {same:.2%} of the positions.")
+
+
+def read_through(decoder: Decoder, tokens: Ints, block_size: int) -> Floats:
+    """Logits (n - 1, V) after each but the last of tokens (n,)."""
+    reader = Reader(decoder, block_size)
+    rows = [reader.start(tokens[None, :1])[0].copy()]
+    rows += [reader.advance(tokens[t : t + 1])[0].copy() for t in range(1, len(tokens) - 1)]
+    return np.stack(rows)
+
+
+if __name__ == "__main__":
+    main()
