@@ -4,6 +4,7 @@
     python -m benchmarks.torture faults                   SIGKILL at each touch of the disk of a real training
     python -m benchmarks.torture fuzz [--files 10000]     damaged files opened
     python -m benchmarks.torture resume [--points 55]     interruptions at random instants, with writing in between
+    python -m benchmarks.torture signals                  every signal in every phase, on a terminal
     python -m benchmarks.torture save                     how long training pauses for a checkpoint of `classic`
     python -m benchmarks.torture memory [--steps 20000]   memory and file descriptors of a long run
     python -m benchmarks.torture idle                     CPU time of an app that nobody touches
@@ -178,7 +179,7 @@ def kill(options: argparse.Namespace) -> None:
             say(f"{name}: {killed} kills, {kills} in all, {equal}/{runs} runs equal, {time.monotonic() - began:.0f} s")
     row("SIGKILLs at random instants, a valid checkpoint and a resumable run after each", f"{kills} of {kills}")
     row("checkpoints that went back after a kill", f"{went_back}")
-    row("killed runs whose weights, optimizer, generators, prior and log equal a straight run's", f"{equal} of {runs}")
+    row_of_all("killed runs whose weights, optimizer, generators, prior and log equal a straight run's", equal, runs)
 
 
 def faults(options: argparse.Namespace) -> None:
@@ -196,11 +197,8 @@ def faults(options: argparse.Namespace) -> None:
             point += options.stride
             if point % 20 == 0:
                 say(f"{point} points, {equal} equal")
-    tried = point // options.stride
-    row(
-        "touches of the disk in a training with two saves, each a kill, after which it goes on exactly",
-        f"{equal} of {tried}",
-    )
+    tried = -(-point // options.stride)
+    row_of_all("touches of the disk in a training with four saves: killed there, it goes on exactly", equal, tried)
 
 
 # Damage
@@ -260,10 +258,11 @@ def resume(options: argparse.Namespace) -> None:
             equal += stops * (in_a_fork(lambda: fingerprint(root))[1] == expected)  # noqa: B023
             points, runs = points + stops, runs + 1
             say(f"{name}: {stops} stops, {equal} of {points} exact, {written} characters written")
-    row(
+    row_of_all(
         f"interruptions at random instants over {len(names)} architectures, {written:,} characters written in between, "
         "bit-identical to the straight run",
-        f"{equal} of {points}",
+        equal,
+        points,
     )
 
 
@@ -289,6 +288,29 @@ def _write_live(session: Session, facts: dict[str, Any]) -> None:
         for _ in range(3):
             pieces = session.open_model("live").stream("the ", SampleConfig(max_new_tokens=5, seed=1))
             facts["written"] += sum(len(piece.text) for piece in pieces)
+
+
+# Signals
+
+
+def signals(options: argparse.Namespace) -> None:
+    """Each signal, and two, in each phase, in the app and without it; how long it takes to leave."""
+    from tests.phases import PHASES
+    from tests.test_signals_on_a_pty import FACES, SIGNALS, seconds_to_leave
+
+    seconds: list[float] = []
+    for face in FACES:
+        for phase in PHASES:
+            for numbers in [[number] for number in SIGNALS] * options.rounds:
+                with tempfile.TemporaryDirectory() as folder:
+                    seconds.append(seconds_to_leave(phase, face, numbers, Path(folder)))
+                say(f"{face} {phase} {numbers[0].name}: {seconds[-1]:.1f} s")
+        with tempfile.TemporaryDirectory() as folder:
+            leaving = seconds_to_leave("step", face, [signal.SIGINT, signal.SIGTERM], Path(folder))
+        row(f"a second signal during a step, {face}: exit 143, terminal restored, after", f"{leaving:.1f} s")
+    cells = len(FACES) * len(PHASES) * len(SIGNALS)
+    row("signals x phases x faces: exit code, terminal, valid checkpoint", f"{cells} of {cells}")
+    row("from the signal to the exit: median / longest, s", f"{statistics.median(seconds):.1f} / {max(seconds):.1f}")
 
 
 # Saving
@@ -389,11 +411,19 @@ def row(what: str, figure: str) -> None:
     print(f"| {what} | {figure} |", flush=True)
 
 
+def row_of_all(what: str, good: int, tried: int) -> None:
+    """One row that allows no exception."""
+    row(what, f"{good} of {tried}")
+    if good != tried or tried == 0:
+        sys.exit(1)
+
+
 def _options() -> Iterator[tuple[str, Callable[[argparse.Namespace], None], dict[str, float]]]:
     yield "kill", kill, {"kills": 500}
     yield "faults", faults, {"stride": 1}
     yield "fuzz", fuzz, {"files": 10_000}
     yield "resume", resume, {"points": 55}
+    yield "signals", signals, {"rounds": 1}
     yield "save", save, {"steps": 160, "threads": 1}
     yield "memory", memory, {"steps": 20_000}
     yield "idle", idle, {"settle": 15.0, "seconds": 30.0}

@@ -122,7 +122,8 @@ class _EventWriter:
         if self._out is None or self.failure is not None:
             return
         try:
-            self._out.write(to_json(event) + "\n")
+            line = to_json(event)
+            self._out.write((inert(line) if self._out.isatty() else line) + "\n")
             self._out.flush()
         except OSError as error:
             self.failure = error

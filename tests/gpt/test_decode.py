@@ -3,7 +3,6 @@
 import ctypes
 import functools
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ import torch
 
 from tests import oracle
 from tests.gpt.writers import CONFIGS, TEXT, TOKENIZER, V, tiny_model, tiny_prior
-from tui_gpt.gpt import kernel as kernel_module
 from tui_gpt.gpt.build import LanguageModel
 from tui_gpt.gpt.decode import Decoder, Reader, context_start, one_thread, plain_decoder
 from tui_gpt.gpt.kernel_decode import KernelDecoder, PackedModel
@@ -19,15 +17,6 @@ from tui_gpt.gpt.ngram import NgramPrior
 
 TOKENS = TOKENIZER.encode(TEXT).astype(np.int64)
 Way = Callable[[LanguageModel, NgramPrior | None], Decoder]
-
-
-@pytest.fixture(scope="session")
-def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    """The kernel, built once for all tests."""
-    made = kernel_module.built(tmp_path_factory.mktemp("kernel") / "decode.so")
-    if made is None:
-        pytest.skip("there is no C compiler here")
-    return made
 
 
 @pytest.fixture(params=["plain", "kernel"])
@@ -64,23 +53,25 @@ def test_the_window_rule_is_the_oracles(block_size: int) -> None:
         )
 
 
+@functools.cache
+def oracle_logits(name: str, begin: int) -> torch.Tensor:
+    """(38, V): after 3 to 40 characters of the text from `begin` on, of which the first prompt is 3 long."""
+    model, prior = tiny_model(name), tiny_prior(name)
+    prompt = begin + max(0, 3 - model.config.block_size)
+    return torch.stack([oracle.next_logits(model, TOKENS[prompt : begin + n].tolist(), prior) for n in range(3, 41)])
+
+
 def test_every_logit_is_the_oracles(way: Way) -> None:
     """Within 1e-4, from the first character to far beyond the window, for one stream as for three."""
     for name in names(way):
         model, prior = tiny_model(name), tiny_prior(name)
-        for batch in (TOKENS[None, :50], np.stack([TOKENS[i : i + 50] for i in (0, 20, 40)])):
+        for begins in ((0,), (0, 20, 40)):
+            batch = np.stack([TOKENS[begin : begin + 40] for begin in begins])
             reader = Reader(way(model, prior), model.config.block_size)
-            seen = 3
-            logits = reader.start(batch[:, :3])
-            while True:
-                for row, tokens in zip(logits, batch, strict=True):
-                    tail = tokens[max(0, 3 - model.config.block_size) : seen].tolist()
-                    expected = oracle.next_logits(model, tail, prior)
-                    torch.testing.assert_close(torch.from_numpy(row).double(), expected, atol=1e-4, rtol=0)
-                if seen == 50:
-                    break
-                logits = reader.advance(batch[:, seen])
-                seen += 1
+            steps = [reader.start(batch[:, :3]).copy()]
+            steps += [reader.advance(batch[:, t]).copy() for t in range(3, 40)]
+            expected = torch.stack([oracle_logits(name, begin) for begin in begins], dim=1)
+            torch.testing.assert_close(torch.from_numpy(np.stack(steps)).double(), expected, atol=1e-4, rtol=0)
 
 
 def test_greedy_text_is_the_oracles_over_2000_characters(way: Way) -> None:
@@ -161,13 +152,3 @@ def test_the_packed_weights_are_a_copy(library: ctypes.CDLL) -> None:
         for parameter in model.parameters():
             parameter.add_(1)
     np.testing.assert_array_equal(decoder.advance(TOKENS[4:5]), first)
-
-
-def test_no_kernel_is_built_where_it_is_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TUI_GPT_NO_KERNEL", "1")
-    assert kernel_module.kernel(wait=True) is None
-
-
-def test_without_a_compiler_there_is_no_kernel_and_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert kernel_module.built(tmp_path / "decode.so") is None

@@ -16,7 +16,7 @@ def test_a_job_runs_in_another_thread_and_its_result_is_taken_once() -> None:
 
     saver.submit("last", 5, job)
     saver.wait()
-    assert saver.take_results() == [SaveResult(step=5, path=Path("last"))]
+    assert saver.take_results() == [SaveResult("last", 5, Path("last"))]
     assert saver.take_results() == []
     assert threads != [threading.current_thread()]
 
@@ -41,6 +41,22 @@ def test_a_waiting_checkpoint_is_replaced_by_a_newer_one_of_its_kind() -> None:
     assert len(written) <= 2
 
 
+def test_a_checkpoint_never_overtakes_the_best_one_that_it_knows_of() -> None:
+    """A crash between the two would lose the best one: the run goes on from `last`, which says that it is saved."""
+    saver, gate, written = BackgroundSaver(), threading.Event(), []
+
+    def write(name: str) -> Path:
+        gate.wait()
+        written.append(name)
+        return Path(name)
+
+    for kind, step in (("best", 1), ("last", 2), ("best", 3), ("last", 3)):
+        saver.submit(kind, step, lambda name=f"{kind} {step}": write(name))  # type: ignore[misc]  # see above
+    gate.set()
+    saver.wait()
+    assert written[-2:] == ["best 3", "last 3"]
+
+
 def test_what_the_disk_refused_becomes_a_sentence_and_the_next_job_runs() -> None:
     saver = BackgroundSaver()
 
@@ -52,6 +68,6 @@ def test_what_the_disk_refused_becomes_a_sentence_and_the_next_job_runs() -> Non
     saver.submit("last", 2, lambda: Path("last"))
     saver.wait()
     assert saver.take_results() == [
-        SaveResult(step=1, path=None, problem="the disk is full: free some space"),
-        SaveResult(step=2, path=Path("last")),
+        SaveResult("last", 1, None, "the disk is full: free some space"),
+        SaveResult("last", 2, Path("last")),
     ]

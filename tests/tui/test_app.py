@@ -1,6 +1,7 @@
 """The app by keys, over a session that trains from a script."""
 
 import dataclasses
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -18,7 +19,7 @@ from tui_gpt.events import Event, Sampled
 from tui_gpt.inert import inert
 from tui_gpt.runs import RunStore
 from tui_gpt.session import Estimate, TrainRequest
-from tui_gpt.tui.app import TuiGptApp, usable_theme
+from tui_gpt.tui.app import TuiGptApp, ignore_stray_continue, usable_theme
 from tui_gpt.tui.main_screen import MainScreen
 from tui_gpt.tui.state import DEFAULT_THEME, AppState
 from tui_gpt.tui.widgets.dialogs import NumberScreen, QuestionScreen
@@ -470,3 +471,18 @@ async def test_an_unexpected_error_in_the_background_is_said_and_the_app_lives_o
         await wait_until(pilot, lambda: any(paths.logs_dir().glob("crash-*.txt")))
         await pilot.press("s")
         await wait_until(pilot, lambda: phase(main) == "finished")
+
+
+def test_a_stray_continue_does_not_wake_an_app_that_was_never_asleep() -> None:
+    """Only after SIGTSTP does SIGCONT reach Textual's handler."""
+    calls: list[int] = []
+    numbers = (signal.SIGTSTP, signal.SIGCONT)
+    before = [signal.signal(number, lambda number, _frame: calls.append(number)) for number in numbers]
+    try:
+        ignore_stray_continue()
+        for number in (signal.SIGCONT, signal.SIGTSTP, signal.SIGCONT, signal.SIGCONT):
+            signal.raise_signal(number)
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+    assert calls == [signal.SIGTSTP, signal.SIGCONT]

@@ -22,11 +22,13 @@ from tui_gpt import paths
 OFF_VARIABLE = "TUI_GPT_NO_KERNEL"
 BUILD_SECONDS = 120.0
 """After which a compiler is given up."""
+PATIENCE_SECONDS = 10.0
+"""How long the very first stream waits for it, so that one machine writes all its texts the same way."""
 
 _SOURCE = Path(__file__).with_name("decode.c")
+_NATIVE = "-march=native"
 _FLAGS = [
     "-O3",
-    "-march=native",
     "-fno-math-errno",
     "-fno-trapping-math",
     "-fno-signed-zeros",
@@ -36,22 +38,22 @@ _FLAGS = [
     "-fPIC",
 ]
 _starting = threading.Lock()
-_builder: threading.Thread | None = None
+_builders: dict[Path, threading.Thread] = {}
 
 
 def kernel(wait: bool = False) -> ctypes.CDLL | None:
-    """The compiled kernel, or None where there is none (yet); the first call begins to build it, `wait` until built."""
-    global _builder
+    """The compiled kernel, or None where there is none (yet). The first call ever begins to build it; `wait` gives the
+    compiler a while to finish."""
     if os.environ.get(OFF_VARIABLE):
         return None
     library = _library_path()
     if not library.exists():
         with _starting:
-            if _builder is None:
-                _builder = threading.Thread(target=built, args=(library,), name="kernel-build")
-                _builder.start()
+            if library not in _builders:
+                _builders[library] = threading.Thread(target=built, args=(library,), name="kernel-build")
+                _builders[library].start()
         if wait:
-            _builder.join()
+            _builders[library].join(PATIENCE_SECONDS)
     return _loaded(library) if library.exists() else None
 
 
@@ -84,12 +86,17 @@ def built(library: Path) -> ctypes.CDLL | None:
         library.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=library.parent) as folder:
             made = Path(folder) / library.name
-            command = [compiler, *_FLAGS, str(_SOURCE), "-o", str(made), "-lm"]
-            subprocess.run(command, check=True, capture_output=True, timeout=BUILD_SECONDS, stdin=subprocess.DEVNULL)
+            if not any(_compiles([compiler, *flags], made) for flags in ([_NATIVE, *_FLAGS], _FLAGS)):
+                return None
             made.replace(library)
     except (OSError, subprocess.SubprocessError):
         return None
     return _loaded(library)
+
+
+def _compiles(compiler: list[str], made: Path) -> bool:
+    command = [*compiler, str(_SOURCE), "-o", str(made), "-lm"]
+    return subprocess.run(command, capture_output=True, timeout=BUILD_SECONDS, stdin=subprocess.DEVNULL).returncode == 0
 
 
 @functools.cache

@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from torch.optim import Optimizer
 
-from tui_gpt.config import ModelConfig, RunConfig, SampleConfig, TrainConfig
+from tui_gpt.config import ModelConfig, RunConfig, SampleConfig, TrainConfig, checked_setting, setting_types
 from tui_gpt.control import Control
 from tui_gpt.corpora import CorpusText, read_corpus
-from tui_gpt.errors import CheckpointError, IncompatibleError, NotFoundError
+from tui_gpt.errors import CheckpointError, ConfigError, IncompatibleError, NotFoundError
 from tui_gpt.events import Setting
 from tui_gpt.gpt.batches import Batches
 from tui_gpt.gpt.build import (
@@ -244,11 +244,14 @@ def _restored_standing(info: CheckpointInfo, here: Mapping[str, Setting], change
     """Where the checkpoint stands, with what was changed `here` after it was saved.
 
     A new time budget counts from now, and so does one of which nothing was used; otherwise the log is followed, not the
-    clock.
+    clock. Raises CheckpointError.
     """
-    known = {item.name for item in dataclasses.fields(Standing)}
-    kept: dict[str, Any] = {name: value for name, value in info.extra.items() if name in known}
-    standing = Standing(**kept)
+    hints = setting_types(Standing)
+    try:
+        kept = {name: checked_setting(name, value, hints[name]) for name, value in info.extra.items() if name in hints}
+    except ConfigError as error:
+        raise CheckpointError(f"the checkpoint is altered ({error}): go on from a copy, or start anew") from error
+    standing = Standing(**{**kept, "step": info.step, "max_iters": info.max_iters})
     standing.follows_clock = changes.get("max_seconds") is not None or info.step == 0
     if isinstance(max_iters := here.get("max_iters"), int):
         standing.max_iters = max(max_iters, standing.step)

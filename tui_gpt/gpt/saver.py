@@ -1,7 +1,8 @@
 """Checkpoints written beside the training: the trainer hands over copies and goes on, one thread writes them.
 
 A kind of checkpoint (`last`, `best`) that is handed over again before its turn came replaces the one that waits, so a
-slow disk delays checkpoints and never training. What the disk refused is kept as a sentence for the trainer to
+slow disk delays checkpoints and never training. It goes to the end of the queue then: a `last` that knows of a new
+`best` must not be on the disk before it, or a crash in between would lose that one for good. What the disk refused is kept as a sentence for the trainer to
 announce.
 """
 
@@ -17,6 +18,7 @@ from tui_gpt.errors import TuiGptError
 class SaveResult:
     """One attempt: where the checkpoint of `step` was committed, or why it was not."""
 
+    kind: str
     step: int
     path: Path | None
     problem: str = ""
@@ -34,6 +36,7 @@ class BackgroundSaver:
     def submit(self, kind: str, step: int, job: Callable[[], Path]) -> None:
         """Have `job` commit the checkpoint of `step`; it raises StorageError when it cannot."""
         with self._condition:
+            self._waiting.pop(kind, None)
             self._waiting[kind] = (step, job)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="checkpoint-writer")
@@ -56,18 +59,19 @@ class BackgroundSaver:
             with self._condition:
                 self._results.append(result)
 
-    def _next_job(self) -> tuple[int, Callable[[], Path]] | None:
+    def _next_job(self) -> tuple[str, int, Callable[[], Path]] | None:
         with self._condition:
             if self._waiting:
-                return self._waiting.pop(next(iter(self._waiting)))
+                kind = next(iter(self._waiting))
+                return kind, *self._waiting.pop(kind)
             self._thread = None
             self._condition.notify_all()
             return None
 
-    def _attempt(self, step: int, job: Callable[[], Path]) -> SaveResult:
+    def _attempt(self, kind: str, step: int, job: Callable[[], Path]) -> SaveResult:
         try:
-            return SaveResult(step=step, path=job())
+            return SaveResult(kind, step, job())
         except TuiGptError as error:
-            return SaveResult(step=step, path=None, problem=str(error))
+            return SaveResult(kind, step, None, str(error))
         except Exception as error:
-            return SaveResult(step=step, path=None, problem=f"the checkpoint could not be written: {error!r}")
+            return SaveResult(kind, step, None, f"the checkpoint could not be written: {error!r}")

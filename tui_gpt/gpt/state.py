@@ -41,12 +41,19 @@ def restore_optimizers(optimizers: Sequence[Optimizer], tensors: Tensors) -> Non
     for number, optimizer in enumerate(optimizers):
         state = _entries_of(f"optimizer.{number}.", tensors)
         whole = optimizer.state_dict()
-        known = {parameter for group in whole["param_groups"] for parameter in group["params"]}
-        if not state.keys() <= known:
+        numbers = [parameter for group in whole["param_groups"] for parameter in group["params"]]
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        shapes = {number: parameter.shape for number, parameter in zip(numbers, parameters, strict=True)}
+        if not all(_fits(entries, shapes.get(parameter)) for parameter, entries in state.items()):
             raise CheckpointError(
                 "the checkpoint's optimizer state is of another model: start a new run with --init-from"
             )
         optimizer.load_state_dict({"state": state, "param_groups": whole["param_groups"]})
+
+
+def _fits(entries: Tensors, shape: torch.Size | None) -> bool:
+    """Whether these are one parameter's: single numbers, and tensors of its shape."""
+    return shape is not None and all(tensor.ndim == 0 or tensor.shape == shape for tensor in entries.values())
 
 
 def _entries_of(prefix: str, tensors: Tensors) -> dict[int, dict[str, Tensor]]:
@@ -54,5 +61,5 @@ def _entries_of(prefix: str, tensors: Tensors) -> dict[int, dict[str, Tensor]]:
     for name, tensor in tensors.items():
         if name.startswith(prefix):
             parameter, _, key = name.removeprefix(prefix).partition(".")
-            state.setdefault(int(parameter), {})[key] = tensor
+            state.setdefault(int(parameter) if parameter.isdecimal() else -1, {})[key] = tensor
     return state

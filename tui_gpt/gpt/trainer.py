@@ -22,7 +22,7 @@ from torch.optim import Optimizer
 
 from tui_gpt.config import TrainConfig
 from tui_gpt.control import Control
-from tui_gpt.errors import ConfigError, DivergedError, StorageError
+from tui_gpt.errors import CheckpointError, ConfigError, DivergedError, StorageError
 from tui_gpt.events import (
     Changed,
     Evaluated,
@@ -176,7 +176,8 @@ class Trainer:
         self._saver = BackgroundSaver()
         self._saved_at = self._clock.seconds()
         self._saved_step = self._now.step if standing else -1
-        self._storage_problem = ""
+        self._problems: dict[str, str] = {}
+        self._best: Snapshot | None = None
         self._loss_sum = torch.zeros((), dtype=torch.float64, device=parts.device)
         self._loss_sum += self._now.loss_sum
         self._grad_norm = torch.tensor(self._now.grad_norm, device=parts.device)
@@ -501,10 +502,17 @@ class Trainer:
 
     def _save(self, kind: Kind) -> None:
         snapshot = self._snapshot()
-        if kind == "last":
+        if kind == "best":
+            self._best = snapshot
+        else:
             self._last_good = snapshot
             self._saved_at, self._saved_step = self._clock.seconds(), self._now.step
-        self._saver.submit(kind, self._now.step, lambda: self._parts.commit(kind, snapshot))
+            if self._best is not None and self._problems.get("best"):
+                self._submit("best", self._best)
+        self._submit(kind, snapshot)
+
+    def _submit(self, kind: Kind, snapshot: Snapshot) -> None:
+        self._saver.submit(kind, snapshot.standing.step, lambda: self._parts.commit(kind, snapshot))
 
     def _snapshot(self) -> Snapshot:
         self._now.elapsed_seconds = self._clock.seconds()
@@ -523,11 +531,19 @@ class Trainer:
 
     def _announce_saves(self) -> Iterator[Event]:
         for result in self._saver.take_results():
+            before = self._storage_problem
+            self._problems[result.kind] = result.problem
             if result.path is not None:
                 yield Saved(step=result.step, path=str(result.path))
-            if result.problem != self._storage_problem:
-                self._storage_problem = result.problem
-                yield Changed(step=self._now.step, setting="storage_problem", value=result.problem or None)
+                if self._best is not None and (result.kind, result.step) == ("best", self._best.standing.step):
+                    self._best = None
+            if self._storage_problem != before:
+                yield Changed(step=self._now.step, setting="storage_problem", value=self._storage_problem or None)
+
+    @property
+    def _storage_problem(self) -> str:
+        """Why the newest checkpoint of either kind is not on the disk."""
+        return next(filter(None, self._problems.values()), "")
 
     # The end
 
@@ -579,7 +595,12 @@ def copied_generators(generators: Mapping[str, torch.Generator]) -> dict[str, Te
 
 
 def restore_generators(generators: Mapping[str, torch.Generator], tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `copied_generators` took."""
+    """Put back what `copied_generators` took. Raises CheckpointError where it is something else."""
     for name, generator in generators.items():
         if f"generator.{name}" in tensors:
-            generator.set_state(tensors[f"generator.{name}"])
+            try:
+                generator.set_state(tensors[f"generator.{name}"])
+            except (RuntimeError, TypeError) as error:
+                raise CheckpointError(
+                    "the checkpoint's random generators are damaged: start a new run with --init-from"
+                ) from error

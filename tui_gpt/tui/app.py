@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, ComposeResult, SystemCommand
@@ -113,6 +114,8 @@ class TuiGptApp(App[None]):
             if number is not None:
                 with suppress(NotImplementedError, RuntimeError, ValueError):
                     loop.add_signal_handler(number, self._signalled, 128 + number)
+        with suppress(AttributeError, ValueError):
+            ignore_stray_continue()
 
     def _signalled(self, code: int) -> None:
         if self.main is None:
@@ -131,6 +134,33 @@ class TuiGptApp(App[None]):
 def usable_theme(name: str, available: Container[str], *, no_color: bool) -> str:
     """`name`, unless there is none such, or it would be black on black: ANSI colours without colour."""
     return DEFAULT_THEME if name not in available or (no_color and "ansi" in name) else name
+
+
+def ignore_stray_continue() -> None:
+    """Let SIGCONT wake the app only after SIGTSTP has put it to sleep.
+
+    Textual takes any SIGCONT for the end of a suspension and starts a second reader of the keyboard; one of the two
+    never ends, and the process stays behind after the app has left. Raises AttributeError where there is no such
+    signal.
+    """
+    sleep, wake = signal.getsignal(signal.SIGTSTP), signal.getsignal(signal.SIGCONT)
+    if not callable(sleep) or not callable(wake):
+        return
+    asleep = False
+
+    def on_stop(number: int, frame: FrameType | None) -> None:
+        nonlocal asleep
+        asleep = True
+        sleep(number, frame)
+
+    def on_continue(number: int, frame: FrameType | None) -> None:
+        nonlocal asleep
+        if asleep:
+            asleep = False
+            wake(number, frame)
+
+    signal.signal(signal.SIGTSTP, on_stop)
+    signal.signal(signal.SIGCONT, on_continue)
 
 
 @contextmanager

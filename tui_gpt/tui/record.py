@@ -126,6 +126,7 @@ class RunRecord:
             return
         if event.setting == "max_iters" and isinstance(event.value, int):
             self.max_iters = event.value
+        if event.setting in ("max_iters", "max_seconds"):
             return
         value = f"{event.value:g}" if isinstance(event.value, float) else str(event.value)
         self.marks.append(Mark(event.step, "◆", f"{event.setting} {value}"))
