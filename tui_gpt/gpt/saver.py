@@ -2,8 +2,8 @@
 
 A kind of checkpoint (`last`, `best`) that is handed over again before its turn came replaces the one that waits, so a
 slow disk delays checkpoints and never training. It goes to the end of the queue then: a `last` that knows of a new
-`best` must not be on the disk before it, or a crash in between would lose that one for good. What the disk refused is kept as a sentence for the trainer to
-announce.
+`best` must not be on the disk before it, or a crash in between would lose that one for good. What the disk refused is
+kept as a sentence for the trainer to announce.
 """
 
 import threading

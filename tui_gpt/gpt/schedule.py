@@ -31,10 +31,10 @@ def _decay(schedule: Schedule, share_done: float, floor: float) -> float:
 
 
 def is_replanning_step(steps_done: int, max_iters: int) -> bool:
-    """Whether to look at the clock after so many steps: at 1, 2, 4, 8 ..., at every fortieth of the run, at its end."""
+    """Whether to look at the clock after so many steps: at 1, 2, 4, 8 ..., at every twentieth of the run, at its end."""
     if steps_done & (steps_done - 1) == 0 or steps_done >= max_iters:
         return steps_done > 0
-    return steps_done % max(8, max_iters // 40) == 0
+    return steps_done % max(8, max_iters // 20) == 0
 
 
 @dataclass(frozen=True)
@@ -60,5 +60,5 @@ class TimeBudget:
 
 
 def is_worth_changing(planned: int, max_iters: int, step: int) -> bool:
-    """Whether a new plan differs enough from the old one, by one part in fifty of the steps left, to be announced."""
-    return abs(planned - max_iters) > max(1, (max_iters - step) // 50)
+    """Whether a new plan differs enough from the old one, by one part in twenty of the steps left, to be announced."""
+    return abs(planned - max_iters) > max(1, (max_iters - step) // 20)

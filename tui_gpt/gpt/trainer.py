@@ -570,10 +570,14 @@ class Trainer:
         return None
 
     def _finish(self, reason: FinishReason) -> Iterator[Event]:
-        if self._saved_step != self._now.step or self._storage_problem:
+        if self._saved_step != self._now.step:
             self._save("last")
         self._saver.wait()
         yield from self._announce_saves()
+        if self._storage_problem:
+            self._save("last")
+            self._saver.wait()
+            yield from self._announce_saves()
         yield Finished(
             step=self._now.step,
             reason=reason,
