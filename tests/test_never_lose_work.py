@@ -152,13 +152,15 @@ def test_a_change_is_made_again_however_often_the_run_is_interrupted_before_its_
 
 
 def _train_with_a_change(config: RunConfig, name: str, until: int, keep: Path | None = None) -> None:
-    """Save at step 4, change the rate at step 8; `keep` gets a copy of the checkpoint of step 4."""
+    """Pause and save at step 4, change the rate at step 8; `keep` gets a copy of the checkpoint of step 4."""
     control = Control()
     for event in train(config, name, control):
-        if event.step == 4:
-            control.save()
-        if isinstance(event, Saved) and event.step == 4 and keep is not None:
-            shutil.copytree(event.path, keep)
+        if event.step == 4 and isinstance(event, Progress):
+            control.pause()
+        if isinstance(event, Saved) and event.step == 4:
+            if keep is not None:
+                shutil.copytree(event.path, keep)
+            control.resume()
         if event.step == 8 and isinstance(event, Progress):
             control.change("learning_rate", 5e-4)
         if event.step >= until:

@@ -119,10 +119,10 @@ def test_dropout_keeps_the_share_and_the_mean() -> None:
 def test_dropout_draws_from_its_own_generator_alone() -> None:
     model = Classic(dataclasses.replace(CONFIG, dropout=0.2), VOCAB)
     tokens, _ = example()
-    model.dropout_generator.manual_seed(5)
+    model.dropout.generator.manual_seed(5)
     before = torch.get_rng_state()
     first, second = model(tokens)[0], model(tokens)[0]
-    model.dropout_generator.manual_seed(5)
+    model.dropout.generator.manual_seed(5)
     assert torch.equal(model(tokens)[0], first)
     assert not torch.equal(first, second)
     assert torch.equal(torch.get_rng_state(), before)
@@ -131,15 +131,15 @@ def test_dropout_draws_from_its_own_generator_alone() -> None:
 def test_a_restored_generator_drops_the_same_again() -> None:
     model = Classic(dataclasses.replace(CONFIG, dropout=0.2), VOCAB)
     tokens, _ = example()
-    state = model.dropout_generator.get_state()
+    state = model.dropout.generator.get_state()
     first = model(tokens)[0]
-    model.dropout_generator = torch.Generator().set_state(state)
+    model.dropout.generator = torch.Generator().set_state(state)
     assert torch.equal(model(tokens)[0], first)
 
 
 def test_evaluation_drops_nothing_and_draws_nothing() -> None:
     model = Classic(dataclasses.replace(CONFIG, dropout=0.9), VOCAB).eval()
     tokens, _ = example()
-    state = model.dropout_generator.get_state()
+    state = model.dropout.generator.get_state()
     assert torch.equal(model(tokens)[0], model(tokens)[0])
-    assert torch.equal(model.dropout_generator.get_state(), state)
+    assert torch.equal(model.dropout.generator.get_state(), state)

@@ -123,10 +123,10 @@ def test_predictions_of_a_whole_window_are_those_of_reading_it() -> None:
 
 def test_a_model_in_training_mode_is_read_without_dropout_and_left_in_it() -> None:
     model = tiny_model("classic").train()
-    state = model.dropout_generator.get_state()
+    state = model.dropout.generator.get_state()
     logits = plain_decoder(model, None).start(TOKENS[None, :8])
     assert model.training
-    assert torch.equal(model.dropout_generator.get_state(), state)
+    assert torch.equal(model.dropout.generator.get_state(), state)
     np.testing.assert_allclose(logits, model.eval()(torch.from_numpy(TOKENS[None, :8]))[0][:, -1].detach(), atol=1e-5)
 
 

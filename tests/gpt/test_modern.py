@@ -113,11 +113,11 @@ def test_dropout_acts_in_training_only_and_from_its_own_generator(training: bool
     model = disturbed(dataclasses.replace(CONFIG, dropout=0.5)).train(training)
     tokens, _, prior = example()
     torch.manual_seed(0)
-    model.dropout_generator.manual_seed(5)
+    model.dropout.generator.manual_seed(5)
     first, _ = model(tokens, prior=prior)
     torch.manual_seed(1)
     second, _ = model(tokens, prior=prior)
-    model.dropout_generator.manual_seed(5)
+    model.dropout.generator.manual_seed(5)
     third, _ = model(tokens, prior=prior)
     assert torch.equal(first, third)
     assert torch.equal(first, second) is not training

@@ -27,7 +27,7 @@ def build_model(config: ModelConfig, vocab_size: int, seed: int) -> LanguageMode
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Modern(config, vocab_size) if config.architecture == "modern" else Classic(config, vocab_size)
-    model.dropout_generator.manual_seed(seed)
+    model.dropout.generator.manual_seed(seed)
     return model
 
 
@@ -63,7 +63,7 @@ def build_shards(model: LanguageModel, config: TrainConfig, world: World) -> Sha
 def random_generators(shards: Shards) -> dict[str, torch.Generator]:
     """Every private source of randomness in the model's replicas, by name."""
     return {
-        f"dropout.{number}": replica.dropout_generator
+        f"dropout.{number}": replica.dropout.generator
         for number, replica in enumerate(shards.replicas)
         if isinstance(replica, Classic | Modern)
     }

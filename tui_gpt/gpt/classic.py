@@ -113,15 +113,6 @@ class Classic(nn.Module):
             self.head = nn.Linear(config.n_embd, vocab_size)
         self.apply(self._initialise)
 
-    @property
-    def dropout_generator(self) -> torch.Generator:
-        """Where dropout's randomness comes from; its state belongs into a checkpoint."""
-        return self.dropout.generator
-
-    @dropout_generator.setter
-    def dropout_generator(self, generator: torch.Generator) -> None:
-        self.dropout.generator = generator
-
     def forward(
         self, tokens: Tensor, targets: Tensor | None = None, prior: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:

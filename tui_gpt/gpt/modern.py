@@ -179,15 +179,6 @@ class Modern(nn.Module):
             self.prior_gate = nn.Parameter(torch.ones(1))
             self.prior_trust = nn.Parameter(torch.zeros(vocab_size, C))
 
-    @property
-    def dropout_generator(self) -> torch.Generator:
-        """Where dropout's randomness comes from; its state belongs into a checkpoint."""
-        return self.dropout.generator
-
-    @dropout_generator.setter
-    def dropout_generator(self, generator: torch.Generator) -> None:
-        self.dropout.generator = generator
-
     def forward(
         self, tokens: Tensor, targets: Tensor | None = None, prior: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:

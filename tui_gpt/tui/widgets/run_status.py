@@ -57,7 +57,7 @@ def figures(record: RunRecord, smoothed: float | None) -> list[tuple[str, str]]:
         ("best", _loss(best)),
         ("bits/char", f"{evaluation.bits_per_char:.2f}" if evaluation else "–"),
         ("chars/s", format_count(progress.tokens_per_second) if progress else "–"),
-        ("learning rate", f"{progress.learning_rate:.2g}" if progress else "–"),
+        ("rate", f"{progress.learning_rate:.2g}" if progress else "–"),
         ("parameters", format_count(record.started.parameters) if record.started else "–"),
         ("device", record.started.device if record.started else "–"),
     ]
