@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # for models this small, more threads only wait for each other
+
 
 @pytest.fixture(autouse=True)
 def temporary_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -133,11 +133,11 @@ def test_json_is_refused_where_there_is_a_screen(command: CommandLine, terminal:
 
 
 def test_options_change_the_preset(command: CommandLine) -> None:
-    result = command("train", "--headless", "--preset", "nano", "--n-layer", "2", "--learning-rate", "0.5", "--compile")
+    result = command("train", "--headless", "--preset", "nano", "--n-layer", "2", "--learning-rate", "0.5")
     assert result.code == 0
     config = command.request.config
     assert (config.preset, config.model.n_layer, config.model.n_embd) == ("nano", 2, 128)
-    assert (config.train.learning_rate, config.train.compile, config.train.max_iters) == (0.5, True, 2_000)
+    assert (config.train.learning_rate, config.train.max_iters) == (0.5, 2_000)
 
 
 def test_the_command_line_goes_before_the_environment_before_the_file(

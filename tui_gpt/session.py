@@ -107,6 +107,9 @@ class Session:
 
     def wake(self) -> None:
         """Import torch, so that the next call need not."""
+        from tui_gpt.gpt.kernel import kernel
+
+        kernel()  # begins to build, where it has to, while torch is imported
         import tui_gpt.gpt.preparation  # noqa: F401  # imported for its own sake
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
