@@ -41,10 +41,12 @@ class _FromDict:
         return cls(**{name: checked_setting(name, value, hints[name]) for name, value in record.items()})
 
 
-@functools.cache
 def setting_types(config: Any) -> Mapping[str, Any]:
     """The type of each setting of a config class, by its name."""
-    return typing.get_type_hints(config)
+    return _cached_hints(config)
+
+
+_cached_hints = functools.cache(typing.get_type_hints)
 
 
 def checked_setting(name: str, value: Any, hint: Any) -> Any:

@@ -31,7 +31,7 @@ def _decay(schedule: Schedule, share_done: float, floor: float) -> float:
 
 
 def is_replanning_step(steps_done: int, max_iters: int) -> bool:
-    """Whether to look at the clock after so many steps: at 1, 2, 4, 8 ..., at every twentieth of the run, at its end."""
+    """Whether to look at the clock after so many steps: 1, 2, 4, 8 ..., each twentieth of the run, and its end."""
     if steps_done & (steps_done - 1) == 0 or steps_done >= max_iters:
         return steps_done > 0
     return steps_done % max(8, max_iters // 20) == 0
