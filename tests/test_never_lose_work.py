@@ -123,6 +123,41 @@ def test_a_step_left_in_the_middle_is_made_again_as_if_it_had_never_begun(tmp_pa
     assert same_weights(straight.weights, resumed.weights)
 
 
+def test_what_is_measured_at_the_step_of_a_checkpoint_is_told_once(tmp_path: Path) -> None:
+    """Stopped in an evaluation, resumed, and stopped again right after it."""
+    config = tiny_config(tmp_path, "nano", max_iters=12, eval_interval=4, sample_interval=4)
+    list(train(config, "straight"))
+    control = Control()
+    for event in train(config, "broken", control):
+        if event.step == 4:
+            control.stop()
+    for _ in range(2):
+        for kind in (Evaluated, Sampled):
+            events = train(config, "broken")
+            next(event for event in events if isinstance(event, kind))
+            events.close()  # type: ignore[attr-defined]  # a generator, seen as an iterator
+    list(train(config, "broken"))
+    assert_equal_runs("straight", "broken")
+
+
+def test_a_log_ahead_of_its_checkpoint_at_the_same_step_is_cut(tmp_path: Path) -> None:
+    """Killed after an evaluation was told and before it was saved."""
+    config = tiny_config(tmp_path, "nano", max_iters=12, eval_interval=4, sample_interval=4)
+    list(train(config, "straight"))
+    control = Control()
+    for event in train(config, "broken", control):
+        if event.step == 4:
+            control.stop()
+    last = RunStore().get("broken").path / "last"
+    shutil.copytree(last, tmp_path / "saved")
+    events = train(config, "broken")
+    next(event for event in events if isinstance(event, Sampled))
+    events.close()  # type: ignore[attr-defined]  # a generator, seen as an iterator
+    _put_back(tmp_path / "saved", last)
+    list(train(config, "broken"))
+    assert_equal_runs("straight", "broken")
+
+
 def test_whoever_stops_consuming_at_an_event_changes_nothing(tmp_path: Path) -> None:
     """A figure that was told is not counted a second time."""
     config = tiny_config(tmp_path, "nano", max_iters=12)

@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -221,9 +221,14 @@ class Run:
         except OSError:
             return
 
-    def truncate_log(self, step: int) -> None:
-        """Forget what happened after `step`, and that the run had finished, before it goes on. Raises StorageError."""
-        kept = (line for line, event in self._lines() if event.step <= step and not isinstance(event, Finished))
+    def truncate_log(self, step: int, forget: Callable[[Event], bool] = lambda _: False) -> None:
+        """Forget what happened after `step`, that the run had finished, and what else is to be forgotten, before it
+        goes on. Raises StorageError."""
+        kept = (
+            line
+            for line, event in self._lines()
+            if event.step <= step and not isinstance(event, Finished) and not forget(event)
+        )
         atomic_write(self.log_path, b"".join(line.rstrip(b"\n") + b"\n" for line in kept))
         self._log_ends_clean = True
 

@@ -193,7 +193,7 @@ def prepare_resumed(run: Run, changes: Mapping[str, Setting]) -> Prepared:
         return prepare_new(dataclasses.replace(run.config, train=changed(run.config.train, live)), None)
     checkpoint = read_checkpoint(run.require_checkpoint("last"), training=True)
     info = checkpoint.info
-    ahead = cut_log(run, info.step)
+    ahead = cut_log(run, info)
     here = ahead.pop(info.step, {})
     config = dataclasses.replace(info.config, train=changed(info.config.train, {**here, **_place_of(changes)}))
     corpus = _same_corpus(run, checkpoint)

@@ -466,6 +466,7 @@ class Trainer:
         now = self._now
         is_best = math.isfinite(val_loss) and (now.best_val_loss is None or val_loss < now.best_val_loss)
         now.train_loss, now.val_loss, now.evaluated_step = train_loss, val_loss, now.step
+        self._saved_step = -1  # a checkpoint of this step, if there is one, does not know of it
         now.evaluations_without_best = 0 if is_best else now.evaluations_without_best + 1
         if is_best:
             now.best_val_loss = val_loss
@@ -488,6 +489,7 @@ class Trainer:
                 return
             pieces.append(piece)
         now.sampled_step = now.step
+        self._saved_step = -1
         yield Sampled(step=now.step, prompt="\n", text="".join(pieces))
 
     # Saving
