@@ -151,13 +151,24 @@ async def test_x_stops_and_the_run_can_go_on() -> None:
         assert "Go on" in footer_keys(main)
 
 
+def is_in_sight(main: MainScreen, selector: str) -> bool:
+    """Whether a click on the widget would reach it: it is laid out, and nothing lies above it."""
+    widget = main.query_one(selector)
+    return widget.region.area > 0 and main.get_widget_at(*widget.region.center)[0] is widget
+
+
+async def click(pilot: AppPilot, main: MainScreen, selector: str) -> None:
+    await wait_until(pilot, lambda: is_in_sight(main, selector))
+    await pilot.click(selector)
+
+
 async def test_buttons_do_what_keys_do() -> None:
     async with running(FakeSession(hold_at=300)) as (pilot, main, _):
-        await pilot.click("#start")
+        await click(pilot, main, "#start")
         await wait_until(pilot, lambda: main.record is not None and main.record.step >= 300)
-        await pilot.click("#pause")
+        await click(pilot, main, "#pause")
         await wait_until(pilot, lambda: phase(main) == "paused")
-        await pilot.click("#stop")
+        await click(pilot, main, "#stop")
         await wait_until(pilot, lambda: main.training is None)
         assert main.record is not None
         assert main.record.finished is not None
@@ -241,9 +252,10 @@ async def test_an_unexpected_error_leaves_a_report_and_names_it() -> None:
     async with running(FakeSession(fail_with=ZeroDivisionError("oops"))) as (pilot, main, _):
         await pilot.press("s")
         await wait_until(pilot, lambda: phase(main) == "failed")
-        report = next(paths.logs_dir().glob("crash-*.txt"))
-        assert str(report) in shown(main, "#failure")
-        assert "ZeroDivisionError" in report.read_text()
+        reports = list(paths.logs_dir().glob("crash-*.txt"))
+        assert len(reports) == 1, [report.read_text() for report in reports]
+        assert str(reports[0]) in shown(main, "#failure")
+        assert "ZeroDivisionError" in reports[0].read_text()
 
 
 async def test_a_torch_that_cannot_be_imported_is_said() -> None:
