@@ -154,7 +154,8 @@ async def test_x_stops_and_the_run_can_go_on() -> None:
 def is_in_sight(main: MainScreen, selector: str) -> bool:
     """Whether a click on the widget would reach it: it is laid out, and nothing lies above it."""
     widget = main.query_one(selector)
-    return widget.region.area > 0 and main.get_widget_at(*widget.region.center)[0] is widget
+    x, y = widget.region.center
+    return widget.region.area > 0 and main.get_widget_at(int(x), int(y))[0] is widget
 
 
 async def click(pilot: AppPilot, main: MainScreen, selector: str) -> None:
