@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
 
 from tui_gpt.config import ModelConfig, RunConfig, SampleConfig, TrainConfig, checked_setting, setting_types
@@ -71,8 +73,6 @@ class Prepared:
     standing: Standing | None = None
     """Where a resumed run stands; None for a new one."""
     planned_changes: Mapping[int, Mapping[str, Setting]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    """What the user should know about the text."""
 
     def parts(self, run: Run) -> Parts:
         """What a trainer works with, its checkpoints going into `run`."""
@@ -95,17 +95,22 @@ class Prepared:
             preset=self.config.preset,
         )
 
+    @cached_property
+    def _prior_tensors(self) -> Mapping[str, Tensor]:
+        """Made once: the prior never changes, and packing its tokens takes a while."""
+        return prior_tensors(self.prior)
+
     def disk_space_needed(self) -> int:
         """Bytes that the run's checkpoints will take at most, while one is being replaced."""
         weights: int = sum(tensor.nbytes for tensor in self.model.state_dict().values())
-        prior: int = sum(tensor.nbytes for tensor in prior_tensors(self.prior).values())
+        prior: int = sum(tensor.nbytes for tensor in self._prior_tensors.values())
         last, best = 3 * weights + prior, weights + prior
         return 2 * last + best if self.standing is None else last
 
     def _commit(self, run: Run, kind: Kind, snapshot: Snapshot) -> Path:
         run.sync_log()
         target = run.checkpoint_target(kind)
-        tensors = {**snapshot.weights, **prior_tensors(self.prior)}
+        tensors = {**snapshot.weights, **self._prior_tensors}
         write_checkpoint(target, self._info_of(snapshot), tensors, snapshot.training if kind == "last" else None)
         return target
 
@@ -156,7 +161,6 @@ def prepare_new(config: RunConfig, init_folder: Path | None) -> Prepared:
         optimizers=build_optimizers(model, config.train),
         prior=_fit_prior(config.model, corpus),
         world=world,
-        notes=text.notes,
     )
 
 

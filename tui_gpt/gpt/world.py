@@ -11,13 +11,11 @@ from tui_gpt.errors import ConfigError
 
 @dataclass(frozen=True)
 class World:
-    """One process on one device. `rank` and `size` tell processes that share a run apart."""
+    """One process on one device."""
 
     device: torch.device
     cores: int = 1
     """CPU cores to compute with."""
-    rank: int = 0
-    size: int = 1
 
     @classmethod
     def of(cls, config: TrainConfig) -> "World":
