@@ -179,7 +179,7 @@ class ModernDecoder(CachedDecoder):
         self._model = model
         self._prior = prior
         self._cursor: NgramCursor | None = None
-        self._before = torch.zeros(0)
+        self._window = torch.zeros(0)
         positions = torch.arange(model.config.block_size, device=self._device)
         self._rotary: Rotary = rotary_table(positions, model.config.n_embd // model.config.n_head)
 
@@ -188,17 +188,20 @@ class ModernDecoder(CachedDecoder):
         end = begin + tokens.shape[1]
         rotary = self._rotary[0][begin:end], self._rotary[1][begin:end]
         rows = self._prior_rows(tokens)
-        before = self._before if begin else None
-        x = model.embedded(tokens, rows, before)
-        self._before = (tokens if before is None else torch.cat([before, tokens], dim=1))[:, -CHARACTERS_BEFORE:]
+        before = self._window[:, -CHARACTERS_BEFORE:] if begin else None
+        self._window = torch.cat([self._window, tokens], dim=1) if begin else tokens
+        matches = model.matches(self._window, tokens.shape[1])
+        x = model.embedded(tokens, rows, matches, before)
         for layer, block in enumerate(cast("Sequence[modern.Block]", model.blocks)):
             q, k, v = block.attention.heads(normalised(x), rotary)
             x = x + block.attention.merged(self._attended(layer, q, k, v))
             x = x + block.feed_forward(normalised(x))
         self._length = end
-        if every or rows is None:
-            return model.logits(x if every else x[:, -1:], rows)
-        return model.logits(x[:, -1:], rows[:, -1:])
+        if every:
+            return model.logits(x, rows, matches)
+        return model.logits(
+            x[:, -1:], None if rows is None else rows[:, -1:], None if matches is None else matches.last
+        )
 
     def _prior_rows(self, tokens: Tensor) -> Tensor | None:
         """(B, T, V): the prior's log-probabilities after each of `tokens` (B, T), as far back as the window goes."""

@@ -311,7 +311,11 @@ class Decoders:
         self._model = model
         self._prior = prior
         self._packed: PackedModel | None = None
-        self._is_fit = model.config.n_layer > 0 and model.token_embedding.weight.device.type == "cpu"
+        self._is_fit = (
+            model.config.n_layer > 0
+            and not model.config.induction
+            and model.token_embedding.weight.device.type == "cpu"
+        )
         if self._is_fit:
             kernel()
 
