@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from tui_gpt.gpt import linear
-from tui_gpt.gpt.linear import LEAST_ROWS, Linear, is_quick_product_available
+from tui_gpt.gpt.linear import LEAST_ROWS, Linear, is_quick_product_available, products
 
 ROUNDING = 2e-5
 """Largest difference of sums of a few hundred products of order one, in single precision."""
@@ -122,3 +122,11 @@ def test_a_wrong_product_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
     monkeypatch.setattr(linear, "_quick_product", lambda x, weight: (x @ weight.T).bfloat16().float())
     assert not is_quick_product_available.__wrapped__()
+
+
+@pytest.mark.usefixtures("layer_kind")
+@pytest.mark.parametrize("shape", [(3, 80, 80), (2, 64, 200), (5, 8, 12)])
+def test_stacks_are_multiplied_matrix_by_matrix(shape: tuple[int, int, int]) -> None:
+    left, right = drawn(*shape), drawn(shape[0], 2 * shape[1], shape[2])
+    expected = torch.einsum("nmk,nlk->nml", left.double(), right.double())
+    torch.testing.assert_close(products(left, right).double(), expected, rtol=1e-5, atol=ROUNDING)

@@ -16,15 +16,30 @@ from torch.autograd import Function
 
 LEAST_ROWS = 256
 """Positions below which a product goes to PyTorch's own choice: oneDNN prepares code for every new shape."""
+LEAST_ENTRIES = 64 * 64
+"""Entries of a matrix below which a stack of them is multiplied by PyTorch's own choice, all in one call."""
 
 
 class Linear(nn.Linear):
     """`nn.Linear`: the same parameters, names and values, up to rounding."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if _is_worth_it(x) and is_quick_product_available():
-            return _QuickLinear.apply(x, self.weight, self.bias)  # type: ignore[no-any-return, no-untyped-call]
-        return F.linear(x, self.weight, self.bias)
+        return linear(x, self.weight, self.bias)
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x weightᵀ + bias, (..., K) and (N, K) to (..., N), differentiable like `F.linear`."""
+    if _is_worth_it(x) and is_quick_product_available():
+        return _QuickLinear.apply(x, weight, bias)  # type: ignore[no-any-return, no-untyped-call]
+    return F.linear(x, weight, bias)
+
+
+def products(left: Tensor, right: Tensor) -> Tensor:
+    """Each left rightᵀ of two stacks of matrices, (N, M, K) and (N, L, K) to (N, M, L); not differentiable."""
+    is_large = left.shape[-2:].numel() >= LEAST_ENTRIES
+    if is_large and left.device.type == "cpu" and left.dtype == torch.float32 and is_quick_product_available():
+        return torch.stack([_quick_product(one, other) for one, other in zip(left, right, strict=True)])
+    return torch.bmm(left, right.mT)
 
 
 def _is_worth_it(x: Tensor) -> bool:

@@ -22,6 +22,7 @@ from torch.optim import AdamW, Optimizer
 
 from tui_gpt.config import ModelConfig, TrainConfig
 from tui_gpt.gpt.classic import Dropout
+from tui_gpt.gpt.linear import linear
 from tui_gpt.gpt.muon import Muon
 
 LOGIT_CAP = 15.0
@@ -90,7 +91,7 @@ class Attention(nn.Module):
     def heads(self, x: Tensor, rotary: Rotary) -> tuple[Tensor, Tensor, Tensor]:
         """q, k, v, each (B, H, T, D), of normalised x (B, T, C) at the positions of `rotary`."""
         B, T, C = x.shape
-        qkv = F.linear(x, self.qkv.flatten(0, 1))  # (B, T, 3C)
+        qkv = linear(x, self.qkv.flatten(0, 1))  # (B, T, 3C)
         q, k, v = qkv.view(B, T, 3, self.n_head, C // self.n_head).unbind(2)  # (B, T, H, D)
         q, k = rotated(normalised(q), rotary), rotated(normalised(k), rotary)
         return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
@@ -98,7 +99,7 @@ class Attention(nn.Module):
     def merged(self, y: Tensor) -> Tensor:
         """What the heads found (B, H, T, D), projected back to the stream (B, T, C)."""
         B, H, T, D = y.shape
-        return F.linear(y.transpose(1, 2).reshape(B, T, H * D), self.projection)
+        return linear(y.transpose(1, 2).reshape(B, T, H * D), self.projection)
 
     def forward(self, x: Tensor, rotary: Rotary) -> Tensor:
         q, k, v = self.heads(x, rotary)
@@ -115,8 +116,8 @@ class FeedForward(nn.Module):
         self.contract = nn.Parameter(torch.zeros(C, 4 * C))
 
     def forward(self, x: Tensor) -> Tensor:
-        h: Tensor = SquaredReLU.apply(F.linear(x, self.expand))  # type: ignore[no-untyped-call]  # (B, T, 4C)
-        return F.linear(h, self.contract)
+        h: Tensor = SquaredReLU.apply(linear(x, self.expand))  # type: ignore[no-untyped-call]  # (B, T, 4C)
+        return linear(h, self.contract)
 
 
 class Block(nn.Module):
@@ -219,16 +220,16 @@ class Modern(nn.Module):
             read = tokens if before is None else torch.cat([before, tokens], dim=1)
             x = x + self.ngram_embedding(read)[:, -tokens.shape[1] :]
         if prior is not None:
-            x = x + F.linear(prior, self.prior_embedding)
+            x = x + linear(prior, self.prior_embedding)
         return normalised(x)
 
     def logits(self, x: Tensor, prior: Tensor | None) -> Tensor:
         """(B, T, V) from what leaves the last block (B, T, C): the network's opinion on top of the prior's."""
         x = normalised(x)
-        own: Tensor = LOGIT_CAP * torch.tanh(F.linear(x, self.head) / LOGIT_CAP)
+        own: Tensor = LOGIT_CAP * torch.tanh(linear(x, self.head) / LOGIT_CAP)
         if prior is None:
             return own
-        gate = self.prior_gate + F.linear(x, self.prior_trust)  # (B, T, V)
+        gate = self.prior_gate + linear(x, self.prior_trust)  # (B, T, V)
         return own + gate * prior
 
 
