@@ -74,6 +74,17 @@ def test_a_gradient_that_is_the_same_everywhere_is_taken_as_it_comes() -> None:
     torch.testing.assert_close(layer.weight.grad, x.sum(0).expand(10, 6), rtol=1e-5, atol=ROUNDING)
 
 
+@pytest.mark.usefixtures("layer_kind")
+@pytest.mark.parametrize(("inputs", "outputs"), [(8, 32), (32, 8)])
+def test_gradients_lie_in_memory_as_their_parameters_do(inputs: int, outputs: int) -> None:
+    """Fused AdamW walks through both side by side and never asks for strides."""
+    layer = layer_of(inputs, outputs, bias=True)
+    layer(drawn(LEAST_ROWS, inputs)).square().sum().backward()
+    for parameter in layer.parameters():
+        assert parameter.grad is not None
+        assert parameter.grad.stride() == parameter.stride()
+
+
 def test_it_has_the_names_and_the_fresh_weights_of_the_plain_layer() -> None:
     torch.manual_seed(1)
     ours = Linear(5, 7).state_dict()

@@ -82,11 +82,5 @@ class _QuickLinear(Function):
         rows = x.reshape(-1, x.shape[-1])
         gradient = gradient.reshape(-1, gradient.shape[-1]).contiguous()
         of_x = _quick_product(gradient, weight.T).view(x.shape) if ctx.needs_input_grad[0] else None
-        return of_x, _weight_gradient(gradient, rows), gradient.sum(0) if ctx.has_bias else None
-
-
-def _weight_gradient(gradient: Tensor, rows: Tensor) -> Tensor:
-    """(N, K) from (M, N) and (M, K); oneDNN likes the wider of the two second."""
-    if gradient.shape[1] > rows.shape[1]:
-        return _quick_product(rows.T, gradient.T).T
-    return _quick_product(gradient.T, rows.T)
+        of_weight = _quick_product(gradient.T, rows.T)  # in this order: fused AdamW wants the weight's own strides
+        return of_x, of_weight, gradient.sum(0) if ctx.has_bias else None
