@@ -82,6 +82,18 @@ async def test_the_form_offers_the_default_preset_and_says_how_long_it_takes() -
         assert main.query_one("#setting-corpus", Input).value == "tinyshakespeare"
 
 
+async def test_the_form_offers_what_the_users_settings_file_says() -> None:
+    """Also once the menu of presets has told of everything that it highlighted on its way."""
+    paths.config_file().parent.mkdir(parents=True, exist_ok=True)
+    paths.config_file().write_text('[train]\npreset = "nano"\nmax_iters = 150\nn_layer = 2\n')
+    async with running() as (pilot, main, session):
+        await wait_until(pilot, lambda: "about" in shown(main, "#estimate"))
+        await pilot.press("s")
+        await wait_until(pilot, lambda: phase(main) == "finished")
+        config = session.requests[0].config
+        assert (config.preset, config.train.max_iters, config.model.n_layer) == ("nano", 150, 2)
+
+
 async def test_one_key_trains_and_its_events_appear_in_chart_figures_and_sample() -> None:
     async with running() as (pilot, main, session):
         await pilot.press("s")
