@@ -8,6 +8,7 @@
     python -m benchmarks.torture save                     how long training pauses for a checkpoint of `classic`
     python -m benchmarks.torture memory [--steps 20000]   memory and file descriptors of a long run
     python -m benchmarks.torture idle                     CPU time of an app that nobody touches
+    python -m benchmarks.torture app [--minutes 120]      memory, files and threads of an app that is used now and then
 
 Each prints rows of Markdown. Work that is to be killed runs in forks of one process that has imported torch but never
 computed with it, so a crash costs milliseconds instead of an import; run it from the repository's root, on POSIX.
@@ -28,7 +29,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -57,6 +58,7 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     "quick without prior": {"preset": "quick", **SHAPE, "ngram_order": 0},
 }
 RUN = "run"
+F2, F3, F4 = "\x1bOQ", "\x1bOR", "\x1bOS"
 
 
 def config_of(architecture: str, **settings: Any) -> RunConfig:
@@ -419,6 +421,116 @@ def idle(options: argparse.Namespace) -> None:
     row(f"CPU of an idle app over {options.seconds:.0f} s", f"{share:.2%}")
 
 
+# A long afternoon
+
+USED_EVERY_MINUTES = 4
+APP_SETTINGS = {
+    **{"preset": "nano", **SHAPE, "device": "cpu", "threads": 1},
+    **{"max_iters": 150, "warmup_iters": 10, "eval_interval": 50, "log_interval": 5},
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the process holds at one moment, read from outside."""
+
+    minute: int
+    megabytes: float
+    files: int
+    threads: int
+    busy: float
+    """Share of a core in the minute before."""
+    used: bool
+    """Whether the app was used in that minute."""
+
+
+def app(options: argparse.Namespace) -> None:
+    """Use the app once in a few minutes, for hours: train, write, look at every tab; read its size once a minute."""
+    from tests.terminals import Terminal
+
+    home = Path(os.environ["TUI_GPT_HOME"])
+    settings = {**APP_SETTINGS, "corpus": str(home / "fox.txt")}
+    lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
+    (home / "config.toml").write_text("\n".join(["[train]", *lines, "[generate]", "max_new_tokens = 200", ""]))
+    readings: list[Reading] = []
+    with Terminal(["-m", "tui_gpt"], home, kernel=True) as terminal:
+        terminal.wait_for("Train")
+        terminal.run_for(10.0)
+        for minute in range(options.minutes):
+            until, before = time.monotonic() + 60.0, terminal.cpu_seconds()
+            used = minute % USED_EVERY_MINUTES == 0
+            if used:
+                use_the_app(terminal, home)
+            terminal.run_for(until - time.monotonic())
+            terminal.forget()
+            readings.append(reading_of(terminal.pid, minute + 1, (terminal.cpu_seconds() - before) / 60.0, used))
+            say(f"{readings[-1]}")
+        terminal.type("q")
+        code = terminal.wait_for_exit()
+    tell_of_the_app(readings, code)
+
+
+def use_the_app(terminal: Any, home: Path) -> None:
+    """One new run to its end, some writing with it, and back."""
+    finished = count_of(home, "*/events.jsonl", '"finished"')
+    terminal.type(F2 + "n")
+    terminal.run_for(1.0)
+    terminal.type("s")
+    terminal.wait_until(lambda: count_of(home, "*/events.jsonl", '"finished"') > finished)
+    terminal.type(F3)
+    terminal.run_for(2.0)
+    written = lines_of(home / "history.jsonl")
+    terminal.type("the \r")
+    terminal.wait_until(lambda: lines_of(home / "history.jsonl") > written)
+    terminal.type(F4)
+    terminal.run_for(2.0)
+    terminal.type(F2)
+
+
+def count_of(home: Path, pattern: str, word: str) -> int:
+    """How many files of the runs hold that word."""
+    return sum(word in path.read_text() for path in (home / "runs").glob(pattern))
+
+
+def lines_of(path: Path) -> int:
+    """How many lines it has; none while it is missing."""
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def reading_of(pid: int, minute: int, busy: float, used: bool) -> Reading:
+    """What that process holds now (Linux)."""
+    folder = Path(f"/proc/{pid}")
+    pages = int((folder / "statm").read_text().split()[1])
+    return Reading(
+        minute=minute,
+        megabytes=pages * resource.getpagesize() / 1e6,
+        files=len(list((folder / "fd").iterdir())),
+        threads=len(list((folder / "task").iterdir())),
+        busy=busy,
+        used=used,
+    )
+
+
+def tell_of_the_app(readings: list[Reading], code: int) -> None:
+    """Rows on growth after the first quarter, and on what an idle minute costs."""
+    settled = readings[len(readings) // 4 :]
+    slope = statistics.linear_regression([one.minute / 60 for one in settled], [one.megabytes for one in settled]).slope
+    idle_shares = [one.busy for one in readings if not one.used]
+    files, threads = [one.files for one in settled], [one.threads for one in settled]
+    uses = sum(one.used for one in readings)
+    row(
+        f"memory of an app open for {len(readings)} minutes, used {uses} times, MB an hour after the first quarter",
+        f"{slope:+.2f} (from {settled[0].megabytes:.0f} to {settled[-1].megabytes:.0f} MB)",
+    )
+    row("its open files then: first, last, most", f"{files[0]}, {files[-1]}, {max(files)}")
+    row("its threads then: first, last, most", f"{threads[0]}, {threads[-1]}, {max(threads)}")
+    row(
+        "its CPU in minutes without use: median / most",
+        f"{statistics.median(idle_shares):.2%} / {max(idle_shares):.2%}",
+    )
+    row("its exit code after q", str(code))
+
+
 # The table
 
 
@@ -448,6 +560,7 @@ def _options() -> Iterator[tuple[str, Callable[[argparse.Namespace], None], dict
     yield "save", save, {"steps": 160, "threads": 1}
     yield "memory", memory, {"steps": 20_000}
     yield "idle", idle, {"settle": 15.0, "seconds": 30.0}
+    yield "app", app, {"minutes": 120}
 
 
 def main() -> None:
