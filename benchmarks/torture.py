@@ -77,10 +77,11 @@ def request_of(store: RunStore, config: RunConfig) -> TrainRequest:
 
 
 def train(root: Path, config: RunConfig) -> None:
-    """To the end, from wherever the run in `root` stands."""
-    store = RunStore(root)
-    for _ in Session(store).train(request_of(store, config), Control()):
-        pass
+    """To the end, from wherever the run in `root` stands, with saves between evaluations too."""
+    store, control = RunStore(root), Control()
+    for event in Session(store).train(request_of(store, config), control):
+        if isinstance(event, Progress):
+            control.save()
 
 
 def fingerprint(root: Path) -> str:

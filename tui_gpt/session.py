@@ -150,6 +150,7 @@ class Session:
             prepared.config.train,
             control,
             standing=prepared.standing,
+            good=prepared.good,
             planned_changes=prepared.planned_changes,
             began=began,
         )
