@@ -352,9 +352,8 @@ def save(options: argparse.Namespace) -> None:
         elif isinstance(event, Saved) and is_saving:
             durations.append(now - asked)
             is_saving = False
-            say(
-                f"step {event.step}: {[round(seconds * 1e3) for seconds in beside[-1]]} ms, waited {waits[-1] * 1e3:.0f}"
-            )
+            took = [round(seconds * 1e3) for seconds in beside[-1]]
+            say(f"step {event.step}: waited {waits[-1] * 1e3:.0f} ms, steps of {took} ms")
     step = statistics.median(usual)
     lost = [sum(seconds - step for seconds in steps) for steps in beside if steps]
     noise = statistics.quantiles([abs(seconds - step) for seconds in usual], n=10)[-1]
