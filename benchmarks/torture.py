@@ -436,7 +436,6 @@ def idle(options: argparse.Namespace) -> None:
 
 # A long afternoon
 
-USED_EVERY_MINUTES = 4
 APP_SETTINGS = {
     **{"preset": "nano", **SHAPE, "device": "cpu", "threads": 1},
     **{"max_iters": 150, "warmup_iters": 10, "eval_interval": 50, "log_interval": 5},
@@ -471,7 +470,7 @@ def app(options: argparse.Namespace) -> None:
         terminal.run_for(10.0)
         for minute in range(options.minutes):
             until, before = time.monotonic() + 60.0, terminal.cpu_seconds()
-            used = minute % USED_EVERY_MINUTES == 0
+            used = minute % options.every == 0
             if used:
                 use_the_app(terminal, home)
             terminal.run_for(until - time.monotonic())
@@ -573,7 +572,7 @@ def _options() -> Iterator[tuple[str, Callable[[argparse.Namespace], None], dict
     yield "save", save, {"steps": 160, "threads": 2}
     yield "memory", memory, {"steps": 20_000}
     yield "idle", idle, {"settle": 15.0, "seconds": 30.0}
-    yield "app", app, {"minutes": 120}
+    yield "app", app, {"minutes": 120, "every": 4}
 
 
 def main() -> None:
