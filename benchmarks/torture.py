@@ -8,6 +8,7 @@
     python -m benchmarks.torture save                     how long training pauses for a checkpoint of `classic`
     python -m benchmarks.torture memory [--steps 20000]   memory and file descriptors of a long run
     python -m benchmarks.torture idle                     CPU time of an app that nobody touches
+    python -m benchmarks.torture app [--minutes 120]      memory, files and threads of an app that is used now and then
 
 Each prints rows of Markdown. Work that is to be killed runs in forks of one process that has imported torch but never
 computed with it, so a crash costs milliseconds instead of an import; run it from the repository's root, on POSIX.
@@ -28,7 +29,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -42,7 +43,7 @@ from tui_gpt.control import Control
 from tui_gpt.errors import TuiGptError
 from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Sampled, Saved, Started
 from tui_gpt.gpt.checkpoint import read_checkpoint
-from tui_gpt.gpt.trainer import Snapshot, Trainer
+from tui_gpt.gpt.trainer import Kind, Trainer
 from tui_gpt.runs import RunStore
 from tui_gpt.session import Session, TrainRequest
 
@@ -57,6 +58,7 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     "quick without prior": {"preset": "quick", **SHAPE, "ngram_order": 0},
 }
 RUN = "run"
+F2, F3, F4 = "\x1bOQ", "\x1bOR", "\x1bOS"
 
 
 def config_of(architecture: str, **settings: Any) -> RunConfig:
@@ -75,10 +77,11 @@ def request_of(store: RunStore, config: RunConfig) -> TrainRequest:
 
 
 def train(root: Path, config: RunConfig) -> None:
-    """To the end, from wherever the run in `root` stands."""
-    store = RunStore(root)
-    for _ in Session(store).train(request_of(store, config), Control()):
-        pass
+    """To the end, from wherever the run in `root` stands, with saves between evaluations too."""
+    store, control = RunStore(root), Control()
+    for event in Session(store).train(request_of(store, config), control):
+        if isinstance(event, Progress):
+            control.save()
 
 
 def fingerprint(root: Path) -> str:
@@ -318,14 +321,18 @@ def signals(options: argparse.Namespace) -> None:
 
 
 def save(options: argparse.Namespace) -> None:
-    """Train a model of the size of `classic` in small steps, and save in the middle: how much longer is that gap?"""
-    shape = {"batch_size": 1, "max_iters": options.steps, "eval_interval": 1_000_000, "log_interval": 1}
+    """Train a model of the size of `classic` in small steps, and save now and then.
+
+    The trainer's thread waits for the copies; then the writer takes processor time from the steps beside it. Both are
+    told: the first by the clock around the call, the second as what all steps until the save's end took too long.
+    """
+    shape: dict[str, Any] = {"batch_size": 2, "max_iters": 1_000_000, "eval_interval": 1_000_000, "log_interval": 1}
     config = resolve("classic", threads=options.threads, device="cpu", autosave_seconds=86_400.0, **shape)
     control = Control()
-    gaps: list[float] = []
-    saving: list[float] = []
+    usual: list[float] = []
+    beside: list[list[float]] = []
     durations: list[float] = []
-    copies = _timed_copies()
+    waits = _timed_saves()
     last = asked = 0.0
     is_saving = False
     for event in Session(RunStore(Path(os.environ["TUI_GPT_HOME"]) / "runs")).train(
@@ -333,48 +340,56 @@ def save(options: argparse.Namespace) -> None:
     ):
         now = time.monotonic()
         if isinstance(event, Progress):
-            if last and event.step > 5:
-                (saving if is_saving else gaps).append(now - last)
+            if event.step > 3:
+                (beside[-1] if is_saving else usual).append(now - last)
             last = now
-            if event.step % 30 == 0 and not is_saving:
+            if event.step >= options.steps:
+                control.stop()
+            elif event.step % 8 == 0 and not is_saving:
                 control.save()
+                beside.append([])
                 is_saving, asked = True, now
         elif isinstance(event, Saved) and is_saving:
             durations.append(now - asked)
             is_saving = False
-    usual, noise = statistics.median(gaps), sorted(gaps)[len(gaps) * 99 // 100]
-    ranked = sorted(saving)
+            took = [round(seconds * 1e3) for seconds in beside[-1]]
+            say(f"step {event.step}: waited {waits[-1] * 1e3:.0f} ms, steps of {took} ms")
+    step = statistics.median(usual)
+    lost = [sum(seconds - step for seconds in steps) for steps in beside if steps]
+    noise = statistics.quantiles([abs(seconds - step) for seconds in usual], n=10)[-1]
+    del waits[len(lost) :]  # the last save, at the end of the run
+    row("the trainer waits for a save of `classic`: median / longest, ms", in_milliseconds(waits))
     row(
-        "steps of `classic` with one window: median / 99th percentile without a save, ms",
-        f"{usual * 1e3:.0f} / {noise * 1e3:.0f}",
+        f"all that the steps until the save's end lose, that wait included: median / longest of {len(lost)}, ms",
+        in_milliseconds(lost),
     )
     row(
-        "gap between two steps while saving: median / longest, ms",
-        f"{statistics.median(ranked) * 1e3:.0f} / {ranked[-1] * 1e3:.0f}",
-    )
-    row("longest pause of the training for a save (the gap less a usual step), ms", f"{(ranked[-1] - usual) * 1e3:.0f}")
-    row(
-        "a save from request to disk (weights and optimizer, fsync), s",
-        f"{statistics.median(durations):.2f} ({len(durations)} saves)",
+        "a step without a save (two windows): median / nine in ten are nearer to it than, ms",
+        in_milliseconds([step, noise]),
     )
     row(
-        "the trainer's own part of it, copying weights and optimizer: median / longest, ms",
-        f"{statistics.median(copies) * 1e3:.0f} / {max(copies) * 1e3:.0f}",
+        "from the request to the end of the step in which the save came to its end: median, s",
+        f"{statistics.median(durations):.2f}",
     )
 
 
-def _timed_copies() -> list[float]:
-    """Where the seconds are put that each snapshot of a trainer takes from now on."""
+def in_milliseconds(seconds: list[float]) -> str:
+    """Median and maximum; of two figures, both."""
+    first, second = seconds if len(seconds) == 2 else (statistics.median(seconds), max(seconds))
+    return f"{first * 1e3:.0f} / {second * 1e3:.0f}"
+
+
+def _timed_saves() -> list[float]:
+    """Where the seconds are put that each save of a trainer keeps it from its steps, from now on."""
     seconds: list[float] = []
-    inner = Trainer._snapshot
+    inner = Trainer._save
 
-    def timed(trainer: Trainer) -> Snapshot:
+    def timed(trainer: Trainer, kind: Kind) -> None:
         began = time.monotonic()
-        snapshot = inner(trainer)
+        inner(trainer, kind)
         seconds.append(time.monotonic() - began)
-        return snapshot
 
-    Trainer._snapshot = timed  # type: ignore[method-assign,assignment]  # to look at the clock
+    Trainer._save = timed  # type: ignore[method-assign,assignment]  # to look at the clock
     return seconds
 
 
@@ -419,6 +434,115 @@ def idle(options: argparse.Namespace) -> None:
     row(f"CPU of an idle app over {options.seconds:.0f} s", f"{share:.2%}")
 
 
+# A long afternoon
+
+APP_SETTINGS = {
+    **{"preset": "nano", **SHAPE, "device": "cpu", "threads": 1},
+    **{"max_iters": 150, "warmup_iters": 10, "eval_interval": 50, "log_interval": 5},
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the process holds at one moment, read from outside."""
+
+    minute: int
+    megabytes: float
+    files: int
+    threads: int
+    busy: float
+    """Share of a core in the minute before."""
+    used: bool
+    """Whether the app was used in that minute."""
+
+
+def app(options: argparse.Namespace) -> None:
+    """Use the app once in a few minutes, for hours: train, write, look at every tab; read its size once a minute."""
+    from tests.terminals import Terminal
+
+    home = Path(os.environ["TUI_GPT_HOME"])
+    settings = {**APP_SETTINGS, "corpus": str(home / "fox.txt")}
+    lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
+    (home / "config.toml").write_text("\n".join(["[train]", *lines, "[generate]", "max_new_tokens = 200", ""]))
+    readings: list[Reading] = []
+    with Terminal(["-m", "tui_gpt"], home, kernel=True) as terminal:
+        terminal.wait_for("Train")
+        terminal.run_for(10.0)
+        for minute in range(options.minutes):
+            until, before = time.monotonic() + 60.0, terminal.cpu_seconds()
+            used = minute % options.every == 0
+            if used:
+                use_the_app(terminal, home)
+            terminal.run_for(until - time.monotonic())
+            terminal.forget()
+            readings.append(reading_of(terminal.pid, minute + 1, (terminal.cpu_seconds() - before) / 60.0, used))
+            say(f"{readings[-1]}")
+        terminal.type("q")
+        code = terminal.wait_for_exit()
+    tell_of_the_app(readings, code)
+
+
+def use_the_app(terminal: Any, home: Path) -> None:
+    """One new run to its end, some writing with it, and back."""
+    finished = count_of(home, "*/events.jsonl", '"finished"')
+    terminal.type(F2 + "n")
+    terminal.run_for(1.0)
+    terminal.type("s")
+    terminal.wait_until(lambda: count_of(home, "*/events.jsonl", '"finished"') > finished)
+    terminal.type(F3)
+    terminal.run_for(2.0)
+    written = lines_of(home / "history.jsonl")
+    terminal.type("the \r")
+    terminal.wait_until(lambda: lines_of(home / "history.jsonl") > written)
+    terminal.type(F4)
+    terminal.run_for(2.0)
+    terminal.type(F2)
+
+
+def count_of(home: Path, pattern: str, word: str) -> int:
+    """How many files of the runs hold that word."""
+    return sum(word in path.read_text() for path in (home / "runs").glob(pattern))
+
+
+def lines_of(path: Path) -> int:
+    """How many lines it has; none while it is missing."""
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def reading_of(pid: int, minute: int, busy: float, used: bool) -> Reading:
+    """What that process holds now (Linux)."""
+    folder = Path(f"/proc/{pid}")
+    pages = int((folder / "statm").read_text().split()[1])
+    return Reading(
+        minute=minute,
+        megabytes=pages * resource.getpagesize() / 1e6,
+        files=len(list((folder / "fd").iterdir())),
+        threads=len(list((folder / "task").iterdir())),
+        busy=busy,
+        used=used,
+    )
+
+
+def tell_of_the_app(readings: list[Reading], code: int) -> None:
+    """Rows on growth after the first quarter, and on what an idle minute costs."""
+    settled = readings[len(readings) // 4 :]
+    slope = statistics.linear_regression([one.minute / 60 for one in settled], [one.megabytes for one in settled]).slope
+    idle_shares = [one.busy for one in readings if not one.used]
+    files, threads = [one.files for one in settled], [one.threads for one in settled]
+    uses = sum(one.used for one in readings)
+    row(
+        f"memory of an app open for {len(readings)} minutes, used {uses} times, MB an hour after the first quarter",
+        f"{slope:+.2f} (from {settled[0].megabytes:.0f} to {settled[-1].megabytes:.0f} MB)",
+    )
+    row("its open files then: first, last, most", f"{files[0]}, {files[-1]}, {max(files)}")
+    row("its threads then: first, last, most", f"{threads[0]}, {threads[-1]}, {max(threads)}")
+    row(
+        "its CPU in minutes without use: median / most",
+        f"{statistics.median(idle_shares):.2%} / {max(idle_shares):.2%}",
+    )
+    row("its exit code after q", str(code))
+
+
 # The table
 
 
@@ -445,9 +569,10 @@ def _options() -> Iterator[tuple[str, Callable[[argparse.Namespace], None], dict
     yield "fuzz", fuzz, {"files": 10_000}
     yield "resume", resume, {"points": 55}
     yield "signals", signals, {"rounds": 1}
-    yield "save", save, {"steps": 160, "threads": 1}
+    yield "save", save, {"steps": 160, "threads": 2}
     yield "memory", memory, {"steps": 20_000}
     yield "idle", idle, {"settle": 15.0, "seconds": 30.0}
+    yield "app", app, {"minutes": 120, "every": 4}
 
 
 def main() -> None:

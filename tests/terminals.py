@@ -25,15 +25,17 @@ TIMEOUT_SECONDS = 90.0
 class Terminal:
     """A Python process and the terminal it runs on. Use it in a `with` block; at its end the process is gone."""
 
-    def __init__(self, arguments: Sequence[str], home: Path, *, rows: int = 36, columns: int = 120) -> None:
-        """Start `python *arguments`."""
+    def __init__(
+        self, arguments: Sequence[str], home: Path, *, rows: int = 36, columns: int = 120, kernel: bool = False
+    ) -> None:
+        """Start `python *arguments`, with the C kernel only where that is asked for."""
         self.screen = ""
         """All that was drawn, escape sequences and all."""
         self._status: int | None = None
         self._open = True
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TUI_GPT_")}
         environment |= {"TUI_GPT_HOME": str(home), "TERM": "xterm-256color", "OMP_NUM_THREADS": "1"}
-        environment |= {"TUI_GPT_NO_KERNEL": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
+        environment |= {"TUI_GPT_NO_KERNEL": "" if kernel else "1", "PYTHONPATH": str(Path(__file__).parents[1])}
         self.pid, self._master = pty.fork()
         if self.pid == 0:
             os.execve(sys.executable, [sys.executable, *arguments], environment)
@@ -65,6 +67,10 @@ class Terminal:
     def type(self, keys: str) -> None:
         """Press keys."""
         os.write(self._master, keys.encode())
+
+    def forget(self) -> None:
+        """Drop what was drawn so far, for long sittings."""
+        self.screen = ""
 
     @property
     def words(self) -> str:

@@ -161,6 +161,18 @@ def test_a_second_signal_leaves_at_once() -> None:
         assert left == [143]
 
 
+def test_the_first_signal_leaves_at_once_while_there_is_nothing_to_lose() -> None:
+    left: list[int] = []
+    with StopOnSignals(Control(), leave=left.append) as signals:
+        signals.nothing_to_lose = True
+        signal.raise_signal(signal.SIGHUP)
+        assert left == [129]
+        signals.nothing_to_lose = False
+        signal.raise_signal(signal.SIGTERM)
+        assert left == [129]
+        assert signals.exit_code == 143
+
+
 def test_the_old_handlers_come_back() -> None:
     before = signal.getsignal(signal.SIGINT)
     with StopOnSignals(Control()):

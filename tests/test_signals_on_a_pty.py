@@ -107,6 +107,17 @@ def test_a_second_signal_does_not_wait_for_anything(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("face", FACES)
+def test_a_signal_does_not_wait_for_an_import(face: str, tmp_path: Path) -> None:
+    """The import of torch is never let go."""
+    with train_on_a_terminal("import", face, tmp_path) as terminal:
+        terminal.wait_until((tmp_path / "reached").exists)
+        terminal.send(signal.SIGHUP)
+        assert terminal.wait_for_exit() == 128 + signal.SIGHUP
+        check_terminal(terminal, face)
+    check_run(tmp_path, "import")
+
+
+@pytest.mark.parametrize("face", FACES)
 def test_a_terminal_that_is_closed_loses_no_work(face: str, tmp_path: Path) -> None:
     """What a lost SSH connection does, and the end of the parent that held the terminal."""
     with train_on_a_terminal("step", face, tmp_path) as terminal:

@@ -190,6 +190,12 @@ def _promote(target: Path) -> None:
     remove_tree(old)
 
 
+def discard_folder(target: Path) -> None:
+    """Remove the folder `target`, wherever `commit_folder` has left it. Raises OSError."""
+    for place in candidates(target):
+        remove_tree(place)
+
+
 def remove_tree(path: Path) -> None:
     """Remove a folder with all it holds, a file, or a link (never what it points to); nothing there is fine."""
     if path.is_dir() and not path.is_symlink():

@@ -81,8 +81,10 @@ def train(session: SessionLike, request: TrainRequest, streams: Streams, *, as_j
     log = _EventWriter(streams.out if as_json else None, control)
     message = "" if streams.quiet else "stopping: saving first (once more leaves at once)"
     with StopOnSignals(control, message) as signals:
+        signals.nothing_to_lose = True
         try:
             for event in session.train(request, control):
+                signals.nothing_to_lose = False
                 line.note(event)
                 log.write(event)
         except TuiGptError:
@@ -178,7 +180,9 @@ def generate(
     """Write after `prompt` on stdout until the end, or a signal; the exit code. Raises TuiGptError."""
     control = Control()
     with StopOnSignals(control) as signals:
+        signals.nothing_to_lose = True
         model = session.open_model(source)
+        signals.nothing_to_lose = False
         known = _without_unknown(model, prompt, streams)
         seeded = config if config.seed is not None else replace(config, seed=secrets.randbelow(_SEEDS))
         streams.say(_heading(model, seeded))

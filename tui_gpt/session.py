@@ -16,6 +16,7 @@ from tui_gpt.control import Control
 from tui_gpt.errors import NotFoundError, TuiGptError
 from tui_gpt.events import Event, Setting
 from tui_gpt.files import ensure_free_space
+from tui_gpt.names import slug
 from tui_gpt.paths import shipped_dir
 from tui_gpt.recording import Recorder
 from tui_gpt.runs import Run, RunStore, Which
@@ -150,6 +151,7 @@ class Session:
             prepared.config.train,
             control,
             standing=prepared.standing,
+            good=prepared.good,
             planned_changes=prepared.planned_changes,
             began=began,
         )
@@ -231,6 +233,14 @@ class Session:
         if result is None:
             raise TuiGptError("the evaluation was stopped before its end")
         return result
+
+
+def import_run(file: Path, corpus: str, name: str | None = None, store: RunStore | None = None) -> Run:
+    """A new run that holds the lecture model's weights in `file`, a state dict of PyTorch's, and whose characters are
+    those of `corpus`. Raises TuiGptError; then nothing was made."""
+    from tui_gpt.gpt.foreign import import_run
+
+    return import_run(store or RunStore(), file, corpus, name or slug(file.stem))
 
 
 def _modified(folder: Path) -> int:

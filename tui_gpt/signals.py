@@ -1,4 +1,5 @@
-"""Signals that ask the program to end: the first one saves, the second one leaves at once.
+"""Signals that ask the program to end: the first one saves, the second one leaves at once; so does the first where
+there is nothing to save.
 
 A handler may run between any two bytecodes of the main thread, so it does next to nothing: it sets the `Control` that
 the work is polling, and writes straight to the file descriptor (a buffered stream may be in the middle of a write).
@@ -20,12 +21,15 @@ _CLEAR_LINE = b"\r\x1b[K"
 class StopOnSignals:
     """While entered, SIGINT, SIGTERM and SIGHUP stop `control`; a second one ends the process.
 
-    Only the main thread may enter it.
+    While `nothing_to_lose` is set, the first one does. Only the main thread may enter it.
     """
 
     def __init__(self, control: Control, message: str = "", *, leave: Callable[[int], Any] = os._exit) -> None:
         self.received: int | None = None
         """The number of the first signal, once there was one."""
+        self.nothing_to_lose = False
+        """Set while there is nothing to save, as when torch is imported, which takes seconds and looks at no
+        `control`."""
         self._control = control
         self._message = message
         self._leave = leave
@@ -50,7 +54,7 @@ class StopOnSignals:
             signal.signal(number, previous)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
-        if self.received is not None:
+        if self.received is not None or self.nothing_to_lose:
             _say("")
             self._leave(128 + number)
             return

@@ -87,6 +87,18 @@ def test_training_state_is_read_only_when_asked_for(tmp_path: Path) -> None:
     assert read_checkpoint(tmp_path / "best", training=True).training is None
 
 
+def test_large_weights_whose_sum_overflows_are_finite_all_the_same(tmp_path: Path) -> None:
+    large = {"large": torch.full((64,), 3e38), "half": torch.full((64,), 6e4, dtype=torch.float16)}
+    write_checkpoint(tmp_path / "last", info(), large)
+    assert read_checkpoint(tmp_path / "last").weights.keys() == large.keys()
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float16, torch.bfloat16])
+def test_infinities_that_cancel_out_are_not_finite(kind: torch.dtype, tmp_path: Path) -> None:
+    with pytest.raises(DivergedError, match="not finite"):
+        write_checkpoint(tmp_path / "last", info(), {"table": torch.tensor([[torch.inf, 0.0, -torch.inf]], dtype=kind)})
+
+
 def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
     save(tmp_path / "last", 1)
     for bad in (float("nan"), float("inf")):

@@ -227,28 +227,85 @@ def test_a_step_that_meets_nan_once_is_skipped_and_said() -> None:
     bench = Workbench()
     spoil_gradients(bench, {3})
     events = bench.run()
-    assert Changed(step=3, setting="skipped_step", value=3) in events
+    assert Changed(step=4, setting="skipped_step", value=4) in events
     assert finished(events).reason == "completed"
     assert all(torch.isfinite(tensor).all() for tensor in bench.weights.values())
 
 
-def test_nan_twice_in_a_row_goes_back_to_the_last_good_weights_at_half_the_rate() -> None:
+@pytest.mark.parametrize("first", [7, 2])
+def test_nan_a_second_time_goes_back_to_the_newest_evaluation_at_half_the_rate(first: int) -> None:
+    """In a row or not; the trainer's state is then that of the evaluation, to the bit."""
     bench = Workbench()
-    spoil_gradients(bench, {7, 8})
-    events = bench.run()
-    assert Changed(step=8, setting="rolled_back_to", value=5) in events
-    assert Changed(step=8, setting="learning_rate", value=5e-3) in events
+    spoil_gradients(bench, {first, 8})
+    events = []
+    for event in bench.trainer.run():
+        events.append(event)
+        if isinstance(event, Changed) and event.setting == "rolled_back_to":
+            weights, training = bench.weights, bench.trainer._snapshot().training
+    at_five = bench.checkpoints["best"][0]
+    assert at_five.standing.step == 5
+    assert same_weights(weights, at_five.weights)
+    assert same_weights(training, at_five.training)
+    assert Changed(step=9, setting="rolled_back_to", value=5) in events
+    assert Changed(step=9, setting="learning_rate", value=5e-3) in events
     assert finished(events).reason == "completed"
 
 
-def test_nan_that_stays_ends_the_run_with_the_last_good_checkpoint_kept() -> None:
+def test_nan_a_second_time_before_any_evaluation_goes_back_to_the_start() -> None:
     bench = Workbench()
-    spoil_gradients(bench, set(range(7, 100)))
-    with pytest.raises(DivergedError, match="lower --learning-rate"):
+    weights = bench.weights
+    spoil_gradients(bench, {1, 2})
+    for event in bench.trainer.run():
+        if isinstance(event, Changed) and event.setting == "rolled_back_to":
+            assert event.value == 0
+            assert same_weights(bench.weights, weights)
+            return
+    pytest.fail("it never went back")
+
+
+@pytest.mark.parametrize("spoilt", [{7, 8, 9}, {2, 8, 13}, set(range(7, 100))])
+def test_nan_a_third_time_ends_the_run_with_the_last_good_checkpoint_kept(spoilt: set[int]) -> None:
+    bench = Workbench()
+    spoil_gradients(bench, spoilt)
+    with pytest.raises(DivergedError, match=r"third time, at step \d+: .* lower --learning-rate"):
         bench.run()
     kept = bench.checkpoints["last"][-1]
-    assert kept.standing.step == 5
+    assert kept.standing.step in (5, 10)
     assert all(torch.isfinite(tensor).all() for tensor in kept.weights.values())
+
+
+def test_a_rate_that_somebody_chooses_gives_the_run_its_chances_again() -> None:
+    bench = Workbench(planned_changes={10: {"learning_rate": 1e-3}})
+    spoil_gradients(bench, {2, 8, 13, 14})
+    assert finished(bench.run()).reason == "completed"
+
+
+@pytest.mark.parametrize("autosave_seconds", [1.0, 3600.0])
+def test_what_nan_goes_back_to_does_not_depend_on_the_clock(autosave_seconds: float) -> None:
+    bench = Workbench(
+        train=dataclasses.replace(TRAIN, autosave_seconds=autosave_seconds, max_iters=90, eval_interval=40)
+    )
+    spoil_gradients(bench, {72, 73})
+    events = bench.run()
+    assert Changed(step=74, setting="rolled_back_to", value=40) in events
+    saved = {event.step for event in events if isinstance(event, Saved)}
+    assert bool(saved & set(range(41, 73))) == (autosave_seconds == 1.0)
+
+
+def test_saving_after_going_back_writes_what_was_gone_back_to_and_not_what_came_of_it() -> None:
+    """The optimizers go on with copies."""
+    bench = Workbench(train=dataclasses.replace(TRAIN, max_iters=24, eval_interval=10))
+    spoil_gradients(bench, {12, 13})
+    at_ten: list[dict[str, torch.Tensor]] = []
+    for event in bench.trainer.run():
+        if isinstance(event, Evaluated) and bench.trainer._good is not None:
+            at_ten.append({name: tensor.clone() for name, tensor in bench.trainer._good.training.items()})
+        if event.step >= 17:
+            bench.control.stop()
+    good = bench.checkpoints["last"][-1].good
+    assert good is not None
+    assert good.standing.step == 10
+    assert same_weights(good.training, at_ten[0])
 
 
 def spoil_gradients(bench: Workbench, steps: set[int]) -> None:

@@ -82,7 +82,13 @@ class Workbench:
             preset="none",
         )
         self.trainer = Trainer(
-            self.parts, train, self.control, standing=standing, planned_changes=planned_changes, clock=Ticking()
+            self.parts,
+            train,
+            self.control,
+            standing=standing,
+            good=None if snapshot is None else snapshot.good,
+            planned_changes=planned_changes,
+            clock=Ticking(),
         )
 
     def _commit(self, kind: Kind, snapshot: Snapshot) -> Path:

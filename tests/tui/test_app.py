@@ -1,6 +1,7 @@
 """The app by keys, over a session that trains from a script."""
 
 import dataclasses
+import gc
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,6 +30,7 @@ from tui_gpt.tui.widgets.settings_form import SettingInput
 
 AppPilot = Pilot[None]
 NARROW, WIDE = (80, 24), (160, 48)
+TABS = {"f2": "train", "f3": "generate", "f4": "runs-tab"}
 
 
 @asynccontextmanager
@@ -80,6 +82,29 @@ async def test_the_form_offers_the_default_preset_and_says_how_long_it_takes() -
         await wait_until(pilot, lambda: "about" in shown(main, "#estimate"))
         assert shown(main, "#estimate") == "about 1 min 02 s · 1,200 steps · 810 k parameters · 1.00 M characters"
         assert main.query_one("#setting-corpus", Input).value == "tinyshakespeare"
+
+
+async def test_the_form_offers_what_the_users_settings_file_says() -> None:
+    """Also once the menu of presets has told of everything that it highlighted on its way."""
+    paths.config_file().parent.mkdir(parents=True, exist_ok=True)
+    paths.config_file().write_text('[train]\npreset = "nano"\nmax_iters = 150\nn_layer = 2\n')
+    async with running() as (pilot, main, session):
+        await wait_until(pilot, lambda: "about" in shown(main, "#estimate"))
+        await pilot.press("s")
+        await wait_until(pilot, lambda: phase(main) == "finished")
+        config = session.requests[0].config
+        assert (config.preset, config.train.max_iters, config.model.n_layer) == ("nano", 150, 2)
+
+
+async def test_keys_that_have_left_the_footer_are_let_go_of() -> None:
+    """Each tab has keys of its own; those of the tabs before must not pile up over an afternoon."""
+    async with running() as (pilot, main, _):
+        for tab in ("f4", "f3", "f2") * 5:
+            await pilot.press(tab)
+            await wait_until(pilot, lambda tab=tab: main.tabs.active == TABS[tab])  # type: ignore[misc]  # a default
+        gc.collect()
+        keys = [one for one in gc.get_objects() if isinstance(one, FooterKey) and one.app is main.app]
+        assert len(keys) < 40
 
 
 async def test_one_key_trains_and_its_events_appear_in_chart_figures_and_sample() -> None:

@@ -1,4 +1,4 @@
-"""`tui-gpt runs`: what has been trained. Needs no torch."""
+"""`tui-gpt runs`: what has been trained. Only `import` needs torch."""
 
 import dataclasses
 import json
@@ -11,6 +11,7 @@ import click
 
 from tui_gpt import runs as storage
 from tui_gpt.commands import common
+from tui_gpt.config import DEFAULT_CORPUS
 from tui_gpt.errors import NotFoundError, TuiGptError, UsageError
 from tui_gpt.eta import format_age
 
@@ -122,6 +123,21 @@ def export_run(source: str, target: Path) -> None:
     else:
         raise NotFoundError(f"a run has the checkpoints best and last: name {name}@best or {name}@last")
     click.echo(place)
+
+
+@runs.command("import")
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--corpus", default=DEFAULT_CORPUS, show_default=True, metavar="TEXT", help="What it was trained on.")
+@click.option("--name", metavar="RUN", help="Name of the new run; unset, the file's.")
+def import_run(file: Path, corpus: str, name: str | None) -> None:
+    """Make a run of weights from elsewhere.
+
+    FILE holds the state dict of the lecture's model ("Let's build GPT"), as torch.save(model.state_dict(), FILE) makes
+    it. It is read as tensors and nothing else; a file that holds code is refused.
+    """
+    from tui_gpt import session
+
+    click.echo(session.import_run(file, corpus, name).name)
 
 
 @runs.command("rm")

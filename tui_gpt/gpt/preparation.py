@@ -41,13 +41,14 @@ from tui_gpt.gpt.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from tui_gpt.gpt.data import Corpus, WindowOrder
 from tui_gpt.gpt.evaluation import bits_per_character, mean_loss, perplexity
 from tui_gpt.gpt.interruption import StepAbandonedError, abandoned_on_stop
+from tui_gpt.gpt.keeping import Keeper, read_good
 from tui_gpt.gpt.ngram import NgramPrior
 from tui_gpt.gpt.replay import cut_log
 from tui_gpt.gpt.sampler import Sampler
 from tui_gpt.gpt.shards import Shards
 from tui_gpt.gpt.state import restore_optimizers
 from tui_gpt.gpt.tokenizer import CharTokenizer
-from tui_gpt.gpt.trainer import LIVE_SETTINGS, Kind, LiveWeights, Parts, Snapshot, Standing, changed, restore_generators
+from tui_gpt.gpt.trainer import LIVE_SETTINGS, LiveWeights, Parts, Snapshot, Standing, changed, restore_generators
 from tui_gpt.gpt.world import World
 from tui_gpt.manifest import CheckpointInfo
 from tui_gpt.runs import Run
@@ -73,6 +74,8 @@ class Prepared:
     world: World
     standing: Standing | None = None
     """Where a resumed run stands; None for a new one."""
+    good: Snapshot | None = None
+    """What a resumed run would go back to, where that is not where it stands."""
     planned_changes: Mapping[int, Mapping[str, Setting]] = field(default_factory=dict)
 
     def parts(self, run: Run) -> Parts:
@@ -87,7 +90,7 @@ class Prepared:
             batches=Batches(self.corpus, order, config.block_size, self.prior),
             generators=random_generators(self.shards),
             shards=self.shards,
-            commit=lambda kind, snapshot: self._commit(run, kind, snapshot),
+            commit=Keeper(run, self._write, self.good).commit,
             write_sample=self._write_sample,
             device=self.world.device,
             block_size=config.block_size,
@@ -106,14 +109,11 @@ class Prepared:
         weights: int = sum(tensor.nbytes for tensor in self.model.state_dict().values())
         prior: int = sum(tensor.nbytes for tensor in self._prior_tensors.values())
         last, best = 3 * weights + prior, weights + prior
-        return 2 * last + best if self.standing is None else last
+        return 3 * last + best if self.standing is None else 2 * last
 
-    def _commit(self, run: Run, kind: Kind, snapshot: Snapshot) -> Path:
-        run.sync_log()
-        target = run.checkpoint_target(kind)
+    def _write(self, target: Path, snapshot: Snapshot, with_training: bool) -> None:
         tensors = {**snapshot.weights, **self._prior_tensors}
-        write_checkpoint(target, self._info_of(snapshot), tensors, snapshot.training if kind == "last" else None)
-        return target
+        write_checkpoint(target, self._info_of(snapshot), tensors, snapshot.training if with_training else None)
 
     def _info_of(self, snapshot: Snapshot) -> CheckpointInfo:
         standing = snapshot.standing
@@ -206,6 +206,7 @@ def prepare_resumed(run: Run, changes: Mapping[str, Setting]) -> Prepared:
     world = World.of(config.train)
     model, prior = _restored_model(checkpoint, corpus)
     model.train().to(world.device)
+    standing = _restored_standing(info, here, live)
     prepared = Prepared(
         config=config,
         corpus=corpus,
@@ -214,7 +215,8 @@ def prepare_resumed(run: Run, changes: Mapping[str, Setting]) -> Prepared:
         optimizers=build_optimizers(model, config.train),
         prior=prior,
         world=world,
-        standing=_restored_standing(info, here, live),
+        standing=standing,
+        good=_fitting(read_good(run, standing), model),
         planned_changes={**ahead, info.step: live},
     )
     restore_optimizers(prepared.optimizers, checkpoint.training or {})
@@ -261,7 +263,18 @@ def _restored_standing(info: CheckpointInfo, here: Mapping[str, Setting], change
     standing.follows_clock = changes.get("max_seconds") is not None or info.step == 0
     if isinstance(max_iters := here.get("max_iters"), int):
         standing.max_iters = max(max_iters, standing.step)
+    if "learning_rate" in here:
+        standing.bad_steps = 0
     return standing
+
+
+def _fitting(good: Snapshot | None, model: LanguageModel) -> Snapshot | None:
+    """`good` with the model's weights alone, unless they are another model's."""
+    if good is None:
+        return None
+    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    weights = {name: tensor for name, tensor in good.weights.items() if tensor.shape == shapes.get(name)}
+    return dataclasses.replace(good, weights=weights) if weights.keys() == shapes.keys() else None
 
 
 # Opening a finished model

@@ -49,14 +49,13 @@ def _comes_again(event: Event, info: CheckpointInfo) -> bool:
 
 def _changes_in(events: Iterator[Event]) -> Iterator[Changed]:
     """The changes of settings that somebody, or the clock, asked for."""
-    rolled_back_at = -1
+    went_back = False
     for event in events:
         if not isinstance(event, Changed):
             continue
-        if event.setting == "rolled_back_to":
-            rolled_back_at = event.step
-        elif event.setting in LIVE_SETTINGS and not (event.setting == "learning_rate" and event.step == rolled_back_at):
+        if event.setting in LIVE_SETTINGS and not (went_back and event.setting == "learning_rate"):
             yield event
+        went_back = event.setting == "rolled_back_to"
 
 
 def _kept(path: Path) -> Iterator[Changed]:

@@ -49,6 +49,8 @@ Kind = Literal["last", "best"]
 
 REHEARSALS = 3
 """Steps timed before a time budget is turned into a plan."""
+MOST_BAD_STEPS = 2
+"""Steps that may meet NaN or infinity: the first is skipped, the second goes back to the last good state."""
 SPENT_SHARE = 0.85
 """A run whose plan is done before this share of its time budget goes on."""
 
@@ -79,8 +81,9 @@ class Standing:
     loss_count: int = 0
     grad_norm: float = 0.0
     bad_steps: int = 0
-    """Steps that met NaN or infinity so far."""
-    bad_in_a_row: int = 0
+    """Steps that met NaN or infinity, since the start or since somebody chose the learning rate."""
+    good_step: int = 0
+    """Where a second bad step goes back to: the newest evaluation with finite losses, else the start."""
     follows_clock: bool = True
     """Whether the plan may still be corrected by the clock; a resumed run keeps to its log instead."""
 
@@ -94,6 +97,8 @@ class Snapshot:
     weights: Mapping[str, Tensor]
     training: Mapping[str, Tensor]
     """Optimizers and random generators."""
+    good: "Snapshot | None" = None
+    """The one that the run would go back to, where that is not this one itself."""
 
 
 @dataclass(frozen=True)
@@ -161,11 +166,13 @@ class Trainer:
         control: Control,
         *,
         standing: Standing | None = None,
+        good: Snapshot | None = None,
         planned_changes: Mapping[int, Mapping[str, Setting]] | None = None,
         clock: Callable[[], float] = time.monotonic,
         began: float | None = None,
     ) -> None:
-        """`began` is the clock's reading from which this run's seconds count; None is now."""
+        """`good` is what a second bad step goes back to, None the start; `began` the clock's reading from which this
+        run's seconds count, None now."""
         self._parts = parts
         self._model = parts.model
         self._config = config
@@ -185,7 +192,7 @@ class Trainer:
         self._steps_timed = 0
         self._evaluation_seconds = 0.0
         self._reported_at, self._reported_step = self._clock.seconds(), self._now.step
-        self._last_good: Snapshot | None = None
+        self._good = good
         self._copies: _Copies | None = None
 
     def run(self) -> Generator[Event]:
@@ -196,7 +203,8 @@ class Trainer:
         """
         try:
             self._make_plan()
-            self._last_good = self._snapshot()
+            if self._good is None:
+                self._note_good()
             yield self._started()
             while True:
                 yield from self._obey_control()
@@ -249,7 +257,6 @@ class Trainer:
         self._loss_sum += loss
         self._now.loss_count += 1
         self._grad_norm = grad_norm
-        self._now.bad_in_a_row = 0
         return []
 
     def _accumulate_gradients(self, step: int) -> Tensor:
@@ -295,30 +302,38 @@ class Trainer:
         return bool(torch.isfinite(loss) & torch.isfinite(grad_norm))
 
     def _survive_bad_step(self) -> list[Event]:
-        """Skip the first bad step; go back to the last good weights at half the rate on a second in a row; then give
-        up."""
-        now = self._now
-        now.bad_steps += 1
-        now.bad_in_a_row += 1
-        if now.bad_in_a_row == 1:
-            return [Changed(step=now.step, setting="skipped_step", value=now.step)]
-        if now.bad_in_a_row > 2:
+        """Skip the first bad step of a run, go back at the second one, give up at the third."""
+        self._now.bad_steps += 1
+        if self._now.bad_steps > MOST_BAD_STEPS:
             raise DivergedError(
-                f"the loss became NaN or infinite at step {now.step}, and again after going back to the last good "
-                "weights: the last good checkpoint is kept; try a lower --learning-rate"
+                f"the loss became NaN or infinite for the third time, at step {self._now.step + 1:,}: the last good "
+                "checkpoint is kept; go on with --resume and a lower --learning-rate"
             )
-        assert self._last_good is not None
-        self._restore(self._last_good)
+        if self._now.bad_steps < MOST_BAD_STEPS:
+            return [self._told_of_step("skipped_step", self._now.step + 1)]
+        return self._go_back()
+
+    def _go_back(self) -> list[Event]:
+        """To the last good state, at half the rate; the steps are counted on."""
+        good = self._good
+        assert good is not None
+        self._model.load_state_dict(good.weights)
+        restore_optimizers(self._parts.optimizers, {name: tensor.clone() for name, tensor in good.training.items()})
+        restore_generators(self._parts.generators, good.training)
         self._config = dataclasses.replace(self._config, learning_rate=self._config.learning_rate / 2)
         return [
-            Changed(step=now.step, setting="rolled_back_to", value=self._last_good.standing.step),
-            Changed(step=now.step, setting="learning_rate", value=self._config.learning_rate),
+            self._told_of_step("rolled_back_to", good.standing.step),
+            self._told_of_step("learning_rate", self._config.learning_rate),
         ]
 
-    def _restore(self, snapshot: Snapshot) -> None:
-        self._model.load_state_dict(snapshot.weights)
-        restore_optimizers(self._parts.optimizers, snapshot.training)
-        restore_generators(self._parts.generators, snapshot.training)
+    def _told_of_step(self, setting: str, value: Setting) -> Changed:
+        """What happened in the step under way; a checkpoint from before it knows nothing of it."""
+        return Changed(step=self._now.step + 1, setting=setting, value=value)
+
+    def _note_good(self) -> None:
+        """Remember this state as one to go back to. Where it is taken depends on the step alone, never on the clock."""
+        self._now.good_step = self._now.step
+        self._good = self._snapshot()
 
     # Between two steps
 
@@ -349,6 +364,8 @@ class Trainer:
                 self._config = changed(self._config, {setting: value})
             except ConfigError:
                 continue
+            if setting == "learning_rate":
+                self._now.bad_steps = 0
             if setting == "max_iters" and isinstance(value, int):
                 self._now.max_iters = max(value, self._now.step)
             yield Changed(step=self._now.step, setting=setting, value=value)
@@ -467,9 +484,11 @@ class Trainer:
         is_best = math.isfinite(val_loss) and (now.best_val_loss is None or val_loss < now.best_val_loss)
         now.train_loss, now.val_loss, now.evaluated_step = train_loss, val_loss, now.step
         self._saved_step = -1  # a checkpoint of this step, if there is one, does not know of it
+        now.best_val_loss = val_loss if is_best else now.best_val_loss
         now.evaluations_without_best = 0 if is_best else now.evaluations_without_best + 1
+        if math.isfinite(train_loss) and math.isfinite(val_loss):
+            self._note_good()
         if is_best:
-            now.best_val_loss = val_loss
             self._save("best")
         return Evaluated(
             step=now.step,
@@ -507,11 +526,15 @@ class Trainer:
         if kind == "best":
             self._best = snapshot
         else:
-            self._last_good = snapshot
+            snapshot = dataclasses.replace(snapshot, good=self._other_good())
             self._saved_at, self._saved_step = self._clock.seconds(), self._now.step
             if self._best is not None and self._problems.get("best"):
                 self._submit("best", self._best)
         self._submit(kind, snapshot)
+
+    def _other_good(self) -> Snapshot | None:
+        """The state to go back to, unless it is the present one."""
+        return self._good if self._now.good_step != self._now.step else None
 
     def _submit(self, kind: Kind, snapshot: Snapshot) -> None:
         self._saver.submit(kind, snapshot.standing.step, lambda: self._parts.commit(kind, snapshot))

@@ -16,7 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Footer, Static, TabbedContent, TabPane
+from textual.widgets import Static, TabbedContent, TabPane
 from textual.worker import Worker, WorkerState
 
 from tui_gpt import crash
@@ -34,6 +34,7 @@ from tui_gpt.tui.state import AppState
 from tui_gpt.tui.waking import Waker, WakingSession
 from tui_gpt.tui.widgets.dialogs import NumberScreen, delete_question, quit_question
 from tui_gpt.tui.widgets.help_screen import HelpScreen
+from tui_gpt.tui.widgets.key_footer import KeyFooter
 from tui_gpt.tui.widgets.runs_pane import RunsPane
 from tui_gpt.tui.widgets.train_pane import TrainPane, estimate_words
 
@@ -110,7 +111,7 @@ class MainScreen(Screen[None]):
             yield TabPane("Generate", id="generate")
             with TabPane("Runs", id="runs-tab"):
                 yield self.runs_pane
-        yield Footer()
+        yield KeyFooter()
 
     def _first_config(self) -> RunConfig:
         """The run to offer: what the user trained last, unless the settings file or the environment says otherwise."""

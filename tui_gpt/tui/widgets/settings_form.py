@@ -97,7 +97,8 @@ class SettingsForm(VerticalScroll, can_focus=False):
 
     @on(OptionList.OptionHighlighted, "#presets")
     def _preset_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        if event.option.id and event.option.id != self._base.preset:
+        is_still_there = event.option_index == event.option_list.highlighted  # the list tells late of its first moves
+        if is_still_there and event.option.id and event.option.id != self._base.preset:
             self.choose_preset(event.option.id)
 
     @on(Input.Changed)
