@@ -87,9 +87,9 @@ class FakeTextModel:
 
     def stream_many(
         self, prompt: str, config: SampleConfig, count: int, control: Control | None = None
-    ) -> Iterator[tuple[str, ...]]:
+    ) -> Iterator[tuple[Piece, ...]]:
         for piece in self.stream(prompt, config, control):
-            yield (piece.text,) * count
+            yield (piece,) * count
 
     def surprise(self, text: str, *, details: bool = False) -> Sequence[Piece]:
         return [self._piece(character, details) for character in text if character != "¶"]

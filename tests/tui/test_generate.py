@@ -427,9 +427,10 @@ async def test_four_more_are_written_at_once_and_can_be_repeated() -> None:
     class Four(FakeTextModel):
         def stream_many(
             self, prompt: str, config: SampleConfig, count: int, control: Control | None = None
-        ) -> Iterator[tuple[str, ...]]:
+        ) -> Iterator[tuple[Piece, ...]]:
             self.configs.append(config)
-            yield from zip("abcd", "efgh", "ijkl", "mnop", strict=True)
+            for column in zip("abcd", "efgh", "ijkl", "mnop", strict=True):
+                yield tuple(Piece(character, -0.6931) for character in column)
 
     model = Four(text="bcdef")
     app = Host(FakeSession(model=model))

@@ -4,7 +4,6 @@ The two meet in one lock and never wait for each other, so a fast model cannot f
 hold the model. Stopping is at once for who looks: nothing arrives any more, whatever the thread is still doing.
 """
 
-import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -40,7 +39,6 @@ class Writer:
         self._fresh: list[tuple[Piece, ...]] = []
         self._texts: list[list[str]] = [[] for _ in answers]
         self._logprobs: list[list[float]] = [[] for _ in answers]
-        self._measured: dict[int, tuple[float, ...]] = {}
         self._began = 0.0
         self.seconds = 0.0
         """From the opened model to the last character that was taken."""
@@ -61,7 +59,7 @@ class Writer:
         return replace(
             answer,
             text="".join(self._texts[place]),
-            logprobs=(*answer.logprobs, *self._measured.get(place, self._logprobs[place])),
+            logprobs=(*answer.logprobs, *self._logprobs[place]),
             seconds=self.seconds,
         )
 
@@ -113,20 +111,8 @@ class Writer:
         elif first.batch == 1:
             yield from ((piece,) for piece in model.stream(asked, first.config, self.control))
         else:
-            for characters in model.stream_many(asked, first.config, first.batch, self.control):
-                yield tuple(Piece(characters[answer.place], math.nan) for answer in self._answers)
-            self._measure(model)
-
-    def _measure(self, model: TextModel) -> None:
-        """What the model thinks of answers that it wrote at once, for a batch does not tell."""
-        for place in range(len(self._answers)):
-            with self._lock:
-                text = "".join([*self._texts[place], *(pieces[place].text for pieces in self._fresh)])
-            if self.control.stop_requested or not text:
-                return
-            pieces = model.surprise(self._answers[place].given + text)[-len(text) :]
-            with self._lock:
-                self._measured[place] = tuple(piece.logprob for piece in pieces)
+            for pieces in model.stream_many(asked, first.config, first.batch, self.control):
+                yield tuple(pieces[answer.place] for answer in self._answers)
 
     def _opened(self, model: TextModel, asked: str) -> None:
         """The model is there: the answers say which one it is."""
