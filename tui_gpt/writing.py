@@ -10,7 +10,6 @@ from typing import Protocol
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
-from tui_gpt.events import Setting
 
 SHIPPED = "shipped"
 """The source name of the model that comes with the program."""
@@ -22,7 +21,7 @@ LIVE = "live"
 CHANGEABLE = ("temperature", "top_k", "top_p", "min_p", "max_new_tokens")
 """Settings that `Control.change` may change while text is being written."""
 
-Changes = tuple[tuple[str, Setting], ...]
+Changes = tuple[tuple[str, float], ...]
 """Settings and their new values."""
 
 

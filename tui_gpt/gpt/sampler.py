@@ -182,5 +182,8 @@ class _Uniforms:
 def _changed(config: SampleConfig, control: Control) -> tuple[SampleConfig, Changes]:
     """The settings with what `control` asks for, as far as they can change in the middle, and what that was."""
     asked = control.take_changes()
-    known = {name: value for name, value in asked.items() if name in CHANGEABLE and getattr(config, name) != value}
-    return (SampleConfig.from_dict(asdict(config) | known), tuple(known.items())) if known else (config, ())
+    names = [name for name in CHANGEABLE if name in asked and getattr(config, name) != asked[name]]
+    if not names:
+        return config, ()
+    changed = SampleConfig.from_dict(asdict(config) | {name: asked[name] for name in names})
+    return changed, tuple((name, getattr(changed, name)) for name in names)

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import TuiGptError
-from tui_gpt.notebook import Answer
+from tui_gpt.notebook import Answer, Change
 from tui_gpt.session import SessionLike
-from tui_gpt.writing import Piece, TextModel
+from tui_gpt.writing import CHANGEABLE, Piece, TextModel
 
 Phase = Literal["opening", "writing", "done"]
 
@@ -25,6 +26,7 @@ class Burst:
 
     text: str
     logprobs: tuple[float, ...]
+    changes: tuple[Change, ...] = ()
 
 
 class Writer:
@@ -39,6 +41,7 @@ class Writer:
         self._fresh: list[tuple[Piece, ...]] = []
         self._texts: list[list[str]] = [[] for _ in answers]
         self._logprobs: list[list[float]] = [[] for _ in answers]
+        self._changes: list[Change] = []
         self._began = 0.0
         self.seconds = 0.0
         """From the opened model to the last character that was taken."""
@@ -60,6 +63,7 @@ class Writer:
             answer,
             text="".join(self._texts[place]),
             logprobs=(*answer.logprobs, *self._logprobs[place]),
+            changes=tuple(self._changes),
             seconds=self.seconds,
         )
 
@@ -69,13 +73,28 @@ class Writer:
             fresh, self._fresh = self._fresh, []
             if fresh:
                 self.seconds = self._clock() - self._began
-            return tuple(self._taken(place, [pieces[place] for pieces in fresh]) for place in range(len(self._answers)))
+            changes = self._changes_in(fresh)
+            self._changes.extend(changes)
+            return tuple(
+                self._taken(place, [pieces[place] for pieces in fresh], changes) for place in range(len(self._answers))
+            )
 
-    def _taken(self, place: int, pieces: Sequence[Piece]) -> Burst:
-        burst = Burst("".join(piece.text for piece in pieces), tuple(piece.logprob for piece in pieces))
+    def _changes_in(self, fresh: Sequence[tuple[Piece, ...]]) -> tuple[Change, ...]:
+        """What was changed, and after how many characters; it holds for all answers of a batch."""
+        before = len(self._logprobs[0])
+        return tuple((before + k, name, value) for k, pieces in enumerate(fresh) for name, value in pieces[0].changes)
+
+    def _taken(self, place: int, pieces: Sequence[Piece], changes: tuple[Change, ...]) -> Burst:
+        burst = Burst("".join(piece.text for piece in pieces), tuple(piece.logprob for piece in pieces), changes)
         self._texts[place].append(burst.text)
         self._logprobs[place].extend(burst.logprobs)
         return burst
+
+    def change(self, before: SampleConfig, after: SampleConfig) -> None:
+        """Let what is still to be written be drawn otherwise, in the settings in which `after` differs."""
+        for name in CHANGEABLE:
+            if getattr(before, name) != getattr(after, name):
+                self.control.change(name, getattr(after, name))
 
     def stop(self) -> None:
         """Let nothing more arrive, and the thread come to an end."""
