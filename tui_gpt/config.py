@@ -107,6 +107,8 @@ class ModelConfig(_FromDict):
     """Order of the Kneser-Ney n-gram prior under a `modern` model; 0 is none."""
     induction: bool = False
     """Whether a `modern` model is told where its window has gone on from the same characters before."""
+    members: int = 1
+    """Networks of this shape that a `modern` model trains side by side and whose predictions it averages."""
 
     def __post_init__(self) -> None:
         _require_whole("block_size", self.block_size, 1, 65_536)
@@ -115,6 +117,7 @@ class ModelConfig(_FromDict):
         _require_whole("n_embd", self.n_embd, 1, 16_384)
         _require_number("dropout", self.dropout, 0.0, 0.9)
         _require_whole("ngram_order", self.ngram_order, 0, 16)
+        _require_whole("members", self.members, 1, 64)
         _require(
             self.n_embd % self.n_head == 0,
             f"n_embd {self.n_embd} cannot be shared out among {self.n_head} heads: make it a multiple of n_head",
@@ -128,6 +131,7 @@ class ModelConfig(_FromDict):
         else:
             _require(self.ngram_order == 0, "ngram_order is for modern models: leave it at 0 here")
             _require(not self.induction, "induction is for modern models: leave it at false here")
+            _require(self.members == 1, "members are for modern models: leave it at 1 here")
 
 
 @dataclass(frozen=True, kw_only=True)
