@@ -19,7 +19,7 @@ from textual.screen import Screen
 from textual.theme import Theme
 from textual.widgets import Static
 
-from tui_gpt import crash, paths
+from tui_gpt import paths
 from tui_gpt.errors import EXIT_DONE, EXIT_FAILED
 from tui_gpt.tui.state import DEFAULT_THEME, AppState
 
@@ -98,6 +98,8 @@ class TuiGptApp(App[None]):
         if self.is_headless or self.crash_sentence:
             super()._handle_exception(error)
             return
+        from tui_gpt import crash
+
         self.crash_sentence = crash.sentence(crash.write_report(error))
         if self.main is None:
             self.exit(return_code=EXIT_FAILED)
