@@ -63,14 +63,14 @@ async def test_the_log_is_the_same_whether_somebody_writes_with_the_live_weights
     text = tmp_path / "fox.txt"
     text.write_text(TEXT, encoding="utf-8")
     config = resolve(
-        "quick", str(text), n_layer=1, n_head=2, n_embd=16, block_size=32, batch_size=4, max_iters=300, dropout=0.1,
-        eval_interval=50, log_interval=5, sample_interval=60, device="cpu", threads=1,
+        "quick", str(text), n_layer=1, n_head=2, n_embd=16, block_size=32, batch_size=4, max_iters=120, dropout=0.1,
+        eval_interval=30, log_interval=5, sample_interval=40, device="cpu", threads=1,
     )  # fmt: skip
     quiet, nothing = await trained(config, "quiet", is_writing=False)
     watched, steps = await trained(config, "watched", is_writing=True)
     assert nothing == []
     assert len(steps) >= 2
-    assert 0 < min(steps) < max(steps) <= 300
+    assert 0 < min(steps) < max(steps) <= 120
     for log in (watched, quiet):
         log.sort(key=lambda told: (told["step"], told["type"]))
     assert watched == quiet
