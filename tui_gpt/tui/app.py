@@ -21,6 +21,7 @@ from textual.widgets import Static
 
 from tui_gpt import paths
 from tui_gpt.errors import EXIT_DONE, EXIT_FAILED
+from tui_gpt.tui.priority import keep_the_screen_quick
 from tui_gpt.tui.state import DEFAULT_THEME, AppState
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class TuiGptApp(App[None]):
 
     def on_mount(self) -> None:
         """Colours and signals before the picture, the rest after it."""
+        keep_the_screen_quick()
         self.theme = usable_theme(self.state.theme, self.available_themes, no_color=self.no_color)
         self.theme_changed_signal.subscribe(self, self._remember_theme)
         self._catch_signals()
