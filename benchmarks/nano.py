@@ -1,15 +1,24 @@
-"""`nano` beside the same recipe written the plain way: milliseconds an iteration, in turns, in one process.
+"""`nano` beside nanoGPT's CPU demo, the same shape and recipe: 4 x 128, context 64, batch 12, TinyShakespeare.
 
-    python benchmarks/nano.py
+    python benchmarks/nano.py                                       an iteration of each, in turns, in one process
+    python benchmarks/nano.py --whole [--nanogpt DIR] [--rounds 2]  whole commands, in turns
 
-Both train nanoGPT's CPU demo (4 x 128, context 64, batch 12) on TinyShakespeare with all cores. Our side is the whole
-trainer, events and all; the peer is `PlainTraining` (see peers.py). Turns of 50 iterations alternate, so that a busy
-moment of the machine hits both; the medians of the turns are compared.
+The peer is the recipe written the plain way (peers.py); with `--nanogpt` nanoGPT's own script too, unchanged, from a
+checkout whose data/shakespeare_char/prepare.py has been run, with the settings its README gives for a CPU. Everybody
+uses all cores and evaluates every 250 iterations: ours the whole validation split, the others 20 batches of 12. Turns
+alternate, so that a busy moment of the machine hits all; ratios are of medians.
 """
 
+import argparse
+import json
+import os
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import torch
 from peers import PlainGPT, PlainTraining, Shape
@@ -23,22 +32,50 @@ from tui_gpt.gpt.world import available_cores
 from tui_gpt.runs import RunStore
 
 TURNS = 20
-ITERATIONS = 50
+ITERATIONS_A_TURN = 50
+OURS = "`tui-gpt train --headless --preset nano --json`"
+PLAIN = "plain PyTorch, nanoGPT's recipe"
+NANOGPT = "nanoGPT's `train.py`"
+NANOGPT_SETTINGS = (
+    "config/train_shakespeare_char.py --device=cpu --compile=False --eval_iters=20 --log_interval=1 --block_size=64 "
+    "--batch_size=12 --n_layer=4 --n_head=4 --n_embd=128 --max_iters={0} --lr_decay_iters={0} --dropout=0.0"
+)
 
 
 def main() -> None:
-    """Print a row of Markdown for each side and the ratio."""
-    config = resolve("nano", max_iters=TURNS * ITERATIONS + ITERATIONS, eval_interval=100_000, log_interval=ITERATIONS)
+    """Print Markdown: a row for each side, and the ratios."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--whole", action="store_true", help="time whole commands")
+    parser.add_argument("--nanogpt", type=Path, metavar="DIR", help="a checkout of nanoGPT, for --whole")
+    parser.add_argument("--iterations", type=int, default=2_000, help="of a whole command (default 2,000)")
+    parser.add_argument("--rounds", type=int, default=2, help="runs of each whole command (default 2)")
+    options = parser.parse_args()
+    if options.whole:
+        compare_commands(options.nanogpt, options.iterations, options.rounds)
+    else:
+        compare_iterations()
+
+
+# An iteration of each
+
+
+def compare_iterations() -> None:
+    """The whole trainer, events and all, beside the plain step."""
+    iterations = TURNS * ITERATIONS_A_TURN + ITERATIONS_A_TURN
+    config = resolve("nano", max_iters=iterations, eval_interval=100_000, log_interval=ITERATIONS_A_TURN)
     prepared = prepare_new(config, None)
-    run = RunStore().create(config, "benchmark-nano")
-    events = Trainer(prepared.parts(run), config.train, Control()).run()
-    shape = Shape(prepared.corpus.tokenizer.vocab_size, 64, 4, 4, 128)
-    torch.manual_seed(1337)
-    peer = PlainTraining(PlainGPT(shape), torch.from_numpy(prepared.corpus.train), 12, 64, 1e-3)
-    ours, plain = in_turns(lambda: until_progress(events), lambda: make_steps(peer))
+    with tempfile.TemporaryDirectory() as folder:
+        run = RunStore(Path(folder)).create(config, "nano")
+        events = Trainer(prepared.parts(run), config.train, Control()).run()
+        shape = Shape(prepared.corpus.tokenizer.vocab_size, 64, 4, 4, 128)
+        torch.manual_seed(1337)
+        peer = PlainTraining(PlainGPT(shape), torch.from_numpy(prepared.corpus.train), 12, 64, 1e-3)
+        times = in_turns({OURS: lambda: until_progress(events), PLAIN: lambda: make_steps(peer)})
+        events.close()
     print("| side | ms an iteration, median (min - max) |\n|---|---|")
-    print(f"| `tui-gpt` preset nano | {described(ours)} |\n| plain PyTorch, nanoGPT's recipe | {described(plain)} |")
-    print(f"\nratio of medians: {statistics.median(ours) / statistics.median(plain):.2f}")
+    for side, milliseconds in times.items():
+        print(f"| {side} | {described(milliseconds)} |")
+    print(f"\nratio of medians: {statistics.median(times[OURS]) / statistics.median(times[PLAIN]):.2f}")
 
 
 def until_progress(events: Iterator[Event]) -> None:
@@ -51,25 +88,84 @@ def make_steps(peer: PlainTraining) -> None:
     """Let the peer make one turn's iterations, every operation on all cores, as torch does by itself."""
     ours = torch.get_num_threads()
     torch.set_num_threads(available_cores())
-    for _ in range(ITERATIONS):
+    for _ in range(ITERATIONS_A_TURN):
         peer.step()
     torch.set_num_threads(ours)
 
 
-def in_turns(one: Callable[[], object], other: Callable[[], object]) -> tuple[list[float], list[float]]:
+def in_turns(sides: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
     """Milliseconds an iteration of each side's turns; the first turn of each is a warm-up."""
-    times: tuple[list[float], list[float]] = ([], [])
+    times: dict[str, list[float]] = {side: [] for side in sides}
     for _ in range(TURNS + 1):
-        for side, work in zip(times, (one, other), strict=True):
+        for side, work in sides.items():
             began = time.perf_counter()
             work()
-            side.append((time.perf_counter() - began) * 1000 / ITERATIONS)
-    return times[0][1:], times[1][1:]
+            times[side].append((time.perf_counter() - began) * 1000 / ITERATIONS_A_TURN)
+    return {side: found[1:] for side, found in times.items()}
 
 
-def described(milliseconds: list[float]) -> str:
+# Whole commands
+
+
+def compare_commands(nanogpt: Path | None, iterations: int, rounds: int) -> None:
+    """Each from the start of its process to the end."""
+    sides: dict[str, Callable[[int], tuple[float, float]]] = {OURS: time_ours, PLAIN: time_plain}
+    if nanogpt is not None:
+        sides[NANOGPT] = lambda count: time_nanogpt(nanogpt, count)
+    found: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
+    for _ in range(rounds):
+        for side, timed in sides.items():
+            found[side].append(timed(iterations))
+    ours = statistics.median(seconds for seconds, _ in found[OURS])
+    print(
+        f"| command, {iterations:,} iterations | seconds, median (min - max) | validation loss it tells | ours / it |"
+    )
+    print("|---|---|---|---|")
+    for side, results in found.items():
+        seconds = [second for second, _ in results]
+        ratio = ours / statistics.median(seconds)
+        print(f"| {side} | {described(seconds)} | {results[-1][1]:.4f} | {ratio:.2f} |")
+
+
+def time_ours(iterations: int) -> tuple[float, float]:
+    """Seconds and the last validation loss of the command."""
+    command = [str(Path(sys.executable).with_name("tui-gpt")), "train", "--headless", "--preset", "nano", "--json"]
+    with tempfile.TemporaryDirectory() as home:
+        environment = {**os.environ, "TUI_GPT_HOME": home}
+        seconds, lines = timed_command([*command, "--max-iters", str(iterations)], Path.cwd(), environment)
+    events = [json.loads(line) for line in lines]
+    return seconds, float(next(e["val_loss"] for e in reversed(events) if e["type"] == "evaluated"))
+
+
+def time_plain(iterations: int) -> tuple[float, float]:
+    """Seconds and the last estimate of the plain recipe."""
+    command = [sys.executable, str(Path(__file__).with_name("peers.py")), str(iterations)]
+    seconds, lines = timed_command(command, Path.cwd(), dict(os.environ))
+    return seconds, last_estimate(lines)
+
+
+def time_nanogpt(folder: Path, iterations: int) -> tuple[float, float]:
+    """Seconds and the last estimate of nanoGPT's own script."""
+    command = [sys.executable, "-W", "ignore", "train.py", *NANOGPT_SETTINGS.format(iterations).split()]
+    seconds, lines = timed_command(command, folder, dict(os.environ))
+    return seconds, last_estimate(lines)
+
+
+def last_estimate(lines: list[str]) -> float:
+    """From the last of nanoGPT's `step N: train loss A, val loss B`."""
+    return float(next(line for line in reversed(lines) if line.startswith("step ")).rpartition(" ")[2])
+
+
+def timed_command(command: list[str], folder: Path, environment: dict[str, str]) -> tuple[float, list[str]]:
+    """Seconds of wall time and the lines of stdout. Raises CalledProcessError, with what it said, when it fails."""
+    began = time.perf_counter()
+    done = subprocess.run(command, cwd=folder, env=environment, check=True, text=True, stdout=subprocess.PIPE)
+    return time.perf_counter() - began, done.stdout.splitlines()
+
+
+def described(values: list[float]) -> str:
     """Median and range."""
-    return f"{statistics.median(milliseconds):.1f} ({min(milliseconds):.1f} - {max(milliseconds):.1f})"
+    return f"{statistics.median(values):.1f} ({min(values):.1f} - {max(values):.1f})"
 
 
 if __name__ == "__main__":

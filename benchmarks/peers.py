@@ -1,11 +1,14 @@
 """The peers: the same shapes written the plain way, as most tutorials and nanoGPT do, to be timed beside this program.
 
 Written for comparison, with nanoGPT's choices: GELU, no biases, LayerNorm without bias, tied head, dropout modules,
-AdamW as torch chooses it by default on a CPU, and one `.item()` a logged step.
+AdamW as torch chooses it by default on a CPU, one `.item()` and one line an iteration, and 20 batches of each split
+measured every 250. `python benchmarks/peers.py ITERATIONS` is nanoGPT's CPU demo as a whole command.
 """
 
 import math
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -88,9 +91,10 @@ class PlainGPT(nn.Module):
 
 
 class PlainTraining:
-    """nanoGPT's training step on random windows."""
+    """nanoGPT's training loop on random windows."""
 
     def __init__(self, model: nn.Module, data: Tensor, batch_size: int, block_size: int, learning_rate: float) -> None:
+        """`data` (N,) are the tokens to train on."""
         self.model, self.data = model.train(), data
         self.batch_size, self.block_size = batch_size, block_size
         decayed = [p for p in model.parameters() if p.ndim >= 2]
@@ -100,18 +104,53 @@ class PlainTraining:
             lr=learning_rate,
             betas=(0.9, 0.99),
         )
-        self.number = 0
 
-    def step(self) -> None:
-        """One iteration: draw a batch, forward, backward, clip, update."""
-        starts = torch.randint(len(self.data) - self.block_size, (self.batch_size,)).tolist()
-        inputs = torch.stack([self.data[s : s + self.block_size].long() for s in starts])
-        targets = torch.stack([self.data[s + 1 : s + 1 + self.block_size].long() for s in starts])
-        _, loss = self.model(inputs, targets)
+    def step(self) -> float:
+        """One iteration: draw a batch, forward, backward, clip, update; the loss."""
+        _, loss = self.model(*self.drawn(self.data))
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self.number += 1
-        if self.number % 10 == 0:
-            loss.item()
+        return float(loss.item())
+
+    def drawn(self, data: Tensor) -> tuple[Tensor, Tensor]:
+        """Random windows of `data`, inputs and targets (B, T)."""
+        starts = torch.randint(len(data) - self.block_size, (self.batch_size,)).tolist()
+        inputs = torch.stack([data[s : s + self.block_size].long() for s in starts])
+        return inputs, torch.stack([data[s + 1 : s + 1 + self.block_size].long() for s in starts])
+
+    def set_rate(self, step: int, steps: int, peak: float) -> None:
+        """A climb over 100 steps, then a cosine down to a tenth."""
+        done = max(0.0, (step - 100) / max(1, steps - 100))
+        rate = peak * min((step + 1) / 101, 0.1 + 0.45 * (1.0 + math.cos(math.pi * done)))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    @torch.no_grad()
+    def estimate(self, data: Tensor, batches: int) -> float:
+        """Mean loss over a few random batches, nats per character."""
+        self.model.eval()
+        losses = [float(self.model(*self.drawn(data))[1].item()) for _ in range(batches)]
+        self.model.train()
+        return sum(losses) / batches
+
+
+def train_demo(iterations: int) -> None:
+    """nanoGPT's CPU demo on TinyShakespeare: 4 x 128, context 64, batch 12."""
+    text = (Path(__file__).parents[1] / "data" / "tinyshakespeare" / "input.txt").read_text(encoding="utf-8")
+    numbers = {character: number for number, character in enumerate(sorted(set(text)))}
+    tokens = torch.tensor([numbers[character] for character in text], dtype=torch.int16)
+    train, val = tokens[: len(tokens) * 9 // 10], tokens[len(tokens) * 9 // 10 :]
+    torch.manual_seed(1337)
+    training = PlainTraining(PlainGPT(Shape(len(numbers), 64, 4, 4, 128)), train, 12, 64, 1e-3)
+    for number in range(iterations + 1):
+        training.set_rate(number, iterations, 1e-3)
+        if number % 250 == 0:
+            print(f"step {number}: train loss {training.estimate(train, 20):.4f}, ", end="")
+            print(f"val loss {training.estimate(val, 20):.4f}", flush=True)
+        print(f"iter {number}: loss {training.step():.4f}")
+
+
+if __name__ == "__main__":
+    train_demo(int(sys.argv[1]))

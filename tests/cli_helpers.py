@@ -72,9 +72,9 @@ class FakeModel:
 
     def stream_many(
         self, prompt: str, config: SampleConfig, count: int, control: Control | None = None
-    ) -> Iterator[tuple[str, ...]]:
+    ) -> Iterator[tuple[Piece, ...]]:
         for piece in self.stream(prompt, config, control):
-            yield tuple(piece.text.upper() if k else piece.text for k in range(count))
+            yield tuple(Piece(piece.text.upper() if k else piece.text, piece.logprob) for k in range(count))
 
     def surprise(self, text: str, *, details: bool = False) -> Sequence[Piece]:
         return [Piece(character, -0.6931471805599453) for character in text if character not in "éñ"]

@@ -110,10 +110,10 @@ def modern_logits(model: Modern, tokens: Sequence[int], prior: NgramPrior | None
 
 
 def window(tokens: Sequence[int], block_size: int) -> Sequence[int]:
-    """The rule of the sliding window: when it is full its older half goes, and it grows again."""
+    """The rule of the sliding window: when it is full only its newest quarter stays, and it grows again."""
     start = 0
     while len(tokens) - start > block_size:
-        start += (block_size + 1) // 2
+        start += block_size - block_size // 4
     return tokens[start:]
 
 

@@ -100,6 +100,18 @@ class TestHistory:
         assert back[0].answer.config == CONFIG
         assert back[0].answer.logprobs == pytest.approx(kept[0].answer.logprobs, abs=1e-3)
 
+    def test_what_was_changed_on_the_way_comes_back_too(self) -> None:
+        changes = ((1, "temperature", 1.2), (2, "top_k", 5))
+        History().save(card(written(changes=changes)))
+        assert History().load()[0].answer.changes == changes
+
+    @pytest.mark.parametrize("changes", [5, [5], [["1", "temperature", 1.0]], [[1, "seed", 3]], [[1, "top_p", 7.0]]])
+    def test_an_answer_with_changes_that_are_none_is_passed_over(self, changes: Any) -> None:
+        History().save(card(written(changes=((1, "temperature", 1.2),))))
+        path = History().path
+        path.write_text(path.read_text().replace('[[1,"temperature",1.2]]', json.dumps(changes)))
+        assert History().load() == []
+
     def test_unknown_probabilities_come_back_unknown(self) -> None:
         History().save(card(Answer(text="a", logprobs=(math.nan,))))
         assert math.isnan(History().load()[0].answer.logprobs[0])
@@ -213,6 +225,12 @@ class TestCopies:
     def test_provenance_names_only_filters_that_filter(self) -> None:
         answer = Answer(model="m", step=2_000, config=SampleConfig(seed=1, top_k=20))
         assert provenance(answer) == "m, step 2,000, seed 1, temperature 0.8, top-k 20, 0 characters"
+
+    def test_provenance_tells_what_was_changed_and_where(self) -> None:
+        changes = ((120, "temperature", 1.1), (200, "top_k", 5), (300, "temperature", 0.9))
+        answer = Answer(model="m", config=SampleConfig(seed=1), changes=changes)
+        expected = "m, seed 1, temperature 0.8 → 1.1 at 120 → 0.9 at 300, top-k all → 5 at 200, 0 characters"
+        assert provenance(answer) == expected
 
     def test_a_copy_never_replaces_a_file(self, tmp_path: Path) -> None:
         first, second = (save_copy(card(), tmp_path) for _ in range(2))

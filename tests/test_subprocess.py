@@ -188,3 +188,32 @@ def test_a_reader_that_leaves_meets_no_traceback(place: Path) -> None:
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 141
+
+
+ENDING = """
+import atexit, sys, threading, types
+from tui_gpt.cli import main
+if sys.argv.pop(1) == "with":
+    sys.modules["torch"] = types.ModuleType("torch")
+class Last:
+    def __del__(self):
+        print("taken apart", flush=True)
+last = Last()
+def after_main():
+    threading.main_thread().join()
+    print("waited for", flush=True)
+    atexit.register(print, "called", flush=True)
+threading.Thread(target=after_main).start()
+main()
+"""
+
+
+@pytest.mark.parametrize(("torch", "ending"), [("with", ""), ("without", "taken apart\n")])
+def test_a_process_with_torch_ends_once_threads_and_exit_handlers_are_done(
+    place: Path, torch: str, ending: str
+) -> None:
+    command = [sys.executable, "-c", ENDING, torch, "data", "list", "--no-such-option"]
+    done = subprocess.run(command, env=environment(place), capture_output=True, text=True, timeout=60)
+    assert done.stdout == f"waited for\ncalled\n{ending}"
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1

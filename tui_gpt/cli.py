@@ -4,9 +4,13 @@ The faces and torch are imported inside the commands, so `--help` and the lists 
 `run`: one line on stderr with the remedy in it, and an exit code; a traceback is never shown but kept as a report.
 """
 
+import atexit
 import errno
+import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
 from typing import NoReturn
@@ -75,10 +79,30 @@ def cli(ctx: click.Context) -> int:
 
 def main() -> NoReturn:
     """The entry point: run the command line of this process and leave with its exit code."""
+    end = _QuickEnd()
+    atexit.register(end)  # the first to be registered is the last to be called
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    sys.exit(run(sys.argv[1:]))
+    end.code = run(sys.argv[1:])
+    sys.exit(end.code)
+
+
+@dataclass
+class _QuickEnd:
+    """Ends a process with torch in it once nothing is left but to take the interpreter apart, which would be a second
+    of nobody's time, several on a busy machine. Threads have been waited for by then, and exit handlers called."""
+
+    code: int | None = None
+    """What `run` returned; None where it did not."""
+
+    def __call__(self) -> None:
+        if self.code is None or "torch" not in sys.modules:
+            return
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        os._exit(self.code)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -105,6 +105,8 @@ class ModelConfig(_FromDict):
     """Share of activations dropped in training, 0 to 0.9."""
     ngram_order: int = 0
     """Order of the Kneser-Ney n-gram prior under a `modern` model; 0 is none."""
+    induction: bool = False
+    """Whether a `modern` model is told where its window has gone on from the same characters before."""
 
     def __post_init__(self) -> None:
         _require_whole("block_size", self.block_size, 1, 65_536)
@@ -125,6 +127,7 @@ class ModelConfig(_FromDict):
             )
         else:
             _require(self.ngram_order == 0, "ngram_order is for modern models: leave it at 0 here")
+            _require(not self.induction, "induction is for modern models: leave it at false here")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,6 +242,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 n_head=5,
                 n_embd=160,
                 ngram_order=7,
+                induction=True,
             ),
             train=TrainConfig(
                 max_seconds=60,
@@ -263,6 +267,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 n_embd=256,
                 dropout=0.2,
                 ngram_order=7,
+                induction=True,
             ),
             train=TrainConfig(
                 max_seconds=3600,

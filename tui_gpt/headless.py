@@ -272,10 +272,10 @@ def _write_several(
     others: list[list[str]] = [[] for _ in range(samples - 1)]
     paper.put(_divider(1))
     count = 0
-    for characters in model.stream_many(prompt, config, samples, control):
-        paper.put(characters[0])
-        for written, character in zip(others, characters[1:], strict=True):
-            written.append(character)
+    for first, *more in model.stream_many(prompt, config, samples, control):
+        paper.put(first.text)
+        for written, piece in zip(others, more, strict=True):
+            written.append(piece.text)
         count += samples
     for number, written in enumerate(others, start=2):
         paper.end_line()

@@ -22,6 +22,7 @@ from typing import Any, Literal
 from tui_gpt import paths
 from tui_gpt.config import SampleConfig
 from tui_gpt.errors import ConfigError
+from tui_gpt.writing import CHANGEABLE
 
 _JsonObject = dict[str, dict[str, Any]]
 
@@ -41,6 +42,10 @@ _LEAST_HALF = -60_000.0
 
 COMPACT_BYTES = 16_000_000
 """The size from which the file is written anew with those cards alone."""
+
+
+Change = tuple[int, str, float]
+"""After so many characters a setting took this value."""
 
 
 def new_id() -> str:
@@ -68,6 +73,8 @@ class Answer:
     step: int = 0
     config: SampleConfig = field(default_factory=SampleConfig)
     """With the seed that was drawn."""
+    changes: tuple[Change, ...] = ()
+    """What was changed while `text` was being written."""
     batch: int = 1
     """How many answers were written at once from that seed."""
     place: int = 0
@@ -335,7 +342,7 @@ def _answer_record(answer: Answer) -> _JsonObject:
     record = {name: getattr(answer, name) for name in _PLAIN_FIELDS}
     packed = struct.pack(f"<{len(answer.logprobs)}e", *(max(logprob, _LEAST_HALF) for logprob in answer.logprobs))
     record |= {"config": dataclasses.asdict(answer.config), "logprobs": base64.b64encode(packed).decode("ascii")}
-    return {"answer": record}
+    return {"answer": record | ({"changes": list(map(list, answer.changes))} if answer.changes else {})}
 
 
 def _layout_record(card_id: str, answers: Sequence[Answer], shown: int) -> _JsonObject:
@@ -362,7 +369,7 @@ _PLAIN_FIELDS: Mapping[str, tuple[type, ...]] = {
 
 def _answer_from(record: Any) -> Answer | None:
     """The answer a line tells of; None for anything else."""
-    if not isinstance(record, dict) or record.keys() - _PLAIN_FIELDS.keys() != {"config", "logprobs"}:
+    if not isinstance(record, dict) or record.keys() - _PLAIN_FIELDS.keys() - {"changes"} != {"config", "logprobs"}:
         return None
     plain = {name: record[name] for name in _PLAIN_FIELDS if isinstance(record.get(name, ...), _PLAIN_FIELDS[name])}
     if plain.keys() != _PLAIN_FIELDS.keys() or plain["kind"] not in ("written", "measured"):
@@ -371,9 +378,20 @@ def _answer_from(record: Any) -> Answer | None:
         config = SampleConfig.from_dict(record["config"])
         packed = base64.b64decode(record["logprobs"], validate=True)
         logprobs = struct.unpack(f"<{len(packed) // 2}e", packed)
+        changes = tuple(map(_change_from, record.get("changes", [])))
     except (ConfigError, AttributeError, TypeError, ValueError, struct.error):
         return None
-    return Answer(**plain, config=config, logprobs=tuple(math.nan if math.isnan(one) else one for one in logprobs))
+    known = tuple(math.nan if math.isnan(one) else one for one in logprobs)
+    return Answer(**plain, config=config, changes=changes, logprobs=known)
+
+
+def _change_from(record: Any) -> Change:
+    """The change a line tells of. Raises ConfigError, TypeError or ValueError for anything else."""
+    at, name, value = record
+    if type(at) is not int or name not in CHANGEABLE:
+        raise ValueError("it is no change")
+    SampleConfig.from_dict({name: value})
+    return at, name, value
 
 
 def _layout_from(record: Any) -> tuple[str, list[str], int] | None:
@@ -415,17 +433,38 @@ def _markdown_answer(answer: Answer) -> str:
 
 def provenance(answer: Answer) -> str:
     """How an answer was made: `shipped, step 2,000, seed 17, temperature 0.8, top-k 20, 500 characters`."""
-    config = answer.config
     parts = [answer.model or "no model"]
     if answer.step:
         parts.append(f"step {answer.step:,}")
     if answer.kind == "written":
-        place = f" ({answer.place + 1} of {answer.batch})" if answer.batch > 1 else ""
-        parts += [f"seed {config.seed}{place}", f"temperature {config.temperature:g}"]
-        parts += [f"top-k {config.top_k}"] if config.top_k else []
-        parts += [f"top-p {config.top_p:g}"] if config.top_p < 1.0 else []
-        parts += [f"min-p {config.min_p:g}"] if config.min_p else []
+        parts += settings_told(answer)
     return ", ".join([*parts, f"{len(answer.text):,} characters"])
+
+
+_LABELS: Mapping[str, str] = {
+    "temperature": "temperature",
+    "top_k": "top-k",
+    "top_p": "top-p",
+    "min_p": "min-p",
+    "max_new_tokens": "length",
+}
+
+
+def settings_told(answer: Answer) -> Iterator[str]:
+    """How an answer was drawn: its seed, its temperature, what else filtered or changed, e.g. `top-k 20`,
+    `temperature 0.8 → 1.1 at 120`."""
+    config = answer.config
+    yield f"seed {config.seed}" + (f" ({answer.place + 1} of {answer.batch})" if answer.batch > 1 else "")
+    idle = {"top_k": 0, "top_p": 1.0, "min_p": 0.0, "max_new_tokens": config.max_new_tokens}
+    for name, label in _LABELS.items():
+        value = getattr(config, name)
+        changes = [f" → {_told(name, to)} at {at:,}" for at, changed, to in answer.changes if changed == name]
+        if changes or value != idle.get(name):
+            yield f"{label} {_told(name, value)}" + "".join(changes)
+
+
+def _told(name: str, value: float) -> str:
+    return "all" if name == "top_k" and not value else f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def save_copy(card: Card, folder: Path, *, markdown: bool = False) -> Path:

@@ -18,6 +18,13 @@ LIVE = "live"
 """The source name of the model being trained in this session, as it stands between two steps."""
 
 
+CHANGEABLE = ("temperature", "top_k", "top_p", "min_p", "max_new_tokens")
+"""Settings that `Control.change` may change while text is being written."""
+
+Changes = tuple[tuple[str, float], ...]
+"""Settings and their new values."""
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """One written (or read) character and what the model thought of it before it was chosen."""
@@ -27,6 +34,8 @@ class Piece:
     """Natural logarithm of the model's own probability of `text` (temperature 1, no filter)."""
     alternatives: tuple[tuple[str, float], ...] = ()
     """The ten likeliest characters with their probabilities, likeliest first; empty unless asked for."""
+    changes: Changes = ()
+    """What was changed just before this character was drawn."""
 
 
 class TextModel(Protocol):
@@ -51,12 +60,12 @@ class TextModel(Protocol):
         self, prompt: str, config: SampleConfig, control: Control | None = None, *, details: bool = False
     ) -> Iterator[Piece]:
         """Write after `prompt`, a character a piece; `details` fills `alternatives`. Ends early when `control`
-        stops."""
+        stops, and takes on what it changes."""
 
     def stream_many(
         self, prompt: str, config: SampleConfig, count: int, control: Control | None = None
-    ) -> Iterator[tuple[str, ...]]:
-        """Write `count` answers to one prompt at once: each item holds the next character of every answer."""
+    ) -> Iterator[tuple[Piece, ...]]:
+        """Write `count` answers to one prompt at once: each item holds the next piece of every answer."""
 
     def surprise(self, text: str, *, details: bool = False) -> Sequence[Piece]:
         """How well the model predicts `text`: one piece a known character, the first without any context."""

@@ -25,7 +25,7 @@ def way(request: pytest.FixtureRequest) -> Way:
     if request.param == "plain":
         return plain_decoder
     library = request.getfixturevalue("library")
-    return lambda model, prior: KernelDecoder(library, PackedModel(model, prior), plain_decoder(model, prior))
+    return lambda model, prior: KernelDecoder(library, PackedModel(model, prior))
 
 
 def names(way: Way) -> list[str]:
@@ -39,8 +39,8 @@ def greedy_text(name: str) -> list[int]:
     return oracle.written(tiny_model(name), TOKENS[:5].tolist(), 2_000, lambda row: int(row.argmax()), tiny_prior(name))
 
 
-@pytest.mark.parametrize(("position", "start"), [(0, 0), (8, 0), (9, 4), (12, 4), (13, 8), (16, 8), (17, 12)])
-def test_a_full_window_drops_its_older_half(position: int, start: int) -> None:
+@pytest.mark.parametrize(("position", "start"), [(0, 0), (8, 0), (9, 6), (14, 6), (15, 12), (20, 12), (21, 18)])
+def test_a_full_window_keeps_its_newest_quarter(position: int, start: int) -> None:
     assert context_start(position, 8) == start
 
 
@@ -75,7 +75,7 @@ def test_every_logit_is_the_oracles(way: Way) -> None:
 
 
 def test_greedy_text_is_the_oracles_over_2000_characters(way: Way) -> None:
-    """The window slides more than three hundred times on the way."""
+    """The window slides two hundred times on the way."""
     for name in ("classic", "prior"):
         model, prior = tiny_model(name), tiny_prior(name)
         expected = greedy_text(name)
@@ -144,7 +144,7 @@ def test_torch_gets_its_threads_back() -> None:
 def test_the_packed_weights_are_a_copy(library: ctypes.CDLL) -> None:
     """Training may go on while the kernel writes."""
     model = tiny_model("classic")
-    decoder = KernelDecoder(library, PackedModel(model, None), plain_decoder(model, None))
+    decoder = KernelDecoder(library, PackedModel(model, None))
     decoder.start(TOKENS[None, :4])
     first = decoder.advance(TOKENS[4:5]).copy()
     decoder.start(TOKENS[None, :4])

@@ -1,18 +1,26 @@
 """The compiled kernel: built once, whole or not at all, and used where it can be."""
 
 import ctypes
+import platform
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
+import torch
 
 from tests.gpt.writers import TEXT, TOKENIZER, tiny_model, tiny_prior, tiny_sampler
 from tui_gpt.config import SampleConfig
+from tui_gpt.gpt import kernel as kernel_module
 from tui_gpt.gpt import kernel_decode
-from tui_gpt.gpt.decode import CachedDecoder
+from tui_gpt.gpt.build import LanguageModel
+from tui_gpt.gpt.decode import Decoder, Reader, plain_decoder
 from tui_gpt.gpt.kernel import built, kernel
-from tui_gpt.gpt.kernel_decode import Decoders, KernelDecoder, SideBySide
+from tui_gpt.gpt.kernel_decode import Decoders, KernelDecoder, PackedModel, SideBySide, packed_weights
+from tui_gpt.gpt.sampling import log_softmax
+from tui_gpt.gpt.streams import PlainStreams, Streams
 
+WARM = SampleConfig(temperature=1.0)
 TOKENS = TOKENIZER.encode(TEXT).astype(np.int64)
 
 
@@ -61,21 +69,76 @@ def test_what_was_built_is_found_again_without_a_compiler(
 
 
 def test_a_model_without_blocks_is_read_plainly(library: ctypes.CDLL) -> None:
-    assert isinstance(Decoders(tiny_model("classic"), None).fastest(1), KernelDecoder)
-    assert isinstance(Decoders(tiny_model("bigram"), None).fastest(1), CachedDecoder)
+    assert isinstance(Decoders(tiny_model("classic"), None).streams(1), KernelDecoder)
+    assert isinstance(Decoders(tiny_model("bigram"), None).streams(1), PlainStreams)
 
 
-def test_many_streams_are_shared_out_and_read_the_same(library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_streams_are_shared_out_and_write_the_same(library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernel_decode, "available_cores", lambda: 3)
     decoders = Decoders(tiny_model("prior"), tiny_prior("prior"))
-    batch = np.stack([TOKENS[i : i + 12] for i in range(14)])
-    shared, alone = decoders.fastest(14), decoders.fastest(1)
+    shared, plain = decoders.streams(14), plain_streams("prior")
     assert isinstance(shared, SideBySide)
-    logits = [shared.start(batch[:, :4]), *(shared.advance(batch[:, t]) for t in range(4, 12))]
-    for row in range(14):
-        expected = [alone.start(batch[row : row + 1, :4]).copy()]
-        expected += [alone.advance(batch[row : row + 1, t]).copy() for t in range(4, 12)]
-        np.testing.assert_allclose([step[row] for step in logits], np.concatenate(expected), atol=1e-4)
+    prompts = np.stack([TOKENS[i : i + 4] for i in range(14)])
+    np.testing.assert_allclose(shared.start(prompts), plain.start(prompts), atol=1e-4)
+    for size in (1, 7, 20):
+        assert_written_alike(shared, plain, WARM, size, 14)
+
+
+def plain_streams(name: str) -> PlainStreams:
+    """The reference, for a tiny model."""
+    model = tiny_model(name)
+    return PlainStreams(plain_decoder(model, tiny_prior(name)), model.config.block_size)
+
+
+def assert_written_alike(fast: Streams, plain: Streams, config: SampleConfig, size: int, count: int) -> None:
+    """Both draw the same characters from the same logits."""
+    uniforms = np.random.default_rng(size).random((size, count))
+    tokens, logits = fast.write(config, uniforms)
+    expected_tokens, expected_logits = plain.write(config, uniforms)
+    np.testing.assert_array_equal(tokens, expected_tokens)
+    np.testing.assert_allclose(logits, expected_logits, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"temperature": 0.0},
+        {"temperature": 0.7},
+        {"top_k": 3},
+        {"top_k": 1_000},
+        {"top_p": 0.8},
+        {"top_p": 1e-6},
+        {"min_p": 0.1},
+        {"temperature": 1.5, "top_k": 9, "top_p": 0.7, "min_p": 0.05},
+    ],
+)
+def test_it_draws_as_the_reference_does(library: ctypes.CDLL, settings: dict[str, float]) -> None:
+    """With each setting, and with settings that change between two bursts."""
+    fast, plain = Decoders(tiny_model("classic"), None).streams(3), plain_streams("classic")
+    prompts = np.stack([TOKENS[i : i + 9] for i in range(3)])
+    for streams in (fast, plain):
+        streams.start(prompts)
+    config = SampleConfig(**{"temperature": 1.0, **settings})  # type: ignore[arg-type]
+    for size, one in ((40, config), (5, WARM), (40, config)):
+        assert_written_alike(fast, plain, one, size, 3)
+
+
+@pytest.mark.parametrize("flags", [["-march=x86-64-v3"], ["-march=x86-64"], []])
+def test_every_way_to_compile_it_reads_the_same(
+    flags: list[str], tmp_path: Path, kernel_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processors differ in the width of their registers, and some cannot widen half precision."""
+    if flags and platform.machine() != "x86_64":
+        pytest.skip("these flags are for another processor")
+    monkeypatch.setattr(kernel_module, "_NATIVE", flags)
+    other = built(tmp_path / "decode.so")
+    assert other is not None
+    for name in ("classic", "modern", "prior"):
+        fast = KernelDecoder(other, PackedModel(tiny_model(name), tiny_prior(name)))
+        plain = plain_streams(name)
+        prompts = np.stack([TOKENS[i : i + 9] for i in range(13)])
+        np.testing.assert_allclose(fast.start(prompts), plain.start(prompts), atol=1e-4)
+        assert_written_alike(fast, plain, WARM, 30, 13)
 
 
 @pytest.mark.parametrize("name", ["classic", "modern", "prior"])
@@ -84,27 +147,76 @@ def test_the_same_seed_writes_the_same_text_with_and_without_it(
 ) -> None:
     """The weights of these models lose nothing in half precision; others may part after a while."""
     config = SampleConfig(max_new_tokens=100, temperature=1.0, seed=3)
-    compiled = [piece.text for piece in tiny_sampler(name).stream("the ", config)]
-    columns = list(tiny_sampler(name).stream_many("the ", config, 9))
+
+    def written() -> list[list[str]]:
+        sampler = tiny_sampler(name)
+        columns = [*sampler.stream_many("the ", config, 9), *((piece,) for piece in sampler.stream("the ", config))]
+        return [[piece.text for piece in column] for column in columns]
+
+    compiled = written()
     monkeypatch.setenv("TUI_GPT_NO_KERNEL", "1")
-    assert [piece.text for piece in tiny_sampler(name).stream("the ", config)] == compiled
-    assert list(tiny_sampler(name).stream_many("the ", config, 9)) == columns
+    assert written() == compiled
 
 
-def test_half_precision_costs_less_than_a_thousandth_of_a_nat(library: ctypes.CDLL) -> None:
-    """Also where weights are spread over many orders of magnitude, as a power of two brings each matrix into reach."""
+def trained_like() -> LanguageModel:
+    """A model of which half precision cannot hold the weights, which lie within many orders of magnitude."""
     model = tiny_model("classic")
     for parameter in model.parameters():
         parameter.data += 1e-4
     model.state_dict()["head.weight"][3] = 1e-7
-    fast, plain = Decoders(model, None).fastest(1), Decoders(model, None).plain()
-    losses = np.zeros(2)
-    for begin in range(0, 240, 12):
-        fast.start(TOKENS[None, begin : begin + 1])
-        plain.start(TOKENS[None, begin : begin + 1])
-        for t in range(begin + 1, begin + 11):
-            for way, decoder in enumerate((fast, plain)):
-                row = decoder.advance(TOKENS[t : t + 1])[0].astype(np.float64)
-                losses[way] += np.log(np.exp(row - row[TOKENS[t + 1]]).sum()) / 200
+    return model
+
+
+def logits_along(decoder: Decoder, block_size: int) -> npt.NDArray[np.float64]:
+    """(n, V): after each character of the text, the window sliding."""
+    reader = Reader(decoder, block_size)
+    rows = [reader.start(TOKENS[None, :1])[0].copy()]
+    rows += [reader.advance(TOKENS[t : t + 1])[0].copy() for t in range(1, len(TOKENS) - 1)]
+    return np.stack(rows).astype(np.float64)
+
+
+def test_half_precision_costs_less_than_a_thousandth_of_a_nat(library: ctypes.CDLL) -> None:
+    model = trained_like()
+    size = model.config.block_size
+    fast = logits_along(KernelDecoder(library, PackedModel(model, None)), size)
+    plain = logits_along(plain_decoder(model, None), size)
+    losses = [-log_softmax(rows)[np.arange(len(rows)), TOKENS[1:]].mean() for rows in (fast, plain)]
     assert abs(losses[0] - losses[1]) < 1e-3
     assert losses[0] != losses[1]
+
+
+def test_on_the_weights_that_are_stored_its_logits_are_the_references(library: ctypes.CDLL) -> None:
+    """So half precision is all that parts them."""
+    model = trained_like()
+    size = model.config.block_size
+    fast = logits_along(KernelDecoder(library, PackedModel(model, None)), size)
+    for name, parameter in model.named_parameters():
+        if parameter.ndim == 2 and "embedding" not in name:
+            stored, scale = packed_weights(parameter)
+            assert stored.dtype == torch.half
+            parameter.data = stored.float() * scale
+    np.testing.assert_allclose(fast, logits_along(plain_decoder(model, None), size), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["classic", "modern", "prior"])
+def test_in_single_precision_its_logits_are_the_references(name: str, library: ctypes.CDLL) -> None:
+    model, prior = tiny_model(name), tiny_prior(name)
+    for parameter in model.parameters():
+        parameter.data += 1e-4
+    single = PackedModel(model, prior, half_error=0.0)
+    fast = logits_along(KernelDecoder(library, single), model.config.block_size)
+    np.testing.assert_allclose(fast, logits_along(plain_decoder(model, prior), model.config.block_size), atol=1e-4)
+    assert single.matrix_bytes == 2 * PackedModel(model, prior).matrix_bytes
+
+
+def test_a_matrix_that_half_precision_would_spoil_stays_in_single(library: ctypes.CDLL) -> None:
+    """An output whose weights are a billionth of another's would lose its digits; a millionth does no harm."""
+    model = tiny_model("classic")
+    weights = model.state_dict()["head.weight"]
+    bytes_before = PackedModel(model, None).matrix_bytes
+    weights[3] *= 1e-6
+    assert PackedModel(model, None).matrix_bytes == bytes_before
+    weights[3] *= 1e-5
+    assert PackedModel(model, None).matrix_bytes > bytes_before
+    fast = logits_along(KernelDecoder(library, PackedModel(model, None)), model.config.block_size)
+    np.testing.assert_allclose(fast, logits_along(plain_decoder(model, None), model.config.block_size), atol=1e-4)

@@ -11,6 +11,7 @@ from tui_gpt.config import ModelConfig, TrainConfig
 from tui_gpt.gpt.modern import Modern, NgramEmbedding, SquaredReLU, modern_optimizers, rotary_table, rotated
 
 CONFIG = ModelConfig(architecture="modern", block_size=16, n_layer=2, n_head=2, n_embd=16, dropout=0.0, ngram_order=4)
+INDUCTION = dataclasses.replace(CONFIG, induction=True)
 VOCAB = 11
 TRAIN = TrainConfig(max_iters=1, learning_rate=0.02, optimizer="muon")
 
@@ -31,8 +32,9 @@ def example(batch_size: int = 3) -> tuple[torch.Tensor, torch.Tensor, torch.Tens
     return tokens, tokens.roll(-1, 1), prior
 
 
-def test_a_later_token_never_changes_an_earlier_logit() -> None:
-    model, (tokens, _, prior) = disturbed(), example()
+@pytest.mark.parametrize("config", [CONFIG, INDUCTION])
+def test_a_later_token_never_changes_an_earlier_logit(config: ModelConfig) -> None:
+    model, (tokens, _, prior) = disturbed(config), example()
     logits, _ = model(tokens, prior=prior)
     for t in (0, 7, 15):
         changed_tokens, changed_prior = tokens.clone(), prior.clone()
@@ -46,7 +48,7 @@ def test_a_later_token_never_changes_an_earlier_logit() -> None:
 def test_a_fresh_model_predicts_what_its_prior_predicts() -> None:
     """The zero-initialised head leaves the prior alone, so training starts from counting's loss."""
     tokens, targets, prior = example()
-    logits, loss = Modern(CONFIG, VOCAB)(tokens, targets, prior)
+    logits, loss = Modern(INDUCTION, VOCAB)(tokens, targets, prior)
     torch.testing.assert_close(logits, prior)
     torch.testing.assert_close(loss, F.nll_loss(prior.flatten(0, 1), targets.flatten()))
 
@@ -151,7 +153,7 @@ def test_reading_on_with_the_characters_before_equals_reading_at_once() -> None:
     """A decoder embeds one character at a time and hands over the three before it."""
     model = disturbed(dataclasses.replace(CONFIG, ngram_order=0))
     tokens, _, _ = example()
-    whole = model.embedded(tokens, None)
+    whole = model.embedded(tokens, None, None)
     for t in (1, 2, 3, 9):
-        part = model.embedded(tokens[:, t : t + 1], None, tokens[:, max(0, t - 3) : t])
+        part = model.embedded(tokens[:, t : t + 1], None, None, tokens[:, max(0, t - 3) : t])
         torch.testing.assert_close(part, whole[:, t : t + 1])

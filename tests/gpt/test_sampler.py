@@ -94,6 +94,29 @@ def test_it_stops_before_the_next_character() -> None:
     assert list(stream) == []
 
 
+def test_settings_change_in_the_middle_and_the_next_piece_tells() -> None:
+    """What was written before stays as it was; from there on the text is the coolest one."""
+    sampler, control = tiny_sampler("classic"), Control()
+    stream = sampler.stream("the ", SampleConfig(max_new_tokens=40, temperature=1.0, seed=3), control)
+    pieces = [next(stream)]
+    control.change("temperature", 0.0)
+    control.change("max_new_tokens", 30)
+    control.change("seed", 5)
+    pieces += stream
+    (at,) = [k for k, piece in enumerate(pieces) if piece.changes]
+    assert pieces[at].changes == (("temperature", 0.0), ("max_new_tokens", 30))
+    assert len(pieces) == 30
+    text = "".join(piece.text for piece in pieces)
+    assert text[:at] == text_of(sampler, "the ")[:at]
+    assert text[at:] == text_of(sampler, "the " + text[:at], GREEDY)[: 30 - at]
+
+
+def test_a_change_to_what_holds_already_is_none() -> None:
+    control = Control()
+    control.change("temperature", 1.0)
+    assert not any(piece.changes for piece in tiny_sampler("classic").stream("the ", SHORT, control))
+
+
 def test_streams_of_one_sampler_do_not_disturb_each_other() -> None:
     sampler = tiny_sampler("prior")
     alone = text_of(sampler, "the "), text_of(sampler, "fox")
@@ -145,12 +168,12 @@ def test_surprise_skips_what_it_does_not_know() -> None:
 def test_many_answers_come_at_once(sampler: Sampler) -> None:
     columns = list(sampler.stream_many("the ", SHORT, 5))
     assert len(columns) == 40
-    answers = {"".join(answer) for answer in zip(*columns, strict=True)}
+    answers = {"".join(piece.text for piece in answer) for answer in zip(*columns, strict=True)}
     assert len(answers) == 5
 
 
 def test_one_of_one_answer_is_the_stream(sampler: Sampler) -> None:
-    assert "".join(text for (text,) in sampler.stream_many("the ", SHORT, 1)) == text_of(sampler, "the ")
+    assert [piece for (piece,) in sampler.stream_many("the ", SHORT, 1)] == list(sampler.stream("the ", SHORT))
 
 
 def test_many_answers_stop_together() -> None:

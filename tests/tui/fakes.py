@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from tui_gpt.control import Control
 from tui_gpt.errors import TuiGptError
 from tui_gpt.events import Evaluated, Event, Finished, Paused, Progress, Resumed, Sampled, Saved, Started
 from tui_gpt.session import Estimate, Evaluation, TrainRequest
-from tui_gpt.writing import Piece, TextModel
+from tui_gpt.writing import Changes, Piece, TextModel
 
 
 def progress(step: int, loss: float) -> Progress:
@@ -61,6 +62,11 @@ def training_script(steps: int = 1_000, every: int = 10) -> list[Event]:
     return [*events, finished(steps, 1.6)]
 
 
+def changes_asked(control: Control) -> Changes:
+    """What `control` wants to be drawn otherwise."""
+    return tuple((name, value) for name, value in control.take_changes().items() if isinstance(value, int | float))
+
+
 class FakeTextModel:
     """Writes its text over and over, whatever the prompt; it knows every character but `¶`."""
 
@@ -83,13 +89,14 @@ class FakeTextModel:
         for k in range(config.max_new_tokens):
             if control is not None and control.stop_requested:
                 return
-            yield self._piece(self.text[k % len(self.text)], details)
+            piece = self._piece(self.text[k % len(self.text)], details)
+            yield replace(piece, changes=changes_asked(control)) if control is not None else piece
 
     def stream_many(
         self, prompt: str, config: SampleConfig, count: int, control: Control | None = None
-    ) -> Iterator[tuple[str, ...]]:
+    ) -> Iterator[tuple[Piece, ...]]:
         for piece in self.stream(prompt, config, control):
-            yield (piece.text,) * count
+            yield (piece,) * count
 
     def surprise(self, text: str, *, details: bool = False) -> Sequence[Piece]:
         return [self._piece(character, details) for character in text if character != "¶"]

@@ -35,11 +35,12 @@ class GatedModel(FakeTextModel):
     def stream(
         self, prompt: str, config: SampleConfig, control: Control | None = None, *, details: bool = False
     ) -> Iterator[Piece]:
-        for k, piece in enumerate(super().stream(prompt, config, control, details=details)):
+        pieces = super().stream(prompt, config, control, details=details)
+        for k in range(config.max_new_tokens):
             while k >= self.free and not self.gate.wait(0.005):
                 if control is not None and control.stop_requested:
                     return
-            yield piece
+            yield next(pieces)
 
 
 class Host(App[None]):
@@ -344,16 +345,27 @@ async def test_a_value_out_of_range_is_refused_with_a_sentence() -> None:
         assert app.state.sampling == SHORT
 
 
-async def test_presets_go_round_while_text_streams() -> None:
+async def test_settings_changed_while_text_streams_act_on_it_and_the_card_tells() -> None:
+    """By the preset's key, and one by one; the answer keeps what it began with, and a new one begins with the new."""
     model = GatedModel(free=2)
     app = Host(FakeSession(model=model))
-    async with app.run_test() as pilot:
-        await pilot.press("a", "enter", "ctrl+t")
+    async with app.run_test(size=(160, 30)) as pilot:
+        await pilot.press("a", "enter")
+        await wait_until(pilot, lambda: "aab" in app.screen_text)
+        await pilot.press("ctrl+t")
         assert app.pane.controls.mood == "wild"
         assert app.state.sampling.temperature == 1.2
+        model.free = 3
+        await wait_until(pilot, lambda: "temperature 0.8 → 1.2 at 2" in app.screen_text)
+        await pilot.press("shift+tab", "up")
         model.gate.set()
         await Seen(app, pilot).written()
+        assert "temperature 0.8 → 1.2 at 2 → 1.3 at 3" in app.screen_text
         assert app.answer.config.temperature == 0.8
+        assert list(app.answer.changes) == [(2, "temperature", 1.2), (2, "min_p", 0.02), (3, "temperature", 1.3)]
+        await Seen(app, pilot).press("enter", "b", "enter")
+        assert model.configs[-1].temperature == 1.3
+        assert not app.answer.changes
 
 
 async def test_thoughts_colour_the_characters_and_tell_the_bits() -> None:
@@ -427,9 +439,10 @@ async def test_four_more_are_written_at_once_and_can_be_repeated() -> None:
     class Four(FakeTextModel):
         def stream_many(
             self, prompt: str, config: SampleConfig, count: int, control: Control | None = None
-        ) -> Iterator[tuple[str, ...]]:
+        ) -> Iterator[tuple[Piece, ...]]:
             self.configs.append(config)
-            yield from zip("abcd", "efgh", "ijkl", "mnop", strict=True)
+            for column in zip("abcd", "efgh", "ijkl", "mnop", strict=True):
+                yield tuple(Piece(character, -0.6931) for character in column)
 
     model = Four(text="bcdef")
     app = Host(FakeSession(model=model))

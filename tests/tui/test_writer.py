@@ -87,7 +87,7 @@ def test_an_error_ends_the_answer_with_its_sentence() -> None:
     assert (writer.phase, writer.answers[0].error) == ("done", "there is no run x: choose another")
 
 
-def test_answers_of_a_batch_are_measured_when_they_are_written() -> None:
+def test_answers_of_a_batch_have_their_probabilities() -> None:
     answers = Answer(prompt="a").batch_of(2, CONFIG, None)
     writer = Writer(*answers)
     run(writer, FakeSession(model=FakeTextModel(text="bcde")))

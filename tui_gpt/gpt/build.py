@@ -10,6 +10,7 @@ from torch.optim import AdamW, Optimizer
 from tui_gpt.config import ModelConfig, TrainConfig
 from tui_gpt.errors import CheckpointError, IncompatibleError
 from tui_gpt.gpt.classic import Classic
+from tui_gpt.gpt.induction import folded_case
 from tui_gpt.gpt.modern import Modern, modern_optimizers
 from tui_gpt.gpt.ngram import NgramPrior
 from tui_gpt.gpt.shards import Shards, share_parameters
@@ -29,6 +30,12 @@ def build_model(config: ModelConfig, vocab_size: int, seed: int) -> LanguageMode
         model = Modern(config, vocab_size) if config.architecture == "modern" else Classic(config, vocab_size)
     model.dropout.generator.manual_seed(seed)
     return model
+
+
+def tell_characters(model: LanguageModel, tokenizer: CharTokenizer) -> None:
+    """Let a model that compares characters know which of its numbers are the same letter in either case."""
+    if isinstance(model, Modern) and model.induction is not None:
+        model.induction.folded.copy_(folded_case(tokenizer.characters))
 
 
 def build_optimizers(model: LanguageModel, config: TrainConfig) -> list[Optimizer]:

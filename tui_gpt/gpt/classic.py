@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tui_gpt.config import ModelConfig
+from tui_gpt.gpt.linear import Linear
 
 INIT_STD = 0.02
 """Standard deviation of fresh weights (GPT-2)."""
@@ -50,8 +51,8 @@ class SelfAttention(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.n_head = config.n_head
-        self.qkv = nn.Linear(config.n_embd, 3 * config.n_embd, bias=False)
-        self.projection = nn.Linear(config.n_embd, config.n_embd)
+        self.qkv = Linear(config.n_embd, 3 * config.n_embd, bias=False)
+        self.projection = Linear(config.n_embd, config.n_embd)
 
     def heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values, each (B, H, T, D), of x (B, T, C)."""
@@ -74,8 +75,8 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.expand = nn.Linear(config.n_embd, 4 * config.n_embd)
-        self.contract = nn.Linear(4 * config.n_embd, config.n_embd)
+        self.expand = Linear(config.n_embd, 4 * config.n_embd)
+        self.contract = Linear(4 * config.n_embd, config.n_embd)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.contract(F.relu(self.expand(x)))  # type: ignore[no-any-return]
@@ -110,7 +111,7 @@ class Classic(nn.Module):
             self.position_embedding = nn.Embedding(config.block_size, config.n_embd)
             self.blocks = nn.ModuleList(Block(config, self.dropout) for _ in range(config.n_layer))
             self.norm = nn.LayerNorm(config.n_embd)
-            self.head = nn.Linear(config.n_embd, vocab_size)
+            self.head = Linear(config.n_embd, vocab_size)
         self.apply(self._initialise)
 
     def forward(

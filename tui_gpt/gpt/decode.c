@@ -1,35 +1,54 @@
-/* One step of decoding: every stream reads one character and gets the logits of the next.
+/* Decoding: streams read characters, get the logits of the next, and go on with what is drawn from them.
 
    This is inference with nothing around it. All of it is here: embedding, normalisation, attention over cached keys and
-   values, feed-forward, head, and the look-up in the n-gram prior. It computes what the decoders in decode.py compute
-   with PyTorch, which stay the reference; only the order of additions differs. Prefill stays with PyTorch.
+   values, feed-forward, head, the look-up in the n-gram prior, the sliding of the window and the draw. It computes what
+   decode.py and sampling.py compute with PyTorch and NumPy, which stay the reference; only the order of additions
+   differs.
 
-   Arrays are row-major float32, innermost dimension last: B streams, C = n_embd, H heads of D = C / H, V characters,
-   S = block_size. Matrices are packed in half precision, as reading them is what a character costs (see `sweep`). A null
-   pointer leaves a part out. The structs are mirrored in kernel_decode.py. */
+   Arrays are row-major, innermost dimension last, float32 where nothing else is said: B streams, C = n_embd, H heads of
+   D = C / H, V characters, S = block_size. A column is one character of one stream; N of them go through the network
+   together: the next ones of N streams, or N of one stream that reads a window. Matrices are packed in panels, mostly in
+   half precision, as reading them is what a character costs (see `sweep`). A null pointer leaves a part out. The structs
+   are mirrored in kernel_decode.py. */
 
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
-
-#define LANES 16
-#define PANEL (2 * LANES) /* outputs computed together, by one sweep over contiguous memory */
-#ifdef __AVX512F__
-#define STREAMS 8 /* streams that share a sweep, as many as the registers hold sums for */
-#else
-#define STREAMS 2
+#ifdef __F16C__
+#include <immintrin.h>
 #endif
+
+#define PANEL 32 /* outputs computed together, by one sweep over contiguous memory */
+#if defined __AVX512F__
+#define LANES 16   /* floats in a register */
+#define COLUMNS 12 /* columns that share a sweep, as many as the registers hold sums for */
+#define WAYS 4     /* independent sums where there is one column, so that no addition waits for the last */
+#elif defined __AVX__
+#define LANES 8
+#define COLUMNS 2
+#define WAYS 2
+#else
+#define LANES 4
+#define COLUMNS 2
+#define WAYS 1
+#endif
+#define VECTORS (PANEL / LANES)
+#define AHEAD 8192 /* bytes by which weights are fetched before they are used */
+#define POSITIONS 64 /* the number of positions in a cache is a multiple of this, the width of a value of PANEL */
 #define MAX_ORDER 16
 #define NGRAM_SIZES 3 /* n-gram embeddings of 2, 3, 4 characters */
 #define NORM_EPSILON 1e-5f
+#define INLINE static inline __attribute__((always_inline))
 
 typedef float floats __attribute__((vector_size(LANES * 4), aligned(4)));
 typedef int32_t words __attribute__((vector_size(LANES * 4), aligned(4)));
 
-struct matrix { /* (out, in) in panels of PANEL outputs, each panel as (in, LANES) words, the last one padded */
-    const int32_t *panels; /* two weights in half precision a word: output o in the low bits, o + LANES in the high */
-    float scale;           /* what the sums of `sweep` are multiplied with */
+struct matrix { /* (out, in) in panels of PANEL outputs, each panel as (in, PANEL), the last one padded */
+    const void *panels;
+    float scale;     /* what the sums of `sweep` are multiplied with */
+    int32_t is_half; /* panels are in half precision, else in single */
 };
 
 struct layer {
@@ -74,60 +93,159 @@ struct model {
 
 struct state { /* of B streams */
     int64_t batch_size;
-    int64_t position;   /* of the next token in the window */
-    int64_t *tokens;    /* (B,): what is read next */
+    int64_t length;     /* characters in the window */
+    int64_t stride;     /* by how much the start of a full window moves on */
+    int64_t *window;    /* (B, S): what was read */
     int64_t *before;    /* (B, NGRAM_SIZES): what was read last in the window, newest first; 0 where nothing was */
-    float *cache;       /* (L, 2, B, H, D, S): keys and values, positions innermost */
+    float *cache;       /* (L, B, H): of each head the keys (P / POSITIONS, D, POSITIONS) and the values (P, W), where P
+                           and W are S and D rounded up */
     int64_t *contexts;  /* (B, order): the k-gram of the last k tokens of each stream, -1 where there is none */
-    float *rows, *gates; /* (B, V) each: log-probabilities of the prior, and how far to trust them */
-    float *scratch;     /* (B * 7C + S) */
-    float *logits;      /* (B, V) */
+    float *rows, *gates; /* (N, V) each: log-probabilities of the prior, and how far to trust them */
+    float *scratch;     /* (N, 7C), and scores (P,) */
+    float *logits;      /* (B, V): of the next characters */
+    int64_t *tokens;    /* (B,): what was written last */
+    int64_t is_unread;  /* they are not in the window yet */
+    double *chances;    /* (3V): see `choose` */
 };
 
-/* sums (streams, PANEL) = one panel times x (streams, in): memory is read in order, every lane adds up its own output.
-   Half precision becomes single precision, times 2^-112, by moving its bits where they belong; the exponent's offset is
-   left to the scale. The shift spreads the sign over the bits below it, which the mask clears again. */
-static inline __attribute__((always_inline)) void sweep(
-    const int streams, const int32_t *panel, const float *x, int64_t in, floats sums[][2])
+struct draw { /* SampleConfig's */
+    double temperature, top_p, min_p;
+    int64_t top_k;
+};
+
+static int64_t rounded_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
+
+/* floats that the keys, or the values, of one head of one stream take */
+static int64_t keys_size(const struct model *m) { return m->n_embd / m->n_head * rounded_up(m->block_size, POSITIONS); }
+static int64_t values_size(const struct model *m)
 {
-    const int32_t mask = 0x8fffe000;
-    floats low[STREAMS] = {{0}}, high[STREAMS] = {{0}};
-    for (int64_t i = 0; i < in; i++) {
-        words pair = *(const words *)(panel + i * LANES);
-        floats l = (floats)((pair << 16 >> 3) & mask), h = (floats)((pair >> 3) & mask);
-#pragma GCC unroll 8
-        for (int b = 0; b < streams; b++) {
-            low[b] += l * x[b * in + i];
-            high[b] += h * x[b * in + i];
-        }
+    return rounded_up(m->n_embd / m->n_head, PANEL) * rounded_up(m->block_size, POSITIONS);
+}
+
+int64_t head_size(const struct model *m) { return keys_size(m) + values_size(m); }
+
+/* w = PANEL weights in half precision, as single */
+INLINE void widen(const uint16_t *halves, floats w[VECTORS])
+{
+#if defined __AVX512F__
+    for (int v = 0; v < VECTORS; v++)
+        w[v] = (floats)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(halves + v * LANES)));
+#elif defined __F16C__
+    for (int v = 0; v < VECTORS; v++)
+        w[v] = (floats)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(halves + v * LANES)));
+#elif defined __ARM_FP16_FORMAT_IEEE
+    float wide[PANEL];
+    for (int j = 0; j < PANEL; j++)
+        wide[j] = ((const __fp16 *)halves)[j];
+    memcpy(w, wide, sizeof wide);
+#else /* the bits move where they belong; the exponent's offset is a factor */
+    float wide[PANEL];
+    for (int j = 0; j < PANEL; j++) {
+        uint32_t bits = (uint32_t)(halves[j] & 0x8000) << 16 | (uint32_t)(halves[j] & 0x7fff) << 13;
+        memcpy(wide + j, &bits, sizeof bits);
+        wide[j] *= 0x1p112f;
     }
+    memcpy(w, wide, sizeof wide);
+#endif
+}
+
+INLINE void load_weights(const int is_half, const void *panel, int64_t i, floats w[VECTORS])
+{
+    __builtin_prefetch((const char *)panel + i * PANEL * (is_half ? 2 : 4) + AHEAD);
+    if (is_half)
+        widen((const uint16_t *)panel + i * PANEL, w);
+    else
+        for (int v = 0; v < VECTORS; v++)
+            w[v] = *(const floats *)((const float *)panel + i * PANEL + v * LANES);
+}
+
+/* sums (columns, PANEL) = one panel times x (columns, in): memory is read in order, every lane adds up its own output */
+INLINE void sweep(const int columns, const int is_half, const void *panel, const float *x, int64_t in,
+                  floats sums[COLUMNS][VECTORS])
+{
+    floats s[COLUMNS][VECTORS], w[VECTORS];
+    memset(s, 0, sizeof s);
+    for (int64_t i = 0; i < in; i++) {
+        load_weights(is_half, panel, i, w);
+#pragma GCC unroll 12
+        for (int c = 0; c < columns; c++)
 #pragma GCC unroll 8
-    for (int b = 0; b < streams; b++) {
-        sums[b][0] = low[b];
-        sums[b][1] = high[b];
+            for (int v = 0; v < VECTORS; v++)
+                s[c][v] += w[v] * x[c * in + i];
+    }
+#pragma GCC unroll 12
+    for (int c = 0; c < columns; c++)
+#pragma GCC unroll 8
+        for (int v = 0; v < VECTORS; v++)
+            sums[c][v] = s[c][v];
+}
+
+/* the same for one column */
+INLINE void sweep_one(const int is_half, const void *panel, const float *x, int64_t in, floats sums[1][VECTORS])
+{
+    floats s[WAYS][VECTORS], w[VECTORS];
+    int64_t i = 0;
+    memset(s, 0, sizeof s);
+    for (; i + WAYS <= in; i += WAYS)
+#pragma GCC unroll 4
+        for (int k = 0; k < WAYS; k++) {
+            load_weights(is_half, panel, i + k, w);
+#pragma GCC unroll 8
+            for (int v = 0; v < VECTORS; v++)
+                s[k][v] += w[v] * x[i + k];
+        }
+    for (; i < in; i++) {
+        load_weights(is_half, panel, i, w);
+        for (int v = 0; v < VECTORS; v++)
+            s[0][v] += w[v] * x[i];
+    }
+    for (int v = 0; v < VECTORS; v++) {
+        sums[0][v] = s[0][v];
+        for (int k = 1; k < WAYS; k++)
+            sums[0][v] += s[k][v];
     }
 }
 
-/* y (B, out) = matrix x (B, in), plus bias (out,) */
-static void multiply(struct matrix matrix, const float *bias, const float *x, float *y, int64_t B, int64_t out, int64_t in)
+/* as many columns of x (N, in) as fit into one sweep; how many they were */
+INLINE int64_t swept(const int is_half, const void *panel, const float *x, int64_t N, int64_t in,
+                     floats sums[COLUMNS][VECTORS])
 {
-    floats sums[STREAMS][2];
+    if (N >= COLUMNS)
+        return sweep(COLUMNS, is_half, panel, x, in, sums), COLUMNS;
+#if COLUMNS > 8
+    if (N >= 8)
+        return sweep(8, is_half, panel, x, in, sums), 8;
+    if (N >= 4)
+        return sweep(4, is_half, panel, x, in, sums), 4;
+    if (N >= 2)
+        return sweep(2, is_half, panel, x, in, sums), 2;
+#endif
+    return sweep_one(is_half, panel, x, in, sums), 1;
+}
+
+INLINE void multiply_by(const int is_half, struct matrix matrix, const float *bias, const float *x, float *y, int64_t N,
+                        int64_t out, int64_t in)
+{
+    floats sums[COLUMNS][VECTORS];
     for (int64_t o = 0; o < out; o += PANEL) {
-        const int32_t *panel = matrix.panels + o / 2 * in;
+        const void *panel = (const char *)matrix.panels + o * in * (is_half ? 2 : 4);
         int64_t width = out - o < PANEL ? out - o : PANEL;
-        for (int64_t b = 0; b < B;) {
-            int64_t streams = B - b >= STREAMS ? STREAMS : B - b >= STREAMS / 2 ? STREAMS / 2 : 1;
-            if (streams == 1)
-                sweep(1, panel, x + b * in, in, sums);
-            else if (streams == STREAMS / 2)
-                sweep(STREAMS / 2, panel, x + b * in, in, sums);
-            else
-                sweep(STREAMS, panel, x + b * in, in, sums);
-            for (int64_t s = 0; s < streams; s++, b++)
+        for (int64_t n = 0; n < N;) {
+            int64_t columns = swept(is_half, panel, x + n * in, N - n, in, sums);
+            for (int64_t c = 0; c < columns; c++, n++)
                 for (int64_t j = 0; j < width; j++)
-                    y[b * out + o + j] = sums[s][j / LANES][j % LANES] * matrix.scale + (bias ? bias[o + j] : 0);
+                    y[n * out + o + j] = ((const float *)sums[c])[j] * matrix.scale + (bias ? bias[o + j] : 0);
         }
     }
+}
+
+/* y (N, out) = matrix x (N, in), plus bias (out,) */
+static void multiply(struct matrix matrix, const float *bias, const float *x, float *y, int64_t N, int64_t out, int64_t in)
+{
+    if (matrix.is_half)
+        multiply_by(1, matrix, bias, x, y, N, out, in);
+    else
+        multiply_by(0, matrix, bias, x, y, N, out, in);
 }
 
 static void add(float *x, const float *y, int64_t n)
@@ -163,73 +281,100 @@ static void rotate(float *x, const float *cosines, const float *sines, int64_t D
     }
 }
 
-/* e^x to seven digits, for x <= 0: 2^whole from the exponent bits, 2^part from its series; loops over it vectorise */
-static inline float exponential(float x)
+INLINE floats larger(floats a, floats b)
 {
-    float power = (x < -87 ? -87 : x) * 1.44269504f;
-    int32_t whole = (int32_t)(power - 0.5f);
-    float part = (power - whole) * 0.693147181f;
-    float series = 1 + part * (1 + part * (0.5f + part * (1.f / 6 + part * (1.f / 24 + part * (1.f / 120 + part / 720)))));
-    int32_t bits = (whole + 127) << 23;
-    float scale;
-    memcpy(&scale, &bits, sizeof scale);
-    return series * scale;
+    words mask = a > b;
+    return (floats)(((words)a & mask) | ((words)b & ~mask));
 }
 
-static void softmax(float *scores, int64_t n)
+/* e^x to seven digits, for x <= 0: 2^whole from the exponent bits, 2^part from its series */
+INLINE floats exponential(floats x)
 {
-    float most = scores[0], total = 0;
-    for (int64_t t = 1; t < n; t++)
-        most = scores[t] > most ? scores[t] : most;
-    for (int64_t t = 0; t < n; t++)
-        scores[t] = exponential(scores[t] - most);
+    floats power = larger(x, (floats){0} - 87) * 1.44269504f;
+    words whole = __builtin_convertvector(power - 0.5f, words);
+    floats part = (power - __builtin_convertvector(whole, floats)) * 0.693147181f;
+    floats series = 1 + part * (1 + part * (0.5f + part * (1.f / 6 + part * (1.f / 24 + part * (1.f / 120 + part / 720)))));
+    return series * (floats)((whole + 127) << 23);
+}
+
+/* Turns scores (n,) into weights that sum up to what is returned. Scores have room up to the next of LANES and beyond,
+   where the weights are 0. */
+static float weigh(float *scores, int64_t n)
+{
+    float total = 0;
+    floats most = (floats){0} + scores[0];
+    for (int64_t t = n; t < rounded_up(n, LANES); t++)
+        scores[t] = scores[0];
+    for (int64_t t = 0; t < n; t += LANES)
+        most = larger(most, *(floats *)(scores + t));
+    for (int l = 1; l < LANES; l++)
+        most[0] = most[l] > most[0] ? most[l] : most[0];
+    for (int64_t t = 0; t < n; t += LANES)
+        *(floats *)(scores + t) = exponential(*(floats *)(scores + t) - most[0]);
+    for (int64_t t = n; t < rounded_up(n, LANES); t++)
+        scores[t] = 0;
     for (int64_t t = 0; t < n; t++)
         total += scores[t];
-    for (int64_t t = 0; t < n; t++)
-        scores[t] *= 1 / total;
+    return total;
 }
 
-/* one head of one stream: q (D,) looks at n of S keys and values, each (D, S); the answer y (D,) */
-static void attend(const float *q, const float *keys, const float *values, int64_t n, int64_t D, int64_t S,
-                   float *scores, float *y)
+/* one head: q (D,) looks at n positions of keys and values; the answer y (D,). `scores` of all positions. */
+static void attend(const float *q, const float *keys, const float *values, int64_t n, int64_t D, float *scores, float *y)
 {
-    memset(scores, 0, n * sizeof *scores);
-    for (int64_t i = 0; i < D; i++)
-        for (int64_t t = 0; t < n; t++)
-            scores[t] += q[i] * keys[i * S + t];
-    for (int64_t t = 0; t < n; t++)
-        scores[t] /= sqrtf(D);
-    softmax(scores, n);
-    for (int64_t i = 0; i < D; i++) {
-        float sum = 0;
-        for (int64_t t = 0; t < n; t++)
-            sum += scores[t] * values[i * S + t];
-        y[i] = sum;
+    const float scale = 1 / sqrtf(D);
+    int64_t W = rounded_up(D, PANEL);
+    for (int64_t t = 0; t < n; t += POSITIONS, keys += D * POSITIONS) {
+        floats s[POSITIONS / LANES];
+        memset(s, 0, sizeof s);
+        for (int64_t i = 0; i < D; i++)
+#pragma GCC unroll 16
+            for (int v = 0; v < POSITIONS / LANES; v++)
+                s[v] += *(const floats *)(keys + i * POSITIONS + v * LANES) * q[i];
+        for (int v = 0; v < POSITIONS / LANES; v++)
+            *(floats *)(scores + t + v * LANES) = s[v] * scale;
+    }
+    const float share = 1 / weigh(scores, n);
+    for (int64_t i = 0; i < D; i += PANEL) {
+        floats s[WAYS][VECTORS];
+        memset(s, 0, sizeof s);
+        for (int64_t t = 0; t < n; t += WAYS)
+#pragma GCC unroll 4
+            for (int k = 0; k < WAYS; k++)
+#pragma GCC unroll 8
+                for (int v = 0; v < VECTORS; v++)
+                    s[k][v] += *(const floats *)(values + (t + k) * W + i + v * LANES) * scores[t + k];
+        for (int v = 0; v < VECTORS; v++) {
+            for (int k = 1; k < WAYS; k++)
+                s[0][v] += s[k][v];
+            s[0][v] *= share;
+        }
+        memcpy(y + i, s[0], (D - i < PANEL ? D - i : PANEL) * sizeof *y);
     }
 }
 
-/* all heads of all streams: puts this position's keys and values into cache (2, B, H, D, S), answers into y (B, C) */
-static void self_attention(
-    const struct model *m, float *qkv, float *cache, int64_t B, int64_t position, float *scores, float *y)
+/* One head of one stream reads T columns at `position` of its window: puts their keys and values into the cache, and
+   the answers to the columns from `first` on into y (T, C). qkv (T, 3C), both of this head. */
+static void read_head(const struct model *m, float *qkv, float *keys, int64_t position, int64_t T, int64_t first,
+                      float *scores, float *y)
 {
-    int64_t H = m->n_head, C = m->n_embd, D = C / H, S = m->block_size;
-    for (int64_t b = 0; b < B; b++)
-        for (int64_t h = 0; h < H; h++) {
-            float *q = qkv + b * 3 * C + h * D, *k = q + C, *v = k + C;
-            float *keys = cache + (b * H + h) * D * S, *values = keys + B * H * D * S;
-            if (m->is_modern) {
-                const float *cosines = m->cosines + position * (D / 2), *sines = m->sines + position * (D / 2);
-                normalise(q, q, D, NULL, NULL);
-                normalise(k, k, D, NULL, NULL);
-                rotate(q, cosines, sines, D);
-                rotate(k, cosines, sines, D);
-            }
-            for (int64_t i = 0; i < D; i++) {
-                keys[i * S + position] = k[i];
-                values[i * S + position] = v[i];
-            }
-            attend(q, keys, values, position + 1, D, S, scores, y + b * C + h * D);
+    int64_t C = m->n_embd, D = C / m->n_head, W = rounded_up(D, PANEL);
+    float *values = keys + keys_size(m);
+    for (int64_t t = 0; t < T; t++, position++) {
+        float *q = qkv + t * 3 * C, *k = q + C, *v = k + C;
+        if (m->is_modern) {
+            const float *cosines = m->cosines + position * (D / 2), *sines = m->sines + position * (D / 2);
+            normalise(q, q, D, NULL, NULL);
+            normalise(k, k, D, NULL, NULL);
+            rotate(q, cosines, sines, D);
+            rotate(k, cosines, sines, D);
         }
+        float *place = keys + position / POSITIONS * POSITIONS * D + position % POSITIONS;
+        for (int64_t i = 0; i < D; i++)
+            place[i * POSITIONS] = k[i];
+        memcpy(values + position * W, v, D * sizeof *v);
+        if (t >= first)
+            attend(q, keys, values, position + 1, D, scores, y + t * C);
+    }
 }
 
 /* max(x, 0), squared in the modern model */
@@ -294,70 +439,199 @@ static void add_ngrams(const struct model *m, int64_t token, int64_t *before, fl
     before[0] = token;
 }
 
-/* What enters the first block: x (B, C). `scratch` (B, C). */
-static void embed(const struct model *m, const int64_t *tokens, int64_t *before, int64_t B, int64_t position,
-                  const float *rows, float *x, float *scratch)
+/* What enters the first block: x (N, C), for the tokens (N,) of `streams` streams from `b` on. `scratch` (N, C). */
+static void embed(const struct model *m, struct state *s, int64_t b, int64_t streams, const int64_t *tokens, int64_t N,
+                  float *x, float *scratch)
 {
-    int64_t C = m->n_embd;
-    for (int64_t b = 0; b < B; b++)
-        memcpy(x + b * C, m->token_embedding + tokens[b] * C, C * sizeof *x);
-    for (int64_t b = 0; b < B && m->ngram_embedding; b++)
-        add_ngrams(m, tokens[b], before + b * NGRAM_SIZES, x + b * C);
-    for (int64_t b = 0; b < B && m->position_embedding; b++)
-        add(x + b * C, m->position_embedding + position * C, C);
-    if (m->prior) {
-        multiply(m->prior_embedding, NULL, rows, scratch, B, C, m->vocab_size);
-        add(x, scratch, B * C);
+    int64_t C = m->n_embd, V = m->vocab_size, T = N / streams;
+    for (int64_t n = 0; n < N; n++) {
+        int64_t stream = b + n / T;
+        memcpy(x + n * C, m->token_embedding + tokens[n] * C, C * sizeof *x);
+        if (m->ngram_embedding)
+            add_ngrams(m, tokens[n], s->before + stream * NGRAM_SIZES, x + n * C);
+        if (m->position_embedding)
+            add(x + n * C, m->position_embedding + (s->length + n % T) * C, C);
+        if (m->prior)
+            read_prior(m->prior, V, tokens[n], s->contexts + stream * m->prior->order, s->rows + n * V);
     }
-    for (int64_t b = 0; b < B && m->is_modern; b++)
-        normalise(x + b * C, x + b * C, C, NULL, NULL);
+    if (m->prior) {
+        multiply(m->prior_embedding, NULL, s->rows, scratch, N, C, V);
+        add(x, scratch, N * C);
+    }
+    for (int64_t n = 0; n < N && m->is_modern; n++)
+        normalise(x + n * C, x + n * C, C, NULL, NULL);
 }
 
-/* One transformer block on x (B, C), in place. `scratch` (B, 6C). */
-static void transform(
-    const struct model *m, const struct layer *l, float *x, float *cache, int64_t B, int64_t position, float *scratch)
+/* One transformer block on x (N, C), in place, `cache` being the first stream's. After the last block the first of each
+   stream's columns are of no use: only their keys and values are computed, and x becomes (streams, C). `scratch` (N, 6C)
+   and scores. */
+static void transform(const struct model *m, const struct layer *l, float *x, float *cache, int64_t streams, int64_t N,
+                      int64_t position, int is_last, float *scratch)
 {
-    int64_t C = m->n_embd;
-    float *normal = scratch, *added = scratch + B * C, *wide = scratch + 2 * B * C, *scores = wide + 4 * B * C;
-    for (int64_t b = 0; b < B; b++)
-        normalise(x + b * C, normal + b * C, C, l->attention_gain, l->attention_shift);
-    multiply(l->qkv, NULL, normal, wide, B, 3 * C, C);
-    self_attention(m, wide, cache, B, position, scores, normal);
-    multiply(l->projection, l->projection_bias, normal, added, B, C, C);
-    add(x, added, B * C);
+    int64_t C = m->n_embd, D = C / m->n_head, T = N / streams, first = is_last ? T - 1 : 0;
+    float *normal = scratch, *added = scratch + N * C, *wide = scratch + 2 * N * C, *scores = wide + 4 * N * C;
+    for (int64_t n = 0; n < N; n++)
+        normalise(x + n * C, normal + n * C, C, l->attention_gain, l->attention_shift);
+    multiply(l->qkv, NULL, normal, wide, N, 3 * C, C);
+    for (int64_t b = 0; b < streams; b++)
+        for (int64_t h = 0; h < m->n_head; h++, cache += head_size(m))
+            read_head(m, wide + b * T * 3 * C + h * D, cache, position, T, first, scores, normal + b * T * C + h * D);
+    if (is_last) {
+        for (int64_t b = 0; b < streams; b++) {
+            memmove(normal + b * C, normal + (b * T + T - 1) * C, C * sizeof *x);
+            memmove(x + b * C, x + (b * T + T - 1) * C, C * sizeof *x);
+        }
+        N = streams;
+    }
+    multiply(l->projection, l->projection_bias, normal, added, N, C, C);
+    add(x, added, N * C);
 
-    for (int64_t b = 0; b < B; b++)
-        normalise(x + b * C, normal + b * C, C, l->feed_forward_gain, l->feed_forward_shift);
-    multiply(l->expand, l->expand_bias, normal, wide, B, 4 * C, C);
-    rectify(m, wide, B * 4 * C);
-    multiply(l->contract, l->contract_bias, wide, added, B, C, 4 * C);
-    add(x, added, B * C);
+    for (int64_t n = 0; n < N; n++)
+        normalise(x + n * C, normal + n * C, C, l->feed_forward_gain, l->feed_forward_shift);
+    multiply(l->expand, l->expand_bias, normal, wide, N, 4 * C, C);
+    rectify(m, wide, N * 4 * C);
+    multiply(l->contract, l->contract_bias, wide, added, N, C, 4 * C);
+    add(x, added, N * C);
 }
 
-/* The streams' priors read `tokens`. */
-void read_priors(const struct model *m, struct state *s)
+/* `streams` streams from `b` on read N / streams tokens each, given as (streams, N / streams), after the s->length
+   characters of their windows; their logits are those of the next characters. */
+static void read_on(const struct model *m, struct state *s, int64_t b, int64_t streams, const int64_t *tokens, int64_t N)
 {
-    for (int64_t b = 0; b < s->batch_size && m->prior; b++)
-        read_prior(m->prior, m->vocab_size, s->tokens[b], s->contexts + b * m->prior->order, s->rows + b * m->vocab_size);
-}
-
-/* The streams read `tokens`: everything in `state` moves on, and `logits` are those of the next characters. */
-void decode_step(const struct model *m, struct state *s)
-{
-    int64_t B = s->batch_size, C = m->n_embd, V = m->vocab_size, position = s->position++;
-    float *x = s->scratch, *rest = s->scratch + B * C;
-    read_priors(m, s);
-    embed(m, s->tokens, s->before, B, position, s->rows, x, rest);
+    int64_t C = m->n_embd, V = m->vocab_size, T = N / streams, stream_size = m->n_head * head_size(m);
+    float *x = s->scratch, *rest = x + N * C, *logits = s->logits + b * V;
+    embed(m, s, b, streams, tokens, N, x, rest);
     for (int64_t layer = 0; layer < m->n_layer; layer++)
-        transform(m, m->layers + layer, x, s->cache + layer * 2 * B * m->block_size * C, B, position, rest);
-    for (int64_t b = 0; b < B; b++)
-        normalise(x + b * C, rest + b * C, C, m->gain, m->shift);
-    multiply(m->head, m->head_bias, rest, s->logits, B, V, C);
-    for (int64_t i = 0; i < B * V && m->logit_cap > 0; i++)
-        s->logits[i] = m->logit_cap * tanhf(s->logits[i] / m->logit_cap);
+        transform(m, m->layers + layer, x, s->cache + (layer * s->batch_size + b) * stream_size, streams, N, s->length,
+                  layer == m->n_layer - 1, rest);
+    for (int64_t n = 0; n < streams; n++)
+        normalise(x + n * C, rest + n * C, C, m->gain, m->shift);
+    multiply(m->head, m->head_bias, rest, logits, streams, V, C);
+    for (int64_t i = 0; i < streams * V && m->logit_cap > 0; i++)
+        logits[i] = m->logit_cap * tanhf(logits[i] / m->logit_cap);
     if (!m->prior)
         return;
-    multiply(m->prior_trust, NULL, rest, s->gates, B, V, C);
-    for (int64_t i = 0; i < B * V; i++)
-        s->logits[i] += (m->prior_gate + s->gates[i]) * s->rows[i];
+    multiply(m->prior_trust, NULL, rest, s->gates, streams, V, C);
+    for (int64_t n = 0; n < streams; n++)
+        for (int64_t i = 0; i < V; i++)
+            logits[n * V + i] += (m->prior_gate + s->gates[n * V + i]) * s->rows[(n * T + T - 1) * V + i];
+}
+
+/* Stream b stands where the first one does. */
+static void follow_first(const struct model *m, struct state *s, int64_t b)
+{
+    int64_t size = m->n_head * head_size(m), V = m->vocab_size, order = m->prior ? m->prior->order : 0;
+    for (int64_t layer = 0; layer < m->n_layer; layer++) {
+        float *first = s->cache + layer * s->batch_size * size;
+        memcpy(first + b * size, first, size * sizeof *first);
+    }
+    memcpy(s->before + b * NGRAM_SIZES, s->before, NGRAM_SIZES * sizeof *s->before);
+    memcpy(s->contexts + b * order, s->contexts, order * sizeof *s->contexts);
+    memcpy(s->logits + b * V, s->logits, V * sizeof *s->logits);
+}
+
+/* Every stream begins with the first `length` characters of its window. */
+void streams_start(const struct model *m, struct state *s, int64_t length)
+{
+    int64_t S = m->block_size;
+    s->length = s->is_unread = 0;
+    memset(s->before, 0, s->batch_size * NGRAM_SIZES * sizeof *s->before);
+    for (int64_t b = 0; b < s->batch_size; b++) {
+        for (int64_t k = 0; m->prior && k < m->prior->order; k++)
+            s->contexts[b * m->prior->order + k] = k ? -1 : 0;
+        if (b && !memcmp(s->window, s->window + b * S, length * sizeof *s->window))
+            follow_first(m, s, b);
+        else
+            read_on(m, s, b, 1, s->window + b * S, length);
+    }
+    s->length = length;
+}
+
+/* Every stream reads one more of tokens (B,); a full window drops its older part and is read anew. */
+void streams_advance(const struct model *m, struct state *s, const int64_t *tokens)
+{
+    int64_t B = s->batch_size, S = m->block_size, kept = S - s->stride;
+    if (s->length < S) {
+        for (int64_t b = 0; b < B; b++)
+            s->window[b * S + s->length] = tokens[b];
+        read_on(m, s, 0, B, tokens, B);
+        s->length++;
+        return;
+    }
+    for (int64_t b = 0; b < B; b++) {
+        memmove(s->window + b * S, s->window + b * S + s->stride, kept * sizeof *tokens);
+        s->window[b * S + kept] = tokens[b];
+    }
+    streams_start(m, s, kept + 1);
+}
+
+static int by_chance(const void *left, const void *right) /* the likelier first, then the lower id */
+{
+    const double *a = left, *b = right;
+    return a[0] != b[0] ? (a[0] < b[0]) - (a[0] > b[0]) : (a[1] > b[1]) - (a[1] < b[1]);
+}
+
+/* Keep the top_k likeliest of probabilities (V,), and of those the fewest that hold the share top_p of the whole. */
+static void keep_likeliest(double *probabilities, int64_t V, const struct draw *d, double *ranked)
+{
+    double total = 0, held = 0;
+    for (int64_t i = 0; i < V; i++) {
+        ranked[2 * i] = probabilities[i];
+        ranked[2 * i + 1] = i;
+    }
+    qsort(ranked, V, 2 * sizeof *ranked, by_chance);
+    int64_t most = d->top_k > 0 && d->top_k < V ? d->top_k : V, kept = 0;
+    for (int64_t r = 0; r < most; r++)
+        total += ranked[2 * r];
+    for (; kept < most && (d->top_p >= 1 || held < d->top_p * total || kept == 0); kept++)
+        held += ranked[2 * kept];
+    for (int64_t r = kept; r < V; r++)
+        probabilities[(int64_t)ranked[2 * r + 1]] = 0;
+}
+
+/* The next token after logits (V,), as in sampling.py. `chances` (3V). */
+static int64_t choose(const float *logits, int64_t V, const struct draw *d, double uniform, double *chances)
+{
+    int64_t best = 0;
+    double total = 0, most = 0, held = 0;
+    for (int64_t i = 1; i < V; i++)
+        best = logits[i] > logits[best] ? i : best;
+    if (d->temperature == 0)
+        return best;
+    for (int64_t i = 0; i < V; i++)
+        total += chances[i] = exp(logits[i] / d->temperature - logits[best] / d->temperature);
+    for (int64_t i = 0; i < V; i++)
+        chances[i] /= total;
+    if ((d->top_k > 0 && d->top_k < V) || d->top_p < 1)
+        keep_likeliest(chances, V, d, chances + V);
+    for (int64_t i = 0; i < V; i++)
+        most = chances[i] > most ? chances[i] : most;
+    total = 0;
+    for (int64_t i = 0; i < V; i++) {
+        if (chances[i] < d->min_p * most)
+            chances[i] = 0;
+        total += chances[i];
+    }
+    for (int64_t i = 0; i < V; i++) {
+        held += chances[i];
+        if (held > uniform * total)
+            return i;
+    }
+    return best;
+}
+
+/* Every stream writes `count` characters: their tokens (count, B), and the logits (count, B, V) they were drawn from by
+   uniforms (count, B). */
+void streams_write(const struct model *m, struct state *s, const struct draw *d, const double *uniforms, int64_t count,
+              int64_t *tokens, float *logits)
+{
+    int64_t B = s->batch_size, V = m->vocab_size;
+    for (int64_t j = 0; j < count; j++) {
+        if (s->is_unread)
+            streams_advance(m, s, s->tokens);
+        memcpy(logits + j * B * V, s->logits, B * V * sizeof *logits);
+        for (int64_t b = 0; b < B; b++)
+            tokens[j * B + b] = s->tokens[b] = choose(s->logits + b * V, V, d, uniforms[j * B + b], s->chances);
+        s->is_unread = 1;
+    }
 }

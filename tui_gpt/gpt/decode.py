@@ -1,11 +1,12 @@
 """Reading on, a character at a time: keys and values are computed once and cached, not anew for every character.
 
 The window rule explains the rest. A model has only ever seen windows of block_size characters with nothing before them,
-and its first-layer keys depend on the position in the window. So when the window is full the older half is dropped and
-the newer half read again as a fresh window (`context_start`). What the model sees is then always exactly what it was
-trained on, any oracle can recompute it, and the re-reading costs one short parallel pass every block_size / 2
-characters. A ring of cached keys would slide by single characters instead, but its deeper layers would remember what
-has left the window.
+and its first-layer keys depend on the position in the window. So when the window is full its newest quarter is read
+again as a fresh window (`context_start`). What the model sees is then always exactly what it was trained on, any oracle
+can recompute it, and the re-reading costs one short parallel pass now and then. A ring of cached keys would slide by
+single characters instead, but its deeper layers would remember what has left the window. Why a quarter: the shipped
+model (a window of 256) predicts 60,000 unseen characters equally well, within 0.001 nats, whether an eighth, a quarter
+or seven eighths are kept, and worse by 0.013 if nothing is; and the less is kept, the less is read again.
 
 The decoders here are the plain path: eager PyTorch, everywhere the same. They do not choose characters (sampling.py).
 """
@@ -33,17 +34,17 @@ Floats = npt.NDArray[np.float32]
 def context_start(position: int, block_size: int) -> int:
     """Where the window begins that predicts the character at `position`, the number of characters before it.
 
-    A window grows from half of block_size (from nothing, at the beginning) to block_size and then starts anew.
+    A window grows from a quarter of block_size (from nothing, at the beginning) to block_size and then starts anew.
     """
     if position <= block_size:
         return 0
-    stride = half_window(block_size)
+    stride = window_stride(block_size)
     return -(-(position - block_size) // stride) * stride
 
 
-def half_window(block_size: int) -> int:
+def window_stride(block_size: int) -> int:
     """By how much the start of a full window moves on."""
-    return (block_size + 1) // 2
+    return block_size - block_size // 4
 
 
 CHARACTERS_BEFORE = len(NGRAM_TABLES)
@@ -52,9 +53,6 @@ CHARACTERS_BEFORE = len(NGRAM_TABLES)
 
 class Decoder(Protocol):
     """A model with its cache: reads B texts of equal length in parallel, from the beginning of a window."""
-
-    def predict(self, tokens: Ints) -> Floats:
-        """Read whole windows (B, T), nothing before them; logits (B, T, V) of each character's successor."""
 
     def start(self, tokens: Ints) -> Floats:
         """Read whole windows (B, T) and remember them; logits (B, V) of the next character."""
@@ -86,7 +84,7 @@ class Reader:
             self._window[:, self._length] = tokens
             self._length += 1
             return self._decoder.advance(tokens)
-        newer = self._window[:, half_window(self._block_size) :]
+        newer = self._window[:, window_stride(self._block_size) :]
         return self.start(np.concatenate([newer, tokens[:, None]], axis=1))
 
 
@@ -113,7 +111,7 @@ class CachedDecoder(ABC):
         self._length = 0
 
     def predict(self, tokens: Ints) -> Floats:
-        """Read whole windows (B, T); logits (B, T, V)."""
+        """Read whole windows (B, T), nothing before them; logits (B, T, V) of each character's successor."""
         self._clear(len(tokens))
         return self._logits(tokens, every=True)
 
@@ -179,7 +177,7 @@ class ModernDecoder(CachedDecoder):
         self._model = model
         self._prior = prior
         self._cursor: NgramCursor | None = None
-        self._before = torch.zeros(0)
+        self._window = torch.zeros(0)
         positions = torch.arange(model.config.block_size, device=self._device)
         self._rotary: Rotary = rotary_table(positions, model.config.n_embd // model.config.n_head)
 
@@ -188,17 +186,20 @@ class ModernDecoder(CachedDecoder):
         end = begin + tokens.shape[1]
         rotary = self._rotary[0][begin:end], self._rotary[1][begin:end]
         rows = self._prior_rows(tokens)
-        before = self._before if begin else None
-        x = model.embedded(tokens, rows, before)
-        self._before = (tokens if before is None else torch.cat([before, tokens], dim=1))[:, -CHARACTERS_BEFORE:]
+        before = self._window[:, -CHARACTERS_BEFORE:] if begin else None
+        self._window = torch.cat([self._window, tokens], dim=1) if begin else tokens
+        matches = model.matches(self._window, tokens.shape[1])
+        x = model.embedded(tokens, rows, matches, before)
         for layer, block in enumerate(cast("Sequence[modern.Block]", model.blocks)):
             q, k, v = block.attention.heads(normalised(x), rotary)
             x = x + block.attention.merged(self._attended(layer, q, k, v))
             x = x + block.feed_forward(normalised(x))
         self._length = end
-        if every or rows is None:
-            return model.logits(x if every else x[:, -1:], rows)
-        return model.logits(x[:, -1:], rows[:, -1:])
+        if every:
+            return model.logits(x, rows, matches)
+        return model.logits(
+            x[:, -1:], None if rows is None else rows[:, -1:], None if matches is None else matches.last
+        )
 
     def _prior_rows(self, tokens: Tensor) -> Tensor | None:
         """(B, T, V): the prior's log-probabilities after each of `tokens` (B, T), as far back as the window goes."""

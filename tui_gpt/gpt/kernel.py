@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 10.0
 """How long the very first stream waits for it, so that one machine writes all its texts the same way."""
 
 _SOURCE = Path(__file__).with_name("decode.c")
-_NATIVE = "-march=native"
+_NATIVE = ["-march=native"]
 _FLAGS = [
     "-O3",
     "-fno-math-errno",
@@ -86,7 +86,7 @@ def built(library: Path) -> ctypes.CDLL | None:
         library.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=library.parent) as folder:
             made = Path(folder) / library.name
-            if not any(_compiles([compiler, *flags], made) for flags in ([_NATIVE, *_FLAGS], _FLAGS)):
+            if not any(_compiles([compiler, *flags], made) for flags in ([*_NATIVE, *_FLAGS], _FLAGS)):
                 return None
             made.replace(library)
     except (OSError, subprocess.SubprocessError):

@@ -1,16 +1,16 @@
-"""Decoding through the compiled kernel: one call of decode.c a character, however many layers and streams.
+"""Writing through the compiled kernel: one call of decode.c for a burst of characters, however many layers and streams.
 
 An eager PyTorch step pays a few microseconds for each of its many small operations, which is most of a small model's
-time; the kernel does not, and reads each weight once. A plain decoder stays beneath: it reads whole windows, and the
-kernel goes on in the same cache. Weights are copied and packed as the kernel wants them, so later training does not
-change them.
+time; the kernel does not, reads each weight once for all streams, and holds no lock of the interpreter's meanwhile.
+Weights are copied and packed as the kernel wants them, so later training does not change them. What it computes is what
+the plain decoders compute, which stay the reference.
 """
 
 import ctypes
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from ctypes import POINTER, c_float, c_int64, c_void_p
+from ctypes import POINTER, c_double, c_float, c_int32, c_int64, c_void_p
 from typing import Any, cast
 
 import numpy as np
@@ -19,24 +19,27 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tui_gpt.config import SampleConfig
 from tui_gpt.gpt import classic, modern
 from tui_gpt.gpt.classic import Classic
-from tui_gpt.gpt.decode import CachedDecoder, Decoder, Floats, Ints, plain_decoder
+from tui_gpt.gpt.decode import CachedDecoder, Floats, Ints, plain_decoder, window_stride
 from tui_gpt.gpt.kernel import kernel
 from tui_gpt.gpt.modern import LOGIT_CAP, NGRAM_TABLES, Modern
 from tui_gpt.gpt.ngram import NgramPrior
+from tui_gpt.gpt.streams import PlainStreams, Streams, Uniforms
 from tui_gpt.gpt.world import available_cores
 
 PANEL = 32
 """As in decode.c."""
-LARGEST_HALF_EXPONENT = 15
-"""2 to this power is held by half precision, with room to spare."""
-WIDENED_EXPONENT = -112
-"""What the kernel's way from half to single precision multiplies with, as a power of two."""
+POSITIONS = 64
+"""As in decode.c."""
 MAX_ORDER = 16
 """As in decode.c."""
-
-
+LARGEST_HALF_EXPONENT = 15
+"""2 to this power is held by half precision, with room to spare."""
+HALF_ERROR = 1e-3
+"""How far the weights of one output may be from what half precision makes of them, as a share of their own length; a
+matrix that loses more (one in which some outputs have weights far smaller than others) stays in single precision."""
 SMALLEST_SHARE = 4
 """Streams that make a thread of their own worth while."""
 SCRATCH_WIDTHS = 7
@@ -48,7 +51,7 @@ def _pointers(names: str) -> list[tuple[str, Any]]:
 
 
 class _Matrix(ctypes.Structure):
-    _fields_ = [*_pointers("panels"), ("scale", c_float)]
+    _fields_ = [*_pointers("panels"), ("scale", c_float), ("is_half", c_int32)]
 
 
 class _Layer(ctypes.Structure):
@@ -90,17 +93,42 @@ class _Model(ctypes.Structure):
 
 class _StateStruct(ctypes.Structure):
     _fields_ = [
-        ("batch_size", c_int64),
-        ("position", c_int64),
-        *_pointers("tokens before cache contexts rows gates scratch logits"),
+        *((name, c_int64) for name in ("batch_size", "length", "stride")),
+        *_pointers("window before cache contexts rows gates scratch logits tokens"),
+        ("is_unread", c_int64),
+        *_pointers("chances"),
     ]
+
+
+class _Draw(ctypes.Structure):
+    _fields_ = [*((name, c_double) for name in ("temperature", "top_p", "min_p")), ("top_k", c_int64)]
+
+
+def packed_weights(weights: Tensor, half_error: float = HALF_ERROR) -> tuple[Tensor, float]:
+    """What is stored of a matrix, and the factor that makes it the weights again: half precision where that loses no
+    more than `half_error` (see HALF_ERROR), else single.
+
+    A power of two brings the largest weight to the top of what half precision holds, so that the small ones keep their
+    eleven digits too.
+    """
+    weights = weights.detach().float()
+    exponent = LARGEST_HALF_EXPONENT - math.frexp(weights.abs().max().item())[1]
+    scaled = weights * 2.0**exponent
+    halves = scaled.half()
+    lost = (halves.float() - scaled).norm(dim=-1)
+    is_held = half_error > 0 and bool((lost <= half_error * scaled.norm(dim=-1)).all())
+    return halves if is_held else scaled, 2.0**-exponent
 
 
 class PackedModel:
     """A model as the kernel wants it; owns all that `struct` points to."""
 
-    def __init__(self, model: Classic | Modern, prior: NgramPrior | None) -> None:
+    def __init__(self, model: Classic | Modern, prior: NgramPrior | None, *, half_error: float = HALF_ERROR) -> None:
+        """`half_error` 0 keeps all matrices in single precision; see HALF_ERROR."""
         self._kept: list[Tensor | npt.NDArray[Any]] = []
+        self._half_error = half_error
+        self.matrix_bytes = 0
+        """Size of all matrices as they are stored, which a stream reads for every character."""
         self.order = prior.order if prior else 0
         config = model.config
         self.struct = _Model(
@@ -193,17 +221,13 @@ class PackedModel:
         return copy.data_ptr()
 
     def _matrix(self, tensor: Tensor) -> _Matrix:
-        """A copy of (out, in) in half precision: panels (in, PANEL / 2, 2) of PANEL outputs each, the last one padded.
-
-        A power of two brings the largest weight to the top of what half precision holds, so that the small ones keep
-        their eleven digits too.
-        """
-        weights = tensor.detach().float()
-        exponent = LARGEST_HALF_EXPONENT - math.frexp(weights.abs().max().item())[1]
-        padded = F.pad(weights * 2.0**exponent, (0, 0, 0, -len(weights) % PANEL))
-        panels = padded.view(-1, 2, PANEL // 2, weights.shape[1]).permute(0, 3, 2, 1).half().contiguous()
+        """A copy of (out, in) in panels (in, PANEL) of PANEL outputs each, the last one padded."""
+        stored, scale = packed_weights(tensor, self._half_error)
+        padded = F.pad(stored, (0, 0, 0, -len(stored) % PANEL))
+        panels = padded.view(-1, PANEL, stored.shape[1]).transpose(1, 2).contiguous()
         self._kept.append(panels)
-        return _Matrix(panels=panels.data_ptr(), scale=2.0 ** (-exponent - WIDENED_EXPONENT))
+        self.matrix_bytes += panels.nbytes
+        return _Matrix(panels=panels.data_ptr(), scale=scale, is_half=stored.dtype == torch.half)
 
     def _array(self, array: npt.NDArray[Any], dtype: npt.DTypeLike) -> int:
         """The address of `array`, copied only where its type differs."""
@@ -218,100 +242,117 @@ def _array(layers: Iterable[_Layer]) -> "ctypes.Array[_Layer]":
 
 
 class _State:
-    """What B streams have read so far; owns all that `struct` points to."""
+    """What B streams have read so far, at most `columns` characters at once; owns all that `struct` points to."""
 
-    def __init__(self, packed: PackedModel, cache: Tensor, read: Ints) -> None:
-        V, C = packed.struct.vocab_size, packed.struct.n_embd
-        batch_size = len(read)
-        self.tokens = np.zeros(batch_size, np.int64)
+    def __init__(self, packed: PackedModel, batch_size: int, head_size: int) -> None:
+        model = packed.struct
+        S, C, V = model.block_size, model.n_embd, model.vocab_size
+        columns = max(batch_size, S)
+        self.window = np.zeros((batch_size, S), np.int64)
         self.logits = np.zeros((batch_size, V), np.float32)
-        self._before = np.zeros((batch_size, len(NGRAM_TABLES)), np.int64)
-        newest_first = read[:, ::-1][:, : len(NGRAM_TABLES)]
-        self._before[:, : newest_first.shape[1]] = newest_first
-        self._cache = cache.transpose(-1, -2).contiguous()
-        self._contexts = np.full((batch_size, packed.order), -1, np.int64)
-        self._contexts[:, :1] = 0
-        self._rows = np.zeros((batch_size, V), np.float32)
-        self._gates = np.zeros((batch_size, V), np.float32)
-        self._scratch = np.zeros(batch_size * SCRATCH_WIDTHS * C + packed.struct.block_size, np.float32)
+        self._kept = {
+            "before": torch.zeros(batch_size, len(NGRAM_TABLES), dtype=torch.int64),
+            "cache": torch.zeros(model.n_layer, batch_size, model.n_head, head_size),
+            "contexts": torch.zeros(batch_size, packed.order, dtype=torch.int64),
+            "rows": torch.zeros(columns, V),
+            "gates": torch.zeros(columns, V),
+            "tokens": torch.zeros(batch_size, dtype=torch.int64),
+            "scratch": torch.zeros(columns * SCRATCH_WIDTHS * C + S + POSITIONS),
+            "chances": torch.zeros(3 * V, dtype=torch.float64),
+        }
         self.struct = _StateStruct(
             batch_size=batch_size,
-            tokens=self.tokens.ctypes.data,
-            before=self._before.ctypes.data,
-            cache=self._cache.data_ptr(),
-            position=read.shape[1],
-            contexts=self._contexts.ctypes.data,
-            rows=self._rows.ctypes.data,
-            gates=self._gates.ctypes.data,
-            scratch=self._scratch.ctypes.data,
+            stride=window_stride(S),
+            window=self.window.ctypes.data,
             logits=self.logits.ctypes.data,
+            **{name: tensor.data_ptr() for name, tensor in self._kept.items()},
         )
 
 
 class KernelDecoder:
-    """A plain decoder that reads on by the kernel."""
+    """Reads and writes B texts in parallel by the kernel, by the window rule: both a `Decoder` and `Streams`."""
 
-    def __init__(self, library: ctypes.CDLL, packed: PackedModel, plain: CachedDecoder) -> None:
+    def __init__(self, library: ctypes.CDLL, packed: PackedModel) -> None:
         self._library = library
         self._packed = packed
-        self._plain = plain
-        self._state = _State(packed, torch.zeros(0, 0), np.zeros((0, 0), np.int64))
-
-    def predict(self, tokens: Ints) -> Floats:
-        """Read whole windows (B, T); logits (B, T, V)."""
-        return self._plain.predict(tokens)
+        self._state: _State | None = None
+        library.head_size.restype = c_int64
+        self._head_size = library.head_size(ctypes.byref(packed.struct))
 
     def start(self, tokens: Ints) -> Floats:
-        """Read whole windows (B, T) and remember them; logits (B, V)."""
-        logits = self._plain.start(tokens)
-        self._state = _State(self._packed, self._plain.cache, tokens)
-        for column in tokens.T[max(tokens.shape[1] - self._packed.order, 0) :]:
-            self._call(self._library.read_priors, column)
-        return logits
+        """Begin with (B, T) characters, of which the last block_size count; logits (B, V), in the same array until the
+        next start."""
+        tail = tokens[:, -self._packed.struct.block_size :]
+        if self._state is None or len(self._state.window) != len(tail):
+            self._state = _State(self._packed, len(tail), self._head_size)
+        self._state.window[:, : tail.shape[1]] = tail
+        self._library.streams_start(*self._structs(), c_int64(tail.shape[1]))
+        return self._state.logits
 
     def advance(self, tokens: Ints) -> Floats:
         """Read one more character (B,) of each; logits (B, V), in the same array until the next start."""
-        self._call(self._library.decode_step, tokens)
+        structs = self._structs()
+        read = np.ascontiguousarray(tokens, np.int64)
+        self._library.streams_advance(*structs, c_void_p(read.ctypes.data))
+        assert self._state is not None
         return self._state.logits
 
-    def _call(self, function: Callable[..., object], tokens: Ints) -> None:
-        self._state.tokens[:] = tokens
-        function(ctypes.byref(self._packed.struct), ctypes.byref(self._state.struct))
+    def write(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
+        """Write n characters of each: tokens (n, B), drawn by `uniforms` (n, B) from logits (n, B, V)."""
+        structs = self._structs()
+        chances = np.ascontiguousarray(uniforms, np.float64)
+        tokens = np.empty(chances.shape, np.int64)
+        logits = np.empty((*chances.shape, self._packed.struct.vocab_size), np.float32)
+        draw = _Draw(config.temperature, config.top_p, config.min_p, config.top_k)
+        addresses = [c_void_p(array.ctypes.data) for array in (chances, tokens, logits)]
+        self._library.streams_write(
+            *structs, ctypes.byref(draw), addresses[0], c_int64(len(chances)), addresses[1], addresses[2]
+        )
+        return tokens, logits
+
+    def _structs(self) -> tuple[Any, Any]:
+        """What every function of the kernel takes first."""
+        if self._state is None:
+            raise ValueError("nothing was read yet: start first")
+        return ctypes.byref(self._packed.struct), ctypes.byref(self._state.struct)
 
 
 class SideBySide:
-    """Many streams shared out among decoders that work at the same time, a thread each."""
+    """Many texts shared out among streams that are written at the same time, a thread each."""
 
-    def __init__(self, parts: Sequence[Decoder]) -> None:
+    def __init__(self, parts: Sequence[Streams]) -> None:
         self._parts = parts
         self._threads = ThreadPoolExecutor(len(parts) - 1, "decoder")
 
-    def predict(self, tokens: Ints) -> Floats:
-        """Read whole windows (B, T); logits (B, T, V)."""
-        return self._each([part.predict for part in self._parts], tokens)
-
     def start(self, tokens: Ints) -> Floats:
-        """Read whole windows (B, T) and remember them; logits (B, V)."""
-        return self._each([part.start for part in self._parts], tokens)
+        """Begin with (B, T) characters; logits (B, V)."""
+        mine, *others = np.array_split(tokens, len(self._parts))
+        pending = [self._threads.submit(part.start, share) for part, share in zip(self._parts[1:], others, strict=True)]
+        return np.concatenate([self._parts[0].start(mine), *(future.result() for future in pending)])
 
-    def advance(self, tokens: Ints) -> Floats:
-        """Read one more character (B,) of each; logits (B, V)."""
-        return self._each([part.advance for part in self._parts], tokens)
-
-    def _each(self, readings: Sequence[Callable[[Ints], Floats]], tokens: Ints) -> Floats:
-        mine, *others = np.array_split(tokens, len(readings))
-        pending = [self._threads.submit(read, share) for read, share in zip(readings[1:], others, strict=True)]
-        return np.concatenate([readings[0](mine), *(future.result() for future in pending)])
+    def write(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
+        """Write n characters of each: tokens (n, B), drawn by `uniforms` (n, B) from logits (n, B, V)."""
+        mine, *others = np.array_split(uniforms, len(self._parts), axis=1)
+        pending = [
+            self._threads.submit(part.write, config, share) for part, share in zip(self._parts[1:], others, strict=True)
+        ]
+        written = [self._parts[0].write(config, mine), *(future.result() for future in pending)]
+        tokens, logits = zip(*written, strict=True)
+        return np.concatenate(tokens, axis=1), np.concatenate(logits, axis=1)
 
 
 class Decoders:
-    """Makes a decoder for each stream: by the kernel where it can be, that is on the CPU and with blocks."""
+    """Makes what writes each text: the kernel where it can be, that is on the CPU and with blocks."""
 
     def __init__(self, model: Classic | Modern, prior: NgramPrior | None) -> None:
         self._model = model
         self._prior = prior
         self._packed: PackedModel | None = None
-        self._is_fit = model.config.n_layer > 0 and model.token_embedding.weight.device.type == "cpu"
+        self._is_fit = (
+            model.config.n_layer > 0
+            and not model.config.induction
+            and model.token_embedding.weight.device.type == "cpu"
+        )
         if self._is_fit:
             kernel()
 
@@ -319,13 +360,13 @@ class Decoders:
         """A fresh decoder in PyTorch."""
         return plain_decoder(self._model, self._prior)
 
-    def fastest(self, batch_size: int) -> Decoder:
-        """A fresh decoder for so many streams, compiled if it can be; the very first one waits for the compiler."""
+    def streams(self, batch_size: int) -> Streams:
+        """Fresh streams for so many texts, compiled if they can be; the very first ones wait for the compiler."""
         library = kernel(wait=True) if self._is_fit else None
         if library is None:
-            return self.plain()
+            return PlainStreams(self.plain(), self._model.config.block_size)
         if self._packed is None:
             self._packed = PackedModel(self._model, self._prior)
         shares = max(1, min(available_cores(), batch_size // SMALLEST_SHARE))
-        parts = [KernelDecoder(library, self._packed, self.plain()) for _ in range(shares)]
+        parts = [KernelDecoder(library, self._packed) for _ in range(shares)]
         return parts[0] if shares == 1 else SideBySide(parts)

@@ -5,7 +5,8 @@ replaces the parts: rotary positions (Su et al. 2021), normalised queries and ke
 squared ReLU (So et al. 2021), zero-initialised output projections, soft-capped logits. The decision that explains
 the rest is the prior: log-probabilities counted from the text (ngram.py) enter as an input and are added to the
 logits, so that the network starts from what counting knows and learns only what counting cannot. With `ngram_order`
-0 the network is alone, and embeddings of the last few characters speed it up instead.
+0 the network is alone, and embeddings of the last few characters speed it up instead. What the prior cannot know is
+said in the window itself: earlier places like the present one are found by comparison (induction.py).
 
 Shapes: B sequences, T positions, C = n_embd, H heads of D = C / H, V characters. The functions take rotary tables
 explicitly, so that a decoder can call them for single positions; it keeps no cache itself.
@@ -22,6 +23,8 @@ from torch.optim import AdamW, Optimizer
 
 from tui_gpt.config import ModelConfig, TrainConfig
 from tui_gpt.gpt.classic import Dropout
+from tui_gpt.gpt.induction import Induction, Matches
+from tui_gpt.gpt.linear import linear
 from tui_gpt.gpt.muon import Muon
 
 LOGIT_CAP = 15.0
@@ -90,7 +93,7 @@ class Attention(nn.Module):
     def heads(self, x: Tensor, rotary: Rotary) -> tuple[Tensor, Tensor, Tensor]:
         """q, k, v, each (B, H, T, D), of normalised x (B, T, C) at the positions of `rotary`."""
         B, T, C = x.shape
-        qkv = F.linear(x, self.qkv.flatten(0, 1))  # (B, T, 3C)
+        qkv = linear(x, self.qkv.flatten(0, 1))  # (B, T, 3C)
         q, k, v = qkv.view(B, T, 3, self.n_head, C // self.n_head).unbind(2)  # (B, T, H, D)
         q, k = rotated(normalised(q), rotary), rotated(normalised(k), rotary)
         return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
@@ -98,7 +101,7 @@ class Attention(nn.Module):
     def merged(self, y: Tensor) -> Tensor:
         """What the heads found (B, H, T, D), projected back to the stream (B, T, C)."""
         B, H, T, D = y.shape
-        return F.linear(y.transpose(1, 2).reshape(B, T, H * D), self.projection)
+        return linear(y.transpose(1, 2).reshape(B, T, H * D), self.projection)
 
     def forward(self, x: Tensor, rotary: Rotary) -> Tensor:
         q, k, v = self.heads(x, rotary)
@@ -115,8 +118,8 @@ class FeedForward(nn.Module):
         self.contract = nn.Parameter(torch.zeros(C, 4 * C))
 
     def forward(self, x: Tensor) -> Tensor:
-        h: Tensor = SquaredReLU.apply(F.linear(x, self.expand))  # type: ignore[no-untyped-call]  # (B, T, 4C)
-        return F.linear(h, self.contract)
+        h: Tensor = SquaredReLU.apply(linear(x, self.expand))  # type: ignore[no-untyped-call]  # (B, T, 4C)
+        return linear(h, self.contract)
 
 
 class Block(nn.Module):
@@ -178,6 +181,7 @@ class Modern(nn.Module):
             self.prior_embedding = nn.Parameter(torch.randn(C, vocab_size) * 0.3 * vocab_size**-0.5)
             self.prior_gate = nn.Parameter(torch.ones(1))
             self.prior_trust = nn.Parameter(torch.zeros(vocab_size, C))
+        self.induction = Induction(vocab_size, C) if config.induction else None
 
     def forward(
         self, tokens: Tensor, targets: Tensor | None = None, prior: Tensor | None = None
@@ -189,10 +193,11 @@ class Modern(nn.Module):
         """
         positions = torch.arange(tokens.shape[1], device=tokens.device)
         rotary = rotary_table(positions, self.config.n_embd // self.config.n_head)
-        x = self.dropout(self.embedded(tokens, prior))
+        matches = self.matches(tokens, tokens.shape[1])
+        x = self.dropout(self.embedded(tokens, prior, matches))
         for block in self.blocks:
             x = block(x, rotary)
-        logits = self.logits(x, prior)
+        logits = self.logits(x, prior, matches)
         if targets is None:
             return logits, None
         return logits, F.cross_entropy(logits.view(-1, self.vocab_size), targets.reshape(-1))
@@ -210,25 +215,40 @@ class Modern(nn.Module):
             embeddings.append(self.prior_embedding)
             groups[1]["params"].append(self.prior_trust)
             groups.append({"params": [self.prior_gate], "lr_scale": SCALAR_LR_SCALE})
+        if self.induction is not None:
+            biases = [self.induction.follower_bias, self.induction.candidate_bias]
+            embeddings.append(self.induction.embedding)
+            groups[1]["params"].append(self.induction.gate)
+            groups.append({"params": biases, "lr_scale": SCALAR_LR_SCALE})
         return groups
 
-    def embedded(self, tokens: Tensor, prior: Tensor | None, before: Tensor | None = None) -> Tensor:
+    def matches(self, window: Tensor, last: int) -> Matches | None:
+        """Earlier places like the `last` positions of windows (B, T), if the model is told of them."""
+        return None if self.induction is None else self.induction.matches(window, last)
+
+    def embedded(
+        self, tokens: Tensor, prior: Tensor | None, matches: Matches | None, before: Tensor | None = None
+    ) -> Tensor:
         """(B, T, C): what enters the first block; `before` (B, up to 3) are the characters before."""
         x: Tensor = self.token_embedding(tokens)
         if self.ngram_embedding is not None:
             read = tokens if before is None else torch.cat([before, tokens], dim=1)
             x = x + self.ngram_embedding(read)[:, -tokens.shape[1] :]
         if prior is not None:
-            x = x + F.linear(prior, self.prior_embedding)
+            x = x + linear(prior, self.prior_embedding)
+        if self.induction is not None and matches is not None:
+            x = x + self.induction.embedded(matches)
         return normalised(x)
 
-    def logits(self, x: Tensor, prior: Tensor | None) -> Tensor:
+    def logits(self, x: Tensor, prior: Tensor | None, matches: Matches | None) -> Tensor:
         """(B, T, V) from what leaves the last block (B, T, C): the network's opinion on top of the prior's."""
         x = normalised(x)
-        own: Tensor = LOGIT_CAP * torch.tanh(F.linear(x, self.head) / LOGIT_CAP)
+        own: Tensor = LOGIT_CAP * torch.tanh(linear(x, self.head) / LOGIT_CAP)
+        if self.induction is not None and matches is not None:
+            own = own + self.induction.logits(x, matches)
         if prior is None:
             return own
-        gate = self.prior_gate + F.linear(x, self.prior_trust)  # (B, T, V)
+        gate = self.prior_gate + linear(x, self.prior_trust)  # (B, T, V)
         return own + gate * prior
 
 

@@ -14,6 +14,8 @@ from typing import Any, overload
 import torch
 from torch import Tensor
 
+from tui_gpt.gpt.linear import products
+
 Coefficients = tuple[float, float, float]
 
 QUINTICS: tuple[Coefficients, ...] = (
@@ -30,26 +32,27 @@ def orthogonalised(matrices: Tensor, quintics: Sequence[Coefficients] = QUINTICS
     """(..., rows, columns): each matrix U S Vᵀ replaced by about U Vᵀ, by Newton-Schulz iteration.
 
     Each step multiplies X by a polynomial of its Gram matrix X Xᵀ. These polynomials commute, so their product and
-    the Gram matrix are kept in the smaller dimension, and X itself is multiplied once, at the end.
+    the Gram matrix are kept in the smaller dimension, and X itself is multiplied once, at the end. They are symmetric
+    too, so the order and transposition of factors do not matter.
     """
     rows, columns = matrices.shape[-2:]
     X = _widened(matrices).reshape(-1, min(rows, columns), max(rows, columns))
     X = X / (torch.linalg.matrix_norm(X, keepdim=True) + 1e-7)
-    gram = torch.bmm(X, X.mT)
+    gram = products(X, X)
     polynomial = _polynomial(gram, quintics[0])
     product = polynomial
     for coefficients in quintics[1:]:
-        gram = torch.bmm(torch.bmm(polynomial, gram), polynomial)
+        gram = products(products(polynomial, gram), polynomial)
         polynomial = _polynomial(gram, coefficients)
-        product = torch.bmm(polynomial, product)
-    X = torch.bmm(product, X)
+        product = products(polynomial, product)
+    X = products(product, X.mT)
     return (X.mT if rows > columns else X).reshape(matrices.shape)
 
 
 def _polynomial(gram: Tensor, coefficients: Coefficients) -> Tensor:
     """a I + b G + c G² for a stack of G."""
     a, b, c = coefficients
-    polynomial = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+    polynomial = products(gram, gram).mul_(c).add_(gram, alpha=b)
     polynomial.diagonal(dim1=-2, dim2=-1).add_(a)
     return polynomial
 

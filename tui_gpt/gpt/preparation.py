@@ -35,6 +35,7 @@ from tui_gpt.gpt.build import (
     random_generators,
     split_prior,
     take_weights,
+    tell_characters,
 )
 from tui_gpt.gpt.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from tui_gpt.gpt.data import Corpus, WindowOrder
@@ -152,6 +153,7 @@ def prepare_new(config: RunConfig, init_folder: Path | None) -> Prepared:
         model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed)
         weights, _ = split_prior(start.weights)
         take_weights(model, weights, CharTokenizer.from_dict(start.info.tokenizer), corpus.tokenizer)
+    tell_characters(model, corpus.tokenizer)
     model.to(world.device)
     return Prepared(
         config=config,

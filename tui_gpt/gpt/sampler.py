@@ -8,26 +8,30 @@ does with a piece.
 
 import math
 import secrets
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
 from tui_gpt.gpt.classic import Classic
-from tui_gpt.gpt.decode import Floats, Ints, Reader, context_start
+from tui_gpt.gpt.decode import Floats, Ints, context_start
 from tui_gpt.gpt.kernel_decode import Decoders
 from tui_gpt.gpt.modern import Modern
 from tui_gpt.gpt.ngram import NgramPrior
-from tui_gpt.gpt.sampling import choose, log_softmax
+from tui_gpt.gpt.sampling import log_softmax
+from tui_gpt.gpt.streams import Uniforms
 from tui_gpt.gpt.tokenizer import CharTokenizer
-from tui_gpt.writing import Piece
+from tui_gpt.writing import CHANGEABLE, Changes, Piece
 
 ALTERNATIVES = 10
 """How many characters `details` shows."""
 UNIFORMS_AT_ONCE = 256
+BURST_SECONDS = 0.008
+"""How long characters are computed before they are handed out."""
 SEED_BITS = 32
 """Length of a seed drawn for a stream: short enough to be typed again."""
 
@@ -64,18 +68,17 @@ class Sampler:
     ) -> Iterator[Piece]:
         """Write after `prompt`, a character a piece; an empty prompt stands for a line break.
 
-        `details` fills `alternatives`. Ends early when `control` stops. Of a prompt longer than the context only the
-        end counts.
+        `details` fills `alternatives`. Ends early when `control` stops, and takes on what `control` changes. Of a
+        prompt longer than the context only the end counts.
         """
-        for logits, tokens in self._choices(prompt, config, 1, control):
-            yield self._piece(logits[0], int(tokens[0]), details)
+        for (piece,) in self._written(prompt, config, 1, control, details):
+            yield piece
 
     def stream_many(
         self, prompt: str, config: SampleConfig, count: int, control: Control | None = None
-    ) -> Iterator[tuple[str, ...]]:
-        """Write `count` answers to one prompt at once: each item holds the next character of every answer."""
-        for _, tokens in self._choices(prompt, config, count, control):
-            yield tuple(self._characters[token] for token in tokens)
+    ) -> Iterator[tuple[Piece, ...]]:
+        """Write `count` answers to one prompt at once: each item holds the next piece of every answer."""
+        yield from self._written(prompt, config, count, control, details=False)
 
     def surprise(self, text: str, *, details: bool = False) -> Sequence[Piece]:
         """How well the model predicts `text`: one piece a known character, each from what `stream` would have seen.
@@ -89,20 +92,47 @@ class Sampler:
             for row, token in zip(logits, tokens[target : target + len(logits)], strict=True)
         ]
 
-    def _choices(
-        self, prompt: str, config: SampleConfig, count: int, control: Control | None
-    ) -> Iterator[tuple[Floats, Ints]]:
-        """Logits (count, V) and the ids (count,) chosen from them, a character at a time."""
+    def _written(
+        self, prompt: str, config: SampleConfig, count: int, control: Control | None, details: bool
+    ) -> Iterator[tuple[Piece, ...]]:
+        """The next piece of every answer, a character at a time, though they are computed in bursts."""
+        for tokens, logits, changes in self._bursts(prompt, config, count, control or Control()):
+            logprobs = log_softmax(logits)
+            chosen = np.take_along_axis(logprobs, tokens[..., None], -1)[..., 0].tolist()
+            for t, row in enumerate(tokens.tolist()):
+                if control is not None and control.stop_requested:
+                    return
+                likeliest = [self._likeliest(one) for one in logprobs[t]] if details else [()] * count
+                yield tuple(
+                    Piece(self._characters[token], logprob, alternatives, changes if t == 0 else ())
+                    for token, logprob, alternatives in zip(row, chosen[t], likeliest, strict=True)
+                )
+
+    def _bursts(
+        self, prompt: str, config: SampleConfig, count: int, control: Control
+    ) -> Iterator[tuple[Ints, Floats, Changes]]:
+        """Tokens (n, count), the logits (n, count, V) they were drawn from, and what was changed before them.
+
+        A burst lasts about BURST_SECONDS, so that a wish is heard soon and Python seldom asked.
+        """
         self.last_seed = secrets.randbits(SEED_BITS) if config.seed is None else config.seed
-        uniforms = _uniforms(self.last_seed, count)
-        reader = Reader(self._decoders.fastest(count), self._block_size)
-        tokens = np.tile(self._prompt_tokens(prompt), (count, 1))
-        for written in range(config.max_new_tokens):
-            if control is not None and control.stop_requested:
+        uniforms = _Uniforms(self.last_seed, count)
+        streams = self._decoders.streams(count)
+        started = False
+        written, size = 0, 1
+        while not control.stop_requested:
+            config, changes = _changed(config, control)
+            if written >= config.max_new_tokens:
                 return
-            logits = reader.advance(tokens) if written else reader.start(tokens)
-            tokens = choose(logits, config, next(uniforms))
-            yield logits, tokens
+            if not started:
+                streams.start(np.tile(self._prompt_tokens(prompt), (count, 1)))
+                started = True
+            began = time.perf_counter()
+            chances = uniforms.take(min(size, config.max_new_tokens - written))
+            yield *streams.write(config, chances), changes
+            written += len(chances)
+            pace = len(chances) / max(time.perf_counter() - began, 1e-6)
+            size = max(1, min(2 * size, int(BURST_SECONDS * pace), UNIFORMS_AT_ONCE))
 
     def _prompt_tokens(self, prompt: str) -> Ints:
         """The known characters of `prompt` (T,), or what stands for none: a line break, else the first character."""
@@ -124,15 +154,36 @@ class Sampler:
 
     def _piece(self, logits: Floats, token: int, details: bool) -> Piece:
         logprobs = log_softmax(logits)
-        if not details:
-            return Piece(self._characters[token], float(logprobs[token]))
-        likeliest = np.argsort(-logprobs, kind="stable")[:ALTERNATIVES]
-        alternatives = tuple((self._characters[other], math.exp(logprobs[other])) for other in likeliest)
-        return Piece(self._characters[token], float(logprobs[token]), alternatives)
+        return Piece(self._characters[token], float(logprobs[token]), self._likeliest(logprobs) if details else ())
+
+    def _likeliest(self, logprobs: Floats) -> tuple[tuple[str, float], ...]:
+        """The first ALTERNATIVES characters of (V,) and their probabilities."""
+        order = np.argsort(-logprobs, kind="stable")[:ALTERNATIVES]
+        return tuple((self._characters[other], math.exp(logprobs[other])) for other in order)
 
 
-def _uniforms(seed: int, count: int) -> Iterator[npt.NDArray[np.float64]]:
-    """Rows (count,) of random numbers in [0, 1)."""
-    generator = torch.Generator().manual_seed(seed)
-    while True:
-        yield from torch.rand(UNIFORMS_AT_ONCE, count, generator=generator, dtype=torch.float64).numpy()
+class _Uniforms:
+    """Rows (count,) of random numbers in [0, 1), the same however many are taken at once."""
+
+    def __init__(self, seed: int, count: int) -> None:
+        self._generator = torch.Generator().manual_seed(seed)
+        self._left: Uniforms = np.zeros((0, count))
+
+    def take(self, n: int) -> Uniforms:
+        """The next n rows (n, count), n at most UNIFORMS_AT_ONCE."""
+        if len(self._left) < n:
+            count = self._left.shape[1]
+            fresh = torch.rand(UNIFORMS_AT_ONCE, count, generator=self._generator, dtype=torch.float64).numpy()
+            self._left = np.concatenate([self._left, fresh])
+        taken, self._left = self._left[:n], self._left[n:]
+        return taken
+
+
+def _changed(config: SampleConfig, control: Control) -> tuple[SampleConfig, Changes]:
+    """The settings with what `control` asks for, as far as they can change in the middle, and what that was."""
+    asked = control.take_changes()
+    names = [name for name in CHANGEABLE if name in asked and getattr(config, name) != asked[name]]
+    if not names:
+        return config, ()
+    changed = SampleConfig.from_dict(asdict(config) | {name: asked[name] for name in names})
+    return changed, tuple((name, getattr(changed, name)) for name in names)

@@ -4,18 +4,18 @@ The two meet in one lock and never wait for each other, so a fast model cannot f
 hold the model. Stopping is at once for who looks: nothing arrives any more, whatever the thread is still doing.
 """
 
-import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import TuiGptError
-from tui_gpt.notebook import Answer
+from tui_gpt.notebook import Answer, Change
 from tui_gpt.session import SessionLike
-from tui_gpt.writing import Piece, TextModel
+from tui_gpt.writing import CHANGEABLE, Piece, TextModel
 
 Phase = Literal["opening", "writing", "done"]
 
@@ -26,6 +26,7 @@ class Burst:
 
     text: str
     logprobs: tuple[float, ...]
+    changes: tuple[Change, ...] = ()
 
 
 class Writer:
@@ -40,7 +41,7 @@ class Writer:
         self._fresh: list[tuple[Piece, ...]] = []
         self._texts: list[list[str]] = [[] for _ in answers]
         self._logprobs: list[list[float]] = [[] for _ in answers]
-        self._measured: dict[int, tuple[float, ...]] = {}
+        self._changes: list[Change] = []
         self._began = 0.0
         self.seconds = 0.0
         """From the opened model to the last character that was taken."""
@@ -61,7 +62,8 @@ class Writer:
         return replace(
             answer,
             text="".join(self._texts[place]),
-            logprobs=(*answer.logprobs, *self._measured.get(place, self._logprobs[place])),
+            logprobs=(*answer.logprobs, *self._logprobs[place]),
+            changes=tuple(self._changes),
             seconds=self.seconds,
         )
 
@@ -71,13 +73,28 @@ class Writer:
             fresh, self._fresh = self._fresh, []
             if fresh:
                 self.seconds = self._clock() - self._began
-            return tuple(self._taken(place, [pieces[place] for pieces in fresh]) for place in range(len(self._answers)))
+            changes = self._changes_in(fresh)
+            self._changes.extend(changes)
+            return tuple(
+                self._taken(place, [pieces[place] for pieces in fresh], changes) for place in range(len(self._answers))
+            )
 
-    def _taken(self, place: int, pieces: Sequence[Piece]) -> Burst:
-        burst = Burst("".join(piece.text for piece in pieces), tuple(piece.logprob for piece in pieces))
+    def _changes_in(self, fresh: Sequence[tuple[Piece, ...]]) -> tuple[Change, ...]:
+        """What was changed, and after how many characters; it holds for all answers of a batch."""
+        before = len(self._logprobs[0])
+        return tuple((before + k, name, value) for k, pieces in enumerate(fresh) for name, value in pieces[0].changes)
+
+    def _taken(self, place: int, pieces: Sequence[Piece], changes: tuple[Change, ...]) -> Burst:
+        burst = Burst("".join(piece.text for piece in pieces), tuple(piece.logprob for piece in pieces), changes)
         self._texts[place].append(burst.text)
         self._logprobs[place].extend(burst.logprobs)
         return burst
+
+    def change(self, before: SampleConfig, after: SampleConfig) -> None:
+        """Let what is still to be written be drawn otherwise, in the settings in which `after` differs."""
+        for name in CHANGEABLE:
+            if getattr(before, name) != getattr(after, name):
+                self.control.change(name, getattr(after, name))
 
     def stop(self) -> None:
         """Let nothing more arrive, and the thread come to an end."""
@@ -113,20 +130,8 @@ class Writer:
         elif first.batch == 1:
             yield from ((piece,) for piece in model.stream(asked, first.config, self.control))
         else:
-            for characters in model.stream_many(asked, first.config, first.batch, self.control):
-                yield tuple(Piece(characters[answer.place], math.nan) for answer in self._answers)
-            self._measure(model)
-
-    def _measure(self, model: TextModel) -> None:
-        """What the model thinks of answers that it wrote at once, for a batch does not tell."""
-        for place in range(len(self._answers)):
-            with self._lock:
-                text = "".join([*self._texts[place], *(pieces[place].text for pieces in self._fresh)])
-            if self.control.stop_requested or not text:
-                return
-            pieces = model.surprise(self._answers[place].given + text)[-len(text) :]
-            with self._lock:
-                self._measured[place] = tuple(piece.logprob for piece in pieces)
+            for pieces in model.stream_many(asked, first.config, first.batch, self.control):
+                yield tuple(pieces[answer.place] for answer in self._answers)
 
     def _opened(self, model: TextModel, asked: str) -> None:
         """The model is there: the answers say which one it is."""

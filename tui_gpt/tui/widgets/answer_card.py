@@ -6,13 +6,14 @@ others in columns, and it can colour each character by how likely the model thou
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import repeat
 from typing import Literal
 
 from rich.segment import Segment
 
 from tui_gpt.eta import format_rate
-from tui_gpt.notebook import Answer, Card
+from tui_gpt.notebook import Answer, Card, Change, settings_told
 from tui_gpt.tui.widgets.text_view import Look, Passage
 from tui_gpt.tui.wrap import Wrapped, glyphs
 
@@ -125,6 +126,12 @@ class CardBlock:
         rows = [column.grow(text, logprobs) for column in self.columns if column.answer.id == answer_id]
         return min(rows, default=0)
 
+    def tell(self, answer_id: str, changes: Sequence[Change]) -> None:
+        """Settings were changed while the answer of that name is being written."""
+        for column in self.columns:
+            if column.answer.id == answer_id:
+                column.answer = replace(column.answer, changes=(*column.answer.changes, *changes))
+
     def think(self, thoughts: bool) -> None:
         """Colour the characters by their probabilities, or not."""
         self.thoughts = thoughts
@@ -225,7 +232,7 @@ class CardBlock:
         if answer.step:
             yield f"step {answer.step:,}"
         if answer.kind == "written" and (answer.model or answer.text):
-            yield from _settings(answer)
+            yield from settings_told(answer)
         written = len(column.passage) - len(answer.given) if writing else len(answer.text)
         yield f"{written:,} characters"
         seconds = self.pens[answer.id] if writing else answer.seconds
@@ -237,18 +244,6 @@ class CardBlock:
             yield "writing …" if answer.kind == "written" else "reading …"
         elif answer.stopped:
             yield "stopped"
-
-
-def _settings(answer: Answer) -> Iterator[str]:
-    config = answer.config
-    yield f"seed {config.seed}" + (f" ({answer.place + 1} of {answer.batch})" if answer.batch > 1 else "")
-    yield f"temperature {config.temperature:g}"
-    if config.top_k:
-        yield f"top-k {config.top_k}"
-    if config.top_p < 1.0:
-        yield f"top-p {config.top_p:g}"
-    if config.min_p:
-        yield f"min-p {config.min_p:g}"
 
 
 def _wrapped(text: str, tone: str, width: int) -> Iterator[Note]:

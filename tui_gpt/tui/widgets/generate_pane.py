@@ -290,6 +290,8 @@ class GeneratePane(Widget):
         self._stage("writing")
 
     def _grow(self, block: CardBlock, writer: Writer, bursts: Sequence[Burst]) -> None:
+        for name, burst in zip(block.pens, bursts, strict=True):
+            block.tell(name, burst.changes)
         rows = [
             block.grow(name, burst.text, burst.logprobs)
             for name, burst in zip(block.pens, bursts, strict=True)
@@ -548,6 +550,8 @@ class GeneratePane(Widget):
 
     @on(SamplingControls.Changed)
     def _sampling_changed(self, event: SamplingControls.Changed) -> None:
+        if self._writer is not None:
+            self._writer.change(self._state.sampling, event.config)
         self._state.sampling = event.config
 
     @on(SamplingControls.Done)
@@ -586,7 +590,7 @@ class GeneratePane(Widget):
             self._drain()
 
     def action_next_mood(self) -> None:
-        """Take the next preset for what is written from now on."""
+        """Take the next preset, also for the rest of what is being written."""
         self.controls.next_mood()
 
     def action_choose_model(self) -> None:

@@ -1,0 +1,127 @@
+"""How much of what the machine can multiply does training use? Each preset against the GEMM peak of the same minutes.
+
+    python benchmarks/gemm_share.py [PRESET ...] [--turns 3] [--seconds 4]
+
+The peak is the quickest of several large single-precision products, by MKL and by oneDNN, over all cores; it is
+measured before every turn, and medians are compared. A preset's rate is what its whole trainer reaches (events,
+clipping, optimizer and all, without evaluations), at 6 N + 12 L C T operations a character, as nanoGPT counts them: N
+parameters without positions and token embedding, L blocks, width C, context T. What Muon and the n-gram prior compute
+is time but not work here. The last row is `classic`'s shape written the plain way (peers.py), as nanoGPT does.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from peers import PlainGPT, PlainTraining, Shape
+
+from tui_gpt.config import PRESETS, ModelConfig, resolve
+from tui_gpt.control import Control
+from tui_gpt.events import Event, Progress
+from tui_gpt.gpt.linear import is_quick_product_available, linear
+from tui_gpt.gpt.preparation import prepare_new
+from tui_gpt.gpt.trainer import Trainer
+from tui_gpt.gpt.world import available_cores
+from tui_gpt.runs import RunStore
+
+PEAK_SIZES = (1_024, 2_048, 3_072)
+PEAK_TRIES = 5
+PLAIN = "`classic`'s shape in plain PyTorch"
+TRAINED = tuple(name for name, preset in PRESETS.items() if preset.model.n_layer)
+
+
+def main() -> None:
+    """Print a row of Markdown a preset."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("presets", nargs="*", metavar="PRESET", default=list(TRAINED), help=", ".join(TRAINED))
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=4.0, help="the least that a turn takes")
+    options = parser.parse_args()
+    print(f"cores: {available_cores()}; oneDNN takes the products: {is_quick_product_available()}\n")
+    print("| training | characters/s | GFLOP/s | GEMM peak, GFLOP/s | share |\n|---|---|---|---|---|")
+    for preset in options.presets:
+        with tempfile.TemporaryDirectory() as folder:
+            tell(
+                f"`{preset}`",
+                PRESETS[preset].model,
+                measured(our_turns(preset, options.seconds, Path(folder)), options),
+            )
+    if "classic" in options.presets:
+        tell(PLAIN, PRESETS["classic"].model, measured(plain_turns(options.seconds), options))
+
+
+def measured(turns: Iterator[float], options: argparse.Namespace) -> tuple[float, float]:
+    """Medians of characters per second and of the peak, a warm-up turn left out."""
+    speeds, peaks = [], []
+    for _ in range(options.turns + 1):
+        peaks.append(gemm_peak())
+        speeds.append(next(turns))
+    return statistics.median(speeds[1:]), statistics.median(peaks[1:])
+
+
+def tell(name: str, shape: ModelConfig, facts: tuple[float, float]) -> None:
+    """One row."""
+    speed, peak = facts
+    rate = speed * operations_a_character(shape) / 1e9
+    print(f"| {name} | {speed:,.0f} | {rate:.1f} | {peak:.0f} | {rate / peak:.0%} |", flush=True)
+
+
+def operations_a_character(shape: ModelConfig, vocab_size: int = 65) -> float:
+    """Of a forward and a backward pass."""
+    blocks = shape.n_layer * 12 * shape.n_embd**2
+    return 6.0 * (blocks + shape.n_embd * vocab_size) + 12.0 * shape.n_layer * shape.n_embd * shape.block_size
+
+
+def gemm_peak() -> float:
+    """GFLOP/s of the best product that all cores reach together."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(available_cores())
+    best = 0.0
+    with torch.inference_mode():
+        for size in PEAK_SIZES:
+            a, b = torch.randn(size, size), torch.randn(size, size)
+            for product in (linear, torch.nn.functional.linear):
+                for _ in range(PEAK_TRIES):
+                    began = time.perf_counter()
+                    product(a, b)
+                    best = max(best, 2e-9 * size**3 / (time.perf_counter() - began))
+    torch.set_num_threads(before)
+    return best
+
+
+def our_turns(preset: str, seconds: float, folder: Path) -> Iterator[float]:
+    """Characters per second of one turn after the other of our trainer."""
+    config = resolve(preset, max_iters=1_000_000, eval_interval=1_000_000, log_interval=1, sample_interval=0)
+    prepared = prepare_new(config, None)
+    run = RunStore(folder).create(config, "gemm")
+    events: Iterator[Event] = Trainer(prepared.parts(run), config.train, Control()).run()
+    characters = config.train.batch_size * config.model.block_size
+    while True:
+        threads = torch.get_num_threads()
+        began, steps = time.perf_counter(), 0
+        while time.perf_counter() - began < seconds or not steps:
+            steps += isinstance(next(events), Progress)
+        yield steps * characters / (time.perf_counter() - began)
+        torch.set_num_threads(threads)
+
+
+def plain_turns(seconds: float) -> Iterator[float]:
+    """Characters per second of the plain way, every operation on all cores."""
+    model = PRESETS["classic"].model
+    shape = Shape(65, model.block_size, model.n_layer, model.n_head, model.n_embd, model.dropout)
+    training = PlainTraining(PlainGPT(shape), torch.randint(65, (1_000_000,)), 64, model.block_size, 1e-3)
+    while True:
+        torch.set_num_threads(available_cores())
+        began, steps = time.perf_counter(), 0
+        while time.perf_counter() - began < seconds or not steps:
+            training.step()
+            steps += 1
+        yield steps * 64 * model.block_size / (time.perf_counter() - began)
+
+
+if __name__ == "__main__":
+    main()

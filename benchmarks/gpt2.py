@@ -1,0 +1,107 @@
+"""The peer of contenders.py: GPT-2 from `transformers` in a preset's shape, trained with AdamW for some seconds.
+
+    python benchmarks/gpt2.py PRESET SEED SECONDS
+
+Prints JSON lines like `tui-gpt train --headless --json`: `started`, then `evaluated` at eight times evenly spaced in
+its budget, the last at its end. AdamW (fused) at a peak rate of 1e-3, betas 0.9 and 0.99, weight decay 0.1, clipped at
+1, a climb over the first 2 % and a line down to zero at the end of the budget; no dropout; random windows, the preset's
+batch. Importing is not part of the budget, evaluating is, as in our own runs.
+"""
+
+import importlib
+import json
+import sys
+import time
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tui_gpt.config import ModelConfig, resolve
+from tui_gpt.corpora import read_corpus
+from tui_gpt.gpt.data import Corpus, gather, validation_windows
+
+PEAK_RATE = 1e-3
+EVALUATIONS = 8
+
+
+def main() -> None:
+    """Train and tell."""
+    preset, seed, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+    config = resolve(preset)
+    corpus = Corpus.build(read_corpus(config.corpus), config.model.block_size)
+    torch.manual_seed(seed)
+    model = built(config.model, corpus.tokenizer.vocab_size)
+    tell(type="started", parameters=sum(parameter.numel() for parameter in model.parameters()))
+    train(model, corpus, config.model.block_size, config.train.batch_size, seconds)
+
+
+def built(shape: ModelConfig, vocab_size: int) -> Any:
+    """GPT-2 in this shape, without dropout."""
+    transformers = importlib.import_module("transformers")
+    config = transformers.GPT2Config(
+        vocab_size=vocab_size,
+        n_positions=shape.block_size,
+        n_layer=shape.n_layer,
+        n_head=shape.n_head,
+        n_embd=shape.n_embd,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+        bos_token_id=0,
+        eos_token_id=0,
+        use_cache=False,
+    )
+    return transformers.GPT2LMHeadModel(config).train()
+
+
+def train(model: Any, corpus: Corpus, block_size: int, batch_size: int, seconds: float) -> None:
+    """Until the budget, the last evaluation included, is spent."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, betas=(0.9, 0.99), weight_decay=0.1, fused=True)
+    began, step, told, evaluation = time.monotonic(), 0, 0, 0.0
+    while (spent := time.monotonic() - began) < seconds - evaluation:
+        share = spent / (seconds - evaluation)
+        for group in optimizer.param_groups:
+            group["lr"] = PEAK_RATE * min(share / 0.02, 1.0 - share)
+        starts = torch.randint(len(corpus.train) - block_size - 1, (batch_size,)).numpy()
+        inputs, targets = gather(corpus.train, starts, block_size)
+        loss: Any = loss_of(model, inputs, targets)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        step += 1
+        if share > (told + 1) / EVALUATIONS:
+            told += 1
+            asked = time.monotonic()
+            evaluate(model, corpus, block_size, step)
+            evaluation = time.monotonic() - asked
+    evaluate(model, corpus, block_size, step)
+
+
+def loss_of(model: Any, inputs: Tensor, targets: Tensor) -> Tensor:
+    """Mean nats per character."""
+    logits = model(input_ids=inputs).logits
+    return F.cross_entropy(logits.view(-1, logits.shape[-1]), targets.reshape(-1))
+
+
+@torch.no_grad()
+def evaluate(model: Any, corpus: Corpus, block_size: int, step: int) -> None:
+    """The whole validation split, in windows of the context that start with nothing before them."""
+    model.eval()
+    total, count = 0.0, 0
+    for inputs, targets in validation_windows(corpus.val, block_size):
+        total += float(loss_of(model, inputs, targets)) * targets.numel()
+        count += targets.numel()
+    model.train()
+    tell(type="evaluated", step=step, val_loss=total / count)
+
+
+def tell(**event: object) -> None:
+    """A JSON line, at once."""
+    print(json.dumps(event), flush=True)
+
+
+if __name__ == "__main__":
+    main()

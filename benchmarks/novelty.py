@@ -1,0 +1,78 @@
+"""Does a model write, or recite? Known words and copied pieces in what it generates.
+
+    python benchmarks/novelty.py SOURCE ... [--characters 10000] [--temperature 0.8] [--seed 1] [--corpus NAME]
+
+A SOURCE is a run, RUN@best, RUN@last, `shipped`, or the folder of a checkpoint or run. Each writes so many characters
+after a newline, in one stream. A word is known if it occurs anywhere in the corpus; a piece is copied if it stands,
+character for character, in the part that the model was trained on, the first nine tenths. Every place of the generated
+text begins a piece. The first row is the corpus's own last tenth, which no model has seen: what a person would write.
+"""
+
+import argparse
+import re
+from pathlib import Path
+
+from tui_gpt.config import DEFAULT_CORPUS, SampleConfig
+from tui_gpt.corpora import read_corpus
+from tui_gpt.session import Session
+
+LENGTHS = (20, 40)
+TRAIN_SHARE = 0.9
+
+
+def main() -> None:
+    """Print a row of Markdown a source."""
+    options = parsed()
+    text = read_corpus(options.corpus).text
+    train, unseen = text[: int(TRAIN_SHARE * len(text))], text[int(TRAIN_SHARE * len(text)) :]
+    known = set(words_of(text))
+    print(f"{options.characters:,} characters each, temperature {options.temperature:g}, seed {options.seed}\n")
+    print(
+        "| text | validation loss | words that the corpus has | copied " + " | copied ".join(map(told, LENGTHS)) + " |"
+    )
+    print("|---|---|---|" + "---|" * len(LENGTHS))
+    print(row("the corpus's unseen tenth", None, unseen[: options.characters], train, set(words_of(train))))
+    for source in options.sources:
+        model = Session().open_model(Path(source) if Path(source).is_dir() else source)
+        config = SampleConfig(max_new_tokens=options.characters, temperature=options.temperature, seed=options.seed)
+        written = "".join(piece.text for piece in model.stream("\n", config))
+        print(row(f"{model.name}, step {model.step:,}", model.val_loss, written, train, known), flush=True)
+
+
+def parsed() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sources", nargs="+", metavar="SOURCE")
+    parser.add_argument("--characters", type=int, default=10_000)
+    parser.add_argument("--temperature", type=float, default=0.8)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--corpus", default=DEFAULT_CORPUS, help="what they were trained on")
+    return parser.parse_args()
+
+
+def told(length: int) -> str:
+    """A column's head."""
+    return f"{length}-character pieces"
+
+
+def row(name: str, loss: float | None, written: str, train: str, known: set[str]) -> str:
+    """What there is to say of one text."""
+    words = words_of(written)[1:-1]  # the first and the last may be cut
+    share = sum(word in known for word in words) / max(1, len(words))
+    copied = (f"{copied_share(written, train, length):.2%}" for length in LENGTHS)
+    return f"| {name} | {'' if loss is None else f'{loss:.4f}'} | {share:.1%} | " + " | ".join(copied) + " |"
+
+
+def words_of(text: str) -> list[str]:
+    """Its words in small letters."""
+    return [word.lower() for word in re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", text)]
+
+
+def copied_share(written: str, train: str, length: int) -> float:
+    """Share of the pieces of so many characters that stand in `train`."""
+    pieces = [written[start : start + length] for start in range(len(written) - length + 1)]
+    return sum(piece in train for piece in pieces) / max(1, len(pieces))
+
+
+if __name__ == "__main__":
+    main()
