@@ -44,7 +44,7 @@ def tiny_config(folder: Path, preset: str = "quick", **overrides: Any) -> RunCon
     text = folder / "fox.txt"
     text.write_text(TEXT)
     shape = {"n_layer": 1, "n_head": 2, "n_embd": 8, "block_size": 8, "batch_size": 2}
-    if preset == "quick":
+    if preset in ("quick", "best"):
         shape["ngram_order"] = 3
     if preset == "bigram":
         shape = {"batch_size": 2}

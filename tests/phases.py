@@ -1,7 +1,8 @@
 """The program, held where a signal is to hit it: `python -m tests.phases PHASE FOLDER COMMAND...`
 
 At that moment the file `reached` appears in FOLDER, and the program goes on once there is a file `go`. The phases are
-torch's import, a step, an evaluation, a save (in its own thread), and a pause. Nothing else is changed.
+torch's import, a step, an evaluation, a save (in its own thread), and a pause. Nothing else is changed. A phase of its
+own is `failure`: there the app has a bug and nobody waits.
 """
 
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 PHASES = ("import", "step", "evaluation", "save", "pause")
+FAILURE = "failure"
 STEP = 5
 """The step of which a phase is held."""
 
@@ -58,6 +60,9 @@ def _held_before(gate: Gate, function: Callable[..., Any], when: Callable[..., b
 def arm(phase: str, folder: Path) -> None:
     """Hold this process when it comes to that phase."""
     gate = Gate(folder)
+    if phase == FAILURE:
+        _break_the_app()
+        return
     if phase == "import":
         sys.meta_path.insert(0, _TorchWatcher(gate))
         return
@@ -77,6 +82,18 @@ def arm(phase: str, folder: Path) -> None:
             preparation.write_checkpoint = _held_before(gate, write, lambda _target, info, *_: info.step >= STEP)
         case "pause":
             _pause_at_a_step(gate, Control, trainer.Trainer)
+
+
+def _break_the_app() -> None:
+    screen: Any = import_module("tui_gpt.tui.main_screen")
+    show = screen.MainScreen.show_status
+
+    def broken(self: Any) -> None:
+        if self.record is not None and self.record.step >= STEP:
+            raise ZeroDivisionError("a bug")
+        show(self)
+
+    screen.MainScreen.show_status = broken
 
 
 def _pause_at_a_step(gate: Gate, control: Any, trainer: Any) -> None:

@@ -86,6 +86,7 @@ def test_killed_trainings_go_on_exactly(arguments: tuple[str, ...]) -> None:
 
 ARCHITECTURES: dict[str, dict[str, Any]] = {
     "classic": {"preset": "classic", "dropout": 0.2, "gradient_accumulation": 2},
+    "best": {"preset": "best"},
     "nano": {"preset": "nano"},
     "bigram": {"preset": "bigram"},
     "quick": {"preset": "quick", "dropout": 0.1},
@@ -503,7 +504,12 @@ EVIL = "evil\x1b]0;owned\x07\x9b2J\u202e[red].txt"
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal")
 @pytest.mark.parametrize(
-    "command", [["data", "info"], ["train", "--headless", "--json", *TINY, *STEPS, "--sample-interval", "10"]]
+    "command",
+    [
+        ["data", "info"],
+        ["generate", "--run", "shipped", "--max-new-tokens", "40"],
+        ["train", "--headless", "--json", *TINY, *STEPS, "--sample-interval", "10"],
+    ],
 )
 def test_a_text_full_of_escape_sequences_does_nothing_to_the_terminal(command: list[str], tmp_path: Path) -> None:
     """Neither its name nor what it holds, nor what a model that learned from it writes, on stdout or stderr."""

@@ -15,8 +15,9 @@ import pytest
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals and signals are as on POSIX systems", allow_module_level=True)
 
-from tests.phases import STEP
+from tests.phases import FAILURE, STEP
 from tests.terminals import Terminal
+from tui_gpt.errors import EXIT_DONE, EXIT_FAILED
 from tui_gpt.gpt.checkpoint import read_checkpoint
 from tui_gpt.runs import RunStore
 
@@ -32,10 +33,14 @@ TEXT = "the quick brown fox jumps over the lazy dog.\n" * 200
 
 def train_on_a_terminal(phase: str, face: str, folder: Path) -> Terminal:
     """A training that will be held at that phase."""
+    return Terminal(training_arguments(phase, face, folder), folder / "home")
+
+
+def training_arguments(phase: str, face: str, folder: Path) -> list[str]:
     (folder / "text.txt").write_text(TEXT)
     command = ["train", str(folder / "text.txt"), "--name", "one", *TINY]
     arguments = ["-m", "tests.phases", phase, str(folder), *command]
-    return Terminal(arguments + (["--headless"] if face == "headless" else []), folder / "home")
+    return arguments + (["--headless"] if face == "headless" else [])
 
 
 def let_go(folder: Path) -> None:
@@ -115,6 +120,63 @@ def test_a_signal_does_not_wait_for_an_import(face: str, tmp_path: Path) -> None
         assert terminal.wait_for_exit() == 128 + signal.SIGHUP
         check_terminal(terminal, face)
     check_run(tmp_path, "import")
+
+
+def test_a_bug_in_the_app_saves_restores_the_terminal_and_names_its_report(tmp_path: Path) -> None:
+    with train_on_a_terminal(FAILURE, "app", tmp_path) as terminal:
+        assert terminal.wait_for_exit() == EXIT_FAILED
+        check_terminal(terminal, "app")
+        [report] = (tmp_path / "home" / "logs").glob("crash-*.txt")
+        assert "ZeroDivisionError: a bug" in report.read_text()
+        assert report.name in terminal.words.replace("\r\n", "")
+    check_run(tmp_path, "step")
+
+
+LEADER = """
+import subprocess, sys
+subprocess.Popen([sys.executable, *sys.argv[1:]]).wait()
+"""
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_a_parent_that_is_killed_loses_no_work(face: str, tmp_path: Path) -> None:
+    """The shell of a session dies by SIGKILL while a training runs in its foreground."""
+    arguments = training_arguments("step", face, tmp_path)
+    with Terminal(["-c", LEADER, *arguments], tmp_path / "home") as terminal:
+        terminal.wait_until((tmp_path / "reached").exists)
+        run = RunStore(tmp_path / "home" / "runs").get("one")
+        assert run.writer() is not None
+        terminal.send(signal.SIGKILL)
+        assert terminal.wait_for_exit() == -signal.SIGKILL
+        let_go(tmp_path)
+        terminal.wait_until(lambda: run.writer() is None)
+    check_run(tmp_path, "step")
+
+
+def test_two_apps_at_once_train_two_runs_and_refuse_to_share_one(tmp_path: Path) -> None:
+    """The second is refused with the first one's process, and both quit as if they were alone."""
+    (tmp_path / "text.txt").write_text(TEXT)
+    home, store = tmp_path / "home", RunStore(tmp_path / "home" / "runs")
+    command = ["-m", "tui_gpt", "train", str(tmp_path / "text.txt"), *TINY]
+    with Terminal([*command, "--name", "one"], home) as one, Terminal([*command, "--name", "two"], home) as two:
+        for terminal, name in ((one, "one"), (two, "two")):
+            terminal.wait_until(lambda name=name: is_saved(store, name))  # type: ignore[misc]  # a default
+        with Terminal(["-m", "tui_gpt", "train", "--headless", "--resume", "one"], home) as third:
+            assert third.wait_for_exit() == EXIT_FAILED
+            assert f"process {one.pid}" in third.words
+            assert "stop it there first" in " ".join(third.words.split())
+        for terminal in (one, two):
+            terminal.type("q")
+            terminal.wait_for("Save and quit")
+            terminal.type("s")
+            assert terminal.wait_for_exit() == EXIT_DONE
+            check_terminal(terminal, "app")
+    for name in ("one", "two"):
+        assert store.get(name).state == "stopped"
+
+
+def is_saved(store: RunStore, name: str) -> bool:
+    return (store.root / name).exists() and store.get(name).checkpoint_dir("last") is not None
 
 
 @pytest.mark.parametrize("face", FACES)

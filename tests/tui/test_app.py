@@ -16,7 +16,7 @@ from tui_gpt import paths
 from tui_gpt.config import PRESETS, RunConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.errors import EXIT_DONE, DivergedError
-from tui_gpt.events import Event, Sampled
+from tui_gpt.events import Changed, Event, Sampled
 from tui_gpt.inert import inert
 from tui_gpt.runs import RunStore
 from tui_gpt.session import Estimate, TrainRequest
@@ -272,6 +272,16 @@ async def test_a_failing_worker_is_shown_and_the_app_lives_on() -> None:
         assert shown(main, "#failure") == str(error)
         await pilot.press("n")
         assert main.train_pane.record is None
+
+
+async def test_a_disk_that_refuses_is_said_on_screen_while_training_goes_on() -> None:
+    full = "could not save: the disk is full: free some space"
+    problem = Changed(step=300, setting="storage_problem", value=full)
+    script = [event for one in training_script() for event in ((one, problem) if one.step == 300 else (one,))]
+    async with running(FakeSession(script, hold_at=400)) as (pilot, main, session):
+        await start_and_hold(pilot, main, session)
+        assert full in shown(main, "#failure")
+        assert phase(main) == "running"
 
 
 async def test_an_unexpected_error_leaves_a_report_and_names_it() -> None:

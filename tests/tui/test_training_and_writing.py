@@ -29,8 +29,8 @@ async def until(predicate: Callable[[], bool]) -> None:
 
 
 async def trained(config: RunConfig, name: str, *, is_writing: bool) -> tuple[list[Told], list[int]]:
-    """The log of a run in the app, the clock's figures taken out, and the steps of the live answers written during
-    it."""
+    """The log of a run in the app without the clock's and the disk's doings, and the steps of the live answers written
+    during it."""
     AppState(sampling=SampleConfig(max_new_tokens=200)).save()
     app = TuiGptApp(TrainRequest(config=config, name=name), session=Session())
     async with app.run_test(size=(100, 30)):
@@ -46,13 +46,11 @@ async def trained(config: RunConfig, name: str, *, is_writing: bool) -> tuple[li
             await asyncio.sleep(0.01)
         await until(lambda: not pane.is_writing)
         steps = [answer.step for card in pane.notebook.cards for answer in card.answers if answer.text]
-    return [_told(event) for event in RunStore().get(name).events()], steps
+    return [_told(event) for event in RunStore().get(name).events() if not isinstance(event, Saved)], steps
 
 
 def _told(event: Event) -> Told:
     told = {"type": type(event).__name__, **dataclasses.asdict(event)}
-    if isinstance(event, Saved):
-        told["path"] = Path(event.path).name
     return {name: value for name, value in told.items() if name not in CLOCKS}
 
 

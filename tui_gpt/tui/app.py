@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from tui_gpt.tui.main_screen import MainScreen
 
 
+_SAVING_PATIENCE_SECONDS = 10.0
+"""How long a run may take to be saved after a bug."""
+
+
 class TuiGptApp(App[None]):
     """Train, write, and look at old runs."""
 
@@ -96,7 +100,10 @@ class TuiGptApp(App[None]):
         yield from super().get_system_commands(screen)
 
     def _handle_exception(self, error: Exception) -> None:
-        """A bug: leave with the run saved and a report, instead of a traceback. Textual has no public hook for it."""
+        """A bug: leave with the run saved and a report, instead of a traceback. Textual has no public hook for it.
+
+        Whatever raised takes no messages any more, be it a widget or the screen, so nothing is waited for in here.
+        """
         if self.is_headless or self.crash_sentence:
             super()._handle_exception(error)
             return
@@ -106,7 +113,7 @@ class TuiGptApp(App[None]):
         if self.main is None:
             self.exit(return_code=EXIT_FAILED)
         else:
-            self.main.leave(EXIT_FAILED)
+            self.main.abandon(EXIT_FAILED)
 
     def _catch_signals(self) -> None:
         """SIGINT, SIGTERM and SIGHUP save and leave; a second one leaves at once."""
@@ -129,10 +136,16 @@ class TuiGptApp(App[None]):
         else:
             self.main.leave(code)
 
+    def wait_for_training(self) -> None:
+        """Return once a run that was asked to stop is saved, or does not come to an end."""
+        if self.main is not None and self.main.training is not None:
+            self.main.training.wait(_SAVING_PATIENCE_SECONDS)
+
     @property
     def is_busy(self) -> bool:
         """Whether a thread is at work that cannot be ended: an import, or a run that was not waited for."""
-        return self.main is not None and (self.main.waker.is_busy or self.main.is_training)
+        main = self.main
+        return main is not None and (main.waker.is_busy or (main.training is not None and main.training.is_alive))
 
 
 def usable_theme(name: str, available: Container[str], *, no_color: bool) -> str:
@@ -208,6 +221,8 @@ def run_app(
         app.run()
     if app.crash_sentence:
         print(app.crash_sentence, file=sys.stderr)
+        with suppress(KeyboardInterrupt):
+            app.wait_for_training()
     code = EXIT_FAILED if app.return_code is None else app.return_code
     if app.is_busy:
         sys.stderr.flush()

@@ -53,6 +53,10 @@ class Training:
         """Whether the thread is still at work; once it is not, everything is saved and in the buffer."""
         return self._thread.is_alive()
 
+    def wait(self, seconds: float) -> None:
+        """Return once the thread has ended, or after so many seconds."""
+        self._thread.join(seconds)
+
     def drain(self) -> list[Event]:
         """The events since the last call."""
         return self._buffer.drain()

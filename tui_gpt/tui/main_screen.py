@@ -544,16 +544,27 @@ class MainScreen(Screen[None]):
         if self._leaving is not None:
             return
         self._leaving = code
-        self.waker.leave()
-        self._estimating.stop()
-        if self.generate_pane is not None:
-            self.generate_pane.stop()
+        self._stop_everything()
         if self.training is None:
             self.leave_now(code)
             return
         self.action_stop()
         if self.record is None or self.record.started is None:
             self.set_timer(_PREPARING_PATIENCE_SECONDS, lambda: self.leave_now(code))
+
+    def _stop_everything(self) -> None:
+        """Ask everybody who is at work to stop, but the run under way."""
+        self.waker.leave()
+        self._estimating.stop()
+        if self.generate_pane is not None:
+            self.generate_pane.stop()
+
+    def abandon(self, code: int) -> None:
+        """Exit now, after a bug; the run under way is asked to stop, and whoever closes the app waits for it."""
+        self._stop_everything()
+        if self.training is not None:
+            self.training.control.stop()
+        self.leave_now(code)
 
     def leave_now(self, code: int) -> None:
         """Exit without waiting for anything."""
