@@ -108,7 +108,8 @@ class ModelConfig(_FromDict):
     induction: bool = False
     """Whether a `modern` model is told where its window has gone on from the same characters before."""
     members: int = 1
-    """Networks of this shape that a `modern` model trains side by side and whose predictions it averages."""
+    """Networks of this shape that a `modern` model trains side by side and whose predictions it averages; 0 is as many
+    as the time allows."""
 
     def __post_init__(self) -> None:
         _require_whole("block_size", self.block_size, 1, 65_536)
@@ -117,7 +118,7 @@ class ModelConfig(_FromDict):
         _require_whole("n_embd", self.n_embd, 1, 16_384)
         _require_number("dropout", self.dropout, 0.0, 0.9)
         _require_whole("ngram_order", self.ngram_order, 0, 16)
-        _require_whole("members", self.members, 1, 64)
+        _require_whole("members", self.members, 0, 64)
         _require(
             self.n_embd % self.n_head == 0,
             f"n_embd {self.n_embd} cannot be shared out among {self.n_head} heads: make it a multiple of n_head",
@@ -247,6 +248,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 n_embd=160,
                 ngram_order=7,
                 induction=True,
+                members=0,
             ),
             train=TrainConfig(
                 max_seconds=60,
@@ -262,7 +264,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             ),
         ),
         "best": Preset(
-            summary="the best text in an hour: four such networks that vote",
+            summary="the best text, in an hour at most: four such networks that vote",
             model=ModelConfig(
                 architecture="modern",
                 block_size=256,
@@ -276,6 +278,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             ),
             train=TrainConfig(
                 max_iters=1_000,
+                max_seconds=3600,
                 batch_size=8,
                 optimizer="muon",
                 learning_rate=0.02,
