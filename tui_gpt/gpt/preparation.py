@@ -26,6 +26,7 @@ from tui_gpt.errors import CheckpointError, ConfigError, IncompatibleError, NotF
 from tui_gpt.events import Setting
 from tui_gpt.gpt.batches import Batches
 from tui_gpt.gpt.build import (
+    PRIOR_PREFIX,
     LanguageModel,
     build_model,
     build_optimizers,
@@ -294,6 +295,19 @@ def open_sampler(folder: Path, name: str) -> Sampler:
         val_loss=checkpoint.info.val_loss,
         prior=prior,
     )
+
+
+def halve_checkpoint(folder: Path) -> None:
+    """Bring the weights of the checkpoint in `folder` to half precision; the prior stays exact.
+
+    Raises CheckpointError, StorageError, DivergedError where a weight is too large for half precision.
+    """
+    checkpoint = read_checkpoint(folder)
+    weights = {
+        name: tensor.half() if tensor.is_floating_point() and not name.startswith(PRIOR_PREFIX) else tensor
+        for name, tensor in checkpoint.weights.items()
+    }
+    write_checkpoint(folder, checkpoint.info, weights)
 
 
 def _restored_model(checkpoint: Checkpoint, corpus: Corpus | None = None) -> tuple[LanguageModel, NgramPrior | None]:
