@@ -43,7 +43,6 @@ from tui_gpt.tui.app import TuiGptApp
 class Ticking(TuiGptApp):
     lags = []
     def on_mount(self):
-        super().on_mount()
         self.ticker = asyncio.create_task(self.tick())
     async def tick(self):
         while True:

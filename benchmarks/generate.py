@@ -22,13 +22,11 @@ from peers import PlainGPT, Shape
 from tui_gpt import paths
 from tui_gpt.config import PRESETS, SampleConfig
 from tui_gpt.corpora import read_corpus
-from tui_gpt.gpt.build import build_model, load_weights, split_prior
+from tui_gpt.gpt.build import LanguageModel, build_model, load_weights, split_prior
 from tui_gpt.gpt.checkpoint import read_checkpoint
-from tui_gpt.gpt.classic import Classic
 from tui_gpt.gpt.decode import Decoder, Floats, Ints, Reader, plain_decoder
 from tui_gpt.gpt.kernel import kernel
 from tui_gpt.gpt.kernel_decode import KernelDecoder, PackedModel, packed_weights
-from tui_gpt.gpt.modern import Modern
 from tui_gpt.gpt.ngram import NgramPrior
 from tui_gpt.gpt.sampler import Sampler
 from tui_gpt.gpt.sampling import log_softmax
@@ -216,7 +214,7 @@ def print_agreements(text: str) -> None:
 
 
 def print_agreement(
-    label: str, library: ctypes.CDLL, packed: PackedModel, model: Classic | Modern, prior: NgramPrior | None, text: Ints
+    label: str, library: ctypes.CDLL, packed: PackedModel, model: LanguageModel, prior: NgramPrior | None, text: Ints
 ) -> None:
     """One row: both read the same text, then each writes its own greedy one."""
     size = model.config.block_size
@@ -228,7 +226,7 @@ def print_agreement(
     print(f"| {label} | {abs(fast - plain).max():.1e} | {abs(losses[0] - losses[1]):.6f} | equal over {same:,} |")
 
 
-def round_weights(model: Classic | Modern) -> None:
+def round_weights(model: LanguageModel) -> None:
     """Give the model the weights that the kernel stores."""
     for name, parameter in model.named_parameters():
         if parameter.ndim >= 2 and "embedding.weight" not in name:

@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tui_gpt.gpt.build import LanguageModel
 from tui_gpt.gpt.classic import Classic
+from tui_gpt.gpt.committee import Committee
 from tui_gpt.gpt.modern import NGRAM_TABLES, Modern
 from tui_gpt.gpt.ngram import NgramPrior
 
@@ -80,6 +82,22 @@ def prior_row(prior: NgramPrior, context: tuple[int, ...]) -> Tensor:
     return torch.from_numpy(prior.next_row(context)).double()
 
 
+def matches(tokens: Sequence[int], folded: Sequence[int]) -> tuple[int, int, dict[int, int]]:
+    """Of the text's end: the longest match of at most 8 characters, the latest of those; what followed it; and for each
+    token the longest match that it followed."""
+    longest, follower, candidates = 0, 0, dict[int, int]()
+    for end in range(1, len(tokens)):
+        length = 0
+        for mine, theirs in zip(reversed(tokens), reversed(tokens[:end]), strict=False):
+            if folded[mine] != folded[theirs] or length == 8:
+                break
+            length += 1
+        if length and length >= longest:
+            longest, follower = length, tokens[end]
+        candidates[tokens[end]] = max(length, candidates.get(tokens[end], 0))
+    return longest, follower, candidates
+
+
 def modern_logits(model: Modern, tokens: Sequence[int], prior: NgramPrior | None) -> Tensor:
     """(T, V): after each of the tokens of one window; the prior, too, sees nothing before it."""
     w: dict[str, Tensor] = {name: value.double() for name, value in model.state_dict().items()}
@@ -95,6 +113,9 @@ def modern_logits(model: Modern, tokens: Sequence[int], prior: NgramPrior | None
         contexts = [tuple(tokens[max(0, end - prior.order) : end]) for end in range(1, len(tokens) + 1)]
         rows = torch.stack([prior_row(prior, context) for context in contexts])
         x = x + rows @ w["prior_embedding"].T
+    if model.config.induction:
+        found = [matches(tokens[: t + 1], w["induction.folded"].long().tolist()) for t in range(len(tokens))]
+        x = x + torch.stack([w["induction.embedding"][length, follower] for length, follower, _ in found])
     x = layer_norm(x)
     for n in range(model.config.n_layer):
         b = f"blocks.{n}."
@@ -106,6 +127,12 @@ def modern_logits(model: Modern, tokens: Sequence[int], prior: NgramPrior | None
         x = x + h @ w[b + "feed_forward.contract"].T
     x = layer_norm(x)
     logits = 15 * torch.tanh(x @ w["head"].T / 15)
+    if model.config.induction:
+        for t, (length, follower, candidates) in enumerate(found):
+            gate = 1 + w["induction.gate"][0] @ x[t]
+            for token in range(model.vocab_size):
+                logits[t, token] += gate * w["induction.candidate_bias"][candidates.get(token, 0)]
+            logits[t, follower] += gate * w["induction.follower_bias"][length] if length else 0
     return logits if prior is None else logits + (w["prior_gate"] + x @ w["prior_trust"].T) * rows
 
 
@@ -117,16 +144,19 @@ def window(tokens: Sequence[int], block_size: int) -> Sequence[int]:
     return tokens[start:]
 
 
-def next_logits(model: Classic | Modern, tokens: Sequence[int], prior: NgramPrior | None = None) -> Tensor:
+def next_logits(model: LanguageModel, tokens: Sequence[int], prior: NgramPrior | None = None) -> Tensor:
     """(V,): after all of `tokens`, however many."""
     seen = window(tokens, model.config.block_size)
+    if isinstance(model, Committee):
+        votes = [modern_logits(network, seen, prior)[-1].softmax(-1) for network in model.networks]
+        return torch.stack(votes).mean(0).log()
     if isinstance(model, Modern):
         return modern_logits(model, seen, prior)[-1]
     return classic_logits(model, seen)[-1]
 
 
 def written(
-    model: Classic | Modern, prompt: Sequence[int], count: int, choose: Callable[[Any], int], prior: NgramPrior | None
+    model: LanguageModel, prompt: Sequence[int], count: int, choose: Callable[[Any], int], prior: NgramPrior | None
 ) -> list[int]:
     """The `count` tokens that `choose` picks from logits (V,), one after the other."""
     tokens = list(prompt)[-model.config.block_size :]

@@ -12,8 +12,10 @@ from tui_gpt.config import RunConfig, SampleConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.errors import CorpusError, IncompatibleError, NotFoundError, RunLockedError
 from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Sampled, Started
+from tui_gpt.gpt.checkpoint import Checkpoint, read_checkpoint
+from tui_gpt.gpt.sizing import MOST_MEMBERS
 from tui_gpt.runs import RunStore
-from tui_gpt.session import Session, TrainRequest
+from tui_gpt.session import Session, TrainRequest, halve_checkpoint
 
 FOX = "the quick brown fox jumps over the lazy dog and runs back to the river bank\n"
 Make = Callable[..., RunConfig]
@@ -75,7 +77,7 @@ def test_a_run_ends_in_the_store_with_its_log_and_its_checkpoints(tiny: Make) ->
     assert run.checkpoint_dir("best") is not None
 
 
-@pytest.mark.parametrize("preset", ["nano", "bigram"])
+@pytest.mark.parametrize("preset", ["nano", "bigram", "best"])
 def test_a_stopped_run_resumes_exactly(tiny: Make, preset: str) -> None:
     shape = {"n_layer": 0} if preset == "bigram" else {}
     straight = learned(train(Session(), tiny(preset, sample_interval=10, **shape), name="straight"))
@@ -247,3 +249,37 @@ def test_a_finished_run_says_why_it_ended(tiny: Make) -> None:
     last = train(Session(), tiny())[-1]
     assert isinstance(last, Finished)
     assert last.reason == "completed"
+
+
+def test_the_number_of_networks_that_the_time_allowed_is_kept_and_resumed(tiny: Make) -> None:
+    """The text is so small that its networks have read it enough in an instant."""
+    config = tiny("quick", max_iters=None, max_seconds=30.0)
+    session = Session()
+    train_until(session, TrainRequest(config=config, name="fox"), 4)
+    kept = checkpoint_of("fox")
+    assert kept.info.config.model.members == MOST_MEMBERS
+    resumed = train(session, config, resume="fox")
+    assert resumed[-1].step == kept.info.max_iters
+    assert checkpoint_of("fox").info.config.model == kept.info.config.model
+
+
+def test_an_exported_checkpoint_can_be_brought_to_half_precision(tiny: Make, tmp_path: Path) -> None:
+    train(Session(), tiny("quick"), name="fox")
+    whole, half = (RunStore().export("fox", "best", tmp_path / name) for name in ("whole", "half"))
+    halve_checkpoint(half)
+    assert size_of(half) < 0.6 * size_of(whole)
+    config = SampleConfig(max_new_tokens=40, seed=1, temperature=0)
+    texts = [
+        "".join(piece.text for piece in Session().open_model(place).stream("the", config)) for place in (whole, half)
+    ]
+    assert texts[0] == texts[1]
+
+
+def checkpoint_of(name: str) -> Checkpoint:
+    return read_checkpoint(RunStore().get(name).require_checkpoint("last"))
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of the weights, the prior's counts left out."""
+    weights = read_checkpoint(folder).weights
+    return sum(tensor.nbytes for name, tensor in weights.items() if not name.startswith("prior."))

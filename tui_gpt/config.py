@@ -107,6 +107,9 @@ class ModelConfig(_FromDict):
     """Order of the Kneser-Ney n-gram prior under a `modern` model; 0 is none."""
     induction: bool = False
     """Whether a `modern` model is told where its window has gone on from the same characters before."""
+    members: int = 1
+    """Networks of this shape that a `modern` model trains side by side and whose predictions it averages; 0 is as many
+    as the time allows."""
 
     def __post_init__(self) -> None:
         _require_whole("block_size", self.block_size, 1, 65_536)
@@ -115,6 +118,7 @@ class ModelConfig(_FromDict):
         _require_whole("n_embd", self.n_embd, 1, 16_384)
         _require_number("dropout", self.dropout, 0.0, 0.9)
         _require_whole("ngram_order", self.ngram_order, 0, 16)
+        _require_whole("members", self.members, 0, 64)
         _require(
             self.n_embd % self.n_head == 0,
             f"n_embd {self.n_embd} cannot be shared out among {self.n_head} heads: make it a multiple of n_head",
@@ -128,6 +132,7 @@ class ModelConfig(_FromDict):
         else:
             _require(self.ngram_order == 0, "ngram_order is for modern models: leave it at 0 here")
             _require(not self.induction, "induction is for modern models: leave it at false here")
+            _require(self.members == 1, "members are for modern models: leave it at 1 here")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,6 +248,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 n_embd=160,
                 ngram_order=7,
                 induction=True,
+                members=0,
             ),
             train=TrainConfig(
                 max_seconds=60,
@@ -258,27 +264,29 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             ),
         ),
         "best": Preset(
-            summary="the best text in an hour: a larger one over the same prior",
+            summary="the best text, in an hour at most: four such networks that vote",
             model=ModelConfig(
                 architecture="modern",
                 block_size=256,
-                n_layer=4,
+                n_layer=3,
                 n_head=4,
-                n_embd=256,
-                dropout=0.2,
+                n_embd=144,
+                dropout=0.1,
                 ngram_order=7,
                 induction=True,
+                members=4,
             ),
             train=TrainConfig(
+                max_iters=1_000,
                 max_seconds=3600,
-                batch_size=16,
+                batch_size=8,
                 optimizer="muon",
                 learning_rate=0.02,
                 schedule="linear",
                 min_lr_ratio=0.0,
-                warmup_iters=50,
+                warmup_iters=20,
                 grad_clip=0.0,
-                eval_interval=250,
+                eval_interval=500,
                 sample_interval=250,
             ),
         ),

@@ -82,7 +82,7 @@ def test_squared_relu_has_the_right_gradient() -> None:
 def test_every_parameter_belongs_to_exactly_one_optimizer_and_learns() -> None:
     for config in (CONFIG, dataclasses.replace(CONFIG, ngram_order=0)):
         model = disturbed(config)
-        optimizers = modern_optimizers(model, TRAIN)
+        optimizers = modern_optimizers([model], TRAIN)
         groups = [group for optimizer in optimizers for group in optimizer.param_groups]
         held = [parameter for group in groups for parameter in group["params"]]
         assert sorted(map(id, held)) == sorted(map(id, model.parameters()))
@@ -97,7 +97,7 @@ def test_a_few_steps_learn_a_sequence_by_heart() -> None:
     torch.manual_seed(0)
     model = Modern(CONFIG, VOCAB)
     tokens, targets, prior = example(batch_size=2)
-    optimizers = modern_optimizers(model, TRAIN)
+    optimizers = modern_optimizers([model], TRAIN)
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["lr"] = 0.1 * group["lr_scale"]

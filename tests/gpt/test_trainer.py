@@ -178,9 +178,6 @@ def test_a_planned_change_is_made_again_at_its_step() -> None:
 
 
 def test_training_ends_early_when_nothing_gets_better() -> None:
-    train = dataclasses.replace(TRAIN, learning_rate=1e-9, max_iters=400, patience=2, grad_clip=0.0)
-    events = Workbench(train=dataclasses.replace(train, schedule="constant")).run()
-    assert finished(events).reason in {"early_stop", "completed"}
     worse = Workbench(train=dataclasses.replace(TRAIN, learning_rate=3.0, max_iters=400, patience=2))
     assert finished(worse.run()).reason == "early_stop"
 

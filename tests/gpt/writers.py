@@ -6,12 +6,12 @@ Half precision holds the weights exactly, so that the kernel, which rounds to it
 import torch
 
 from tui_gpt.config import ModelConfig
-from tui_gpt.gpt.build import LanguageModel, build_model
+from tui_gpt.gpt.build import LanguageModel, build_model, tell_characters
 from tui_gpt.gpt.ngram import NgramPrior
 from tui_gpt.gpt.sampler import Sampler
 from tui_gpt.gpt.tokenizer import CharTokenizer
 
-TEXT = "the quick brown fox jumps over the lazy dog,\nand runs back to the river bank before the sun is down.\n" * 3
+TEXT = "The quick brown fox jumps over the lazy dog,\nand runs back to the river bank before the sun is down.\n" * 3
 TOKENIZER = CharTokenizer.from_text(TEXT)
 V = TOKENIZER.vocab_size
 
@@ -19,6 +19,12 @@ CONFIGS = {
     "classic": ModelConfig(block_size=12, n_layer=2, n_head=2, n_embd=16, dropout=0.5),
     "modern": ModelConfig(architecture="modern", block_size=12, n_layer=2, n_head=2, n_embd=20),
     "prior": ModelConfig(architecture="modern", block_size=13, n_layer=1, n_head=2, n_embd=16, ngram_order=4),
+    "induction": ModelConfig(
+        architecture="modern", block_size=24, n_layer=1, n_head=2, n_embd=16, ngram_order=3, induction=True
+    ),
+    "committee": ModelConfig(
+        architecture="modern", block_size=12, n_layer=1, n_head=1, n_embd=16, ngram_order=3, induction=True, members=3
+    ),
     "bigram": ModelConfig(block_size=3, n_layer=0, n_head=1, n_embd=1),
     "shortest": ModelConfig(block_size=1, n_layer=1, n_head=1, n_embd=8),
 }
@@ -26,6 +32,7 @@ CONFIGS = {
 
 def tiny_model(name: str) -> LanguageModel:
     model = build_model(CONFIGS[name], V, seed=1)
+    tell_characters(model, TOKENIZER)
     generator = torch.Generator().manual_seed(2)
     for parameter in model.parameters():
         parameter.data += 0.3 * torch.randn(parameter.shape, generator=generator)

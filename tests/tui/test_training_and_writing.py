@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tui_gpt.config import RunConfig, SampleConfig, resolve
 from tui_gpt.events import Event, Saved
@@ -14,7 +15,7 @@ from tui_gpt.tui.state import AppState
 from tui_gpt.tui.widgets.generate_pane import GeneratePane
 
 TEXT = "the quick brown fox jumps over the lazy dog and runs back to the river bank\n" * 40
-Told = dict[str, object]
+Told = dict[str, Any]
 CLOCKS = ("elapsed_seconds", "tokens_per_second")
 
 
@@ -54,16 +55,20 @@ def _told(event: Event) -> Told:
 
 
 async def test_the_log_is_the_same_whether_somebody_writes_with_the_live_weights_or_not(tmp_path: Path) -> None:
-    """Dropout, batches, evaluations and samples draw the same numbers, and every loss is equal to the last digit."""
+    """Dropout, batches, evaluations and samples draw the same numbers, and every loss is equal to the last digit. When
+    a checkpoint that is written beside the training is reported, the disk decides; which ones there are, it does not.
+    """
     text = tmp_path / "fox.txt"
     text.write_text(TEXT, encoding="utf-8")
     config = resolve(
-        "quick", str(text), n_layer=1, n_head=2, n_embd=16, block_size=32, batch_size=4, max_iters=300, dropout=0.1,
-        eval_interval=50, log_interval=5, sample_interval=60, device="cpu", threads=1,
+        "quick", str(text), n_layer=1, n_head=2, n_embd=16, block_size=32, batch_size=4, max_iters=120, dropout=0.1,
+        eval_interval=30, log_interval=5, sample_interval=40, device="cpu", threads=1,
     )  # fmt: skip
     quiet, nothing = await trained(config, "quiet", is_writing=False)
     watched, steps = await trained(config, "watched", is_writing=True)
     assert nothing == []
     assert len(steps) >= 2
-    assert 0 < min(steps) < max(steps) <= 300
+    assert 0 < min(steps) < max(steps) <= 120
+    for log in (watched, quiet):
+        log.sort(key=lambda told: (told["step"], told["type"]))
     assert watched == quiet

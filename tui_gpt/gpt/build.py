@@ -10,7 +10,8 @@ from torch.optim import AdamW, Optimizer
 from tui_gpt.config import ModelConfig, TrainConfig
 from tui_gpt.errors import CheckpointError, IncompatibleError
 from tui_gpt.gpt.classic import Classic
-from tui_gpt.gpt.induction import folded_case
+from tui_gpt.gpt.committee import Committee, networks_of
+from tui_gpt.gpt.induction import Induction, folded_case
 from tui_gpt.gpt.modern import Modern, modern_optimizers
 from tui_gpt.gpt.ngram import NgramPrior
 from tui_gpt.gpt.shards import Shards, share_parameters
@@ -19,7 +20,7 @@ from tui_gpt.gpt.world import World
 
 PRIOR_PREFIX = "prior."
 
-LanguageModel = Classic | Modern
+LanguageModel = Classic | Modern | Committee
 """`model(tokens (B, T), targets, prior)` gives logits (B, T, V) and the mean loss."""
 
 
@@ -27,22 +28,29 @@ def build_model(config: ModelConfig, vocab_size: int, seed: int) -> LanguageMode
     """A fresh model; equal seeds give equal weights, whatever else has drawn random numbers before."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = Modern(config, vocab_size) if config.architecture == "modern" else Classic(config, vocab_size)
+        model = _fresh_model(config, vocab_size)
     model.dropout.generator.manual_seed(seed)
     return model
 
 
+def _fresh_model(config: ModelConfig, vocab_size: int) -> LanguageModel:
+    if config.architecture == "classic":
+        return Classic(config, vocab_size)
+    return Committee(config, vocab_size) if config.members > 1 else Modern(config, vocab_size)
+
+
 def tell_characters(model: LanguageModel, tokenizer: CharTokenizer) -> None:
     """Let a model that compares characters know which of its numbers are the same letter in either case."""
-    if isinstance(model, Modern) and model.induction is not None:
-        model.induction.folded.copy_(folded_case(tokenizer.characters))
+    for module in model.modules():
+        if isinstance(module, Induction):
+            module.folded.copy_(folded_case(tokenizer.characters))
 
 
 def build_optimizers(model: LanguageModel, config: TrainConfig) -> list[Optimizer]:
     """The optimizers of all parameters; each group's `lr_scale` is its rate as a multiple of the run's learning
     rate."""
-    if isinstance(model, Modern) and config.optimizer == "muon":
-        return modern_optimizers(model, config)
+    if not isinstance(model, Classic) and config.optimizer == "muon":
+        return modern_optimizers(networks_of(model), config)
     decayed = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
     plain = [parameter for parameter in model.parameters() if parameter.ndim < 2]
     groups = [
@@ -72,7 +80,7 @@ def random_generators(shards: Shards) -> dict[str, torch.Generator]:
     return {
         f"dropout.{number}": replica.dropout.generator
         for number, replica in enumerate(shards.replicas)
-        if isinstance(replica, Classic | Modern)
+        if isinstance(replica, LanguageModel)
     }
 
 

@@ -39,6 +39,8 @@
 #define POSITIONS 64 /* the number of positions in a cache is a multiple of this, the width of a value of PANEL */
 #define MAX_ORDER 16
 #define NGRAM_SIZES 3 /* n-gram embeddings of 2, 3, 4 characters */
+#define LONGEST 8     /* characters of a match that count, as in induction.py */
+#define REACH 512     /* how many positions back a match may lie, as in induction.py */
 #define NORM_EPSILON 1e-5f
 #define INLINE static inline __attribute__((always_inline))
 
@@ -73,22 +75,31 @@ struct prior {
     struct ngrams grams[MAX_ORDER + 1];
 };
 
-struct model {
-    int64_t n_layer, n_head, n_embd, block_size, vocab_size;
-    int64_t is_modern;               /* normalised embedding, queries and keys, rotary positions, squared ReLU */
-    float logit_cap, prior_gate;
+struct network { /* the weights of one member */
     const float *token_embedding;    /* (V, C) */
     const float *position_embedding; /* (S, C) */
-    const float *cosines, *sines;    /* (S, D / 2) */
     const float *ngram_embedding;    /* (sum of ngram_tables, C) */
-    int64_t ngram_tables[NGRAM_SIZES];
+    const float *match_embedding;    /* (LONGEST + 1, V, C): by a match's length and the character after it */
+    const float *follower_bias, *candidate_bias; /* (LONGEST + 1,) each, by the length of a match */
+    const float *match_gate;         /* (C,) */
     struct matrix prior_embedding;   /* (C, V) */
     struct matrix prior_trust;       /* (V, C): what the stream adds to prior_gate */
+    float prior_gate;
     const float *gain, *shift;       /* (C,) */
     struct matrix head;              /* (V, C) */
     const float *head_bias;          /* (V,) */
     const struct layer *layers;
+};
+
+struct model {
+    int64_t n_members, n_layer, n_head, n_embd, block_size, vocab_size;
+    int64_t is_modern;               /* normalised embedding, queries and keys, rotary positions, squared ReLU */
+    float logit_cap;
+    const float *cosines, *sines;    /* (S, D / 2) */
+    int64_t ngram_tables[NGRAM_SIZES];
+    const int64_t *folded;           /* (V,): under which number each character is compared when matches are sought */
     const struct prior *prior;
+    const struct network *members;
 };
 
 struct state { /* of B streams */
@@ -96,13 +107,15 @@ struct state { /* of B streams */
     int64_t length;     /* characters in the window */
     int64_t stride;     /* by how much the start of a full window moves on */
     int64_t *window;    /* (B, S): what was read */
-    int64_t *before;    /* (B, NGRAM_SIZES): what was read last in the window, newest first; 0 where nothing was */
-    float *cache;       /* (L, B, H): of each head the keys (P / POSITIONS, D, POSITIONS) and the values (P, W), where P
-                           and W are S and D rounded up */
+    float *cache;       /* (M, L, B, H): of each head the keys (P / POSITIONS, D, POSITIONS) and the values (P, W), where
+                           P and W are S and D rounded up, of each of M members */
     int64_t *contexts;  /* (B, order): the k-gram of the last k tokens of each stream, -1 where there is none */
     float *rows, *gates; /* (N, V) each: log-probabilities of the prior, and how far to trust them */
+    int64_t *matches;   /* (N, 2): of each column the longest match and the character after it */
+    int64_t *candidates; /* (B, V): of each stream, for each character the longest match that it followed */
     float *scratch;     /* (N, 7C), and scores (P,) */
     float *logits;      /* (B, V): of the next characters */
+    double *mixed;      /* (B, V): sum of the members' probabilities */
     int64_t *tokens;    /* (B,): what was written last */
     int64_t is_unread;  /* they are not in the window yet */
     double *chances;    /* (3V): see `choose` */
@@ -422,40 +435,73 @@ static void read_prior(const struct prior *p, int64_t V, int64_t token, int64_t 
         row[i] = logf(row[i]);
 }
 
-/* One stream's n-gram embeddings are added to x (C,): a row of each size by the hash of its characters. */
-static void add_ngrams(const struct model *m, int64_t token, int64_t *before, float *x)
+/* Where the text up to `position` of a window stands in it before: match[0] is the length of the longest match, match[1]
+   the character after it, and candidates (V,), if wanted, has for each character the longest match that it followed. */
+static void find_matches(const struct model *m, const int64_t *window, int64_t position, int64_t *match,
+                         int64_t *candidates)
+{
+    const int64_t *folded = m->folded;
+    match[0] = match[1] = 0;
+    for (int64_t v = 0; candidates && v < m->vocab_size; v++)
+        candidates[v] = 0;
+    for (int64_t e = position > REACH ? position - REACH : 0; e < position; e++) {
+        int64_t length = 0, follower = window[e + 1];
+        while (length < LONGEST && length <= e && folded[window[e - length]] == folded[window[position - length]])
+            length++;
+        if (length && length >= match[0])
+            match[0] = length, match[1] = follower;
+        if (candidates && length > candidates[follower])
+            candidates[follower] = length;
+    }
+}
+
+/* What all members are told of the N columns: the prior's rows and the matches in the window. */
+static void look_up(const struct model *m, struct state *s, int64_t b, int64_t streams, int64_t N)
+{
+    int64_t V = m->vocab_size, S = m->block_size, T = N / streams;
+    for (int64_t n = 0; n < N; n++) {
+        int64_t stream = b + n / T, position = s->length + n % T;
+        const int64_t *window = s->window + stream * S;
+        if (m->prior)
+            read_prior(m->prior, V, window[position], s->contexts + stream * m->prior->order, s->rows + n * V);
+        if (m->folded)
+            find_matches(m, window, position, s->matches + 2 * n, n % T == T - 1 ? s->candidates + stream * V : NULL);
+    }
+}
+
+/* The n-gram embeddings of what ends at `position` of a window are added to x (C,): a row of each size by the hash of
+   its characters; what lies before the window counts as character 0. */
+static void add_ngrams(const struct model *m, const float *table, const int64_t *window, int64_t position, float *x)
 {
     const uint64_t V = m->vocab_size;
-    const float *table = m->ngram_embedding;
-    uint64_t key = token;
+    uint64_t key = window[position];
     for (int n = 0; n < NGRAM_SIZES; n++) {
         uint64_t size = m->ngram_tables[n];
-        key = key * V + before[n];
+        key = key * V + (position > n ? window[position - 1 - n] : 0);
         uint64_t spread = n == 0 && V * V <= size ? key : (key * 0x9E3779B1 & 0xFFFFFFFFFFFF) >> 16;
         add(x, table + spread % size * m->n_embd, m->n_embd);
         table += size * m->n_embd;
     }
-    memmove(before + 1, before, (NGRAM_SIZES - 1) * sizeof *before);
-    before[0] = token;
 }
 
-/* What enters the first block: x (N, C), for the tokens (N,) of `streams` streams from `b` on. `scratch` (N, C). */
-static void embed(const struct model *m, struct state *s, int64_t b, int64_t streams, const int64_t *tokens, int64_t N,
+/* What enters a member's first block: x (N, C). `scratch` (N, C). */
+static void embed(const struct model *m, const struct network *w, struct state *s, int64_t b, int64_t streams, int64_t N,
                   float *x, float *scratch)
 {
     int64_t C = m->n_embd, V = m->vocab_size, T = N / streams;
     for (int64_t n = 0; n < N; n++) {
-        int64_t stream = b + n / T;
-        memcpy(x + n * C, m->token_embedding + tokens[n] * C, C * sizeof *x);
-        if (m->ngram_embedding)
-            add_ngrams(m, tokens[n], s->before + stream * NGRAM_SIZES, x + n * C);
-        if (m->position_embedding)
-            add(x + n * C, m->position_embedding + (s->length + n % T) * C, C);
-        if (m->prior)
-            read_prior(m->prior, V, tokens[n], s->contexts + stream * m->prior->order, s->rows + n * V);
+        int64_t position = s->length + n % T;
+        const int64_t *window = s->window + (b + n / T) * m->block_size, *match = s->matches + 2 * n;
+        memcpy(x + n * C, w->token_embedding + window[position] * C, C * sizeof *x);
+        if (w->ngram_embedding)
+            add_ngrams(m, w->ngram_embedding, window, position, x + n * C);
+        if (w->match_embedding)
+            add(x + n * C, w->match_embedding + (match[0] * V + match[1]) * C, C);
+        if (w->position_embedding)
+            add(x + n * C, w->position_embedding + position * C, C);
     }
     if (m->prior) {
-        multiply(m->prior_embedding, NULL, s->rows, scratch, N, C, V);
+        multiply(w->prior_embedding, NULL, s->rows, scratch, N, C, V);
         add(x, scratch, N * C);
     }
     for (int64_t n = 0; n < N && m->is_modern; n++)
@@ -494,38 +540,83 @@ static void transform(const struct model *m, const struct layer *l, float *x, fl
     add(x, added, N * C);
 }
 
-/* `streams` streams from `b` on read N / streams tokens each, given as (streams, N / streams), after the s->length
-   characters of their windows; their logits are those of the next characters. */
-static void read_on(const struct model *m, struct state *s, int64_t b, int64_t streams, const int64_t *tokens, int64_t N)
+/* One stream's matches are added to logits (V,), as far as the normalised stream x (C,) lets them. */
+static void add_matches(const struct model *m, const struct network *w, const int64_t *match, const int64_t *candidates,
+                        const float *x, float *logits)
+{
+    float gate = 1;
+    for (int64_t i = 0; i < m->n_embd; i++)
+        gate += x[i] * w->match_gate[i];
+    for (int64_t v = 0; v < m->vocab_size; v++)
+        logits[v] += gate * w->candidate_bias[candidates[v]];
+    if (match[0])
+        logits[match[1]] += gate * w->follower_bias[match[0]];
+}
+
+/* A member reads the N columns; logits (streams, V) are its own of the next characters. */
+static void think(const struct model *m, int64_t member, struct state *s, int64_t b, int64_t streams, int64_t N,
+                  float *logits)
 {
     int64_t C = m->n_embd, V = m->vocab_size, T = N / streams, stream_size = m->n_head * head_size(m);
-    float *x = s->scratch, *rest = x + N * C, *logits = s->logits + b * V;
-    embed(m, s, b, streams, tokens, N, x, rest);
-    for (int64_t layer = 0; layer < m->n_layer; layer++)
-        transform(m, m->layers + layer, x, s->cache + (layer * s->batch_size + b) * stream_size, streams, N, s->length,
-                  layer == m->n_layer - 1, rest);
+    const struct network *w = m->members + member;
+    float *x = s->scratch, *rest = x + N * C, *cache = s->cache + (member * m->n_layer * s->batch_size + b) * stream_size;
+    embed(m, w, s, b, streams, N, x, rest);
+    for (int64_t layer = 0; layer < m->n_layer; layer++, cache += s->batch_size * stream_size)
+        transform(m, w->layers + layer, x, cache, streams, N, s->length, layer == m->n_layer - 1, rest);
     for (int64_t n = 0; n < streams; n++)
-        normalise(x + n * C, rest + n * C, C, m->gain, m->shift);
-    multiply(m->head, m->head_bias, rest, logits, streams, V, C);
+        normalise(x + n * C, rest + n * C, C, w->gain, w->shift);
+    multiply(w->head, w->head_bias, rest, logits, streams, V, C);
     for (int64_t i = 0; i < streams * V && m->logit_cap > 0; i++)
         logits[i] = m->logit_cap * tanhf(logits[i] / m->logit_cap);
+    for (int64_t n = 0; n < streams && m->folded; n++)
+        add_matches(m, w, s->matches + 2 * (n * T + T - 1), s->candidates + (b + n) * V, rest + n * C, logits + n * V);
     if (!m->prior)
         return;
-    multiply(m->prior_trust, NULL, rest, s->gates, streams, V, C);
+    multiply(w->prior_trust, NULL, rest, s->gates, streams, V, C);
     for (int64_t n = 0; n < streams; n++)
         for (int64_t i = 0; i < V; i++)
-            logits[n * V + i] += (m->prior_gate + s->gates[n * V + i]) * s->rows[(n * T + T - 1) * V + i];
+            logits[n * V + i] += (w->prior_gate + s->gates[n * V + i]) * s->rows[(n * T + T - 1) * V + i];
+}
+
+/* The probabilities that logits (V,) stand for are added to mixed (V,). */
+static void mix(const float *logits, double *mixed, int64_t V)
+{
+    double total = 0;
+    float most = logits[0];
+    for (int64_t i = 1; i < V; i++)
+        most = logits[i] > most ? logits[i] : most;
+    for (int64_t i = 0; i < V; i++)
+        total += exp(logits[i] - most);
+    for (int64_t i = 0; i < V; i++)
+        mixed[i] += exp(logits[i] - most) / total;
+}
+
+/* `streams` streams from `b` on read the N / streams characters of their windows that follow the first s->length; their
+   logits are those of the next characters: a single member's, or the logarithms of the mean probabilities of all. */
+static void read_on(const struct model *m, struct state *s, int64_t b, int64_t streams, int64_t N)
+{
+    int64_t V = m->vocab_size;
+    float *logits = s->logits + b * V;
+    double *mixed = s->mixed + b * V;
+    look_up(m, s, b, streams, N);
+    memset(mixed, 0, streams * V * sizeof *mixed);
+    for (int64_t member = 0; member < m->n_members; member++) {
+        think(m, member, s, b, streams, N, logits);
+        for (int64_t n = 0; n < streams && m->n_members > 1; n++)
+            mix(logits + n * V, mixed + n * V, V);
+    }
+    for (int64_t i = 0; i < streams * V && m->n_members > 1; i++)
+        logits[i] = log(mixed[i] / m->n_members);
 }
 
 /* Stream b stands where the first one does. */
 static void follow_first(const struct model *m, struct state *s, int64_t b)
 {
     int64_t size = m->n_head * head_size(m), V = m->vocab_size, order = m->prior ? m->prior->order : 0;
-    for (int64_t layer = 0; layer < m->n_layer; layer++) {
+    for (int64_t layer = 0; layer < m->n_members * m->n_layer; layer++) {
         float *first = s->cache + layer * s->batch_size * size;
         memcpy(first + b * size, first, size * sizeof *first);
     }
-    memcpy(s->before + b * NGRAM_SIZES, s->before, NGRAM_SIZES * sizeof *s->before);
     memcpy(s->contexts + b * order, s->contexts, order * sizeof *s->contexts);
     memcpy(s->logits + b * V, s->logits, V * sizeof *s->logits);
 }
@@ -535,14 +626,13 @@ void streams_start(const struct model *m, struct state *s, int64_t length)
 {
     int64_t S = m->block_size;
     s->length = s->is_unread = 0;
-    memset(s->before, 0, s->batch_size * NGRAM_SIZES * sizeof *s->before);
     for (int64_t b = 0; b < s->batch_size; b++) {
         for (int64_t k = 0; m->prior && k < m->prior->order; k++)
             s->contexts[b * m->prior->order + k] = k ? -1 : 0;
         if (b && !memcmp(s->window, s->window + b * S, length * sizeof *s->window))
             follow_first(m, s, b);
         else
-            read_on(m, s, b, 1, s->window + b * S, length);
+            read_on(m, s, b, 1, length);
     }
     s->length = length;
 }
@@ -554,7 +644,7 @@ void streams_advance(const struct model *m, struct state *s, const int64_t *toke
     if (s->length < S) {
         for (int64_t b = 0; b < B; b++)
             s->window[b * S + s->length] = tokens[b];
-        read_on(m, s, 0, B, tokens, B);
+        read_on(m, s, 0, B, B);
         s->length++;
         return;
     }

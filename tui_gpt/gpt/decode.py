@@ -23,7 +23,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tui_gpt.gpt import classic, modern
+from tui_gpt.gpt.build import LanguageModel
 from tui_gpt.gpt.classic import Classic
+from tui_gpt.gpt.committee import averaged, networks_of
 from tui_gpt.gpt.modern import NGRAM_TABLES, Modern, Rotary, normalised, rotary_table
 from tui_gpt.gpt.ngram import NgramCursor, NgramPrior
 
@@ -59,6 +61,13 @@ class Decoder(Protocol):
 
     def advance(self, tokens: Ints) -> Floats:
         """Read one more character (B,) of each; logits (B, V). The next call may write over the array."""
+
+
+class PlainDecoder(Decoder, Protocol):
+    """A decoder that can look at every position of a window, too."""
+
+    def predict(self, tokens: Ints) -> Floats:
+        """Read whole windows (B, T), nothing before them; logits (B, T, V) of each character's successor."""
 
 
 class Reader:
@@ -217,6 +226,31 @@ class ModernDecoder(CachedDecoder):
         return torch.from_numpy(rows).to(self._device)
 
 
-def plain_decoder(model: Classic | Modern, prior: NgramPrior | None) -> CachedDecoder:
+class CommitteeDecoder:
+    """The decoders of several networks, whose predictions are averaged."""
+
+    def __init__(self, decoders: Sequence[PlainDecoder]) -> None:
+        self._decoders = decoders
+
+    def predict(self, tokens: Ints) -> Floats:
+        """Read whole windows (B, T); log-probabilities (B, T, V) of each character's successor."""
+        return self._averaged([decoder.predict(tokens) for decoder in self._decoders])
+
+    def start(self, tokens: Ints) -> Floats:
+        """Read whole windows (B, T) and remember them; log-probabilities (B, V)."""
+        return self._averaged([decoder.start(tokens) for decoder in self._decoders])
+
+    def advance(self, tokens: Ints) -> Floats:
+        """Read one more character (B,) of each; log-probabilities (B, V)."""
+        return self._averaged([decoder.advance(tokens) for decoder in self._decoders])
+
+    def _averaged(self, logits: Sequence[Floats]) -> Floats:
+        return averaged([torch.from_numpy(one) for one in logits]).numpy()
+
+
+def plain_decoder(model: LanguageModel, prior: NgramPrior | None) -> PlainDecoder:
     """The decoder of `model` in eager PyTorch."""
-    return ModernDecoder(model, prior) if isinstance(model, Modern) else ClassicDecoder(model)
+    if isinstance(model, Classic):
+        return ClassicDecoder(model)
+    decoders = [ModernDecoder(network, prior) for network in networks_of(model)]
+    return decoders[0] if len(decoders) == 1 else CommitteeDecoder(decoders)

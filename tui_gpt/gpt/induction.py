@@ -29,7 +29,7 @@ class Matches:
     lengths: Tensor
     """(B, T): characters of the longest match, at most LONGEST; 0 is none."""
     followers: Tensor
-    """(B, T): the character after it; the latest of equally long matches counts."""
+    """(B, T): the character after it; the latest of equally long matches counts. 0 where there is none."""
     candidates: Tensor
     """(B, T, V): for each character the longest match that it followed."""
 
@@ -60,10 +60,11 @@ def find_matches(tokens: Tensor, keys: Tensor, vocab_size: int, last: int) -> Ma
     lengths = lengths[:, extra:]
     followers = _windows(F.pad(tokens[:, 1:], (0, 1)), reach, last, fill=0)  # (B, T, D)
     best, place = (lengths * reach + torch.arange(reach, dtype=torch.int16, device=tokens.device)).max(dim=-1)
+    found = torch.div(best, reach, rounding_mode="floor").long()
     nothing = torch.zeros(B, last, vocab_size, dtype=torch.int16, device=tokens.device)
     return Matches(
-        lengths=torch.div(best, reach, rounding_mode="floor").long(),
-        followers=followers.gather(2, place[..., None]).squeeze(-1),
+        lengths=found,
+        followers=torch.where(found > 0, followers.gather(2, place[..., None]).squeeze(-1), 0),
         candidates=nothing.scatter_reduce(2, followers, lengths, "amax").long(),
     )
 
@@ -99,6 +100,6 @@ class Induction(nn.Module):
     def logits(self, x: Tensor, matches: Matches) -> Tensor:
         """(B, T, V), to be added to the network's own, for a normalised stream x (B, T, C)."""
         bias = self.candidate_bias[matches.candidates]
-        followed = self.follower_bias[matches.lengths][..., None]
+        followed = (self.follower_bias[matches.lengths] * (matches.lengths > 0))[..., None]
         bias = bias.scatter_add(2, matches.followers[..., None], followed)
         return bias * (1 + linear(x, self.gate))

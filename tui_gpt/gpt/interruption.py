@@ -31,9 +31,9 @@ def abandoned_on_stop(models: Sequence[nn.Module], control: Control) -> Iterator
 
 
 def _blocks(model: nn.Module) -> Iterator[nn.Module]:
-    for child in model.children():
-        if isinstance(child, nn.ModuleList):
-            yield from child
+    for name, module in model.named_modules():
+        if isinstance(module, nn.ModuleList) and name.endswith("blocks"):
+            yield from module
 
 
 def _look(control: Control, _block: nn.Module, _inputs: object, output: Tensor) -> None:

@@ -8,10 +8,10 @@ the plain decoders compute, which stay the reference.
 
 import ctypes
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ctypes import POINTER, c_double, c_float, c_int32, c_int64, c_void_p
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +21,10 @@ from torch import Tensor
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.gpt import classic, modern
+from tui_gpt.gpt.build import LanguageModel
 from tui_gpt.gpt.classic import Classic
-from tui_gpt.gpt.decode import CachedDecoder, Floats, Ints, plain_decoder, window_stride
+from tui_gpt.gpt.committee import networks_of
+from tui_gpt.gpt.decode import Floats, Ints, PlainDecoder, plain_decoder, window_stride
 from tui_gpt.gpt.kernel import kernel
 from tui_gpt.gpt.modern import LOGIT_CAP, NGRAM_TABLES, Modern
 from tui_gpt.gpt.ngram import NgramPrior
@@ -42,6 +44,8 @@ HALF_ERROR = 1e-3
 matrix that loses more (one in which some outputs have weights far smaller than others) stays in single precision."""
 SMALLEST_SHARE = 4
 """Streams that make a thread of their own worth while."""
+_Struct = TypeVar("_Struct", bound=ctypes.Structure)
+
 SCRATCH_WIDTHS = 7
 """Floats of working space a stream needs, as a multiple of n_embd."""
 
@@ -75,26 +79,38 @@ class _Prior(ctypes.Structure):
     ]
 
 
-class _Model(ctypes.Structure):
+class _Network(ctypes.Structure):
     _fields_ = [
-        *((name, c_int64) for name in ("n_layer", "n_head", "n_embd", "block_size", "vocab_size", "is_modern")),
-        ("logit_cap", c_float),
-        ("prior_gate", c_float),
-        *_pointers("token_embedding position_embedding cosines sines ngram_embedding"),
-        ("ngram_tables", c_int64 * len(NGRAM_TABLES)),
+        *_pointers("token_embedding position_embedding ngram_embedding match_embedding"),
+        *_pointers("follower_bias candidate_bias match_gate"),
         *((name, _Matrix) for name in ("prior_embedding", "prior_trust")),
+        ("prior_gate", c_float),
         *_pointers("gain shift"),
         ("head", _Matrix),
         *_pointers("head_bias"),
         ("layers", POINTER(_Layer)),
+    ]
+
+
+class _Model(ctypes.Structure):
+    _fields_ = [
+        *(
+            (name, c_int64)
+            for name in ("n_members", "n_layer", "n_head", "n_embd", "block_size", "vocab_size", "is_modern")
+        ),
+        ("logit_cap", c_float),
+        *_pointers("cosines sines"),
+        ("ngram_tables", c_int64 * len(NGRAM_TABLES)),
+        *_pointers("folded"),
         ("prior", POINTER(_Prior)),
+        ("members", POINTER(_Network)),
     ]
 
 
 class _StateStruct(ctypes.Structure):
     _fields_ = [
         *((name, c_int64) for name in ("batch_size", "length", "stride")),
-        *_pointers("window before cache contexts rows gates scratch logits tokens"),
+        *_pointers("window cache contexts rows gates matches candidates scratch logits mixed tokens"),
         ("is_unread", c_int64),
         *_pointers("chances"),
     ]
@@ -123,7 +139,7 @@ def packed_weights(weights: Tensor, half_error: float = HALF_ERROR) -> tuple[Ten
 class PackedModel:
     """A model as the kernel wants it; owns all that `struct` points to."""
 
-    def __init__(self, model: Classic | Modern, prior: NgramPrior | None, *, half_error: float = HALF_ERROR) -> None:
+    def __init__(self, model: LanguageModel, prior: NgramPrior | None, *, half_error: float = HALF_ERROR) -> None:
         """`half_error` 0 keeps all matrices in single precision; see HALF_ERROR."""
         self._kept: list[Tensor | npt.NDArray[Any]] = []
         self._half_error = half_error
@@ -132,26 +148,31 @@ class PackedModel:
         self.order = prior.order if prior else 0
         config = model.config
         self.struct = _Model(
+            n_members=max(1, config.members),
             n_layer=config.n_layer,
             n_head=config.n_head,
             n_embd=config.n_embd,
             block_size=config.block_size,
             vocab_size=model.vocab_size,
-            token_embedding=self._vector(model.token_embedding.weight),
         )
         if isinstance(model, Classic):
-            self._add_classic(model)
+            self.struct.members = _array(_Network, [self._classic_network(model)])
         else:
-            self._add_modern(model)
+            self._add_modern(networks_of(model))
         if prior is not None:
             self.struct.prior = ctypes.pointer(self._prior(prior))
 
-    def _add_classic(self, model: Classic) -> None:
-        struct = self.struct
-        struct.position_embedding = self._vector(model.position_embedding.weight)
-        struct.gain, struct.shift = self._norm(model.norm)
-        struct.head, struct.head_bias = self._matrix(model.head.weight), self._vector(model.head.bias)
-        struct.layers = _array(self._classic_layer(block) for block in cast("Sequence[classic.Block]", model.blocks))
+    def _classic_network(self, model: Classic) -> _Network:
+        blocks = cast("Sequence[classic.Block]", model.blocks)
+        network = _Network(
+            token_embedding=self._vector(model.token_embedding.weight),
+            position_embedding=self._vector(model.position_embedding.weight),
+            head=self._matrix(model.head.weight),
+            head_bias=self._vector(model.head.bias),
+            layers=_array(_Layer, [self._classic_layer(block) for block in blocks]),
+        )
+        network.gain, network.shift = self._norm(model.norm)
+        return network
 
     def _classic_layer(self, block: classic.Block) -> _Layer:
         attention, feed_forward = block.attention, block.feed_forward
@@ -168,22 +189,37 @@ class PackedModel:
         layer.feed_forward_gain, layer.feed_forward_shift = self._norm(block.feed_forward_norm)
         return layer
 
-    def _add_modern(self, model: Modern) -> None:
-        struct = self.struct
+    def _add_modern(self, networks: Sequence[Modern]) -> None:
+        struct, model = self.struct, networks[0]
         struct.is_modern = 1
         struct.logit_cap = LOGIT_CAP
         positions = torch.arange(model.config.block_size)
         cosines, sines = modern.rotary_table(positions, model.config.n_embd // model.config.n_head)
         struct.cosines, struct.sines = self._vector(cosines), self._vector(sines)
-        struct.head = self._matrix(model.head)
-        struct.layers = _array(self._modern_layer(block) for block in cast("Sequence[modern.Block]", model.blocks))
+        struct.ngram_tables = (c_int64 * len(NGRAM_TABLES))(*NGRAM_TABLES)
+        if model.induction is not None:
+            struct.folded = self._array(model.induction.folded.cpu().numpy(), np.int64)
+        struct.members = _array(_Network, [self._modern_network(network) for network in networks])
+
+    def _modern_network(self, model: Modern) -> _Network:
+        blocks = cast("Sequence[modern.Block]", model.blocks)
+        network = _Network(
+            token_embedding=self._vector(model.token_embedding.weight),
+            head=self._matrix(model.head),
+            layers=_array(_Layer, [self._modern_layer(block) for block in blocks]),
+        )
         if model.ngram_embedding is not None:
-            struct.ngram_embedding = self._vector(model.ngram_embedding.weight)
-            struct.ngram_tables = (c_int64 * len(NGRAM_TABLES))(*NGRAM_TABLES)
+            network.ngram_embedding = self._vector(model.ngram_embedding.weight)
+        if model.induction is not None:
+            network.match_embedding = self._vector(model.induction.embedding)
+            network.follower_bias = self._vector(model.induction.follower_bias)
+            network.candidate_bias = self._vector(model.induction.candidate_bias)
+            network.match_gate = self._vector(model.induction.gate)
         if model.config.ngram_order:
-            struct.prior_embedding = self._matrix(model.prior_embedding)
-            struct.prior_trust = self._matrix(model.prior_trust)
-            struct.prior_gate = model.prior_gate.item()
+            network.prior_embedding = self._matrix(model.prior_embedding)
+            network.prior_trust = self._matrix(model.prior_trust)
+            network.prior_gate = model.prior_gate.item()
+        return network
 
     def _modern_layer(self, block: modern.Block) -> _Layer:
         return _Layer(
@@ -236,9 +272,8 @@ class PackedModel:
         return kept.ctypes.data
 
 
-def _array(layers: Iterable[_Layer]) -> "ctypes.Array[_Layer]":
-    made = list(layers)
-    return (_Layer * len(made))(*made)
+def _array(kind: type[_Struct], structs: Sequence[_Struct]) -> "ctypes.Array[_Struct]":
+    return (kind * len(structs))(*structs)
 
 
 class _State:
@@ -251,11 +286,13 @@ class _State:
         self.window = np.zeros((batch_size, S), np.int64)
         self.logits = np.zeros((batch_size, V), np.float32)
         self._kept = {
-            "before": torch.zeros(batch_size, len(NGRAM_TABLES), dtype=torch.int64),
-            "cache": torch.zeros(model.n_layer, batch_size, model.n_head, head_size),
+            "cache": torch.zeros(model.n_members, model.n_layer, batch_size, model.n_head, head_size),
             "contexts": torch.zeros(batch_size, packed.order, dtype=torch.int64),
             "rows": torch.zeros(columns, V),
             "gates": torch.zeros(columns, V),
+            "matches": torch.zeros(columns, 2, dtype=torch.int64),
+            "candidates": torch.zeros(batch_size, V, dtype=torch.int64),
+            "mixed": torch.zeros(batch_size, V, dtype=torch.float64),
             "tokens": torch.zeros(batch_size, dtype=torch.int64),
             "scratch": torch.zeros(columns * SCRATCH_WIDTHS * C + S + POSITIONS),
             "chances": torch.zeros(3 * V, dtype=torch.float64),
@@ -344,19 +381,15 @@ class SideBySide:
 class Decoders:
     """Makes what writes each text: the kernel where it can be, that is on the CPU and with blocks."""
 
-    def __init__(self, model: Classic | Modern, prior: NgramPrior | None) -> None:
+    def __init__(self, model: LanguageModel, prior: NgramPrior | None) -> None:
         self._model = model
         self._prior = prior
         self._packed: PackedModel | None = None
-        self._is_fit = (
-            model.config.n_layer > 0
-            and not model.config.induction
-            and model.token_embedding.weight.device.type == "cpu"
-        )
+        self._is_fit = model.config.n_layer > 0 and next(model.parameters()).device.type == "cpu"
         if self._is_fit:
             kernel()
 
-    def plain(self) -> CachedDecoder:
+    def plain(self) -> PlainDecoder:
         """A fresh decoder in PyTorch."""
         return plain_decoder(self._model, self._prior)
 

@@ -14,6 +14,7 @@ explicitly, so that a decoder can call them for single positions; it keeps no ca
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -167,12 +168,12 @@ class NgramEmbedding(nn.Module):
 class Modern(nn.Module):
     """`forward(tokens, targets, prior)` gives logits (B, T, V) and, with targets, the loss in nats per character."""
 
-    def __init__(self, config: ModelConfig, vocab_size: int) -> None:
+    def __init__(self, config: ModelConfig, vocab_size: int, dropout: Dropout | None = None) -> None:
         super().__init__()
         self.config = config
         self.vocab_size = vocab_size
         C = config.n_embd
-        self.dropout = Dropout(config.dropout, torch.Generator())
+        self.dropout = dropout or Dropout(config.dropout, torch.Generator())
         self.token_embedding = nn.Embedding(vocab_size, C)
         self.blocks = nn.ModuleList(Block(config, self.dropout) for _ in range(config.n_layer))
         self.head = nn.Parameter(torch.zeros(vocab_size, C))
@@ -252,12 +253,14 @@ class Modern(nn.Module):
         return own + gate * prior
 
 
-def modern_optimizers(model: Modern, config: TrainConfig) -> list[Optimizer]:
+def modern_optimizers(networks: Sequence[Modern], config: TrainConfig) -> list[Optimizer]:
     """Muon for the matrices inside the blocks, AdamW for the rest.
 
     A group's `lr_scale` is its rate as a multiple of the run's learning rate, which is Muon's.
     """
-    matrices: list[dict[str, Any]] = [{"params": list(model.blocks.parameters()), "lr_scale": 1.0}]
+    in_blocks = [parameter for network in networks for parameter in network.blocks.parameters()]
+    groups = [group for network in networks for group in network.adam_groups()]
+    matrices: list[dict[str, Any]] = [{"params": in_blocks, "lr_scale": 1.0}]
     muon = Muon(matrices, lr=config.learning_rate, weight_decay=config.weight_decay)
-    adam = AdamW(model.adam_groups(), lr=config.learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
+    adam = AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
     return [muon, adam]

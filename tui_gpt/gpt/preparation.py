@@ -26,6 +26,7 @@ from tui_gpt.errors import CheckpointError, ConfigError, IncompatibleError, NotF
 from tui_gpt.events import Setting
 from tui_gpt.gpt.batches import Batches
 from tui_gpt.gpt.build import (
+    PRIOR_PREFIX,
     LanguageModel,
     build_model,
     build_optimizers,
@@ -46,6 +47,7 @@ from tui_gpt.gpt.ngram import NgramPrior
 from tui_gpt.gpt.replay import cut_log
 from tui_gpt.gpt.sampler import Sampler
 from tui_gpt.gpt.shards import Shards
+from tui_gpt.gpt.sizing import needs_sizing, sized
 from tui_gpt.gpt.state import restore_optimizers
 from tui_gpt.gpt.tokenizer import CharTokenizer
 from tui_gpt.gpt.trainer import LIVE_SETTINGS, LiveWeights, Parts, Snapshot, Standing, changed, restore_generators
@@ -144,6 +146,7 @@ def prepare_new(config: RunConfig, init_folder: Path | None) -> Prepared:
     if init_folder is None:
         corpus = Corpus.build(text, config.model.block_size)
         world = World.of(config.train)
+        config = _sized(config, corpus, world, Control())
         model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed)
     else:
         start = read_checkpoint(init_folder)
@@ -294,6 +297,19 @@ def open_sampler(folder: Path, name: str) -> Sampler:
     )
 
 
+def halve_checkpoint(folder: Path) -> None:
+    """Bring the weights of the checkpoint in `folder` to half precision; the prior stays exact.
+
+    Raises CheckpointError, StorageError, DivergedError where a weight is too large for half precision.
+    """
+    checkpoint = read_checkpoint(folder)
+    weights = {
+        name: tensor.half() if tensor.is_floating_point() and not name.startswith(PRIOR_PREFIX) else tensor
+        for name, tensor in checkpoint.weights.items()
+    }
+    write_checkpoint(folder, checkpoint.info, weights)
+
+
 def _restored_model(checkpoint: Checkpoint, corpus: Corpus | None = None) -> tuple[LanguageModel, NgramPrior | None]:
     """The model and its prior; `corpus` is needed to train on. Raises CheckpointError, IncompatibleError."""
     info = checkpoint.info
@@ -350,12 +366,9 @@ def evaluate_checkpoint(folder: Path, name: str, control: Control) -> Evaluation
 def estimate(config: RunConfig, control: Control) -> Estimate:
     """Time a few steps of such a run. The prior's share is left out: it costs seconds once, and little a step."""
     corpus = Corpus.build(read_corpus(config.corpus), config.model.block_size)
-    model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed)
-    shards = build_shards(model, config.train, World.of(config.train))
-    order = WindowOrder(len(corpus.train), config.model.block_size, config.train.batch_size, config.train.seed)
-    batches = Batches(corpus, order, config.model.block_size, None)
-    step_seconds = _rehearse(shards, batches, config.train, control)
-    shards.close()
+    world = World.of(config.train)
+    config = _sized(config, corpus, world, control)
+    step_seconds, parameters = _timed_step(config, corpus, world, control)
     iterations, seconds = config.train.max_iters, config.train.max_seconds
     if seconds is not None:
         fitting = max(1, int(seconds / step_seconds))
@@ -364,9 +377,30 @@ def estimate(config: RunConfig, control: Control) -> Estimate:
     return Estimate(
         seconds=iterations * step_seconds,
         iterations=iterations,
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        parameters=parameters,
         train_tokens=len(corpus.train),
     )
+
+
+def _sized(config: RunConfig, corpus: Corpus, world: World, control: Control) -> RunConfig:
+    """`config` with a number of networks, if that was left to the time."""
+    if not needs_sizing(config):
+        return config
+    step_seconds = 1.0 if config.train.max_seconds is None else _timed_step(config, corpus, world, control)[0]
+    return sized(config, step_seconds, len(corpus.train))
+
+
+def _timed_step(config: RunConfig, corpus: Corpus, world: World, control: Control) -> tuple[float, int]:
+    """Seconds that a step of such a model takes, without its prior and optimizer; and the model's parameters."""
+    model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed).to(world.device)
+    shards = build_shards(model, config.train, world)
+    order = WindowOrder(len(corpus.train), config.model.block_size, config.train.batch_size, config.train.seed)
+    batches = Batches(corpus, order, config.model.block_size, None)
+    try:
+        step_seconds = _rehearse(shards, batches, config.train, control)
+    finally:
+        shards.close()
+    return step_seconds, sum(parameter.numel() for parameter in model.parameters())
 
 
 def _rehearse(shards: Shards, batches: Batches, config: TrainConfig, control: Control) -> float:

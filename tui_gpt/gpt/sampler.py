@@ -17,10 +17,9 @@ import torch
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
-from tui_gpt.gpt.classic import Classic
+from tui_gpt.gpt.build import LanguageModel
 from tui_gpt.gpt.decode import Floats, Ints, context_start
 from tui_gpt.gpt.kernel_decode import Decoders
-from tui_gpt.gpt.modern import Modern
 from tui_gpt.gpt.ngram import NgramPrior
 from tui_gpt.gpt.sampling import log_softmax
 from tui_gpt.gpt.streams import Uniforms
@@ -41,7 +40,7 @@ class Sampler:
 
     def __init__(
         self,
-        model: Classic | Modern,
+        model: LanguageModel,
         tokenizer: CharTokenizer,
         *,
         name: str,

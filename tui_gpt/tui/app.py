@@ -19,8 +19,9 @@ from textual.screen import Screen
 from textual.theme import Theme
 from textual.widgets import Static
 
-from tui_gpt import crash, paths
+from tui_gpt import paths
 from tui_gpt.errors import EXIT_DONE, EXIT_FAILED
+from tui_gpt.tui.priority import keep_the_screen_quick
 from tui_gpt.tui.state import DEFAULT_THEME, AppState
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class TuiGptApp(App[None]):
 
     def on_mount(self) -> None:
         """Colours and signals before the picture, the rest after it."""
+        keep_the_screen_quick()
         self.theme = usable_theme(self.state.theme, self.available_themes, no_color=self.no_color)
         self.theme_changed_signal.subscribe(self, self._remember_theme)
         self._catch_signals()
@@ -105,6 +107,8 @@ class TuiGptApp(App[None]):
         if self.is_headless or self.crash_sentence:
             super()._handle_exception(error)
             return
+        from tui_gpt import crash
+
         self.crash_sentence = crash.sentence(crash.write_report(error))
         if self.main is None:
             self.exit(return_code=EXIT_FAILED)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from tui_gpt.control import Control
 from tui_gpt.events import Event
 from tui_gpt.session import SessionLike, TrainRequest
+from tui_gpt.tui.priority import step_back
 
 
 class EventBuffer:
@@ -61,6 +62,7 @@ class Training:
         return self._buffer.drain()
 
     def _work(self) -> None:
+        step_back()
         try:
             self._fill(self._session.train(self.request, self.control))
         except Exception as error:

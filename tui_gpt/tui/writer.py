@@ -43,6 +43,7 @@ class Writer:
         self._logprobs: list[list[float]] = [[] for _ in answers]
         self._changes: list[Change] = []
         self._began = 0.0
+        self._arrived_at = 0.0
         self.seconds = 0.0
         """From the opened model to the last character that was taken."""
 
@@ -72,7 +73,7 @@ class Writer:
         with self._lock:
             fresh, self._fresh = self._fresh, []
             if fresh:
-                self.seconds = self._clock() - self._began
+                self.seconds = self._arrived_at - self._began
             changes = self._changes_in(fresh)
             self._changes.extend(changes)
             return tuple(
@@ -158,6 +159,7 @@ class Writer:
             if self._phase == "done":
                 return False
             self._fresh.append(pieces)
+            self._arrived_at = self._clock()
             return True
 
     def _finish(self, error: str = "") -> None:

@@ -26,6 +26,7 @@ from tui_gpt.notebook import Answer, Card, History, Notebook, save_copy
 from tui_gpt.runs import RunStore
 from tui_gpt.session import SessionLike
 from tui_gpt.tui.looking import Looking
+from tui_gpt.tui.priority import step_back
 from tui_gpt.tui.state import AppState
 from tui_gpt.tui.widgets.alternatives import AlternativesPanel
 from tui_gpt.tui.widgets.answer_card import CardBlock, Stage
@@ -254,14 +255,17 @@ class GeneratePane(Widget):
         view.reveal_end(card.id)
         self.box.remember(self._notebook.prompts())
         writer = self._writer
-        self.run_worker(
-            lambda: writer.run(self._session, self._turn), thread=True, exit_on_error=False, group="writing"
-        )
+        self.run_worker(lambda: self._write(writer), thread=True, exit_on_error=False, group="writing")
         if self._timer is not None:
             self._timer.resume()
         self.refresh_bindings()
 
     # Writing
+
+    def _write(self, writer: Writer) -> None:
+        """For a thread: everything that the writer has to do."""
+        step_back()
+        writer.run(self._session, self._turn)
 
     def _drain(self) -> None:
         """Carry to the screen what was written since the last time."""

@@ -1,0 +1,140 @@
+"""How long a key press waits for the screen's answer while a model is trained and text streams, in one app.
+
+    python benchmarks/keys.py [--keys 100] [--seconds 90]
+
+The app runs on a terminal of its own, trains the preset `quick` and writes answers of 100,000 characters with the live
+weights. Into the prompt box go signs that nothing else on the screen ever shows; the time from the key until the sign
+is drawn is what is measured. A new answer is begun as soon as one is done. The first lines measure the same without
+streaming, and without training either.
+"""
+
+import argparse
+import fcntl
+import json
+import os
+import pty
+import select
+import statistics
+import struct
+import sys
+import tempfile
+import termios
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+ROWS, COLUMNS = 36, 120
+FIRST_SIGN = 0x0400
+"""Cyrillic letters: of one cell, and no letters of Shakespeare's."""
+PATIENCE_SECONDS = 60.0
+BETWEEN_KEYS_SECONDS = 0.08
+KEYS_AN_ANSWER = 20
+
+
+class App:
+    """The app on a terminal."""
+
+    def __init__(self, terminal: int) -> None:
+        self._terminal = terminal
+        self.drawn = b""
+
+    def press(self, keys: str) -> None:
+        """Send keys."""
+        os.write(self._terminal, keys.encode())
+
+    def look(self, seconds: float) -> bytes:
+        """What is drawn within so many seconds, or as soon as something is."""
+        if not select.select([self._terminal], [], [], seconds)[0]:
+            return b""
+        fresh = os.read(self._terminal, 65_536)
+        self.drawn = (self.drawn + fresh)[-200_000:]
+        return fresh
+
+    def wait_for(self, words: str) -> None:
+        """Go on when these words were drawn since the last wait."""
+        deadline = time.perf_counter() + PATIENCE_SECONDS
+        while words.encode() not in self.drawn:
+            if time.perf_counter() > deadline:
+                raise TimeoutError(f"{words!r} was not drawn")
+            self.look(0.1)
+        self.drawn = b""
+
+    def idle(self, seconds: float) -> None:
+        """Let the app draw for a while."""
+        end = time.perf_counter() + seconds
+        while (left := end - time.perf_counter()) > 0:
+            self.look(left)
+
+    def milliseconds_until_drawn(self, sign: str) -> float:
+        """From the key to its sign on the screen."""
+        self.drawn = b""
+        began = time.perf_counter()
+        self.press(sign)
+        self.wait_for(sign)
+        return 1e3 * (time.perf_counter() - began)
+
+
+@contextmanager
+def app_on_a_terminal(*arguments: str) -> Iterator[App]:
+    """The app, with a home of its own that asks for long answers of the live weights."""
+    with tempfile.TemporaryDirectory() as home:
+        state = {"source": "live", "sampling": {"max_new_tokens": 100_000}} if arguments else {}
+        Path(home, "state.json").write_text(json.dumps(state))
+        pid, terminal = pty.fork()
+        if pid == 0:
+            environment = {**os.environ, "TUI_GPT_HOME": home, "TERM": "xterm-256color"}
+            os.execve(sys.executable, [sys.executable, "-m", "tui_gpt", *arguments], environment)
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        try:
+            yield App(terminal)
+        finally:
+            os.kill(pid, 9)
+            os.waitpid(pid, 0)
+            os.close(terminal)
+
+
+def measured(app: App, keys: int, *, is_writing: bool) -> list[float]:
+    """Milliseconds of each key."""
+    times = []
+    for k in range(keys):
+        if k % KEYS_AN_ANSWER == 0:
+            app.press("\r" if is_writing and k else "\x15")  # begins an answer; else empties the line
+            app.idle(0.5)
+        times.append(app.milliseconds_until_drawn(chr(FIRST_SIGN + k % 200)))
+        app.idle(BETWEEN_KEYS_SECONDS)
+    return times
+
+
+def print_row(name: str, times: Sequence[float]) -> None:
+    """Median, the worst of twenty, the worst."""
+    p95 = statistics.quantiles(times, n=20)[-1]
+    print(f"| {name} | {statistics.median(times):.1f} | {p95:.1f} | {max(times):.1f} |", flush=True)
+
+
+def main() -> None:
+    """Print Markdown rows."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--keys", type=int, default=100)
+    parser.add_argument("--seconds", type=int, default=90)
+    options = parser.parse_args()
+    print("| milliseconds from a key to its sign on the screen | p50 | p95 | worst |\n|---|---|---|---|")
+    with app_on_a_terminal() as app:
+        app.wait_for("Generate")
+        app.idle(4.0)
+        app.press("2")
+        app.idle(1.0)
+        print_row("nothing else going on", measured(app, options.keys, is_writing=False))
+    with app_on_a_terminal("train", "--preset", "quick", "--max-seconds", str(options.seconds), "--name", "run") as app:
+        app.wait_for("training")
+        app.idle(5.0)
+        app.press("2")
+        app.idle(1.0)
+        print_row("training", measured(app, options.keys, is_writing=False))
+        app.press("\r")
+        app.wait_for("writing")
+        print_row("training, and text streams", measured(app, options.keys, is_writing=True))
+
+
+if __name__ == "__main__":
+    main()

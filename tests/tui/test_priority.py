@@ -1,0 +1,40 @@
+"""Threads that compute step back, and nothing but them."""
+
+import os
+import sys
+import threading
+
+import pytest
+
+from tui_gpt.tui.priority import BACKGROUND_NICENESS, SWITCH_SECONDS, keep_the_screen_quick, step_back
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives threads a priority of their own")
+def test_a_thread_that_steps_back_takes_those_it_starts_along_and_leaves_the_others() -> None:
+    found: list[int] = []
+
+    def look() -> None:
+        found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    def compute() -> None:
+        step_back()
+        look()
+        started = threading.Thread(target=look)
+        started.start()
+        started.join()
+
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    thread = threading.Thread(target=compute)
+    thread.start()
+    thread.join()
+    assert found == [max(before, BACKGROUND_NICENESS)] * 2
+    assert os.getpriority(os.PRIO_PROCESS, threading.main_thread().native_id or 0) == before
+
+
+def test_the_interpreter_changes_hands_sooner() -> None:
+    before = sys.getswitchinterval()
+    try:
+        keep_the_screen_quick()
+        assert sys.getswitchinterval() == pytest.approx(SWITCH_SECONDS)
+    finally:
+        sys.setswitchinterval(before)
