@@ -103,7 +103,7 @@ async def test_keys_that_have_left_the_footer_are_let_go_of() -> None:
             await pilot.press(tab)
             await wait_until(pilot, lambda tab=tab: main.tabs.active == TABS[tab])  # type: ignore[misc]  # a default
         gc.collect()
-        keys = [one for one in gc.get_objects() if isinstance(one, FooterKey) and one.app is main.app]
+        keys = [one for one in gc.get_objects() if type(one) is FooterKey and one.app is main.app]
         assert len(keys) < 40
 
 
