@@ -66,7 +66,7 @@ class Result:
 
 
 CONTENDERS = (
-    Contender("quick-20", "quick, 20 s", ("--preset", "quick", "--max-seconds", "20")),
+    Contender("quick-12", "quick, 12 s", ("--preset", "quick", "--max-seconds", "12")),
     Contender("quick-60", "quick, 60 s", ("--preset", "quick", "--max-seconds", "60")),
     Contender("quick-180", "quick, 180 s", ("--preset", "quick", "--max-seconds", "180")),
     Contender(

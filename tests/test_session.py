@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file
 
 from tui_gpt.config import RunConfig, SampleConfig, resolve
 from tui_gpt.control import Control
@@ -14,8 +15,9 @@ from tui_gpt.errors import CorpusError, IncompatibleError, NotFoundError, RunLoc
 from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Sampled, Started
 from tui_gpt.gpt.checkpoint import Checkpoint, read_checkpoint
 from tui_gpt.gpt.sizing import MOST_MEMBERS
+from tui_gpt.manifest import MODEL_FILE
 from tui_gpt.runs import RunStore
-from tui_gpt.session import Session, TrainRequest, halve_checkpoint
+from tui_gpt.session import Session, TrainRequest, compact_checkpoint
 
 FOX = "the quick brown fox jumps over the lazy dog and runs back to the river bank\n"
 Make = Callable[..., RunConfig]
@@ -263,16 +265,14 @@ def test_the_number_of_networks_that_the_time_allowed_is_kept_and_resumed(tiny: 
     assert checkpoint_of("fox").info.config.model == kept.info.config.model
 
 
-def test_an_exported_checkpoint_can_be_brought_to_half_precision(tiny: Make, tmp_path: Path) -> None:
+def test_an_exported_checkpoint_can_be_brought_to_eight_bits(tiny: Make, tmp_path: Path) -> None:
     train(Session(), tiny("quick"), name="fox")
-    whole, half = (RunStore().export("fox", "best", tmp_path / name) for name in ("whole", "half"))
-    halve_checkpoint(half)
-    assert size_of(half) < 0.6 * size_of(whole)
+    whole, small = (RunStore().export("fox", "best", tmp_path / name) for name in ("whole", "small"))
+    compact_checkpoint(small)
+    assert size_of(small) < 0.5 * size_of(whole)
     config = SampleConfig(max_new_tokens=40, seed=1, temperature=0)
-    texts = [
-        "".join(piece.text for piece in Session().open_model(place).stream("the", config)) for place in (whole, half)
-    ]
-    assert texts[0] == texts[1]
+    first, second = (Session().open_model(place).stream("the", config) for place in (whole, small))
+    assert "".join(piece.text for piece in first) == "".join(piece.text for piece in second)
 
 
 def checkpoint_of(name: str) -> Checkpoint:
@@ -281,5 +281,5 @@ def checkpoint_of(name: str) -> Checkpoint:
 
 def size_of(folder: Path) -> int:
     """Bytes of the weights, the prior's counts left out."""
-    weights = read_checkpoint(folder).weights
-    return sum(tensor.nbytes for name, tensor in weights.items() if not name.startswith("prior."))
+    tensors = load_file(folder / MODEL_FILE)
+    return sum(tensor.nbytes for name, tensor in tensors.items() if not name.startswith("prior."))

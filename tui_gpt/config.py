@@ -144,7 +144,7 @@ class TrainConfig(_FromDict):
     max_seconds: float | None = None
     """Seconds of training; a calibration turns them into a number of steps, so that the schedule ends in time."""
     batch_size: int = 64
-    """Sequences in one forward pass."""
+    """Sequences in one forward pass of one network."""
     gradient_accumulation: int = 1
     """Forward passes to one optimizer step."""
     optimizer: OptimizerName = "adamw"
@@ -264,20 +264,19 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             ),
         ),
         "best": Preset(
-            summary="the best text, in an hour at most: four such networks that vote",
+            summary="the best text, in an hour at most: eight such networks that vote",
             model=ModelConfig(
                 architecture="modern",
                 block_size=256,
                 n_layer=3,
                 n_head=4,
                 n_embd=144,
-                dropout=0.1,
                 ngram_order=7,
                 induction=True,
-                members=4,
+                members=8,
             ),
             train=TrainConfig(
-                max_iters=1_000,
+                max_iters=650,
                 max_seconds=3600,
                 batch_size=8,
                 optimizer="muon",
@@ -286,8 +285,8 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 min_lr_ratio=0.0,
                 warmup_iters=20,
                 grad_clip=0.0,
-                eval_interval=500,
-                sample_interval=250,
+                eval_interval=325,
+                sample_interval=130,
             ),
         ),
         "classic": Preset(

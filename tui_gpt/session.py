@@ -243,11 +243,11 @@ def import_run(file: Path, corpus: str, name: str | None = None, store: RunStore
     return import_run(store or RunStore(), file, corpus, name or slug(file.stem))
 
 
-def halve_checkpoint(folder: Path) -> None:
-    """Bring an exported checkpoint's weights to half precision. Raises CheckpointError, StorageError."""
-    from tui_gpt.gpt.preparation import halve_checkpoint
+def compact_checkpoint(folder: Path) -> None:
+    """Bring an exported checkpoint's weights to eight bits. Raises CheckpointError, StorageError."""
+    from tui_gpt.gpt.preparation import compact_checkpoint
 
-    halve_checkpoint(folder)
+    compact_checkpoint(folder)
 
 
 def _modified(folder: Path) -> int:

@@ -76,7 +76,7 @@ class Workbench:
             commit=self._commit,
             write_sample=lambda step: f"sample of step {step}",
             device=torch.device("cpu"),
-            block_size=model.block_size,
+            tokens_a_batch=train.batch_size * model.block_size,
             train_tokens=len(self.corpus.train),
             val_tokens=len(self.corpus.val),
             preset="none",

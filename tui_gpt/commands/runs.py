@@ -113,8 +113,8 @@ def _checkpoint_line(checkpoint: dict[str, Any]) -> str:
 @runs.command("export")
 @click.argument("source", metavar="RUN[@best|@last]")
 @click.argument("target", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--half", is_flag=True, help="Weights in half precision: half the size, hardly a loss.")
-def export_run(source: str, target: Path, half: bool) -> None:
+@click.option("--small", is_flag=True, help="Weights in eight bits: a quarter of the size, hardly a loss.")
+def export_run(source: str, target: Path, small: bool) -> None:
     """Copy a checkpoint (the best unless named) into a new folder, ready for --model-path."""
     name, _, which = source.partition("@")
     if which == "last":
@@ -123,10 +123,10 @@ def export_run(source: str, target: Path, half: bool) -> None:
         place = storage.RunStore().export(name, "best", target)
     else:
         raise NotFoundError(f"a run has the checkpoints best and last: name {name}@best or {name}@last")
-    if half:
+    if small:
         from tui_gpt import session
 
-        session.halve_checkpoint(place)
+        session.compact_checkpoint(place)
     click.echo(place)
 
 

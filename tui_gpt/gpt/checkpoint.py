@@ -20,6 +20,7 @@ from torch import Tensor
 
 from tui_gpt.errors import CheckpointError, DivergedError
 from tui_gpt.files import commit_folder, commit_target, ensure_free_space, read_plain_file, write_synced
+from tui_gpt.gpt.compact import restored
 from tui_gpt.gpt.tokenizer import CharTokenizer
 from tui_gpt.manifest import (
     MANIFEST_FILE,
@@ -158,8 +159,12 @@ def _read(folder: Path, training: bool) -> Checkpoint:
     manifest = read_manifest(folder)
     if CharTokenizer.from_dict(manifest.info.tokenizer).vocab_size != manifest.info.vocab_size:
         raise damaged(folder, "vocab_size does not fit the tokenizer")
-    weights = _read_tensors(folder, MODEL_FILE, manifest.files[MODEL_FILE])
-    _check_types(folder, weights, _WEIGHT_TYPES)
+    stored = _read_tensors(folder, MODEL_FILE, manifest.files[MODEL_FILE])
+    _check_types(folder, stored, _WEIGHT_TYPES)
+    try:
+        weights = restored(stored)
+    except ValueError as error:
+        raise damaged(folder, str(error)) from error
     _check_weights(folder, manifest.info, weights)
     record = manifest.files.get(TRAINING_FILE)
     if not training or record is None:

@@ -2,8 +2,8 @@
 
 Networks that start from different weights make different mistakes about text they have not read, and the average of
 their predictions makes fewer (deep ensembles, Lakshminarayanan et al. 2017). On a small corpus that is worth more than
-one larger network, which only learns the training text by heart sooner. Each member learns as if it were alone; only
-what is predicted is shared.
+one larger network, which only learns the training text by heart sooner. Each member learns as if it were alone, from
+windows of its own, which makes them differ more; only what is predicted is shared.
 """
 
 import math
@@ -27,7 +27,8 @@ def averaged(logits: Sequence[Tensor]) -> Tensor:
 class Committee(nn.Module):
     """`config.members` networks; `forward` is that of a single one.
 
-    In training the loss is the mean of the members' losses, else that of the averaged prediction.
+    In training each member gets its part of the batch, and the loss is the mean of theirs; else all read everything,
+    and the loss is that of the averaged prediction.
     """
 
     def __init__(self, config: ModelConfig, vocab_size: int) -> None:
@@ -45,14 +46,23 @@ class Committee(nn.Module):
     def forward(
         self, tokens: Tensor, targets: Tensor | None = None, prior: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """Log-probabilities (B, T, V) after each of `tokens` (B, T), and the loss if there are `targets` (B, T)."""
-        answers = [network(tokens, targets, prior) for network in self.networks]
-        logits = averaged([logits for logits, _ in answers])
+        """Logits (B, T, V) after each of `tokens` (B, T), and the loss if there are `targets` (B, T).
+
+        In training B is at least the number of members.
+        """
+        if self.training and targets is not None:
+            return self._learned(tokens, targets, prior)
+        logits = averaged([network(tokens, None, prior)[0] for network in self.networks])
         if targets is None:
             return logits, None
-        if self.training:
-            return logits, torch.stack([loss for _, loss in answers]).mean()
         return logits, F.nll_loss(logits.view(-1, self.vocab_size), targets.reshape(-1))
+
+    def _learned(self, tokens: Tensor, targets: Tensor, prior: Tensor | None) -> tuple[Tensor, Tensor]:
+        count = len(self.members)
+        priors = [None] * count if prior is None else prior.tensor_split(count)
+        parts = zip(self.networks, tokens.tensor_split(count), targets.tensor_split(count), priors, strict=True)
+        logits, losses = zip(*(network(*part) for network, *part in parts), strict=True)
+        return torch.cat(logits), torch.stack(losses).mean()
 
 
 def networks_of(model: Modern | Committee) -> Sequence[Modern]:

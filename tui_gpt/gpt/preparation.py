@@ -39,6 +39,7 @@ from tui_gpt.gpt.build import (
     tell_characters,
 )
 from tui_gpt.gpt.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from tui_gpt.gpt.compact import compacted
 from tui_gpt.gpt.data import Corpus, WindowOrder
 from tui_gpt.gpt.evaluation import bits_per_character, mean_loss, perplexity
 from tui_gpt.gpt.interruption import StepAbandonedError, abandoned_on_stop
@@ -83,9 +84,7 @@ class Prepared:
     def parts(self, run: Run) -> Parts:
         """What a trainer works with, its checkpoints going into `run`."""
         config = self.config.model
-        order = WindowOrder(
-            len(self.corpus.train), config.block_size, self.config.train.batch_size, self.config.train.seed
-        )
+        order = _window_order(self.config, self.corpus)
         return Parts(
             model=self.model,
             optimizers=self.optimizers,
@@ -95,7 +94,7 @@ class Prepared:
             commit=Keeper(run, self._write, self.good).commit,
             write_sample=self._write_sample,
             device=self.world.device,
-            block_size=config.block_size,
+            tokens_a_batch=order.batch_size * config.block_size,
             train_tokens=len(self.corpus.train),
             val_tokens=len(self.corpus.val),
             preset=self.config.preset,
@@ -297,17 +296,14 @@ def open_sampler(folder: Path, name: str) -> Sampler:
     )
 
 
-def halve_checkpoint(folder: Path) -> None:
-    """Bring the weights of the checkpoint in `folder` to half precision; the prior stays exact.
+def compact_checkpoint(folder: Path) -> None:
+    """Bring the weights of the checkpoint in `folder` to eight bits; the prior stays exact.
 
-    Raises CheckpointError, StorageError, DivergedError where a weight is too large for half precision.
+    Raises CheckpointError, StorageError, DivergedError where a weight is too large.
     """
     checkpoint = read_checkpoint(folder)
-    weights = {
-        name: tensor.half() if tensor.is_floating_point() and not name.startswith(PRIOR_PREFIX) else tensor
-        for name, tensor in checkpoint.weights.items()
-    }
-    write_checkpoint(folder, checkpoint.info, weights)
+    prior = {name for name in checkpoint.weights if name.startswith(PRIOR_PREFIX)}
+    write_checkpoint(folder, checkpoint.info, compacted(checkpoint.weights, prior))
 
 
 def _restored_model(checkpoint: Checkpoint, corpus: Corpus | None = None) -> tuple[LanguageModel, NgramPrior | None]:
@@ -390,12 +386,17 @@ def _sized(config: RunConfig, corpus: Corpus, world: World, control: Control) ->
     return sized(config, step_seconds, len(corpus.train))
 
 
+def _window_order(config: RunConfig, corpus: Corpus) -> WindowOrder:
+    """Which windows each batch holds; each member of a committee has its own."""
+    windows = config.train.batch_size * max(1, config.model.members)
+    return WindowOrder(len(corpus.train), config.model.block_size, windows, config.train.seed)
+
+
 def _timed_step(config: RunConfig, corpus: Corpus, world: World, control: Control) -> tuple[float, int]:
     """Seconds that a step of such a model takes, without its prior and optimizer; and the model's parameters."""
     model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed).to(world.device)
     shards = build_shards(model, config.train, world)
-    order = WindowOrder(len(corpus.train), config.model.block_size, config.train.batch_size, config.train.seed)
-    batches = Batches(corpus, order, config.model.block_size, None)
+    batches = Batches(corpus, _window_order(config, corpus), config.model.block_size, None)
     try:
         step_seconds = _rehearse(shards, batches, config.train, control)
     finally:

@@ -127,7 +127,8 @@ class Parts:
     write_sample: Callable[[int], Iterable[str]]
     """A few characters from the model as it stands at the given step, as they come."""
     device: torch.device
-    block_size: int
+    tokens_a_batch: int
+    """Characters in one forward pass, of all members of a committee."""
     train_tokens: int
     val_tokens: int
     preset: str
@@ -461,7 +462,7 @@ class Trainer:
         yield progress
 
     def _tokens_a_step(self) -> int:
-        return self._config.batch_size * self._config.gradient_accumulation * self._parts.block_size
+        return self._parts.tokens_a_batch * self._config.gradient_accumulation
 
     def _evaluate_if_due(self) -> Iterator[Event]:
         now = self._now
