@@ -23,6 +23,12 @@ def write_config(text: str | bytes) -> Path:
     return path
 
 
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("False", False)])
+def test_a_truth_value_comes_from_the_environment_too(text: str, value: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUI_GPT_TRAIN_INDUCTION", text)
+    assert settings.environment("train")["induction"] is value
+
+
 def test_every_setting_of_every_config_has_a_line_of_help() -> None:
     assert list(settings.MODEL_HELP) == [field.name for field in dataclasses.fields(ModelConfig)]
     assert list(settings.TRAIN_HELP) == [field.name for field in dataclasses.fields(TrainConfig)]

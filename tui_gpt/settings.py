@@ -141,7 +141,7 @@ def _from_text(text: str, hint: Any) -> Any:
             return hint(text)
         except ValueError:
             return text
-    return text
+    return {"true": True, "false": False}.get(text.lower(), text) if hint is bool else text
 
 
 def _table(section: Section, parts: Sequence[tuple[Mapping[str, str], Mapping[str, Any]]]) -> Mapping[str, Setting]:

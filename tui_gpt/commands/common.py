@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_TYPES = {int: click.INT, float: click.FLOAT, str: click.STRING}
-_METAVARS = {int: "N", float: "X", str: "TEXT"}
+_TYPES = {int: click.INT, float: click.FLOAT, str: click.STRING, bool: click.BOOL}
+_METAVARS = {int: "N", float: "X", str: "TEXT", bool: "true|false"}
 _SOURCES = {
     ParameterSource.COMMANDLINE: settings.COMMAND_LINE,
     ParameterSource.ENVIRONMENT: settings.ENVIRONMENT,
