@@ -489,9 +489,9 @@ def app(options: argparse.Namespace) -> None:
 def use_the_app(terminal: Any, home: Path) -> None:
     """One new run to its end, some writing with it, and back."""
     finished = count_of(home, "*/events.jsonl", '"finished"')
-    terminal.type(F2 + "n")
-    terminal.run_for(1.0)
-    terminal.type("s")
+    for key in (F2, "n", "s"):
+        terminal.type(key)
+        terminal.run_for(1.0)
     terminal.wait_until(lambda: count_of(home, "*/events.jsonl", '"finished"') > finished)
     terminal.type(F3)
     terminal.run_for(2.0)
