@@ -23,7 +23,7 @@ def write_config(text: str | bytes) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("text", "value"), [("true", True), ("False", False)])
+@pytest.mark.parametrize(("text", "value"), [("yes", True), ("False", False)])
 def test_a_truth_value_comes_from_the_environment_too(text: str, value: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TUI_GPT_TRAIN_INDUCTION", text)
     assert settings.environment("train")["induction"] is value

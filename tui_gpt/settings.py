@@ -134,6 +134,12 @@ def set_type(hint: Any) -> Any:
     return hint
 
 
+_TRUTHS = dict.fromkeys(("1", "true", "t", "yes", "y", "on"), True) | dict.fromkeys(
+    ("0", "false", "f", "no", "n", "off"), False
+)
+"""The words that click takes for a truth value."""
+
+
 def _from_text(text: str, hint: Any) -> Any:
     """`text` as the type `hint`, or as it is where it cannot be."""
     if hint in (int, float):
@@ -141,7 +147,7 @@ def _from_text(text: str, hint: Any) -> Any:
             return hint(text)
         except ValueError:
             return text
-    return {"true": True, "false": False}.get(text.lower(), text) if hint is bool else text
+    return _TRUTHS.get(text.lower(), text) if hint is bool else text
 
 
 def _table(section: Section, parts: Sequence[tuple[Mapping[str, str], Mapping[str, Any]]]) -> Mapping[str, Setting]:
