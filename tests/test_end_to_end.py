@@ -28,6 +28,7 @@ def test_train_generate_quit_come_back_and_resume(tmp_path: Path) -> None:
     store = RunStore(tmp_path / "home" / "runs")
     with Terminal(["-m", "tui_gpt", "train", str(text), "--name", "one", *TINY], tmp_path / "home") as terminal:
         terminal.wait_until(has_ended(store, step=30))
+        terminal.wait_for("New run")
         terminal.type("g")
         terminal.wait_for("Enter writes")
         terminal.type("the quick" + ENTER)
@@ -39,6 +40,7 @@ def test_train_generate_quit_come_back_and_resume(tmp_path: Path) -> None:
         terminal.wait_for("Start")
         terminal.type("3")
         terminal.wait_for("30/30")
+        terminal.wait_for("Write with it")
         terminal.type("r")
         terminal.wait_for("Up to which step?")
         terminal.type(ENTER)
