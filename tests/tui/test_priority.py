@@ -6,7 +6,13 @@ import threading
 
 import pytest
 
-from tui_gpt.tui.priority import BACKGROUND_NICENESS, SWITCH_SECONDS, keep_the_screen_quick, step_back
+from tui_gpt.tui.priority import (
+    BACKGROUND_NICENESS,
+    SWITCH_SECONDS,
+    in_a_passing_thread,
+    keep_the_screen_quick,
+    step_back,
+)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives threads a priority of their own")
@@ -38,3 +44,24 @@ def test_the_interpreter_changes_hands_sooner() -> None:
         assert sys.getswitchinterval() == pytest.approx(SWITCH_SECONDS)
     finally:
         sys.setswitchinterval(before)
+
+
+async def test_a_passing_thread_is_gone_when_its_work_is_done() -> None:
+    seen: list[threading.Thread] = []
+
+    def work(number: int) -> int:
+        seen.append(threading.current_thread())
+        return number + 1
+
+    assert await in_a_passing_thread(work, 2) == 3
+    seen[0].join(timeout=10)
+    assert not seen[0].is_alive()
+    assert seen[0] is not threading.current_thread()
+
+
+async def test_what_goes_wrong_in_a_passing_thread_is_told() -> None:
+    def fail() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await in_a_passing_thread(fail)

@@ -29,6 +29,7 @@ from tui_gpt.inert import inert
 from tui_gpt.runs import RunStore, RunSummary
 from tui_gpt.session import SessionLike, TrainRequest
 from tui_gpt.tui.feed import Training
+from tui_gpt.tui.priority import in_a_passing_thread
 from tui_gpt.tui.record import Phase, RunRecord
 from tui_gpt.tui.state import AppState
 from tui_gpt.tui.waking import Waker, WakingSession
@@ -442,7 +443,7 @@ class MainScreen(Screen[None]):
         await asyncio.sleep(_TYPING_SECONDS)
         pane.show_estimate("how long? timing a few steps…" if self.waker.is_done else "waking PyTorch…")
         try:
-            estimate = await asyncio.to_thread(self._session.estimate, config, control)
+            estimate = await in_a_passing_thread(self._session.estimate, config, control)
         except CorpusError as error:
             pane.form.show_sentence("corpus", inert(str(error)))
             pane.show_estimate("")

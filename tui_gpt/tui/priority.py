@@ -4,10 +4,17 @@ Training takes every core, writing one more, and a key must not wait for either:
 interpreter's lock. What a system does not offer is left as it is.
 """
 
+import asyncio
 import os
 import sys
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
 
 SWITCH_SECONDS = 0.001
 """After how long a thread that computes in Python lets another one have the interpreter (Python's own is 0.005)."""
@@ -26,3 +33,16 @@ def step_back() -> None:
             thread = threading.get_native_id()
             niceness = max(BACKGROUND_NICENESS, os.getpriority(os.PRIO_PROCESS, thread))
             os.setpriority(os.PRIO_PROCESS, thread, niceness)
+
+
+async def in_a_passing_thread(work: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
+    """What `work` returns, computed in a thread that ends with it.
+
+    A thread that has computed with several cores keeps helpers for as long as it lives, and where there are more
+    helpers than cores OpenMP lets all of them sleep between two operations, training's too.
+    """
+    threads = ThreadPoolExecutor(1, "passing")
+    try:
+        return await asyncio.wrap_future(threads.submit(work, *args, **kwargs))
+    finally:
+        threads.shutdown(wait=False)
