@@ -111,6 +111,11 @@ class ModelConfig(_FromDict):
     """Networks of this shape that a `modern` model trains side by side and whose predictions it averages; 0 is as many
     as the time allows."""
 
+    @property
+    def networks(self) -> int:
+        """Networks that a model of this shape is built of; one where their number is still open."""
+        return max(1, self.members)
+
     def __post_init__(self) -> None:
         _require_whole("block_size", self.block_size, 1, 65_536)
         _require_whole("n_layer", self.n_layer, 0, 256)

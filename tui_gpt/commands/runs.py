@@ -1,4 +1,4 @@
-"""`tui-gpt runs`: what has been trained. Only `import` needs torch."""
+"""`tui-gpt runs`: what has been trained. Only `import` and `export --small` need torch."""
 
 import dataclasses
 import json

@@ -36,7 +36,7 @@ def build_model(config: ModelConfig, vocab_size: int, seed: int) -> LanguageMode
 def _fresh_model(config: ModelConfig, vocab_size: int) -> LanguageModel:
     if config.architecture == "classic":
         return Classic(config, vocab_size)
-    return Committee(config, vocab_size) if config.members > 1 else Modern(config, vocab_size)
+    return Committee(config, vocab_size) if config.networks > 1 else Modern(config, vocab_size)
 
 
 def tell_characters(model: LanguageModel, tokenizer: CharTokenizer) -> None:

@@ -204,7 +204,7 @@ def _check_weights(folder: Path, info: CheckpointInfo, weights: Mapping[str, Ten
     if name is not None:
         raise damaged(folder, f"the weights {name!r} are not finite")
     shape = info.config.model
-    if max(1, shape.members) * shape.n_layer * shape.n_embd**2 > sum(tensor.numel() for tensor in weights.values()):
+    if shape.networks * shape.n_layer * shape.n_embd**2 > sum(tensor.numel() for tensor in weights.values()):
         raise damaged(folder, "it holds fewer weights than the model it describes")
 
 

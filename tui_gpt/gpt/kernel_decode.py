@@ -148,7 +148,7 @@ class PackedModel:
         self.order = prior.order if prior else 0
         config = model.config
         self.struct = _Model(
-            n_members=max(1, config.members),
+            n_members=config.networks,
             n_layer=config.n_layer,
             n_head=config.n_head,
             n_embd=config.n_embd,

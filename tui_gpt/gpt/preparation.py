@@ -388,7 +388,7 @@ def _sized(config: RunConfig, corpus: Corpus, world: World, control: Control) ->
 
 def _window_order(config: RunConfig, corpus: Corpus) -> WindowOrder:
     """Which windows each batch holds; each member of a committee has its own."""
-    windows = config.train.batch_size * max(1, config.model.members)
+    windows = config.train.batch_size * config.model.networks
     return WindowOrder(len(corpus.train), config.model.block_size, windows, config.train.seed)
 
 
