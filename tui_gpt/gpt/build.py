@@ -1,5 +1,6 @@
 """From a configuration to a model, its optimizers and its prior; the one place that knows every architecture."""
 
+import threading
 from collections.abc import Mapping
 
 import numpy as np
@@ -20,13 +21,17 @@ from tui_gpt.gpt.world import World
 
 PRIOR_PREFIX = "prior."
 
+_drawing = threading.Lock()
+"""Held while weights are drawn: PyTorch's initialisation takes its numbers from the one generator of the process."""
+
 LanguageModel = Classic | Modern | Committee
 """`model(tokens (B, T), targets, prior)` gives logits (B, T, V) and the mean loss."""
 
 
 def build_model(config: ModelConfig, vocab_size: int, seed: int) -> LanguageModel:
-    """A fresh model; equal seeds give equal weights, whatever else has drawn random numbers before."""
-    with torch.random.fork_rng(devices=[]):
+    """A fresh model; equal seeds give equal weights, whatever else has drawn random numbers before or builds a model
+    in another thread."""
+    with _drawing, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = _fresh_model(config, vocab_size)
     model.dropout.generator.manual_seed(seed)
