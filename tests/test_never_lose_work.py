@@ -5,6 +5,7 @@ A handful of everything here; `benchmarks/torture.py` does the same thousands of
 
 import ast
 import dataclasses
+import errno
 import json
 import os
 import random
@@ -379,6 +380,31 @@ def test_on_a_full_disk_training_goes_on_says_so_and_the_exit_code_tells(tmp_pat
     assert "larger than allowed" in ended.stderr
     assert (events[-1]["type"], events[-1]["step"]) == ("finished", 20)
     assert any(event.get("setting") == "storage_problem" for event in events)
+
+
+def test_a_used_up_quota_is_said_and_saving_goes_on_when_there_is_room_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every write is refused while it lasts; what could not be saved then is saved afterwards."""
+    is_used_up = False
+    write = os.write
+
+    def limited(descriptor: int, data: bytes) -> int:
+        if is_used_up:
+            raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", limited)
+    problems = []
+    for event in train(tiny_config(tmp_path, "nano", max_iters=16, eval_interval=4), "one"):
+        if isinstance(event, Progress):
+            is_used_up = 3 <= event.step < 11
+        if isinstance(event, Changed) and event.setting == "storage_problem":
+            problems.append(event.value)
+    assert "your disk quota is used up: free some space" in str(problems[0])
+    assert problems[-1] is None
+    assert read_checkpoint(RunStore().get("one").path / "last").info.step == 16
+    assert [event.step for event in learned("one")] == sorted(event.step for event in learned("one"))
 
 
 @pytest.fixture

@@ -2,11 +2,13 @@
 
 import dataclasses
 import gc
+import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from textual.events import DescendantFocus
 from textual.pilot import Pilot
 from textual.widgets import Button, DataTable, Input, Static, TabbedContent
 from textual.widgets._footer import FooterKey
@@ -20,7 +22,7 @@ from tui_gpt.events import Changed, Event, Sampled
 from tui_gpt.inert import inert
 from tui_gpt.runs import RunStore
 from tui_gpt.session import Estimate, TrainRequest
-from tui_gpt.tui.app import TuiGptApp, ignore_stray_continue, usable_theme
+from tui_gpt.tui.app import TuiGptApp, ignore_stray_continue, native_noise_in_a_file, usable_theme
 from tui_gpt.tui.main_screen import MainScreen
 from tui_gpt.tui.state import DEFAULT_THEME, AppState
 from tui_gpt.tui.widgets.dialogs import NumberScreen, QuestionScreen
@@ -402,6 +404,27 @@ async def test_tabs_change_by_number_and_by_function_key() -> None:
         for key, name in (("3", "runs"), ("f2", "train"), ("f3", "generate"), ("f4", "runs"), ("1", "train")):
             await pilot.press(key)
             assert main.active_tab == name
+
+
+async def test_a_tab_that_took_the_keyboard_late_does_not_come_back() -> None:
+    """Two tabs asked for at once: the first one's list is given the keyboard when the second is shown already."""
+    async with running() as (pilot, main, _):
+        await pilot.press("f4")
+        await wait_until(pilot, lambda: main.runs_pane.has_focus_within)
+        main.tabs.active = "train"
+        main.runs_pane.post_message(DescendantFocus(main.runs_pane.query_one(DataTable)))
+        await pilot.pause()
+        await pilot.pause()
+        assert main.active_tab == "train"
+
+
+def test_what_native_libraries_print_goes_to_a_file_that_begins_anew(capfd: pytest.CaptureFixture[str]) -> None:
+    for noise in (b"first", b"second"):
+        with native_noise_in_a_file():
+            os.write(1, noise)
+    assert (paths.logs_dir() / "native.log").read_bytes() == b"second"
+    os.write(1, b"after")
+    assert capfd.readouterr().out == "after"
 
 
 async def test_at_80_by_24_a_run_shows_everything() -> None:

@@ -181,7 +181,7 @@ def ignore_stray_continue() -> None:
 
 
 @contextmanager
-def _native_noise_in_a_file() -> Iterator[None]:
+def native_noise_in_a_file() -> Iterator[None]:
     """What native libraries print goes to a log; the screen itself is written to stderr.
 
     Textual asks the terminal behind `sys.__stdout__` for its size, so that one stays the terminal's.
@@ -217,7 +217,7 @@ def run_app(
 ) -> int:
     """Run the app until the user leaves; the exit code. With a request, that run starts at once."""
     app = TuiGptApp(request, session=session, store=store)
-    with _native_noise_in_a_file():
+    with native_noise_in_a_file():
         app.run()
     if app.crash_sentence:
         print(app.crash_sentence, file=sys.stderr)

@@ -51,6 +51,14 @@ _PREPARING_PATIENCE_SECONDS = 2.0
 """How long quitting waits for a run that has not made a step: there is nothing of it to lose."""
 
 
+class Tabs(TabbedContent):
+    """Tabs that only the user and the screen change: Textual's own also bring back the one whose widget was focused,
+    even where the user has gone on to another before that is told."""
+
+    def on_tab_pane_focused(self, event: TabPane.Focused) -> None:
+        event.prevent_default()
+
+
 class MainScreen(Screen[None]):
     """Train, write, and look at old runs."""
 
@@ -92,7 +100,7 @@ class MainScreen(Screen[None]):
         self._status_shown = ""
         self._complaint = ""
         """What is wrong with the user's settings file."""
-        self.tabs = TabbedContent(initial="train")
+        self.tabs = Tabs(initial="train")
         self.train_pane = TrainPane(self.state, self._first_config())
         self.runs_pane = RunsPane()
         self.generate_pane: GeneratePane | None = None
