@@ -172,6 +172,13 @@ def test_click_and_the_settings_read_the_same_variables(
         assert command.session.model.configs == [settings.preferred_sample_config()]
 
 
+def test_what_is_true_or_false_is_a_flag(command: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "poem.txt").write_text("a poem\n" * 100)
+    assert command("train", "--headless", "--compile", "--no-induction", str(tmp_path / "poem.txt")).code == 0
+    config = command.request.config
+    assert (config.train.compile, config.model.induction) == (True, False)
+
+
 def test_a_lone_number_of_steps_on_the_command_line_lifts_the_time_limit_of_the_file(command: CommandLine) -> None:
     paths.config_file().parent.mkdir(parents=True)
     paths.config_file().write_text("[train]\nmax_seconds = 60\n")

@@ -180,6 +180,8 @@ class TrainConfig(_FromDict):
     device: DeviceName = "auto"
     threads: int = 0
     """CPU threads; 0 is one a core."""
+    compile: bool = False
+    """Whether PyTorch's compiler is to be tried on the blocks."""
 
     def __post_init__(self) -> None:
         _require(

@@ -20,7 +20,7 @@ _SECONDS_BETWEEN_FRAMES = 0.1
 _SHORTEST_BAR = 8
 _LONGEST_BAR = 40
 _GAP = "  "
-_URGENT = frozenset({"storage_problem", "skipped_step", "rolled_back_to"})
+_URGENT = frozenset({"storage_problem", "compile_problem", "skipped_step", "rolled_back_to"})
 
 
 class Standing:
@@ -175,6 +175,8 @@ def _news(event: Changed) -> str:
     match event.setting:
         case "storage_problem":
             return "saving works again" if event.value is None else f"warning: {inert(str(event.value))}"
+        case "compile_problem":
+            return f"warning: the run goes on without --compile ({inert(str(event.value))})"
         case "skipped_step":
             return f"warning: step {event.step:,} was skipped, as its loss was not finite"
         case "rolled_back_to":

@@ -78,6 +78,7 @@ TRAIN_HELP: Mapping[str, str] = MappingProxyType(
         "seed": "Equal seeds train equal models.",
         "device": "Where to compute.",
         "threads": "CPU threads; 0 is one a core.",
+        "compile": "Try PyTorch's compiler on the blocks; half a minute to start, on a CPU it seldom pays.",
     }
 )
 """One line for each field of TrainConfig."""

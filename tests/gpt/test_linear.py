@@ -114,14 +114,14 @@ def test_a_pytorch_without_the_operator_has_no_quick_product(
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
     monkeypatch.setattr(linear, "_quick_product", missing)
-    assert not is_quick_product_available.__wrapped__()
+    assert not linear._found_quick_product.__wrapped__()
 
 
 def test_a_wrong_product_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
     monkeypatch.setattr(linear, "_quick_product", lambda x, weight: (x @ weight.T).bfloat16().float())
-    assert not is_quick_product_available.__wrapped__()
+    assert not linear._found_quick_product.__wrapped__()
 
 
 @pytest.mark.usefixtures("layer_kind")

@@ -1,11 +1,12 @@
 """Muon against the definition it approximates."""
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 
-from tui_gpt.gpt.muon import QUINTICS, Muon, orthogonalised
+from tui_gpt.gpt.muon import QUINTICS, Muon, _shared_out, _work_for, orthogonalised
 
 
 def polar_factor(matrix: torch.Tensor) -> torch.Tensor:
@@ -91,3 +92,30 @@ def test_a_restored_optimizer_goes_on_as_if_never_stopped() -> None:
 def test_vectors_are_refused() -> None:
     with pytest.raises(ValueError, match="matrices only"):
         Muon([torch.nn.Parameter(torch.zeros(3))])
+
+
+def test_parameters_shared_out_among_threads_move_as_they_would_alone() -> None:
+    generator = torch.Generator().manual_seed(4)
+    shapes = [(3, 12, 12), (12, 12), (48, 12), (12, 48), (12, 12)]
+    alone, shared = (
+        [torch.nn.Parameter(torch.ones(shape) * number) for number, shape in enumerate(shapes)] for _ in range(2)
+    )
+    gradients = [torch.randn(shape, generator=generator) for shape in shapes]
+    with ThreadPoolExecutor(2) as threads:
+        together = Muon(shared, parts=2, at_once=lambda jobs: list(threads.map(lambda job: job(), jobs)))
+        for optimizer, parameters in ((Muon(alone), alone), (together, shared)):
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.grad = gradient.clone()
+            optimizer.step()
+    for one, other in zip(alone, shared, strict=True):
+        torch.testing.assert_close(one, other)
+    assert not torch.equal(alone[0], torch.zeros(shapes[0]))
+
+
+def test_parts_have_about_equal_work_and_none_is_empty() -> None:
+    layer = [torch.empty(3, 16, 16), torch.empty(16, 16), torch.empty(64, 16), torch.empty(16, 64)]
+    parts = _shared_out(layer * 3, 2)
+    work = [sum(map(_work_for, part)) for part in parts]
+    assert sum(map(len, parts)) == 12
+    assert max(work) < 1.1 * min(work)
+    assert len(_shared_out(layer[:1], 2)) == 1

@@ -6,22 +6,23 @@ import pytest
 import torch
 
 from tests.gpt.workbench import MODEL, TRAIN, Workbench, learning_log, same_weights
-from tui_gpt.config import ModelConfig
+from tui_gpt.config import ModelConfig, resolve
 from tui_gpt.gpt.batches import Batch
-from tui_gpt.gpt.build import build_model
+from tui_gpt.gpt.build import build_model, build_shards
 from tui_gpt.gpt.shards import Shards, share_parameters
+from tui_gpt.gpt.world import World
 
 STILL = dataclasses.replace(MODEL, dropout=0.0)
 PRIOR_FREE = ModelConfig(architecture="modern", block_size=16, n_layer=1, n_head=2, n_embd=16)
 
 
-def shards_of(config: ModelConfig, count: int) -> Shards:
+def shards_of(config: ModelConfig, count: int, most_windows: int | None = None) -> Shards:
     model = build_model(config, 11, seed=1)
     replicas = [model]
     for _ in range(1, count):
         replicas.append(build_model(config, 11, seed=2))
         share_parameters(model, replicas[-1])
-    return Shards(replicas, torch.device("cpu"))
+    return Shards(replicas, torch.device("cpu"), most_windows=most_windows)
 
 
 def batch(size: int) -> Batch:
@@ -31,15 +32,28 @@ def batch(size: int) -> Batch:
 
 
 @pytest.mark.parametrize("config", [STILL, PRIOR_FREE], ids=["classic", "modern"])
-@pytest.mark.parametrize(("count", "size"), [(2, 4), (3, 5), (4, 2)])
-def test_shared_out_gradients_are_those_of_the_whole_batch(config: ModelConfig, count: int, size: int) -> None:
-    alone, together = shards_of(config, 1), shards_of(config, count)
+@pytest.mark.parametrize(("count", "size", "at_once"), [(2, 4, None), (3, 5, None), (4, 2, None), (1, 7, 3), (2, 7, 1)])
+def test_shared_out_gradients_are_those_of_the_whole_batch(
+    config: ModelConfig, count: int, size: int, at_once: int | None
+) -> None:
+    alone, together = shards_of(config, 1), shards_of(config, count, at_once)
     loss, gradients = alone.gradients(batch(size))
     shared_loss, shared_gradients = together.gradients(batch(size))
     together.close()
     assert torch.allclose(loss, shared_loss, atol=1e-5)
     for one, other in zip(gradients, shared_gradients, strict=True):
         assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_a_core_reads_a_large_batch_in_several_passes() -> None:
+    """Of `classic`: 64 windows of 256 characters on one core."""
+    config = resolve("classic", "fox.txt", n_embd=12, n_layer=1, dropout=0.0)
+    model = build_model(config.model, 11, seed=1)
+    passes: list[int] = []
+    model.register_forward_hook(lambda _model, inputs, _output: passes.append(inputs[0].numel()))
+    tokens = torch.randint(11, (64, 257), generator=torch.Generator().manual_seed(3))
+    build_shards(model, config.train, World(torch.device("cpu"))).gradients(Batch(tokens[:, :-1], tokens[:, 1:]))
+    assert passes == [4_096] * 4
 
 
 def test_replicas_have_the_same_parameters_and_not_merely_equal_ones() -> None:

@@ -58,8 +58,8 @@ class Workbench:
         self.control = Control()
         self.corpus = Corpus.build(CorpusText(name="fox", text=TEXT, digest="", source="fox"), model.block_size)
         self.model = build_model(model, self.corpus.tokenizer.vocab_size, train.seed)
-        optimizers = build_optimizers(self.model, train)
         shards = build_shards(self.model, train, World(torch.device("cpu"), cores=train.threads))
+        optimizers = build_optimizers(self.model, train, shards)
         standing: Standing | None = None
         if snapshot is not None:
             train, standing = snapshot.config, dataclasses.replace(snapshot.standing, follows_clock=False)

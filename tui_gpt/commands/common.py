@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_TYPES = {int: click.INT, float: click.FLOAT, str: click.STRING, bool: click.BOOL}
-_METAVARS = {int: "N", float: "X", str: "TEXT", bool: "true|false"}
+_TYPES = {int: click.INT, float: click.FLOAT, str: click.STRING}
+_METAVARS = {int: "N", float: "X", str: "TEXT"}
 _SOURCES = {
     ParameterSource.COMMANDLINE: settings.COMMAND_LINE,
     ParameterSource.ENVIRONMENT: settings.ENVIRONMENT,
@@ -72,7 +72,9 @@ def setting_option(section: settings.Section, name: str, heading: str, **kwargs:
     setting = settings.SETTINGS[section][name]
     kind = settings.set_type(setting.hint)
     flag = "--" + name.replace("_", "-")
-    if typing.get_origin(kind) is Literal:
+    if kind is bool:
+        flag += "/--no-" + name.replace("_", "-")
+    elif typing.get_origin(kind) is Literal:
         kwargs.setdefault("type", click.Choice(typing.get_args(kind)))
     else:
         kwargs = {"type": _TYPES[kind], "metavar": _METAVARS[kind]} | kwargs

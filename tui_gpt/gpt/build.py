@@ -21,6 +21,9 @@ from tui_gpt.gpt.world import World
 
 PRIOR_PREFIX = "prior."
 
+POSITIONS_AT_ONCE = 4_096
+"""Characters that a network on a CPU reads in one pass of training."""
+
 _drawing = threading.Lock()
 """Held while weights are drawn: PyTorch's initialisation takes its numbers from the one generator of the process."""
 
@@ -51,11 +54,11 @@ def tell_characters(model: LanguageModel, tokenizer: CharTokenizer) -> None:
             module.folded.copy_(folded_case(tokenizer.characters))
 
 
-def build_optimizers(model: LanguageModel, config: TrainConfig) -> list[Optimizer]:
-    """The optimizers of all parameters; each group's `lr_scale` is its rate as a multiple of the run's learning
-    rate."""
+def build_optimizers(model: LanguageModel, config: TrainConfig, shards: Shards | None = None) -> list[Optimizer]:
+    """The optimizers of all parameters, which may use the threads of `shards`; each group's `lr_scale` is its rate as a
+    multiple of the run's learning rate."""
     if not isinstance(model, Classic) and config.optimizer == "muon":
-        return modern_optimizers(networks_of(model), config)
+        return modern_optimizers(networks_of(model), config, shards)
     decayed = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
     plain = [parameter for parameter in model.parameters() if parameter.ndim < 2]
     groups = [
@@ -77,7 +80,14 @@ def build_shards(model: LanguageModel, config: TrainConfig, world: World) -> Sha
         replica = build_model(model.config, model.vocab_size, config.seed + number)
         share_parameters(model, replica)
         replicas.append(replica)
-    return Shards(replicas, world.device, max(1, world.cores // count))
+    return Shards(replicas, world.device, max(1, world.cores // count), _windows_at_once(model, world))
+
+
+def _windows_at_once(model: LanguageModel, world: World) -> int | None:
+    """How many windows go through a replica on a CPU together: what is computed of more does not stay in its caches."""
+    if world.device.type != "cpu":
+        return None
+    return max(1, POSITIONS_AT_ONCE // model.config.block_size) * model.config.networks
 
 
 def random_generators(shards: Shards) -> dict[str, torch.Generator]:

@@ -46,9 +46,13 @@ def _is_worth_it(x: Tensor) -> bool:
     return x.device.type == "cpu" and x.dtype == torch.float32 and x.numel() >= LEAST_ROWS * x.shape[-1]
 
 
-@cache
 def is_quick_product_available() -> bool:
     """Whether oneDNN multiplies here, as exactly as MKL; asked of the processor and tried once."""
+    return _found_quick_product()
+
+
+@cache
+def _found_quick_product() -> bool:
     if torch.backends.cpu.get_cpu_capability() != "AVX512" or not _has_onednn():
         return False
     x, weight = torch.linspace(-1, 1, 512).view(32, 16), torch.linspace(1, -1, 128).view(8, 16)
@@ -64,7 +68,21 @@ def _has_onednn() -> bool:
 
 def _quick_product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x weightᵀ + bias; (..., K) and (N, K) give (..., N), whatever the strides."""
+    if torch.compiler.is_compiling():
+        return torch.ops.tui_gpt.quick_product(x, weight, bias)  # type: ignore[no-any-return]
+    return _onednn_product(x, weight, bias)
+
+
+def _onednn_product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return torch.ops.mkldnn._linear_pointwise.default(x, weight, bias, "none", [], "")  # type: ignore[no-any-return]
+
+
+@cache
+def let_the_compiler_call_quick_products() -> None:
+    """Make them an operator of our own: PyTorch's compiler knows theirs, but only for weights that never change."""
+    torch.compiler.assume_constant_result(is_quick_product_available)  # type: ignore[no-untyped-call]
+    operator = torch.library.custom_op("tui_gpt::quick_product", _onednn_product, mutates_args=())
+    operator.register_fake(lambda x, weight, _bias=None: x.new_empty(*x.shape[:-1], len(weight)))
 
 
 class _QuickLinear(Function):

@@ -9,6 +9,7 @@ deliberately holds nothing but matrices: embeddings, the head and scalars belong
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, overload
 
 import torch
@@ -17,6 +18,8 @@ from torch import Tensor
 from tui_gpt.gpt.linear import products
 
 Coefficients = tuple[float, float, float]
+AtOnce = Callable[[Sequence[Callable[[], None]]], object]
+"""Runs jobs that have nothing to do with each other."""
 
 QUINTICS: tuple[Coefficients, ...] = (
     (4.0848, -6.8946, 2.9270),
@@ -62,12 +65,40 @@ def _widened(matrix: Tensor) -> Tensor:
     return matrix.mT if matrix.shape[-2] > matrix.shape[-1] else matrix
 
 
+def _wide_shape(matrix: Tensor) -> tuple[int, int]:
+    rows, columns = matrix.shape[-2:]
+    return min(rows, columns), max(rows, columns)
+
+
+def _work_for(parameter: Tensor) -> int:
+    """Multiplications that a step of it takes."""
+    small, large = _wide_shape(parameter)
+    products_of_grams = 4 * len(QUINTICS) - 3
+    return parameter.numel() // (small * large) * small**2 * (2 * large + products_of_grams * small)
+
+
+def _shared_out(parameters: Sequence[Tensor], count: int) -> list[list[Tensor]]:
+    """At most `count` parts of about equal work, none of them empty: the largest first, each to who has least."""
+    parts: list[list[Tensor]] = [[] for _ in range(count)]
+    work = [0] * count
+    for parameter in sorted(parameters, key=_work_for, reverse=True):
+        least = work.index(min(work))
+        parts[least].append(parameter)
+        work[least] += _work_for(parameter)
+    return [part for part in parts if part]
+
+
+def _one_by_one(jobs: Sequence[Callable[[], None]]) -> None:
+    for job in jobs:
+        job()
+
+
 class Muon(torch.optim.Optimizer):
     """Orthogonalised Nesterov momentum with decoupled weight decay.
 
     Parameters have at least two dimensions; leading ones count matrices, so a (3, C, C) projection to queries, keys
     and values is three. The momentum climbs from `MOMENTUM_START` to `momentum` in the first `MOMENTUM_STEPS`
-    steps.
+    steps. The parameters are shared out into `parts` of about equal work, which `at_once` may run side by side.
     """
 
     MOMENTUM_START = 0.85
@@ -79,8 +110,13 @@ class Muon(torch.optim.Optimizer):
         lr: float = 0.02,
         momentum: float = 0.95,
         weight_decay: float = 0.1,
+        *,
+        parts: int = 1,
+        at_once: AtOnce = _one_by_one,
     ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        self._parts = parts
+        self._at_once = at_once
         for group in self.param_groups:
             if any(p.ndim < 2 for p in group["params"]):
                 raise ValueError("Muon takes matrices only: give vectors and scalars to AdamW.")
@@ -103,13 +139,15 @@ class Muon(torch.optim.Optimizer):
         return loss
 
     def _step_group(self, group: dict[str, Any]) -> None:
+        parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
+        self._at_once([partial(self._step_part, group, part) for part in _shared_out(parameters, self._parts)])
+
+    @torch.no_grad()
+    def _step_part(self, group: dict[str, Any], parameters: Sequence[Tensor]) -> None:
         shapes: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = {}
-        for parameter in group["params"]:
-            if parameter.grad is not None:
-                rows, columns = parameter.shape[-2:]
-                key = (min(rows, columns), max(rows, columns))
-                direction = self._momentum_direction(parameter, group["momentum"])
-                shapes.setdefault(key, []).append((parameter, direction))
+        for parameter in parameters:
+            direction = self._momentum_direction(parameter, group["momentum"])
+            shapes.setdefault(_wide_shape(parameter), []).append((parameter, direction))
         for (small, large), members in shapes.items():
             wide = [_widened(direction).reshape(-1, small, large) for _, direction in members]
             updates = torch.split(orthogonalised(torch.cat(wide)), [len(w) for w in wide])

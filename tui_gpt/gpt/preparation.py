@@ -59,8 +59,8 @@ from tui_gpt.session import Estimate, Evaluation
 
 SAMPLE_CHARACTERS = 240
 SAMPLE_PROMPT = "\n"
-PLACE_SETTINGS = frozenset({"device", "threads"})
-"""Where a run is trained, which may change whenever it is resumed."""
+PLACE_SETTINGS = frozenset({"device", "threads", "compile"})
+"""Where a run is trained, and by what, which may change whenever it is resumed."""
 _LIVE_TIMEOUT_SECONDS = 60.0
 
 
@@ -156,22 +156,23 @@ def prepare_new(config: RunConfig, init_folder: Path | None) -> Prepared:
         weights, _ = split_prior(start.weights)
         take_weights(model, weights, CharTokenizer.from_dict(start.info.tokenizer), corpus.tokenizer)
     tell_characters(model, corpus.tokenizer)
-    model.to(world.device)
+    shards = _shared_out(model.to(world.device), config.train, world)
     return Prepared(
         config=config,
         corpus=corpus,
         model=model,
-        shards=_shared_out(model, config.train, world),
-        optimizers=build_optimizers(model, config.train),
+        shards=shards,
+        optimizers=build_optimizers(model, config.train, shards),
         prior=_fit_prior(config.model, corpus),
         world=world,
     )
 
 
 def _shared_out(model: LanguageModel, config: TrainConfig, world: World) -> Shards:
-    """The model's replicas; what is left to this thread then is the optimizer's step, which only Muon makes large."""
+    """The model's replicas. Where there are several, each core has a thread of ours, and PyTorch makes none of its own:
+    those of OpenMP would wait for each other in a loop, which is ruinous where another program needs a core."""
     shards = build_shards(model, config, world)
-    if len(shards.replicas) > 1 and config.optimizer == "adamw":
+    if len(shards.replicas) > 1:
         torch.set_num_threads(1)
     return shards
 
@@ -207,14 +208,14 @@ def prepare_resumed(run: Run, changes: Mapping[str, Setting]) -> Prepared:
     corpus = _same_corpus(run, checkpoint)
     world = World.of(config.train)
     model, prior = _restored_model(checkpoint, corpus)
-    model.train().to(world.device)
+    shards = _shared_out(model.train().to(world.device), config.train, world)
     standing = _restored_standing(info, here, live)
     prepared = Prepared(
         config=config,
         corpus=corpus,
         model=model,
-        shards=_shared_out(model, config.train, world),
-        optimizers=build_optimizers(model, config.train),
+        shards=shards,
+        optimizers=build_optimizers(model, config.train, shards),
         prior=prior,
         world=world,
         standing=standing,

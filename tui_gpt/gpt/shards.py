@@ -6,9 +6,11 @@ replica of the model: the same parameters, a dropout of its own. Sums are always
 stay equal to the bit as long as the number of shards is the same. On a GPU there is one shard.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -23,11 +25,14 @@ Result = TypeVar("Result")
 class Shards:
     """Replicas of one model that compute together: the first in the calling thread, each other in one of its own."""
 
-    def __init__(self, replicas: Sequence[nn.Module], device: torch.device, cores: int = 1) -> None:
-        """`cores` is how many each thread may use."""
+    def __init__(
+        self, replicas: Sequence[nn.Module], device: torch.device, cores: int = 1, most_windows: int | None = None
+    ) -> None:
+        """`cores` is how many each thread may use, `most_windows` how many windows go through a replica together."""
         self.replicas = replicas
         self._device = device
         self._cores = cores
+        self._most_windows = most_windows
         self._parameters = [parameter for parameter in replicas[0].parameters() if parameter.requires_grad]
         helpers = len(replicas) - 1
         self._threads = ThreadPoolExecutor(helpers, "shard", _use_cores, (cores,)) if helpers else None
@@ -40,30 +45,38 @@ class Shards:
     def gradients(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
         """The mean loss over the batch, detached, and its gradient for each parameter."""
         pieces = batch.split(len(self.replicas))
-        shares = [len(piece.inputs) / len(batch.inputs) for piece in pieces]
-        results = self.each(self._gradients_of, list(zip(pieces, shares, strict=True)))
+        results = self.each(partial(self._gradients_of, len(batch.inputs)), pieces)
         losses, gradients = zip(*results, strict=True)
         return torch.stack(losses).sum(), [_summed(parts) for parts in zip(*gradients, strict=True)]
 
-    def _gradients_of(self, model: nn.Module, part: tuple[Batch, float]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        piece, share = part
-        moved = piece.to(self._device)
+    def _gradients_of(self, whole: int, model: nn.Module, piece: Batch) -> tuple[Tensor, Sequence[Tensor]]:
+        """What a piece of a batch of `whole` windows adds to the loss, and its gradients, one pass after another."""
+        passes = piece.split(math.ceil(len(piece.inputs) / (self._most_windows or whole)))
+        loss, gradients = self._gradients_in_one_pass(whole, model, passes[0])
+        for one in passes[1:]:
+            more_loss, more = self._gradients_in_one_pass(whole, model, one)
+            loss, gradients = loss + more_loss, [_summed(pair) for pair in zip(gradients, more, strict=True)]
+        return loss, gradients
+
+    def _gradients_in_one_pass(self, whole: int, model: nn.Module, batch: Batch) -> tuple[Tensor, Sequence[Tensor]]:
+        moved = batch.to(self._device)
         _, loss = model(moved.inputs, moved.targets, moved.prior)
-        loss = loss * share
+        loss = loss * (len(batch.inputs) / whole)
         gradients = torch.autograd.grad(loss, self._parameters, allow_unused=True, materialize_grads=True)
         return loss.detach(), gradients
 
     def each(self, work: Callable[[nn.Module, Item], Result], items: Sequence[Item]) -> list[Result]:
         """`work` on every item, with a replica that nobody else uses meanwhile; at most as many items as replicas."""
-        if self._threads is None:
-            return [work(self.replicas[0], item) for item in items]
-        others = [
-            self._threads.submit(work, replica, item)
-            for replica, item in zip(self.replicas[1:], items[1:], strict=False)
-        ]
+        return self.at_once([partial(work, *pair) for pair in zip(self.replicas, items, strict=False)])
+
+    def at_once(self, jobs: Sequence[Callable[[], Result]]) -> list[Result]:
+        """What some jobs return, at most as many as replicas, each in a thread of its own."""
+        if self._threads is None or len(jobs) < 2:
+            return [job() for job in jobs]
+        others = [self._threads.submit(job) for job in jobs[1:]]
         try:
             with _using_cores(self._cores):
-                first = work(self.replicas[0], items[0])
+                first = jobs[0]()
         finally:
             wait(others)
         return [first, *(other.result() for other in others)]

@@ -38,6 +38,7 @@ from tui_gpt.events import (
     Started,
 )
 from tui_gpt.gpt.batches import Batches
+from tui_gpt.gpt.compiling import compile_blocks
 from tui_gpt.gpt.evaluation import bits_per_character, mean_loss
 from tui_gpt.gpt.interruption import StepAbandonedError, abandoned_on_stop
 from tui_gpt.gpt.saver import BackgroundSaver
@@ -203,10 +204,12 @@ class Trainer:
         could not be written.
         """
         try:
+            compiling = list(self._compile_if_asked())
             self._make_plan()
             if self._good is None:
                 self._note_good()
             yield self._started()
+            yield from compiling
             while True:
                 yield from self._obey_control()
                 yield from self._correct_plan()
@@ -385,6 +388,22 @@ class Trainer:
         requests: list[Future[Any]] = self._control.take_weight_requests()
         for request in requests:
             request.cancel()
+
+    def _compile_if_asked(self) -> Iterator[Event]:
+        """Let the blocks run compiled, or tell why they do not; leaves no trace in the run."""
+        if not self._config.compile:
+            return
+        generators = copied_generators(self._parts.generators)
+        try:
+            with abandoned_on_stop(self._parts.shards.replicas, self._control):
+                problem = compile_blocks(self._parts.shards, self._parts.batches.training(self._now.step))
+        except StepAbandonedError:
+            return
+        finally:
+            restore_generators(self._parts.generators, generators)
+            self._reported_at = self._clock.seconds()
+        if problem:
+            yield Changed(step=self._now.step, setting="compile_problem", value=problem)
 
     # The plan: how many steps
 

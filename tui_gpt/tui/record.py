@@ -128,6 +128,9 @@ class RunRecord:
             self.max_iters = event.value
         if event.setting in ("max_iters", "max_seconds"):
             return
+        if event.setting == "compile_problem":
+            self.marks.append(Mark(event.step, "◆", "not compiled"))
+            return
         value = f"{event.value:g}" if isinstance(event.value, float) else str(event.value)
         self.marks.append(Mark(event.step, "◆", f"{event.setting} {value}"))
 
