@@ -2,10 +2,10 @@
 
     python benchmarks/keys.py [--keys 100] [--seconds 90]
 
-The app runs on a terminal of its own, trains the preset `quick` and writes answers of 100,000 characters with the live
-weights. Into the prompt box go signs that nothing else on the screen ever shows; the time from the key until the sign
-is drawn is what is measured. A new answer is begun as soon as one is done. The first lines measure the same without
-streaming, and without training either.
+The app runs on a terminal of its own, trains the preset `quick` and writes answers of 100,000 characters, with the live
+weights and then with the shipped model. Into the prompt box go signs that nothing else on the screen ever shows; the
+time from the key until the sign is drawn is what is measured. A new answer is begun as soon as one is done. The first
+lines measure the same without streaming, and without training either; others, how long an answer takes to stop.
 """
 
 import argparse
@@ -30,6 +30,12 @@ FIRST_SIGN = 0x0400
 PATIENCE_SECONDS = 60.0
 BETWEEN_KEYS_SECONDS = 0.08
 KEYS_AN_ANSWER = 20
+STOPS = 20
+STOPPING_KEYS = {
+    "Ctrl+C": "\x03",
+    "Esc in a terminal that tells keys apart (kitty's protocol)": "\x1b[27u",
+    "Esc in any other, where Textual waits 0.1 s for the rest of a sequence": "\x1b",
+}
 
 
 class App:
@@ -76,10 +82,10 @@ class App:
 
 
 @contextmanager
-def app_on_a_terminal(*arguments: str) -> Iterator[App]:
-    """The app, with a home of its own that asks for long answers of the live weights."""
+def app_on_a_terminal(*arguments: str, source: str = "live") -> Iterator[App]:
+    """The app, with a home of its own that asks for long answers of that model."""
     with tempfile.TemporaryDirectory() as home:
-        state = {"source": "live", "sampling": {"max_new_tokens": 100_000}} if arguments else {}
+        state = {"source": source, "sampling": {"max_new_tokens": 100_000}} if arguments else {}
         Path(home, "state.json").write_text(json.dumps(state))
         pid, terminal = pty.fork()
         if pid == 0:
@@ -125,15 +131,40 @@ def main() -> None:
         app.press("2")
         app.idle(1.0)
         print_row("nothing else going on", measured(app, options.keys, is_writing=False))
-    with app_on_a_terminal("train", "--preset", "quick", "--max-seconds", str(options.seconds), "--name", "run") as app:
+    for source in ("live", "shipped"):
+        tell_of_busy_app(options, source)
+
+
+def tell_of_busy_app(options: argparse.Namespace, source: str) -> None:
+    """The rows of an app that trains, and of one that writes with that model besides."""
+    arguments = ("train", "--preset", "quick", "--max-seconds", str(options.seconds), "--name", "run")
+    with app_on_a_terminal(*arguments, source=source) as app:
         app.wait_for("training")
         app.idle(5.0)
         app.press("2")
         app.idle(1.0)
-        print_row("training", measured(app, options.keys, is_writing=False))
+        if source == "live":
+            print_row("training", measured(app, options.keys, is_writing=False))
         app.press("\r")
         app.wait_for("writing")
-        print_row("training, and text streams", measured(app, options.keys, is_writing=True))
+        print_row(f"training, and text streams ({source})", measured(app, options.keys, is_writing=True))
+        for name, key in STOPPING_KEYS.items():
+            print_row(f"from {name} to the answer's `stopped`, the same", stops(app, key))
+
+
+def stops(app: App, key: str) -> list[float]:
+    """Milliseconds from the key until an answer says that it was stopped."""
+    times = []
+    for _ in range(STOPS):
+        app.press("\x15\r")
+        app.wait_for("writing")
+        app.idle(1.0)
+        app.drawn = b""
+        began = time.perf_counter()
+        app.press(key)
+        app.wait_for("stopped")
+        times.append(1e3 * (time.perf_counter() - began))
+    return times
 
 
 if __name__ == "__main__":

@@ -95,6 +95,9 @@ class FakeSession:
     def wake(self) -> None:
         """Nothing to import."""
 
+    def settle(self) -> None:
+        """Nothing either."""
+
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         self.requests.append(request)
         self.control = control

@@ -125,3 +125,11 @@ def attributes_of(path: Path, owner: str) -> list[str]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == owner
     ]
+
+
+def test_a_settled_session_has_all_that_training_needs_out_of_the_collectors_way() -> None:
+    script = (
+        "import gc, sys; from tui_gpt.session import Session; session = Session(); session.wake(); session.settle(); "
+        "assert 'torch._dynamo' in sys.modules; assert gc.get_freeze_count() > 100_000"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

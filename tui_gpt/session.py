@@ -4,6 +4,7 @@ Faces hold a `SessionLike`. `Session` finds the run, holds its lock and writes i
 which (with torch, a second or two) is imported inside the methods, in the thread that calls them.
 """
 
+import gc
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -74,6 +75,9 @@ class SessionLike(Protocol):
     def wake(self) -> None:
         """Import torch, so that the next call need not."""
 
+    def settle(self) -> None:
+        """After `wake`: import what only training needs, and let the garbage collector pass over all that is there."""
+
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         """Train, yielding events as they happen; each is in the run's log before it is yielded. Raises TuiGptError."""
 
@@ -112,6 +116,14 @@ class Session:
 
         kernel()  # begins to build, where it has to, while torch is imported
         import tui_gpt.gpt.preparation  # noqa: F401  # imported for its own sake
+
+    def settle(self) -> None:
+        """See `SessionLike.settle`. The collector would else look through a million objects now and then, and nothing
+        else runs for those 0.2 s."""
+        from tui_gpt.gpt.build import import_what_optimizers_import
+
+        import_what_optimizers_import()
+        gc.freeze()
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         """Train, yielding events as they happen; each is in the run's log before it is yielded. Raises TuiGptError."""

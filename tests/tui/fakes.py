@@ -132,9 +132,13 @@ class FakeSession:
         self.estimated: list[RunConfig] = []
         self.run_name: str | None = None
         self.woken = False
+        self.settled = False
 
     def wake(self) -> None:
         self.woken = True
+
+    def settle(self) -> None:
+        self.settled = True
 
     def evaluate(self, source: str | Path | None, control: Control) -> Evaluation:
         assert not control.stop_requested

@@ -307,6 +307,14 @@ async def test_a_torch_that_cannot_be_imported_is_said() -> None:
         assert "doctor" in shown(main, "#failure")
 
 
+async def test_what_only_training_needs_is_imported_after_the_rest() -> None:
+    async with running() as (pilot, main, session):
+        await wait_until(pilot, lambda: not main.waker.is_busy)
+        assert session.woken
+        assert session.settled
+        assert gc.isenabled()
+
+
 async def test_q_leaves_at_once_when_nothing_trains() -> None:
     async with running() as (pilot, main, _):
         await pilot.press("q")

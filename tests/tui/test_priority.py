@@ -1,5 +1,6 @@
 """Threads that compute step back, and nothing but them."""
 
+import gc
 import os
 import sys
 import threading
@@ -11,6 +12,7 @@ from tui_gpt.tui.priority import (
     SWITCH_SECONDS,
     in_a_passing_thread,
     keep_the_screen_quick,
+    nothing_collected,
     step_back,
 )
 
@@ -44,6 +46,18 @@ def test_the_interpreter_changes_hands_sooner() -> None:
         assert sys.getswitchinterval() == pytest.approx(SWITCH_SECONDS)
     finally:
         sys.setswitchinterval(before)
+
+
+def test_the_collector_rests_and_goes_on() -> None:
+    states = []
+
+    def work() -> None:
+        states.append(gc.isenabled())
+        raise KeyError
+
+    with pytest.raises(KeyError), nothing_collected():
+        work()
+    assert [*states, gc.isenabled()] == [False, True]
 
 
 async def test_a_passing_thread_is_gone_when_its_work_is_done() -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping
+from importlib import import_module
 
 import numpy as np
 import torch
@@ -52,6 +53,11 @@ def tell_characters(model: LanguageModel, tokenizer: CharTokenizer) -> None:
     for module in model.modules():
         if isinstance(module, Induction):
             module.folded.copy_(folded_case(tokenizer.characters))
+
+
+def import_what_optimizers_import() -> None:
+    """PyTorch's compiler, which the first of its optimizers imports to tell it that it is not meant."""
+    import_module("torch._dynamo")
 
 
 def build_optimizers(model: LanguageModel, config: TrainConfig, shards: Shards | None = None) -> list[Optimizer]:

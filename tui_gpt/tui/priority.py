@@ -5,12 +5,13 @@ interpreter's lock. What a system does not offer is left as it is.
 """
 
 import asyncio
+import gc
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -24,6 +25,19 @@ BACKGROUND_NICENESS = 5
 def keep_the_screen_quick() -> None:
     """For the app's own thread, once."""
     sys.setswitchinterval(SWITCH_SECONDS)
+
+
+@contextmanager
+def nothing_collected() -> Iterator[None]:
+    """Within the block no thread looks for garbage: while a large package is imported there is ever more to look
+    through, nothing to find, and nothing else runs meanwhile."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def step_back() -> None:

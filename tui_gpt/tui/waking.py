@@ -6,6 +6,7 @@ waits until it is done, and lets go at once when the app leaves.
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from tui_gpt.config import RunConfig
@@ -13,6 +14,7 @@ from tui_gpt.control import Control
 from tui_gpt.errors import TuiGptError
 from tui_gpt.events import Event
 from tui_gpt.session import Estimate, Evaluation, SessionLike, TrainRequest
+from tui_gpt.tui.priority import nothing_collected
 from tui_gpt.writing import TextModel
 
 _POLL_SECONDS = 0.05
@@ -60,12 +62,16 @@ class Waker:
             raise TuiGptError(waking_sentence(self.error)) from self.error
 
     def _wake(self) -> None:
-        try:
-            self._session.wake()
-        except Exception as error:
-            self.error = error
-        finally:
-            self._done.set()
+        with nothing_collected():
+            try:
+                self._session.wake()
+            except Exception as error:
+                self.error = error
+            finally:
+                self._done.set()
+            if self.error is None and not self._leaving.is_set():
+                with suppress(Exception):
+                    self._session.settle()
 
 
 def waking_sentence(error: Exception) -> str:
@@ -83,6 +89,9 @@ class WakingSession:
     def wake(self) -> None:
         """Return once torch is there."""
         self._waker.wait()
+
+    def settle(self) -> None:
+        """Nothing: the waker sees to it."""
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         """See `SessionLike.train`."""
