@@ -265,6 +265,17 @@ def test_the_number_of_networks_that_the_time_allowed_is_kept_and_resumed(tiny: 
     assert checkpoint_of("fox").info.config.model == kept.info.config.model
 
 
+def test_a_large_alphabet_gets_a_shorter_prior_which_is_kept_and_resumed(text: Path, tiny: Make) -> None:
+    letters = "".join(chr(0x4E00 + k * 7 % 300) for k in range(900))
+    text.write_text(letters * 3, encoding="utf-8")
+    config = tiny("quick", ngram_order=7)
+    train_until(Session(), TrainRequest(config=config, name="fox"), 4)
+    assert checkpoint_of("fox").info.config.model.ngram_order == 5
+    assert train(Session(), config, resume="fox")[-1].step == 20
+    train(Session(), tiny("quick", ngram_order=3), name="shorter")
+    assert checkpoint_of("shorter").info.config.model.ngram_order == 3
+
+
 def test_an_exported_checkpoint_can_be_brought_to_eight_bits(tiny: Make, tmp_path: Path) -> None:
     train(Session(), tiny("quick"), name="fox")
     whole, small = (RunStore().export("fox", "best", tmp_path / name) for name in ("whole", "small"))

@@ -104,7 +104,8 @@ class ModelConfig(_FromDict):
     dropout: float = 0.0
     """Share of activations dropped in training, 0 to 0.9."""
     ngram_order: int = 0
-    """Order of the Kneser-Ney n-gram prior under a `modern` model; 0 is none."""
+    """Order of the Kneser-Ney n-gram prior under a `modern` model at most, a large alphabet fills a lower one; 0 is
+    none."""
     induction: bool = False
     """Whether a `modern` model is told where its window has gone on from the same characters before."""
     members: int = 1

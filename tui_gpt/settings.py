@@ -48,7 +48,7 @@ MODEL_HELP: Mapping[str, str] = MappingProxyType(
         "n_head": "Attention heads in a block.",
         "n_embd": "Width, a multiple of the heads.",
         "dropout": "Share of activations dropped in training.",
-        "ngram_order": "Order of the n-gram prior under a modern model; 0 is none.",
+        "ngram_order": "Order of the n-gram prior under a modern model, at most; 0 is none.",
         "induction": "Tell a modern model where its window has gone on from the same characters before.",
         "members": "Networks of a modern model whose predictions are averaged; 0 is as many as the time allows.",
     }

@@ -164,6 +164,13 @@ def test_thousands_of_distinct_characters_fit() -> None:
     np.testing.assert_allclose(np.exp(prior.training_rows(np.array([5]), 50)).sum(-1), 1.0, rtol=1e-3)
 
 
+def test_the_same_is_counted_of_a_text_in_the_fewest_bytes() -> None:
+    wide, narrow = (NgramPrior.fit(TOKENS.astype(kind), VOCAB, order=4) for kind in (np.int64, np.uint8))
+    windows, starts = TOKENS[None, :60], np.array([7, 90])
+    np.testing.assert_array_equal(wide.rows(windows), narrow.rows(windows))
+    np.testing.assert_array_equal(wide.training_rows(starts, 30), narrow.training_rows(starts, 30))
+
+
 def test_a_long_text_is_sampled_and_still_cross_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the limit a piece of each fold is counted, so memory does not grow with the text."""
     monkeypatch.setattr(ngram, "FIT_LIMIT", 300)

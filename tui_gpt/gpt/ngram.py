@@ -22,6 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.signedinteger[Any]]
+Tokens = npt.NDArray[np.integer[Any]]
+"""A text in any integers."""
 Floats = npt.NDArray[np.float32]
 Contexts = list[Ints]
 """contexts[k]: the k-gram that ends at each position, -1 where text or window has none; entry 0 is the empty one."""
@@ -300,7 +302,7 @@ class NgramPrior:
     """Log-probabilities of the next token from counts of the training text; `trie` and `table` hold the counts."""
 
     def __init__(
-        self, tokens: Ints, sample: Ints, vocab_size: int, order: int, folds: int, discounts: Floats | None = None
+        self, tokens: Tokens, sample: Ints, vocab_size: int, order: int, folds: int, discounts: Floats | None = None
     ) -> None:
         """Count `sample`, a part of the training text `tokens` or all of it; `discounts` None fits them."""
         self.vocab_size = vocab_size
@@ -316,8 +318,8 @@ class NgramPrior:
         self._cache: npt.NDArray[np.float16] | None = None
 
     @classmethod
-    def fit(cls, tokens: Ints, vocab_size: int, order: int | None = None, folds: int = 9) -> NgramPrior:
-        """Count the training tokens (N,); `order` None chooses one that the text's alphabet and size can fill."""
+    def fit(cls, tokens: Tokens, vocab_size: int, order: int | None = None, folds: int = 9) -> NgramPrior:
+        """Count the training tokens (N,), kept as they are; `order` None chooses one that the alphabet can fill."""
         if len(tokens) == 0:
             raise ValueError("an n-gram prior needs at least one token of text.")
         order = order or chosen_order(vocab_size)
@@ -326,7 +328,7 @@ class NgramPrior:
         piece = min(len(tokens), FIT_LIMIT) // folds
         whole = len(tokens) <= FIT_LIMIT
         sample = tokens if whole else np.concatenate([tokens[a : a + piece] for a in edges[:-1]])
-        return cls(tokens, sample, vocab_size, order, folds)
+        return cls(tokens, sample.astype(np.int64), vocab_size, order, folds)
 
     def rows(self, windows: Ints) -> Floats:
         """(B, T, V): log-probabilities after windows[b, : t + 1], for windows (B, T) with nothing before them."""
@@ -345,7 +347,7 @@ class NgramPrior:
         Like validation windows they see nothing before their start.
         """
         self.prepare_training()
-        windows = self._tokens[starts[:, None] + np.arange(length)]
+        windows = self._tokens[starts[:, None] + np.arange(length)].astype(np.int64)
         targets = starts[:, None] + np.arange(1, length + 1)
         if self._cache is None:
             return self._cross_fitted(windows, targets)
@@ -398,7 +400,7 @@ class NgramPrior:
         return {"tokens": tokens, "settings": np.array(settings, np.int64), "discounts": self._discounts}
 
     @classmethod
-    def from_state(cls, state: dict[str, npt.NDArray[Any]], tokens: Ints | None = None) -> NgramPrior:
+    def from_state(cls, state: dict[str, npt.NDArray[Any]], tokens: Tokens | None = None) -> NgramPrior:
         """The prior that `state` describes, counted anew.
 
         To train on, one that counted a sample needs `tokens`, the whole training text; to read and write, none does.

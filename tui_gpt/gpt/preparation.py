@@ -14,7 +14,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
@@ -44,7 +43,7 @@ from tui_gpt.gpt.data import Corpus, WindowOrder
 from tui_gpt.gpt.evaluation import bits_per_character, mean_loss, perplexity
 from tui_gpt.gpt.interruption import StepAbandonedError, abandoned_on_stop
 from tui_gpt.gpt.keeping import Keeper, read_good
-from tui_gpt.gpt.ngram import NgramPrior
+from tui_gpt.gpt.ngram import NgramPrior, chosen_order
 from tui_gpt.gpt.replay import cut_log
 from tui_gpt.gpt.sampler import Sampler
 from tui_gpt.gpt.shards import Shards
@@ -145,7 +144,7 @@ def prepare_new(config: RunConfig, init_folder: Path | None) -> Prepared:
     if init_folder is None:
         corpus = Corpus.build(text, config.model.block_size)
         world = World.of(config.train)
-        config = _sized(config, corpus, world, Control())
+        config = _sized(_with_fitting_order(config, corpus.tokenizer.vocab_size), corpus, world, Control())
         model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed)
     else:
         start = read_checkpoint(init_folder)
@@ -191,7 +190,7 @@ def _extended_tokenizer(start: Checkpoint, text: CorpusText) -> CharTokenizer:
 def _fit_prior(config: ModelConfig, corpus: Corpus) -> NgramPrior | None:
     if config.ngram_order == 0:
         return None
-    return NgramPrior.fit(corpus.train.astype(np.int64), corpus.tokenizer.vocab_size, config.ngram_order)
+    return NgramPrior.fit(corpus.train, corpus.tokenizer.vocab_size, config.ngram_order)
 
 
 def prepare_resumed(run: Run, changes: Mapping[str, Setting]) -> Prepared:
@@ -311,7 +310,7 @@ def _restored_model(checkpoint: Checkpoint, corpus: Corpus | None = None) -> tup
     """The model and its prior; `corpus` is needed to train on. Raises CheckpointError, IncompatibleError."""
     info = checkpoint.info
     model = build_model(info.config.model, info.vocab_size, info.config.train.seed)
-    weights, prior = split_prior(checkpoint.weights, None if corpus is None else corpus.train.astype(np.int64))
+    weights, prior = split_prior(checkpoint.weights, None if corpus is None else corpus.train)
     load_weights(model, weights)
     model.eval()
     expected = (info.vocab_size, info.config.model.ngram_order) if info.config.model.ngram_order else None
@@ -377,6 +376,12 @@ def estimate(config: RunConfig, control: Control) -> Estimate:
         parameters=parameters,
         train_tokens=len(corpus.train),
     )
+
+
+def _with_fitting_order(config: RunConfig, vocab_size: int) -> RunConfig:
+    """`config` with a prior of the order that was asked for, or the longest one that such an alphabet can fill."""
+    order = min(config.model.ngram_order, chosen_order(vocab_size))
+    return dataclasses.replace(config, model=dataclasses.replace(config.model, ngram_order=order))
 
 
 def _sized(config: RunConfig, corpus: Corpus, world: World, control: Control) -> RunConfig:
