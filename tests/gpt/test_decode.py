@@ -11,9 +11,10 @@ import torch
 from tests import oracle
 from tests.gpt.writers import CONFIGS, TEXT, TOKENIZER, V, tiny_model, tiny_prior
 from tui_gpt.gpt.build import LanguageModel
-from tui_gpt.gpt.decode import Decoder, Reader, context_start, one_thread, plain_decoder
+from tui_gpt.gpt.decode import Decoder, Reader, context_start, plain_decoder
 from tui_gpt.gpt.kernel_decode import KernelDecoder, PackedModel
 from tui_gpt.gpt.ngram import NgramPrior
+from tui_gpt.gpt.world import one_thread
 
 TOKENS = TOKENIZER.encode(TEXT).astype(np.int64)
 Way = Callable[[LanguageModel, NgramPrior | None], Decoder]

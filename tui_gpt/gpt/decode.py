@@ -12,8 +12,7 @@ The decoders here are the plain path: eager PyTorch, everywhere the same. They d
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Protocol, cast
 
 import numpy as np
@@ -28,6 +27,7 @@ from tui_gpt.gpt.classic import Classic
 from tui_gpt.gpt.committee import averaged, networks_of
 from tui_gpt.gpt.modern import NGRAM_TABLES, Modern, Rotary, normalised, rotary_table
 from tui_gpt.gpt.ngram import NgramCursor, NgramPrior
+from tui_gpt.gpt.world import one_thread
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -95,18 +95,6 @@ class Reader:
             return self._decoder.advance(tokens)
         newer = self._window[:, window_stride(self._block_size) :]
         return self.start(np.concatenate([newer, tokens[:, None]], axis=1))
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch work alone in this thread for a while: on a step this small a second thread costs more than it brings,
-    and the two would fight over the cores with training beside them. The setting of other threads stays."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class CachedDecoder(ABC):

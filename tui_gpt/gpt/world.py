@@ -1,6 +1,8 @@
 """Where training happens: the device, and how many threads it may use."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -31,6 +33,19 @@ class World:
     def shards(self, config: TrainConfig) -> int:
         """Among how many replicas a batch is shared out: one a core, at most one a sequence; one on a GPU."""
         return min(self.cores, config.batch_size) if self.device.type == "cpu" else 1
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch work alone in this thread for a while, also as a decorator: on small tensors a second thread costs more
+    than it brings, and the two would fight over the cores with training beside them. The setting of other threads
+    stays."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def available_cores() -> int:
