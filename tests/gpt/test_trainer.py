@@ -54,6 +54,12 @@ def test_progress_and_evaluations_come_at_their_intervals() -> None:
     assert [event.step for event in of_type(events, Evaluated)] == [5, 10, 15, 20]
 
 
+@pytest.mark.parametrize(("max_iters", "steps"), [(21, [21]), (22, [20, 22]), (40, [20, 40])])
+def test_an_evaluation_shortly_before_the_last_is_left_to_it(max_iters: int, steps: list[int]) -> None:
+    events = Workbench(train=dataclasses.replace(TRAIN, max_iters=max_iters, eval_interval=20)).run()
+    assert [event.step for event in of_type(events, Evaluated)] == steps
+
+
 def test_the_model_learns() -> None:
     events = Workbench(train=dataclasses.replace(TRAIN, max_iters=120, eval_interval=40)).run()
     evaluations = [event for event in events if isinstance(event, Evaluated)]

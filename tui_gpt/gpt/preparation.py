@@ -23,13 +23,14 @@ from tui_gpt.control import Control
 from tui_gpt.corpora import CorpusText, read_corpus
 from tui_gpt.errors import CheckpointError, ConfigError, IncompatibleError, NotFoundError
 from tui_gpt.events import Setting
-from tui_gpt.gpt.batches import Batches
+from tui_gpt.gpt.batches import Batch, Batches
 from tui_gpt.gpt.build import (
     PRIOR_PREFIX,
     LanguageModel,
     build_model,
     build_optimizers,
     build_shards,
+    import_what_optimizers_import,
     load_weights,
     prior_tensors,
     random_generators,
@@ -401,30 +402,48 @@ def _window_order(config: RunConfig, corpus: Corpus) -> WindowOrder:
 
 
 def _timed_step(config: RunConfig, corpus: Corpus, world: World, control: Control) -> tuple[float, int]:
-    """Seconds that a step of such a model takes, without its prior and optimizer; and the model's parameters."""
+    """Seconds that a step of such a model takes, without its prior; and the model's parameters."""
     model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed).to(world.device)
-    shards = build_shards(model, config.train, world)
+    shards = _shared_out(model, config.train, world)
     batches = Batches(corpus, _window_order(config, corpus), config.model.block_size, None)
+    import_what_optimizers_import()
+    rehearsal = _Rehearsal(model, shards, build_optimizers(model, config.train, shards), config.train)
     try:
-        step_seconds = _rehearse(shards, batches, config.train, control)
+        seconds = rehearsal.quickest(batches, control)
     finally:
         shards.close()
-    return step_seconds, sum(parameter.numel() for parameter in model.parameters())
+    return seconds, sum(parameter.numel() for parameter in model.parameters())
 
 
-def _rehearse(shards: Shards, batches: Batches, config: TrainConfig, control: Control) -> float:
-    """Seconds that a step takes: the quickest of three, or fewer if they are slow."""
-    best = float("inf")
-    spent = 0.0
-    for number in range(3):
-        if control.stop_requested or spent > 1.0:
-            break
+@dataclass(frozen=True)
+class _Rehearsal:
+    """Steps of a model that nobody will use."""
+
+    model: LanguageModel
+    shards: Shards
+    optimizers: Sequence[Optimizer]
+    config: TrainConfig
+
+    def quickest(self, batches: Batches, control: Control) -> float:
+        """Seconds of the quickest of three steps, or fewer if they are slow."""
+        best, spent = float("inf"), 0.0
+        for number in range(3):
+            if control.stop_requested or spent > 1.0:
+                break
+            try:
+                with abandoned_on_stop(self.shards.replicas, control):
+                    seconds = self._step(batches.training(number))
+            except StepAbandonedError:
+                break
+            best, spent = min(best, seconds), spent + seconds
+        return best if spent else 1.0
+
+    def _step(self, batch: Batch) -> float:
         began = time.monotonic()
-        try:
-            with abandoned_on_stop(shards.replicas, control):
-                shards.gradients(batches.training(number))
-        except StepAbandonedError:
-            break
-        seconds = (time.monotonic() - began) * config.gradient_accumulation
-        best, spent = min(best, seconds), spent + seconds
-    return best if spent else 1.0
+        _, gradients = self.shards.gradients(batch)
+        computed = time.monotonic()
+        for parameter, gradient in zip(self.model.parameters(), gradients, strict=True):
+            parameter.grad = gradient
+        for optimizer in self.optimizers:
+            optimizer.step()
+        return (computed - began) * self.config.gradient_accumulation + time.monotonic() - computed

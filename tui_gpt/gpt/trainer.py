@@ -52,6 +52,8 @@ REHEARSALS = 3
 """Steps timed before a time budget is turned into a plan."""
 MOST_BAD_STEPS = 2
 """Steps that may meet NaN or infinity: the first is skipped, the second goes back to the last good state."""
+LEAST_TO_COME = 0.1
+"""Share of eval_interval below which the steps left are made first, then evaluated."""
 SPENT_SHARE = 0.85
 """A run whose plan is done before this share of its time budget goes on."""
 
@@ -485,8 +487,7 @@ class Trainer:
 
     def _evaluate_if_due(self) -> Iterator[Event]:
         now = self._now
-        is_due = now.step % self._config.eval_interval == 0 or now.step >= now.max_iters
-        if now.step == 0 or not is_due or now.evaluated_step == now.step or self._control.stop_requested:
+        if now.step in (0, now.evaluated_step) or not self._is_evaluation_due() or self._control.stop_requested:
             return
         began = self._clock.seconds()
         train_loss = mean_loss(
@@ -498,6 +499,11 @@ class Trainer:
         self._evaluation_seconds = self._clock.seconds() - began
         self._reported_at += self._evaluation_seconds
         yield self._note_evaluation(train_loss, val_loss)
+
+    def _is_evaluation_due(self) -> bool:
+        """At every eval_interval and at the end; not shortly before the end."""
+        interval, left = self._config.eval_interval, self._now.max_iters - self._now.step
+        return left <= 0 or (self._now.step % interval == 0 and left >= interval * LEAST_TO_COME)
 
     def _note_evaluation(self, train_loss: float, val_loss: float) -> Evaluated:
         now = self._now
