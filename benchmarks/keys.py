@@ -1,6 +1,6 @@
 """How long a key press waits for the screen's answer while a model is trained and text streams, in one app.
 
-    python benchmarks/keys.py [--keys 100] [--seconds 90]
+    python benchmarks/keys.py [--keys 100]
 
 The app runs on a terminal of its own, trains the preset `quick` and writes answers of 100,000 characters, with the live
 weights and then with the shipped model. Into the prompt box go signs that nothing else on the screen ever shows; the
@@ -122,7 +122,6 @@ def main() -> None:
     """Print Markdown rows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keys", type=int, default=100)
-    parser.add_argument("--seconds", type=int, default=90)
     options = parser.parse_args()
     print("| milliseconds from a key to its sign on the screen | p50 | p95 | worst |\n|---|---|---|---|")
     with app_on_a_terminal() as app:
@@ -137,7 +136,7 @@ def main() -> None:
 
 def tell_of_busy_app(options: argparse.Namespace, source: str) -> None:
     """The rows of an app that trains, and of one that writes with that model besides."""
-    arguments = ("train", "--preset", "quick", "--max-seconds", str(options.seconds), "--name", "run")
+    arguments = ("train", "--preset", "quick", "--max-iters", "1000000", "--name", "run")
     with app_on_a_terminal(*arguments, source=source) as app:
         app.wait_for("training")
         app.idle(5.0)

@@ -20,7 +20,7 @@ import json, resource, sys, time
 import numpy as np
 from tui_gpt.config import PRESETS
 from tui_gpt.corpora import read_corpus
-from tui_gpt.gpt.ngram import NgramPrior, chosen_order
+from tui_gpt.gpt.ngram import NgramPrior, fitting_order
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
@@ -35,8 +35,9 @@ if kind == "english":
             parts.append(words[k].encode())
             length += len(parts[-1]) + 1
         parts = [b" ".join(parts)]
-    raw = np.frombuffer(parts[0], np.uint8)[:size]
-    tokens = (np.cumsum(np.bincount(raw, minlength=256) > 0) - 1).astype(np.uint8)[raw]
+    letters = sorted(set(parts[0]))
+    table = bytes(letters.index(k) if k in letters else 0 for k in range(256))
+    tokens = np.frombuffer(parts[0][:size].translate(table), np.uint8)
     del parts, words
 elif kind == "alphabet":
     shares = 1 / np.arange(1, 5_001)
@@ -46,7 +47,7 @@ else:
     tokens = random.integers(256, size=size, dtype=np.uint8)
 vocab_size = int(tokens.max()) + 1
 before, began = peak(), time.perf_counter()
-order = min(PRESETS["quick"].model.ngram_order, chosen_order(vocab_size))
+order = fitting_order(PRESETS["quick"].model.ngram_order, vocab_size)
 prior = NgramPrior.fit(tokens, vocab_size, order)
 prior.prepare_training()
 counted = time.perf_counter() - began

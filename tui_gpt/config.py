@@ -137,7 +137,7 @@ class ModelConfig(_FromDict):
             )
         else:
             _require(self.ngram_order == 0, "ngram_order is for modern models: leave it at 0 here")
-            _require(not self.induction, "induction is for modern models: leave it at false here")
+            _require(not self.induction, "induction is for modern models: leave it out here (--no-induction)")
             _require(self.members == 1, "members are for modern models: leave it at 1 here")
 
 

@@ -39,7 +39,10 @@ def test_shared_out_gradients_are_those_of_the_whole_batch(
     alone, together = shards_of(config, 1), shards_of(config, count, at_once)
     loss, gradients = alone.gradients(batch(size))
     shared_loss, shared_gradients = together.gradients(batch(size))
+    in_turn_loss, in_turn = together.gradients(batch(size), at_once=False)
     together.close()
+    assert torch.equal(in_turn_loss, shared_loss)
+    assert all(torch.equal(one, other) for one, other in zip(in_turn, shared_gradients, strict=True))
     assert torch.allclose(loss, shared_loss, atol=1e-5)
     for one, other in zip(gradients, shared_gradients, strict=True):
         assert torch.allclose(one, other, atol=1e-5)
@@ -54,6 +57,16 @@ def test_a_core_reads_a_large_batch_in_several_passes() -> None:
     tokens = torch.randint(11, (64, 257), generator=torch.Generator().manual_seed(3))
     build_shards(model, config.train, World(torch.device("cpu"))).gradients(Batch(tokens[:, :-1], tokens[:, 1:]))
     assert passes == [4_096] * 4
+
+
+def test_a_committee_reads_its_windows_in_one_pass_however_long_they_are() -> None:
+    """A pass with fewer windows than members would leave one without any."""
+    config = resolve("best", "fox.txt", n_embd=8, n_head=2, n_layer=1, ngram_order=0, block_size=4_096, batch_size=1)
+    model = build_model(config.model, 11, seed=1)
+    tokens = torch.randint(11, (12, 33), generator=torch.Generator().manual_seed(3))
+    shards = build_shards(model, config.train, World(torch.device("cpu")))
+    loss, _ = shards.gradients(Batch(tokens[:, :-1], tokens[:, 1:]))
+    assert torch.isfinite(loss)
 
 
 def test_replicas_have_the_same_parameters_and_not_merely_equal_ones() -> None:

@@ -90,10 +90,11 @@ def build_shards(model: LanguageModel, config: TrainConfig, world: World) -> Sha
 
 
 def _windows_at_once(model: LanguageModel, world: World) -> int | None:
-    """How many windows go through a replica on a CPU together: what is computed of more does not stay in its caches."""
-    if world.device.type != "cpu":
+    """How many windows go through a replica on a CPU together: what is computed of more does not stay in its caches. A
+    committee's are shared out among its members anyway."""
+    if world.device.type != "cpu" or model.config.networks > 1:
         return None
-    return max(1, POSITIONS_AT_ONCE // model.config.block_size) * model.config.networks
+    return max(1, POSITIONS_AT_ONCE // model.config.block_size)
 
 
 def random_generators(shards: Shards) -> dict[str, torch.Generator]:

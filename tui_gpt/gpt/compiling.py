@@ -6,8 +6,9 @@ and left where it fails or computes something else. Evaluation and writing, whos
 """
 
 import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,10 @@ from tui_gpt.gpt.batches import Batch
 from tui_gpt.gpt.interruption import StepAbandonedError
 from tui_gpt.gpt.shards import Shards
 
+TRIAL_STD = 0.02
+"""Of parameters that are zero, during the trial."""
+SHAPES = 8
+"""Of batches, for each replica; beyond them PyTorch would leave a block uncompiled."""
 LARGEST_DIFFERENCE = 1e-2
 """Between gradients of compiled and plain blocks, as a share of their norm; 1e-6 is usual."""
 _Function = Callable[..., Any]
@@ -27,41 +32,65 @@ def compile_blocks(shards: Shards, batch: Batch) -> str:
 
     `batch` is for the trial, which draws from the replicas' generators. Raises StepAbandonedError.
     """
-    blocks = [block for replica in shards.replicas for block in _blocks(replica)]
+    changed = [module for replica in shards.replicas for module in (*_blocks(replica), *_dropouts(replica))]
+    problem = "the trial was left"
     try:
         with warnings.catch_warnings(action="ignore"):  # the compiler's, about its own affairs
-            problem = _tried(shards, batch, blocks)
+            problem = _tried(shards, batch)
     except StepAbandonedError:
         raise
     except Exception as error:  # whatever the compiler, the C++ compiler or the system says
         problem = _first_line(error)
-    if problem:
-        _take_back(blocks)
+    finally:
+        if problem:
+            for module in changed:
+                module.__dict__.pop("forward", None)
     return problem
 
 
-def _tried(shards: Shards, batch: Batch, blocks: list[nn.Module]) -> str:
+def _tried(shards: Shards, batch: Batch) -> str:
     generators = [module.generator for replica in shards.replicas for module in _dropouts(replica)]
     states = [generator.get_state() for generator in generators]
-    _, plain = shards.gradients(batch)
-    for generator, state in zip(generators, states, strict=True):
-        generator.set_state(state)
-    _compile(shards, blocks)
-    _, compiled = shards.gradients(batch)
+    with _nothing_zero(shards.replicas[0]):
+        _, plain = shards.gradients(batch)
+        for generator, state in zip(generators, states, strict=True):
+            generator.set_state(state)
+        _compile(shards)
+        _, compiled = shards.gradients(batch, at_once=False)  # the compiler is for one thread at a time
     difference = _norm([one - other for one, other in zip(plain, compiled, strict=True)]) / _norm(plain)
     return "" if difference <= LARGEST_DIFFERENCE else f"its gradients are {difference:.0%} off"
 
 
-def _compile(shards: Shards, blocks: list[nn.Module]) -> None:
+@contextmanager
+def _nothing_zero(model: nn.Module) -> Iterator[None]:
+    """Give parameters that are all zero other values for a while: fresh blocks add nothing to the stream, whatever they
+    compute."""
+    random = torch.Generator().manual_seed(0)
+    zeros = [parameter for parameter in model.parameters() if not parameter.any()]
+    with torch.no_grad():
+        for parameter in zeros:
+            parameter.copy_(torch.randn(parameter.shape, generator=random) * TRIAL_STD)
+        try:
+            with torch.enable_grad():
+                yield
+        finally:
+            for parameter in zeros:
+                parameter.zero_()
+
+
+def _compile(shards: Shards) -> None:
+    import torch._dynamo.config as dynamo
     import torch._inductor.config as inductor
 
     inductor.compile_threads = 1  # others would be processes, which must not be forked from a process with threads
+    dynamo.recompile_limit = max(dynamo.recompile_limit, SHAPES * len(shards.replicas))
     linear.let_the_compiler_call_quick_products()
     for replica in shards.replicas:
         for dropout in _dropouts(replica):
-            dropout.forward = torch.compiler.disable(dropout.forward)  # type: ignore[method-assign, no-untyped-call]  # this one's only
-    for block in blocks:
-        block.forward = _in_training(block, block.forward)
+            plain = cast("_Function", torch.compiler.disable(dropout.forward))  # type: ignore[no-untyped-call]
+            dropout.forward = plain  # type: ignore[method-assign]  # of this one alone
+        for block in _blocks(replica):
+            block.forward = _in_training(block, block.forward)
 
 
 def _in_training(block: nn.Module, plain: _Function) -> _Function:
@@ -72,11 +101,6 @@ def _in_training(block: nn.Module, plain: _Function) -> _Function:
         return compiled(*inputs) if block.training else plain(*inputs)
 
     return forward
-
-
-def _take_back(blocks: list[nn.Module]) -> None:
-    for block in blocks:
-        block.__dict__.pop("forward", None)
 
 
 def _blocks(model: nn.Module) -> list[nn.Module]:

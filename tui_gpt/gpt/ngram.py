@@ -40,6 +40,8 @@ MAX_ORDER = 16
 """Tokens of an n-gram at most, as in the configuration of a model."""
 MARGIN = 0.05
 """Share of the text either side of a fold that its rows do not count either."""
+SMALL_ALPHABET = 256
+"""Distinct tokens up to which any order is worth counting."""
 HELD_OUT_SAMPLE = 30_000
 """Positions of the text, evenly spread, that the discounts are fitted on."""
 
@@ -485,7 +487,12 @@ def _unpacked(packed: npt.NDArray[Any], width: int) -> Ints:
 
 def chosen_order(vocab_size: int) -> int:
     """The longest n-gram worth counting: the larger the alphabet, the sooner all n-grams are new."""
-    return 7 if vocab_size <= 256 else 5 if vocab_size <= 1000 else 4
+    return 7 if vocab_size <= SMALL_ALPHABET else 5 if vocab_size <= 1000 else 4
+
+
+def fitting_order(order: int, vocab_size: int) -> int:
+    """`order`, or less where the alphabet is large."""
+    return order if vocab_size <= SMALL_ALPHABET else min(order, chosen_order(vocab_size))
 
 
 def _edges(size: int, folds: int) -> list[int]:

@@ -44,7 +44,7 @@ from tui_gpt.gpt.data import Corpus, WindowOrder
 from tui_gpt.gpt.evaluation import bits_per_character, mean_loss, perplexity
 from tui_gpt.gpt.interruption import StepAbandonedError, abandoned_on_stop
 from tui_gpt.gpt.keeping import Keeper, read_good
-from tui_gpt.gpt.ngram import NgramPrior, chosen_order
+from tui_gpt.gpt.ngram import NgramPrior, fitting_order
 from tui_gpt.gpt.replay import cut_log
 from tui_gpt.gpt.sampler import Sampler
 from tui_gpt.gpt.shards import Shards
@@ -145,13 +145,14 @@ def prepare_new(config: RunConfig, init_folder: Path | None) -> Prepared:
     if init_folder is None:
         corpus = Corpus.build(text, config.model.block_size)
         world = World.of(config.train)
-        config = _sized(_with_fitting_order(config, corpus.tokenizer.vocab_size), corpus, world, Control())
+        config = _sized(_with_fitting_order(config, corpus), corpus, world, Control())
         model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed)
     else:
         start = read_checkpoint(init_folder)
         config = dataclasses.replace(config, model=_shape_of(start, config))
         corpus = Corpus.build(text, config.model.block_size, _extended_tokenizer(start, text))
         world = World.of(config.train)
+        config = _with_fitting_order(config, corpus)
         model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed)
         weights, _ = split_prior(start.weights)
         take_weights(model, weights, CharTokenizer.from_dict(start.info.tokenizer), corpus.tokenizer)
@@ -169,11 +170,10 @@ def prepare_new(config: RunConfig, init_folder: Path | None) -> Prepared:
 
 
 def _shared_out(model: LanguageModel, config: TrainConfig, world: World) -> Shards:
-    """The model's replicas. Where there are several, each core has a thread of ours, and PyTorch makes none of its own:
-    those of OpenMP would wait for each other in a loop, which is ruinous where another program needs a core."""
+    """The model's replicas. Where there is one a core, it has a thread of ours and PyTorch makes none of its own, as
+    OpenMP's wait for each other in a loop, which is ruinous where another program needs a core."""
     shards = build_shards(model, config, world)
-    if len(shards.replicas) > 1:
-        torch.set_num_threads(1)
+    torch.set_num_threads(max(1, world.cores // len(shards.replicas)))
     return shards
 
 
@@ -381,9 +381,9 @@ def estimate(config: RunConfig, control: Control) -> Estimate:
     )
 
 
-def _with_fitting_order(config: RunConfig, vocab_size: int) -> RunConfig:
-    """`config` with a prior of the order that was asked for, or the longest one that such an alphabet can fill."""
-    order = min(config.model.ngram_order, chosen_order(vocab_size))
+def _with_fitting_order(config: RunConfig, corpus: Corpus) -> RunConfig:
+    """`config` with a prior of the order that was asked for, or the longest one that a large alphabet can fill."""
+    order = fitting_order(config.model.ngram_order, corpus.tokenizer.vocab_size)
     return dataclasses.replace(config, model=dataclasses.replace(config.model, ngram_order=order))
 
 

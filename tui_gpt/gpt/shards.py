@@ -42,10 +42,16 @@ class Shards:
         if self._threads is not None:
             self._threads.shutdown()
 
-    def gradients(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
-        """The mean loss over the batch, detached, and its gradient for each parameter."""
+    def gradients(self, batch: Batch, *, at_once: bool = True) -> tuple[Tensor, list[Tensor]]:
+        """The mean loss over the batch, detached, and its gradient for each parameter; the same if the replicas do not
+        work `at_once`, but one after another in this thread."""
         pieces = batch.split(len(self.replicas))
-        results = self.each(partial(self._gradients_of, len(batch.inputs)), pieces)
+        work = partial(self._gradients_of, len(batch.inputs))
+        if at_once:
+            results = self.each(work, pieces)
+        else:
+            with _using_cores(self._cores):
+                results = [work(replica, piece) for replica, piece in zip(self.replicas, pieces, strict=False)]
         losses, gradients = zip(*results, strict=True)
         return torch.stack(losses).sum(), [_summed(parts) for parts in zip(*gradients, strict=True)]
 

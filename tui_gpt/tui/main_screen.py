@@ -51,11 +51,12 @@ _PREPARING_PATIENCE_SECONDS = 2.0
 """How long quitting waits for a run that has not made a step: there is nothing of it to lose."""
 
 
-class Tabs(TabbedContent):
+class SteadyTabs(TabbedContent):
     """Tabs that only the user and the screen change: Textual's own also bring back the one whose widget was focused,
     even where the user has gone on to another before that is told."""
 
     def on_tab_pane_focused(self, event: TabPane.Focused) -> None:
+        event.stop()
         event.prevent_default()
 
 
@@ -100,7 +101,7 @@ class MainScreen(Screen[None]):
         self._status_shown = ""
         self._complaint = ""
         """What is wrong with the user's settings file."""
-        self.tabs = Tabs(initial="train")
+        self.tabs = SteadyTabs(initial="train")
         self.train_pane = TrainPane(self.state, self._first_config())
         self.runs_pane = RunsPane()
         self.generate_pane: GeneratePane | None = None
@@ -194,7 +195,7 @@ class MainScreen(Screen[None]):
                 self.runs_pane.focus_main()
             case _:
                 pane = await self._show_generate_pane()
-                if self.active_tab == "generate":  # focus in a hidden tab would bring it back
+                if self.active_tab == "generate":
                     pane.focus_prompt()
 
     @property

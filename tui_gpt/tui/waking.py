@@ -30,6 +30,7 @@ class Waker:
     def __init__(self, session: SessionLike) -> None:
         self._session = session
         self._done = threading.Event()
+        self._settled = threading.Event()
         self._leaving = threading.Event()
         self.error: Exception | None = None
         """Why it could not be imported."""
@@ -53,9 +54,11 @@ class Waker:
         """Whether the import is under way."""
         return self._thread.is_alive()
 
-    def wait(self) -> None:
-        """Return once torch is there. Raises LeavingError when the app closes first, TuiGptError when it cannot be."""
-        while not self._done.wait(_POLL_SECONDS):
+    def wait(self, *, to_train: bool = False) -> None:
+        """Return once torch is there, and what only training needs. Raises LeavingError when the app closes first,
+        TuiGptError when it cannot be."""
+        awaited = self._settled if to_train else self._done
+        while not awaited.wait(_POLL_SECONDS):
             if self._leaving.is_set():
                 raise LeavingError("the app is closing")
         if self.error is not None:
@@ -70,8 +73,9 @@ class Waker:
             finally:
                 self._done.set()
             if self.error is None and not self._leaving.is_set():
-                with suppress(Exception):
+                with suppress(Exception):  # training will meet the same, and say so
                     self._session.settle()
+            self._settled.set()
 
 
 def waking_sentence(error: Exception) -> str:
@@ -95,12 +99,12 @@ class WakingSession:
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         """See `SessionLike.train`."""
-        self._waker.wait()
+        self._waker.wait(to_train=True)
         yield from self._session.train(request, control)
 
     def estimate(self, config: RunConfig, control: Control) -> Estimate:
         """See `SessionLike.estimate`."""
-        self._waker.wait()
+        self._waker.wait(to_train=True)
         return self._session.estimate(config, control)
 
     def open_model(self, source: str | Path | None) -> TextModel:
