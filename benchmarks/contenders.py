@@ -84,8 +84,8 @@ BEST = (
     Contender("best", "best", ("--preset", "best")),
     Contender(
         "best-network",
-        "best without its prior",
-        ("--preset", "best", "--ngram-order", "0"),
+        "best without its prior, 1,300 steps",
+        ("--preset", "best", "--ngram-order", "0", "--max-iters", "1300"),
     ),
 )
 """Only with --best, or by name; each an hour at most."""
@@ -152,8 +152,9 @@ def command_of(contender: Contender, seed: int, options: argparse.Namespace) -> 
         script = str(Path(__file__).with_name("gpt2.py"))
         return [sys.executable, script, preset, str(seed), str(float(seconds) * options.scale)]
     arguments = list(contender.arguments)
-    amount = float(arguments[-1]) * options.scale
-    arguments[-1] = str(round(amount)) if arguments[-2] == "--max-iters" else str(amount)
+    if arguments[-2] in ("--max-iters", "--max-seconds"):
+        amount = float(arguments[-1]) * options.scale
+        arguments[-1] = str(round(amount)) if arguments[-2] == "--max-iters" else str(amount)
     if options.eval_interval and contender.name.startswith(("quick", "network")):
         arguments += ["--eval-interval", str(options.eval_interval)]
     tui_gpt = str(Path(sys.executable).with_name("tui-gpt"))

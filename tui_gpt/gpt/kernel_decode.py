@@ -43,8 +43,8 @@ HALF_ERROR = 1e-3
 """How far the weights of one output may be from what half precision makes of them, as a share of their own length; a
 matrix that loses more (one in which some outputs have weights far smaller than others) stays in single precision."""
 SMALLEST_SHARE = 4
-"""Streams that make a thread of their own worth while; a number and no timing, as sums of another order could turn a draw
-and equal seeds must write equal texts."""
+"""Streams that make a thread of their own worth while; a number and no timing, as sums in another order could turn a
+draw, and equal seeds write equal texts."""
 _Struct = TypeVar("_Struct", bound=ctypes.Structure)
 
 SCRATCH_WIDTHS = 7
