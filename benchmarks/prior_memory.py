@@ -5,7 +5,7 @@
 The texts are made up, the same in every run: English-like (words of TinyShakespeare in random order), 5,000 distinct
 characters by Zipf's law, and random bytes. Each is measured in a process of its own: the peak of its resident memory
 once the text is there in tokens, and again after the prior has counted it, made its cross-fitted tables and a hundred
-batches of rows, as `quick` does. What the prior takes is the difference.
+batches of rows, as `quick` does. What the prior takes is the difference. Needs Linux, which can forget an earlier peak.
 """
 
 import argparse
@@ -16,14 +16,16 @@ import sys
 KINDS = ("english", "alphabet", "bytes")
 
 WORK = """
-import json, resource, sys, time
+import json, sys, time
+from pathlib import Path
 import numpy as np
 from tui_gpt.config import PRESETS
 from tui_gpt.corpora import read_corpus
 from tui_gpt.gpt.ngram import NgramPrior, fitting_order
 
 def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
 
 kind, size = sys.argv[1], int(float(sys.argv[2]) * 1e6)
 random = np.random.default_rng(1)
@@ -46,15 +48,15 @@ elif kind == "alphabet":
 else:
     tokens = random.integers(256, size=size, dtype=np.uint8)
 vocab_size = int(tokens.max()) + 1
+Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
 before, began = peak(), time.perf_counter()
-order = fitting_order(PRESETS["quick"].model.ngram_order, vocab_size)
-prior = NgramPrior.fit(tokens, vocab_size, order)
+prior = NgramPrior.fit(tokens, vocab_size, fitting_order(PRESETS["quick"].model.ngram_order, vocab_size))
 prior.prepare_training()
 counted = time.perf_counter() - began
 for _ in range(100):
     prior.training_rows(random.integers(len(tokens) - 300, size=8), 256)
 print(json.dumps({
-    "characters": len(tokens), "distinct": vocab_size, "order": order, "before": before, "used": peak() - before,
+    "characters": len(tokens), "distinct": vocab_size, "order": prior.order, "before": before, "used": peak() - before,
     "seconds": counted, "batch": (time.perf_counter() - began - counted) / 100,
 }))
 """

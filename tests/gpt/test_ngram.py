@@ -164,6 +164,19 @@ def test_thousands_of_distinct_characters_fit() -> None:
     np.testing.assert_allclose(np.exp(prior.training_rows(np.array([5]), 50)).sum(-1), 1.0, rtol=1e-3)
 
 
+def test_a_text_of_which_nothing_comes_again_gets_a_shorter_prior(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = np.random.default_rng(1).integers(200, size=3_000)
+    assert NgramPrior.fit(tokens, 200, order=7).order == 7
+    monkeypatch.setattr(ngram, "NODE_LIMIT", 6_500)
+    prior = NgramPrior.fit(tokens, 200, order=7)
+    assert prior.order == 3
+    np.testing.assert_allclose(np.exp(prior.rows(tokens[None, :20])).sum(-1), 1.0, rtol=1e-3)
+    assert NgramPrior.from_state(prior.state()).order == 3
+    monkeypatch.setattr(ngram, "NODE_LIMIT", 4_000)
+    with pytest.raises(ValueError, match="too many n-grams"):
+        NgramPrior.from_state(prior.state())
+
+
 def test_the_same_is_counted_of_a_text_in_the_fewest_bytes() -> None:
     wide, narrow = (NgramPrior.fit(TOKENS.astype(kind), VOCAB, order=4) for kind in (np.int64, np.uint8))
     windows, starts = TOKENS[None, :60], np.array([7, 90])

@@ -30,6 +30,9 @@ Contexts = list[Ints]
 
 FIT_LIMIT = 3_000_000
 """Tokens counted at most; a longer text is sampled in one piece a fold."""
+NODE_LIMIT = 7_000_000
+"""N-grams of all orders together, at 125 bytes each at most; where nothing comes again, the longer ones have nothing to
+tell."""
 CACHE_LIMIT = 256 * 2**20
 """Bytes that the cross-fitted rows of all training positions may take; beyond it rows are made for each batch."""
 DENSE_LIMIT = 1_000_000
@@ -111,7 +114,8 @@ def _sorted_positions(ring: Ints, order: int, vocab_size: int) -> Ints:
 
 
 def _build_trie(tokens: Ints, vocab_size: int, order: int) -> Trie:
-    """Number the n-grams of every order up to `order`: one sort, then one pass an order."""
+    """Number the n-grams of every order up to `order`, or as long as they are not too many: one sort, then one pass an
+    order."""
     size = len(tokens)
     ring = np.resize(tokens, size + order)
     positions = _sorted_positions(ring, order, vocab_size)
@@ -123,6 +127,8 @@ def _build_trie(tokens: Ints, vocab_size: int, order: int) -> Trie:
     for k in range(1, order + 1):
         last = ring[positions + (k - 1)]
         is_new[1:] |= last[1:] != last[:-1]
+        if k > 2 and sum(map(len, trie.symbols)) + int(is_new.sum()) > NODE_LIMIT:
+            break
         shorter_starts, shorter_groups = starts, groups
         starts = np.flatnonzero(is_new)
         groups = np.cumsum(is_new, dtype=np.int32) - np.int32(1)
@@ -308,12 +314,12 @@ class NgramPrior:
     ) -> None:
         """Count `sample`, a part of the training text `tokens` or all of it; `discounts` None fits them."""
         self.vocab_size = vocab_size
-        self.order = order
         self.folds = folds
         self._tokens = tokens
         self._sample = sample
         self._text_size = len(tokens)
         self.trie = _build_trie(sample, vocab_size, order)
+        self.order = self.trie.order
         self._discounts = _fit_discounts(self.trie, folds) if discounts is None else discounts
         self.table = _build_table(self.trie, range(0), self._discounts)
         self._fold_tables: list[Table] = []
@@ -321,7 +327,8 @@ class NgramPrior:
 
     @classmethod
     def fit(cls, tokens: Tokens, vocab_size: int, order: int | None = None, folds: int = 9) -> NgramPrior:
-        """Count the training tokens (N,), kept as they are; `order` None chooses one that the alphabet can fill."""
+        """Count the training tokens (N,), kept as they are; `order` None chooses one that the alphabet can fill. It
+        becomes less where there would be too many n-grams."""
         if len(tokens) == 0:
             raise ValueError("an n-gram prior needs at least one token of text.")
         order = order or chosen_order(vocab_size)
@@ -418,6 +425,8 @@ class NgramPrior:
         if discounts.shape != (order + 1, 4) or not ((discounts >= 0) & (discounts <= [0, 1, 2, 3])).all():
             raise ValueError("its discounts are out of range")
         prior = cls(sample if tokens is None else tokens, sample, vocab_size, order, folds, discounts)
+        if prior.order != order:
+            raise ValueError("it has too many n-grams")
         prior._text_size = text_size
         return prior
 

@@ -145,18 +145,19 @@ def prepare_new(config: RunConfig, init_folder: Path | None) -> Prepared:
     if init_folder is None:
         corpus = Corpus.build(text, config.model.block_size)
         world = World.of(config.train)
-        config = _sized(_with_fitting_order(config, corpus), corpus, world, Control())
+        config = _sized(config, corpus, world, Control())
         model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed)
     else:
         start = read_checkpoint(init_folder)
         config = dataclasses.replace(config, model=_shape_of(start, config))
         corpus = Corpus.build(text, config.model.block_size, _extended_tokenizer(start, text))
         world = World.of(config.train)
-        config = _with_fitting_order(config, corpus)
         model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed)
         weights, _ = split_prior(start.weights)
         take_weights(model, weights, CharTokenizer.from_dict(start.info.tokenizer), corpus.tokenizer)
     tell_characters(model, corpus.tokenizer)
+    prior = _fit_prior(config.model, corpus)
+    config = dataclasses.replace(config, model=_with_order_of(prior, config.model))
     shards = _shared_out(model.to(world.device), config.train, world)
     return Prepared(
         config=config,
@@ -164,7 +165,7 @@ def prepare_new(config: RunConfig, init_folder: Path | None) -> Prepared:
         model=model,
         shards=shards,
         optimizers=build_optimizers(model, config.train, shards),
-        prior=_fit_prior(config.model, corpus),
+        prior=prior,
         world=world,
     )
 
@@ -191,7 +192,13 @@ def _extended_tokenizer(start: Checkpoint, text: CorpusText) -> CharTokenizer:
 def _fit_prior(config: ModelConfig, corpus: Corpus) -> NgramPrior | None:
     if config.ngram_order == 0:
         return None
-    return NgramPrior.fit(corpus.train, corpus.tokenizer.vocab_size, config.ngram_order)
+    vocab_size = corpus.tokenizer.vocab_size
+    return NgramPrior.fit(corpus.train, vocab_size, fitting_order(config.ngram_order, vocab_size))
+
+
+def _with_order_of(prior: NgramPrior | None, config: ModelConfig) -> ModelConfig:
+    """What was asked for was the highest order; the text may have filled a lower one only."""
+    return dataclasses.replace(config, ngram_order=prior.order if prior else 0)
 
 
 def prepare_resumed(run: Run, changes: Mapping[str, Setting]) -> Prepared:
@@ -379,12 +386,6 @@ def estimate(config: RunConfig, control: Control) -> Estimate:
         parameters=parameters,
         train_tokens=len(corpus.train),
     )
-
-
-def _with_fitting_order(config: RunConfig, corpus: Corpus) -> RunConfig:
-    """`config` with a prior of the order that was asked for, or the longest one that a large alphabet can fill."""
-    order = fitting_order(config.model.ngram_order, corpus.tokenizer.vocab_size)
-    return dataclasses.replace(config, model=dataclasses.replace(config.model, ngram_order=order))
 
 
 def _sized(config: RunConfig, corpus: Corpus, world: World, control: Control) -> RunConfig:
