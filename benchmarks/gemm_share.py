@@ -99,7 +99,7 @@ def our_turns(preset: str, seconds: float, folder: Path) -> Iterator[float]:
     prepared = prepare_new(config, None)
     run = RunStore(folder).create(config, "gemm")
     events: Iterator[Event] = Trainer(prepared.parts(run), config.train, Control()).run()
-    characters = config.train.batch_size * config.model.block_size
+    characters = prepared.parts(run).tokens_a_batch
     while True:
         threads = torch.get_num_threads()
         began, steps = time.perf_counter(), 0

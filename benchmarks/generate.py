@@ -241,7 +241,7 @@ def print_agreement(
 def round_weights(model: LanguageModel) -> None:
     """Give the model the weights that the kernel stores."""
     for name, parameter in model.named_parameters():
-        if parameter.ndim >= 2 and "embedding.weight" not in name:
+        if parameter.ndim >= 2 and not name.endswith(("embedding.weight", "induction.embedding")):
             stored, scale = packed_weights(parameter)
             parameter.data = stored.float() * scale
 
