@@ -241,7 +241,8 @@ def print_agreement(
 def round_weights(model: LanguageModel) -> None:
     """Give the model the weights that the kernel stores."""
     for name, parameter in model.named_parameters():
-        if parameter.ndim >= 2 and not name.endswith(("embedding.weight", "induction.embedding")):
+        is_vector = parameter.ndim < 2 or "embedding.weight" in name or "induction." in name
+        if not is_vector:
             stored, scale = packed_weights(parameter)
             parameter.data = stored.float() * scale
 
