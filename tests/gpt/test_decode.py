@@ -14,7 +14,7 @@ from tui_gpt.gpt.build import LanguageModel
 from tui_gpt.gpt.decode import Decoder, Reader, context_start, plain_decoder
 from tui_gpt.gpt.kernel_decode import KernelDecoder, PackedModel
 from tui_gpt.gpt.ngram import NgramPrior
-from tui_gpt.gpt.world import one_thread
+from tui_gpt.gpt.world import using_cores
 
 TOKENS = TOKENIZER.encode(TEXT).astype(np.int64)
 Way = Callable[[LanguageModel, NgramPrior | None], Decoder]
@@ -135,7 +135,7 @@ def test_torch_gets_its_threads_back() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with one_thread():
+        with using_cores(1):
             assert torch.get_num_threads() == 1
         assert torch.get_num_threads() == 2
     finally:

@@ -13,9 +13,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from tui_gpt.gpt import classic, linear, modern
+from tui_gpt.gpt import linear
 from tui_gpt.gpt.batches import Batch
-from tui_gpt.gpt.interruption import StepAbandonedError
+from tui_gpt.gpt.classic import Dropout
+from tui_gpt.gpt.interruption import StepAbandonedError, blocks_of
 from tui_gpt.gpt.shards import Shards
 
 TRIAL_STD = 0.02
@@ -32,7 +33,7 @@ def compile_blocks(shards: Shards, batch: Batch) -> str:
 
     `batch` is for the trial, which draws from the replicas' generators. Raises StepAbandonedError.
     """
-    changed = [module for replica in shards.replicas for module in (*_blocks(replica), *_dropouts(replica))]
+    changed = [module for replica in shards.replicas for module in (*blocks_of(replica), *_dropouts(replica))]
     problem = "the trial was left"
     try:
         with warnings.catch_warnings(action="ignore"):  # the compiler's, about its own affairs
@@ -89,7 +90,7 @@ def _compile(shards: Shards) -> None:
         for dropout in _dropouts(replica):
             plain = cast("_Function", torch.compiler.disable(dropout.forward))  # type: ignore[no-untyped-call]
             dropout.forward = plain  # type: ignore[method-assign]  # of this one alone
-        for block in _blocks(replica):
+        for block in blocks_of(replica):
             block.forward = _in_training(block, block.forward)
 
 
@@ -103,12 +104,8 @@ def _in_training(block: nn.Module, plain: _Function) -> _Function:
     return forward
 
 
-def _blocks(model: nn.Module) -> list[nn.Module]:
-    return [module for module in model.modules() if isinstance(module, classic.Block | modern.Block)]
-
-
-def _dropouts(model: nn.Module) -> list[classic.Dropout]:
-    return [module for module in model.modules() if isinstance(module, classic.Dropout)]
+def _dropouts(model: nn.Module) -> list[Dropout]:
+    return [module for module in model.modules() if isinstance(module, Dropout)]
 
 
 def _norm(tensors: list[Tensor]) -> float:

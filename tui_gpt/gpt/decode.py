@@ -27,7 +27,7 @@ from tui_gpt.gpt.classic import Classic
 from tui_gpt.gpt.committee import averaged, networks_of
 from tui_gpt.gpt.modern import NGRAM_TABLES, Modern, Rotary, normalised, rotary_table
 from tui_gpt.gpt.ngram import NgramCursor, NgramPrior
-from tui_gpt.gpt.world import one_thread
+from tui_gpt.gpt.world import using_cores
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -122,7 +122,7 @@ class CachedDecoder(ABC):
         return self._logits(tokens[:, None])[:, 0]
 
     def _logits(self, tokens: Ints, every: bool = False) -> Floats:
-        with one_thread(), torch.inference_mode():
+        with using_cores(1), torch.inference_mode():
             return self._read(torch.from_numpy(tokens).to(self._device), every).cpu().numpy()
 
     @abstractmethod

@@ -22,7 +22,7 @@ class StepAbandonedError(Exception):
 def abandoned_on_stop(models: Sequence[nn.Module], control: Control) -> Iterator[None]:
     """Within the block a forward or backward pass of these models raises StepAbandonedError once `control` stops."""
     look = partial(_look, control)
-    handles = [block.register_forward_hook(look) for model in models for block in _blocks(model)]
+    handles = [block.register_forward_hook(look) for model in models for block in blocks_of(model)]
     try:
         yield
     finally:
@@ -30,7 +30,8 @@ def abandoned_on_stop(models: Sequence[nn.Module], control: Control) -> Iterator
             handle.remove()
 
 
-def _blocks(model: nn.Module) -> Iterator[nn.Module]:
+def blocks_of(model: nn.Module) -> Iterator[nn.Module]:
+    """The transformer blocks of a model, or of all members of a committee."""
     for name, module in model.named_modules():
         if isinstance(module, nn.ModuleList) and name.endswith("blocks"):
             yield from module

@@ -29,7 +29,7 @@ from tui_gpt.gpt.kernel import kernel
 from tui_gpt.gpt.modern import LOGIT_CAP, NGRAM_TABLES, Modern
 from tui_gpt.gpt.ngram import NgramPrior
 from tui_gpt.gpt.streams import PlainStreams, Streams, Uniforms
-from tui_gpt.gpt.world import available_cores, one_thread
+from tui_gpt.gpt.world import available_cores, using_cores
 
 PANEL = 32
 """As in decode.c."""
@@ -400,7 +400,7 @@ class Decoders:
         if library is None:
             return PlainStreams(self.plain(), self._model.config.block_size)
         if self._packed is None:
-            with one_thread():
+            with using_cores(1):
                 self._packed = PackedModel(self._model, self._prior)
         shares = max(1, min(available_cores(), batch_size // SMALLEST_SHARE))
         parts = [KernelDecoder(library, self._packed) for _ in range(shares)]

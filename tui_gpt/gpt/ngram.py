@@ -127,10 +127,10 @@ def _build_trie(tokens: Ints, vocab_size: int, order: int) -> Trie:
     for k in range(1, order + 1):
         last = ring[positions + (k - 1)]
         is_new[1:] |= last[1:] != last[:-1]
-        if k > 2 and sum(map(len, trie.symbols)) + int(is_new.sum()) > NODE_LIMIT:
-            break
         shorter_starts, shorter_groups = starts, groups
         starts = np.flatnonzero(is_new)
+        if k > 2 and sum(map(len, trie.symbols)) + len(starts) > NODE_LIMIT:
+            break
         groups = np.cumsum(is_new, dtype=np.int32) - np.int32(1)
         ids = np.empty(size, np.int32)
         ids[positions] = groups

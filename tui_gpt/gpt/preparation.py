@@ -52,7 +52,7 @@ from tui_gpt.gpt.sizing import needs_sizing, sized
 from tui_gpt.gpt.state import restore_optimizers
 from tui_gpt.gpt.tokenizer import CharTokenizer
 from tui_gpt.gpt.trainer import LIVE_SETTINGS, LiveWeights, Parts, Snapshot, Standing, changed, restore_generators
-from tui_gpt.gpt.world import World, one_thread
+from tui_gpt.gpt.world import World, using_cores
 from tui_gpt.manifest import CheckpointInfo
 from tui_gpt.runs import Run
 from tui_gpt.session import Estimate, Evaluation
@@ -290,7 +290,7 @@ def _fitting(good: Snapshot | None, model: LanguageModel) -> Snapshot | None:
 # Opening a finished model
 
 
-@one_thread()
+@using_cores(1)
 def open_sampler(folder: Path, name: str) -> Sampler:
     """The model of the checkpoint in `folder`, ready to write. Raises CheckpointError."""
     checkpoint = read_checkpoint(folder)
@@ -328,7 +328,7 @@ def _restored_model(checkpoint: Checkpoint, corpus: Corpus | None = None) -> tup
     return model, prior
 
 
-@one_thread()
+@using_cores(1)
 def live_sampler(prepared: Prepared, answer: Future[Any], name: str) -> Sampler:
     """The model being trained as it stands between two steps; a copy, so that training does not notice."""
     try:

@@ -7,9 +7,8 @@ stay equal to the bit as long as the number of shards is the same. On a GPU ther
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from tui_gpt.gpt.batches import Batch
+from tui_gpt.gpt.world import using_cores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -50,7 +50,7 @@ class Shards:
         if at_once:
             results = self.each(work, pieces)
         else:
-            with _using_cores(self._cores):
+            with using_cores(self._cores):
                 results = [work(replica, piece) for replica, piece in zip(self.replicas, pieces, strict=False)]
         losses, gradients = zip(*results, strict=True)
         return torch.stack(losses).sum(), [_summed(parts) for parts in zip(*gradients, strict=True)]
@@ -81,25 +81,11 @@ class Shards:
             return [job() for job in jobs]
         others = [self._threads.submit(job) for job in jobs[1:]]
         try:
-            with _using_cores(self._cores):
+            with using_cores(self._cores):
                 first = jobs[0]()
         finally:
             wait(others)
         return [first, *(other.result() for other in others)]
-
-
-@contextmanager
-def _using_cores(count: int) -> Iterator[None]:
-    """Let this thread use so many cores for a while."""
-    before = torch.get_num_threads()
-    if before == count:
-        yield
-        return
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _use_cores(count: int) -> None:

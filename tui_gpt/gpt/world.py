@@ -36,12 +36,16 @@ class World:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch work alone in this thread for a while, also as a decorator: on small tensors a second thread costs more
-    than it brings, and the two would fight over the cores with training beside them. The setting of other threads
-    stays."""
+def using_cores(count: int) -> Iterator[None]:
+    """Let torch use so many cores in this thread for a while, also as a decorator; the setting of other threads stays.
+
+    One is best for small tensors: a second thread would cost more than it brings, and fight with training beside it.
+    """
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    if before == count:
+        yield
+        return
+    torch.set_num_threads(count)
     try:
         yield
     finally:
