@@ -8,8 +8,8 @@
    Arrays are row-major, innermost dimension last, float32 where nothing else is said: B streams, C = n_embd, H heads of
    D = C / H, V characters, S = block_size. A column is one character of one stream; N of them go through the network
    together: the next ones of N streams, or N of one stream that reads a window. Matrices are packed in panels, mostly in
-   half precision, as reading them is what a character costs (see `sweep`). A null pointer leaves a part out. The structs
-   are mirrored in kernel_decode.py. */
+   half precision, as reading them is what a character costs (see `sweep`); keys and values are kept in panels, too. A null
+   pointer leaves a part out. The structs are mirrored in kernel_decode.py. */
 
 #include <math.h>
 #include <stddef.h>
@@ -36,11 +36,12 @@
 #endif
 #define VECTORS (PANEL / LANES)
 #define AHEAD 8192 /* bytes by which weights are fetched before they are used */
-#define POSITIONS 64 /* the number of positions in a cache is a multiple of this, the width of a value of PANEL */
+#define LINE 64    /* bytes of memory that are fetched together */
 #define MAX_ORDER 16
 #define NGRAM_SIZES 3 /* n-gram embeddings of 2, 3, 4 characters */
 #define LONGEST 8     /* characters of a match that count, as in induction.py */
 #define REACH 512     /* how many positions back a match may lie, as in induction.py */
+#define HALF_MAX 65504.f /* the largest number in half precision */
 #define NORM_EPSILON 1e-5f
 #define INLINE static inline __attribute__((always_inline))
 
@@ -107,8 +108,9 @@ struct state { /* of B streams */
     int64_t length;     /* characters in the window */
     int64_t stride;     /* by how much the start of a full window moves on */
     int64_t *window;    /* (B, S): what was read */
-    float *cache;       /* (M, L, B, H): of each head the keys (P / POSITIONS, D, POSITIONS) and the values (P, W), where
-                           P and W are S and D rounded up, of each of M members */
+    int64_t is_half;    /* cache is in half precision, else in single */
+    char *cache;        /* (M, L, B, H): of each head the keys as a matrix (S, D) and the values as one (D, S), both in
+                           panels, of each of M members */
     int64_t *contexts;  /* (B, order): the k-gram of the last k tokens of each stream, -1 where there is none */
     float *rows, *gates; /* (N, V) each: log-probabilities of the prior, and how far to trust them */
     int64_t *matches;   /* (N, 2): of each column the longest match and the character after it */
@@ -128,16 +130,22 @@ struct draw { /* SampleConfig's */
 
 static int64_t rounded_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
-/* floats that the keys, or the values, of one head of one stream take */
-static int64_t keys_size(const struct model *m) { return m->n_embd / m->n_head * rounded_up(m->block_size, POSITIONS); }
+/* numbers that the keys, or the values, of one head of one stream take */
+static int64_t keys_size(const struct model *m) { return m->n_embd / m->n_head * rounded_up(m->block_size, PANEL); }
 static int64_t values_size(const struct model *m)
 {
-    return rounded_up(m->n_embd / m->n_head, PANEL) * rounded_up(m->block_size, POSITIONS);
+    return rounded_up(m->n_embd / m->n_head, PANEL) * rounded_up(m->block_size, PANEL);
 }
 
 int64_t head_size(const struct model *m) { return keys_size(m) + values_size(m); }
 
-/* w = PANEL weights in half precision, as single */
+/* bytes that all heads of one stream take in one layer */
+static int64_t stream_bytes(const struct model *m, const struct state *s)
+{
+    return m->n_head * head_size(m) * (s->is_half ? 2 : 4);
+}
+
+/* w = PANEL numbers in half precision, as single */
 INLINE void widen(const uint16_t *halves, floats w[VECTORS])
 {
 #if defined __AVX512F__
@@ -162,24 +170,87 @@ INLINE void widen(const uint16_t *halves, floats w[VECTORS])
 #endif
 }
 
-INLINE void load_weights(const int is_half, const void *panel, int64_t i, floats w[VECTORS])
+/* w = PANEL numbers from the one at `first` on */
+INLINE void load(const int is_half, const void *numbers, int64_t first, floats w[VECTORS])
 {
-    __builtin_prefetch((const char *)panel + i * PANEL * (is_half ? 2 : 4) + AHEAD);
     if (is_half)
-        widen((const uint16_t *)panel + i * PANEL, w);
+        widen((const uint16_t *)numbers + first, w);
     else
         for (int v = 0; v < VECTORS; v++)
-            w[v] = *(const floats *)((const float *)panel + i * PANEL + v * LANES);
+            w[v] = *(const floats *)((const float *)numbers + first + v * LANES);
+}
+
+/* the address of a number */
+INLINE const void *at(const int is_half, const void *numbers, int64_t i)
+{
+    return (const char *)numbers + i * (is_half ? 2 : 4);
+}
+
+/* w = row i of a panel; the same row of `next` is brought nearer meanwhile */
+INLINE void load_row(const int is_half, const void *panel, const void *next, int64_t i, floats w[VECTORS])
+{
+    for (int64_t j = 0; j < PANEL * (is_half ? 2 : 4); j += LINE)
+        __builtin_prefetch((const char *)at(is_half, next, i * PANEL) + j);
+    load(is_half, panel, i * PANEL, w);
+}
+
+INLINE floats larger(floats a, floats b)
+{
+    words mask = a > b;
+    return (floats)(((words)a & mask) | ((words)b & ~mask));
+}
+
+/* PANEL numbers in half precision, the nearest there are: the inverse of `widen` */
+INLINE void narrow(const float x[PANEL], uint16_t halves[PANEL])
+{
+    const floats most = (floats){0} + HALF_MAX;
+    for (int i = 0; i < PANEL; i += LANES) {
+        floats part = -larger(-larger(*(const floats *)(x + i), -most), -most);
+#if defined __AVX512F__
+        _mm256_storeu_si256((__m256i *)(halves + i), _mm512_cvtps_ph((__m512)part, 0));
+#elif defined __F16C__
+        _mm_storeu_si128((__m128i *)(halves + i), _mm256_cvtps_ph((__m256)part, 0));
+#elif defined __ARM_FP16_FORMAT_IEEE
+        for (int l = 0; l < LANES; l++) {
+            __fp16 half = part[l];
+            memcpy(halves + i + l, &half, sizeof half);
+        }
+#else
+        for (int l = 0; l < LANES; l++) {
+            float size = fabsf(part[l]);
+            uint32_t bits, sign = part[l] < 0 ? 0x8000 : 0;
+            memcpy(&bits, &size, sizeof bits);
+            if (size < 0x1p-14f) /* too small for an exponent: multiples of 2^-24 */
+                bits = lrintf(size * 0x1p24f);
+            else
+                bits = (bits - 0x38000000 + 0xfff + (bits >> 13 & 1)) >> 13;
+            halves[i + l] = sign | bits;
+        }
+#endif
+    }
+}
+
+/* n <= PANEL numbers of x, which has room for PANEL, are stored from `first` on, `step` apart */
+INLINE void store(const int is_half, const float *x, int64_t n, void *numbers, int64_t first, int64_t step)
+{
+    uint16_t halves[PANEL];
+    if (is_half)
+        narrow(x, halves);
+    for (int64_t i = 0; i < n; i++)
+        if (is_half)
+            ((uint16_t *)numbers)[first + i * step] = halves[i];
+        else
+            ((float *)numbers)[first + i * step] = x[i];
 }
 
 /* sums (columns, PANEL) = one panel times x (columns, in): memory is read in order, every lane adds up its own output */
-INLINE void sweep(const int columns, const int is_half, const void *panel, const float *x, int64_t in,
+INLINE void sweep(const int columns, const int is_half, const void *panel, const void *next, const float *x, int64_t in,
                   floats sums[COLUMNS][VECTORS])
 {
     floats s[COLUMNS][VECTORS], w[VECTORS];
     memset(s, 0, sizeof s);
     for (int64_t i = 0; i < in; i++) {
-        load_weights(is_half, panel, i, w);
+        load_row(is_half, panel, next, i, w);
 #pragma GCC unroll 12
         for (int c = 0; c < columns; c++)
 #pragma GCC unroll 8
@@ -194,7 +265,8 @@ INLINE void sweep(const int columns, const int is_half, const void *panel, const
 }
 
 /* the same for one column */
-INLINE void sweep_one(const int is_half, const void *panel, const float *x, int64_t in, floats sums[1][VECTORS])
+INLINE void sweep_one(const int is_half, const void *panel, const void *next, const float *x, int64_t in,
+                      floats sums[1][VECTORS])
 {
     floats s[WAYS][VECTORS], w[VECTORS];
     int64_t i = 0;
@@ -202,13 +274,13 @@ INLINE void sweep_one(const int is_half, const void *panel, const float *x, int6
     for (; i + WAYS <= in; i += WAYS)
 #pragma GCC unroll 4
         for (int k = 0; k < WAYS; k++) {
-            load_weights(is_half, panel, i + k, w);
+            load_row(is_half, panel, next, i + k, w);
 #pragma GCC unroll 8
             for (int v = 0; v < VECTORS; v++)
                 s[k][v] += w[v] * x[i + k];
         }
     for (; i < in; i++) {
-        load_weights(is_half, panel, i, w);
+        load_row(is_half, panel, next, i, w);
         for (int v = 0; v < VECTORS; v++)
             s[0][v] += w[v] * x[i];
     }
@@ -223,17 +295,18 @@ INLINE void sweep_one(const int is_half, const void *panel, const float *x, int6
 INLINE int64_t swept(const int is_half, const void *panel, const float *x, int64_t N, int64_t in,
                      floats sums[COLUMNS][VECTORS])
 {
+    const void *next = (const char *)panel + AHEAD;
     if (N >= COLUMNS)
-        return sweep(COLUMNS, is_half, panel, x, in, sums), COLUMNS;
+        return sweep(COLUMNS, is_half, panel, next, x, in, sums), COLUMNS;
 #if COLUMNS > 8
     if (N >= 8)
-        return sweep(8, is_half, panel, x, in, sums), 8;
+        return sweep(8, is_half, panel, next, x, in, sums), 8;
     if (N >= 4)
-        return sweep(4, is_half, panel, x, in, sums), 4;
+        return sweep(4, is_half, panel, next, x, in, sums), 4;
     if (N >= 2)
-        return sweep(2, is_half, panel, x, in, sums), 2;
+        return sweep(2, is_half, panel, next, x, in, sums), 2;
 #endif
-    return sweep_one(is_half, panel, x, in, sums), 1;
+    return sweep_one(is_half, panel, next, x, in, sums), 1;
 }
 
 INLINE void multiply_by(const int is_half, struct matrix matrix, const float *bias, const float *x, float *y, int64_t N,
@@ -294,12 +367,6 @@ static void rotate(float *x, const float *cosines, const float *sines, int64_t D
     }
 }
 
-INLINE floats larger(floats a, floats b)
-{
-    words mask = a > b;
-    return (floats)(((words)a & mask) | ((words)b & ~mask));
-}
-
 /* e^x to seven digits, for x <= 0: 2^whole from the exponent bits, 2^part from its series */
 INLINE floats exponential(floats x)
 {
@@ -310,68 +377,69 @@ INLINE floats exponential(floats x)
     return series * (floats)((whole + 127) << 23);
 }
 
-/* Turns scores (n,) into weights that sum up to what is returned. Scores have room up to the next of LANES and beyond,
-   where the weights are 0. */
-static float weigh(float *scores, int64_t n)
+INLINE float largest(floats x)
 {
-    float total = 0;
-    floats most = (floats){0} + scores[0];
-    for (int64_t t = n; t < rounded_up(n, LANES); t++)
-        scores[t] = scores[0];
-    for (int64_t t = 0; t < n; t += LANES)
-        most = larger(most, *(floats *)(scores + t));
-    for (int l = 1; l < LANES; l++)
-        most[0] = most[l] > most[0] ? most[l] : most[0];
-    for (int64_t t = 0; t < n; t += LANES)
-        *(floats *)(scores + t) = exponential(*(floats *)(scores + t) - most[0]);
-    for (int64_t t = n; t < rounded_up(n, LANES); t++)
-        scores[t] = 0;
-    for (int64_t t = 0; t < n; t++)
-        total += scores[t];
-    return total;
+#pragma GCC unroll 8
+    for (int half = LANES / 2; half; half /= 2)
+#pragma GCC unroll 8
+        for (int l = 0; l < half; l++)
+            x[l] = x[l] > x[l + half] ? x[l] : x[l + half];
+    return x[0];
 }
 
-/* one head: q (D,) looks at n positions of keys and values; the answer y (D,). `scores` of all positions. */
-static void attend(const float *q, const float *keys, const float *values, int64_t n, int64_t D, float *scores, float *y)
+INLINE float sum(floats x)
+{
+#pragma GCC unroll 8
+    for (int half = LANES / 2; half; half /= 2)
+#pragma GCC unroll 8
+        for (int l = 0; l < half; l++)
+            x[l] += x[l + half];
+    return x[0];
+}
+
+/* Turns scores (n,) into weights that sum up to what is returned. There is room up to the next of LANES. */
+static float weigh(float *scores, int64_t n)
+{
+    floats most = (floats){0} + scores[0], total = {0};
+    for (int64_t t = n; t < rounded_up(n, LANES); t++)
+        scores[t] = -INFINITY;
+    for (int64_t t = 0; t < n; t += LANES)
+        most = larger(most, *(floats *)(scores + t));
+    most = (floats){0} + largest(most);
+    for (int64_t t = 0; t < n; t += LANES)
+        total += *(floats *)(scores + t) = exponential(*(floats *)(scores + t) - most);
+    return sum(total);
+}
+
+/* One head: q (D,) looks at the first n of P positions of keys and values; the answer y (D,). `scores` of all positions;
+   `next` is how many numbers on another head begins that will look at as many positions. */
+INLINE void attend(const int is_half, const float *q, const void *keys, const void *values, int64_t next, int64_t n,
+                   int64_t P, int64_t D, float *scores, float *y)
 {
     const float scale = 1 / sqrtf(D);
-    int64_t W = rounded_up(D, PANEL);
-    for (int64_t t = 0; t < n; t += POSITIONS, keys += D * POSITIONS) {
-        floats s[POSITIONS / LANES];
-        memset(s, 0, sizeof s);
-        for (int64_t i = 0; i < D; i++)
-#pragma GCC unroll 16
-            for (int v = 0; v < POSITIONS / LANES; v++)
-                s[v] += *(const floats *)(keys + i * POSITIONS + v * LANES) * q[i];
-        for (int v = 0; v < POSITIONS / LANES; v++)
-            *(floats *)(scores + t + v * LANES) = s[v] * scale;
+    floats sums[1][VECTORS];
+    for (int64_t t = 0; t < n; t += PANEL) {
+        const void *panel = at(is_half, keys, t * D);
+        sweep_one(is_half, panel, at(is_half, panel, next), q, D, sums);
+        for (int v = 0; v < VECTORS; v++)
+            *(floats *)(scores + t + v * LANES) = sums[0][v] * scale;
     }
     const float share = 1 / weigh(scores, n);
     for (int64_t i = 0; i < D; i += PANEL) {
-        floats s[WAYS][VECTORS];
-        memset(s, 0, sizeof s);
-        for (int64_t t = 0; t < n; t += WAYS)
-#pragma GCC unroll 4
-            for (int k = 0; k < WAYS; k++)
-#pragma GCC unroll 8
-                for (int v = 0; v < VECTORS; v++)
-                    s[k][v] += *(const floats *)(values + (t + k) * W + i + v * LANES) * scores[t + k];
-        for (int v = 0; v < VECTORS; v++) {
-            for (int k = 1; k < WAYS; k++)
-                s[0][v] += s[k][v];
-            s[0][v] *= share;
-        }
-        memcpy(y + i, s[0], (D - i < PANEL ? D - i : PANEL) * sizeof *y);
+        const void *panel = at(is_half, values, i * P);
+        sweep_one(is_half, panel, at(is_half, panel, next), scores, n, sums);
+        for (int64_t j = 0; j < PANEL && i + j < D; j++)
+            y[i + j] = ((float *)sums[0])[j] * share;
     }
 }
 
 /* One head of one stream reads T columns at `position` of its window: puts their keys and values into the cache, and
    the answers to the columns from `first` on into y (T, C). qkv (T, 3C), both of this head. */
-static void read_head(const struct model *m, float *qkv, float *keys, int64_t position, int64_t T, int64_t first,
-                      float *scores, float *y)
+INLINE void read_head_by(const int is_half, const struct model *m, float *qkv, void *keys, int64_t position, int64_t T,
+                         int64_t first, float *scores, float *y)
 {
-    int64_t C = m->n_embd, D = C / m->n_head, W = rounded_up(D, PANEL);
-    float *values = keys + keys_size(m);
+    int64_t C = m->n_embd, D = C / m->n_head, P = rounded_up(m->block_size, PANEL);
+    void *values = (char *)keys + keys_size(m) * (is_half ? 2 : 4);
     for (int64_t t = 0; t < T; t++, position++) {
         float *q = qkv + t * 3 * C, *k = q + C, *v = k + C;
         if (m->is_modern) {
@@ -381,13 +449,23 @@ static void read_head(const struct model *m, float *qkv, float *keys, int64_t po
             rotate(q, cosines, sines, D);
             rotate(k, cosines, sines, D);
         }
-        float *place = keys + position / POSITIONS * POSITIONS * D + position % POSITIONS;
-        for (int64_t i = 0; i < D; i++)
-            place[i * POSITIONS] = k[i];
-        memcpy(values + position * W, v, D * sizeof *v);
+        for (int64_t i = 0; i < D; i += PANEL) {
+            int64_t width = D - i < PANEL ? D - i : PANEL;
+            store(is_half, k + i, width, keys, position / PANEL * PANEL * D + i * PANEL + position % PANEL, PANEL);
+            store(is_half, v + i, width, values, i * P + position * PANEL, 1);
+        }
         if (t >= first)
-            attend(q, keys, values, position + 1, D, scores, y + t * C);
+            attend(is_half, q, keys, values, head_size(m), position + 1, P, D, scores, y + t * C);
     }
+}
+
+static void read_head(const struct model *m, const struct state *s, float *qkv, char *keys, int64_t position, int64_t T,
+                      int64_t first, float *scores, float *y)
+{
+    if (s->is_half)
+        read_head_by(1, m, qkv, keys, position, T, first, scores, y);
+    else
+        read_head_by(0, m, qkv, keys, position, T, first, scores, y);
 }
 
 /* max(x, 0), squared in the modern model */
@@ -511,8 +589,8 @@ static void embed(const struct model *m, const struct network *w, struct state *
 /* One transformer block on x (N, C), in place, `cache` being the first stream's. After the last block the first of each
    stream's columns are of no use: only their keys and values are computed, and x becomes (streams, C). `scratch` (N, 6C)
    and scores. */
-static void transform(const struct model *m, const struct layer *l, float *x, float *cache, int64_t streams, int64_t N,
-                      int64_t position, int is_last, float *scratch)
+static void transform(const struct model *m, const struct state *s, const struct layer *l, float *x, char *cache,
+                      int64_t streams, int64_t N, int is_last, float *scratch)
 {
     int64_t C = m->n_embd, D = C / m->n_head, T = N / streams, first = is_last ? T - 1 : 0;
     float *normal = scratch, *added = scratch + N * C, *wide = scratch + 2 * N * C, *scores = wide + 4 * N * C;
@@ -520,8 +598,8 @@ static void transform(const struct model *m, const struct layer *l, float *x, fl
         normalise(x + n * C, normal + n * C, C, l->attention_gain, l->attention_shift);
     multiply(l->qkv, NULL, normal, wide, N, 3 * C, C);
     for (int64_t b = 0; b < streams; b++)
-        for (int64_t h = 0; h < m->n_head; h++, cache += head_size(m))
-            read_head(m, wide + b * T * 3 * C + h * D, cache, position, T, first, scores, normal + b * T * C + h * D);
+        for (int64_t h = 0; h < m->n_head; h++, cache += stream_bytes(m, s) / m->n_head)
+            read_head(m, s, wide + b * T * 3 * C + h * D, cache, s->length, T, first, scores, normal + b * T * C + h * D);
     if (is_last) {
         for (int64_t b = 0; b < streams; b++) {
             memmove(normal + b * C, normal + (b * T + T - 1) * C, C * sizeof *x);
@@ -557,12 +635,13 @@ static void add_matches(const struct model *m, const struct network *w, const in
 static void think(const struct model *m, int64_t member, struct state *s, int64_t b, int64_t streams, int64_t N,
                   float *logits)
 {
-    int64_t C = m->n_embd, V = m->vocab_size, T = N / streams, stream_size = m->n_head * head_size(m);
+    int64_t C = m->n_embd, V = m->vocab_size, T = N / streams, size = stream_bytes(m, s);
     const struct network *w = m->members + member;
-    float *x = s->scratch, *rest = x + N * C, *cache = s->cache + (member * m->n_layer * s->batch_size + b) * stream_size;
+    float *x = s->scratch, *rest = x + N * C;
+    char *cache = s->cache + (member * m->n_layer * s->batch_size + b) * size;
     embed(m, w, s, b, streams, N, x, rest);
-    for (int64_t layer = 0; layer < m->n_layer; layer++, cache += s->batch_size * stream_size)
-        transform(m, w->layers + layer, x, cache, streams, N, s->length, layer == m->n_layer - 1, rest);
+    for (int64_t layer = 0; layer < m->n_layer; layer++, cache += s->batch_size * size)
+        transform(m, s, w->layers + layer, x, cache, streams, N, layer == m->n_layer - 1, rest);
     for (int64_t n = 0; n < streams; n++)
         normalise(x + n * C, rest + n * C, C, w->gain, w->shift);
     multiply(w->head, w->head_bias, rest, logits, streams, V, C);
@@ -612,10 +691,10 @@ static void read_on(const struct model *m, struct state *s, int64_t b, int64_t s
 /* Stream b stands where the first one does. */
 static void follow_first(const struct model *m, struct state *s, int64_t b)
 {
-    int64_t size = m->n_head * head_size(m), V = m->vocab_size, order = m->prior ? m->prior->order : 0;
+    int64_t size = stream_bytes(m, s), V = m->vocab_size, order = m->prior ? m->prior->order : 0;
     for (int64_t layer = 0; layer < m->n_members * m->n_layer; layer++) {
-        float *first = s->cache + layer * s->batch_size * size;
-        memcpy(first + b * size, first, size * sizeof *first);
+        char *first = s->cache + layer * s->batch_size * size;
+        memcpy(first + b * size, first, size);
     }
     memcpy(s->contexts + b * order, s->contexts, order * sizeof *s->contexts);
     memcpy(s->logits + b * V, s->logits, V * sizeof *s->logits);

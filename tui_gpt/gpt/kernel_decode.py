@@ -33,8 +33,6 @@ from tui_gpt.gpt.world import available_cores, using_cores
 
 PANEL = 32
 """As in decode.c."""
-POSITIONS = 64
-"""As in decode.c."""
 MAX_ORDER = 16
 """As in decode.c."""
 LARGEST_HALF_EXPONENT = 15
@@ -43,8 +41,8 @@ HALF_ERROR = 1e-3
 """How far the weights of one output may be from what half precision makes of them, as a share of their own length; a
 matrix that loses more (one in which some outputs have weights far smaller than others) stays in single precision."""
 SMALLEST_SHARE = 4
-"""Streams that make a thread of their own worth while; a number and no timing, as sums in another order could turn a
-draw, and equal seeds write equal texts."""
+"""Streams that make a thread of their own worth while, and keys and values in half precision; a number and no timing,
+as sums in another order could turn a draw, and equal seeds write equal texts."""
 _Struct = TypeVar("_Struct", bound=ctypes.Structure)
 
 SCRATCH_WIDTHS = 7
@@ -111,7 +109,9 @@ class _Model(ctypes.Structure):
 class _StateStruct(ctypes.Structure):
     _fields_ = [
         *((name, c_int64) for name in ("batch_size", "length", "stride")),
-        *_pointers("window cache contexts rows gates matches candidates scratch logits mixed tokens"),
+        *_pointers("window"),
+        ("is_half", c_int64),
+        *_pointers("cache contexts rows gates matches candidates scratch logits mixed tokens"),
         ("is_unread", c_int64),
         *_pointers("chances"),
     ]
@@ -280,14 +280,17 @@ def _array(kind: type[_Struct], structs: Sequence[_Struct]) -> "ctypes.Array[_St
 class _State:
     """What B streams have read so far, at most `columns` characters at once; owns all that `struct` points to."""
 
-    def __init__(self, packed: PackedModel, batch_size: int, head_size: int) -> None:
+    def __init__(self, packed: PackedModel, batch_size: int, head_size: int, is_half: bool) -> None:
         model = packed.struct
         S, C, V = model.block_size, model.n_embd, model.vocab_size
         columns = max(batch_size, S)
         self.window = np.zeros((batch_size, S), np.int64)
         self.logits = np.zeros((batch_size, V), np.float32)
         self._kept = {
-            "cache": torch.zeros(model.n_members, model.n_layer, batch_size, model.n_head, head_size),
+            "cache": torch.zeros(
+                (model.n_members, model.n_layer, batch_size, model.n_head, head_size),
+                dtype=torch.half if is_half else torch.float,
+            ),
             "contexts": torch.zeros(batch_size, packed.order, dtype=torch.int64),
             "rows": torch.zeros(columns, V),
             "gates": torch.zeros(columns, V),
@@ -295,11 +298,12 @@ class _State:
             "candidates": torch.zeros(batch_size, V, dtype=torch.int64),
             "mixed": torch.zeros(batch_size, V, dtype=torch.float64),
             "tokens": torch.zeros(batch_size, dtype=torch.int64),
-            "scratch": torch.zeros(columns * SCRATCH_WIDTHS * C + S + POSITIONS),
+            "scratch": torch.zeros(columns * SCRATCH_WIDTHS * C + S + PANEL),
             "chances": torch.zeros(3 * V, dtype=torch.float64),
         }
         self.struct = _StateStruct(
             batch_size=batch_size,
+            is_half=is_half,
             stride=window_stride(S),
             window=self.window.ctypes.data,
             logits=self.logits.ctypes.data,
@@ -308,11 +312,16 @@ class _State:
 
 
 class KernelDecoder:
-    """Reads and writes B texts in parallel by the kernel, by the window rule: both a `Decoder` and `Streams`."""
+    """Reads and writes B texts in parallel by the kernel, by the window rule: both a `Decoder` and `Streams`.
 
-    def __init__(self, library: ctypes.CDLL, packed: PackedModel) -> None:
+    `has_half_cache` keeps keys and values in half precision: of many streams they are the larger part of what is read
+    for a character, of one they are little beside the weights.
+    """
+
+    def __init__(self, library: ctypes.CDLL, packed: PackedModel, *, has_half_cache: bool = False) -> None:
         self._library = library
         self._packed = packed
+        self._has_half_cache = has_half_cache
         self._state: _State | None = None
         library.head_size.restype = c_int64
         self._head_size = library.head_size(ctypes.byref(packed.struct))
@@ -322,7 +331,7 @@ class KernelDecoder:
         next start."""
         tail = tokens[:, -self._packed.struct.block_size :]
         if self._state is None or len(self._state.window) != len(tail):
-            self._state = _State(self._packed, len(tail), self._head_size)
+            self._state = _State(self._packed, len(tail), self._head_size, self._has_half_cache)
         self._state.window[:, : tail.shape[1]] = tail
         self._library.streams_start(*self._structs(), c_int64(tail.shape[1]))
         return self._state.logits
@@ -403,5 +412,6 @@ class Decoders:
             with using_cores(1):
                 self._packed = PackedModel(self._model, self._prior)
         shares = max(1, min(available_cores(), batch_size // SMALLEST_SHARE))
-        parts = [KernelDecoder(library, self._packed) for _ in range(shares)]
+        is_many = batch_size >= SMALLEST_SHARE
+        parts = [KernelDecoder(library, self._packed, has_half_cache=is_many) for _ in range(shares)]
         return parts[0] if shares == 1 else SideBySide(parts)
