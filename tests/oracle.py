@@ -23,11 +23,12 @@ def layer_norm(x: Tensor) -> Tensor:
     return centred / torch.sqrt((centred**2).mean(-1, keepdim=True) + 1e-5)
 
 
-def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """softmax(q kᵀ / √D) v of one head (T, D), where no position sees a later one."""
+def attention(q: Tensor, k: Tensor, v: Tensor, block_size: int) -> Tensor:
+    """softmax(q kᵀ / √D) v of one head (T, D), where each position sees itself and the block_size - 1 before it."""
     T, D = q.shape
     scores = q @ k.T / D**0.5
-    scores = scores.masked_fill(torch.ones(T, T).triu(1).bool(), float("-inf"))
+    unseen = torch.ones(T, T).triu(1) + torch.ones(T, T).tril(-block_size)
+    scores = scores.masked_fill(unseen.bool(), float("-inf"))
     weights = scores.exp() / scores.exp().sum(-1, keepdim=True)
     result: Tensor = weights @ v
     return result
@@ -54,7 +55,7 @@ def classic_logits(model: Classic, tokens: Sequence[int]) -> Tensor:
         h = layer_norm(x) * w[b + "attention_norm.weight"] + w[b + "attention_norm.bias"]
         q, k, v = ((h @ matrix.T) for matrix in w[b + "attention.qkv.weight"].chunk(3))
         heads = zip(*(part.chunk(model.config.n_head, dim=-1) for part in (q, k, v)), strict=True)
-        y = torch.cat([attention(*head) for head in heads], dim=-1)
+        y = torch.cat([attention(q, k, v, len(tokens)) for q, k, v in heads], dim=-1)
         x = x + y @ w[b + "attention.projection.weight"].T + w[b + "attention.projection.bias"]
         h = layer_norm(x) * w[b + "feed_forward_norm.weight"] + w[b + "feed_forward_norm.bias"]
         h = (h @ w[b + "feed_forward.expand.weight"].T + w[b + "feed_forward.expand.bias"]).clamp(min=0)
@@ -99,7 +100,7 @@ def matches(tokens: Sequence[int], folded: Sequence[int]) -> tuple[int, int, dic
 
 
 def modern_logits(model: Modern, tokens: Sequence[int], prior: NgramPrior | None) -> Tensor:
-    """(T, V): after each of the tokens of one window; the prior, too, sees nothing before it."""
+    """(T, V): after each of the tokens of a text, of any length."""
     w: dict[str, Tensor] = {name: value.double() for name, value in model.state_dict().items()}
     x = w["token_embedding.weight"][list(tokens)]
     if model.ngram_embedding is not None:
@@ -121,7 +122,8 @@ def modern_logits(model: Modern, tokens: Sequence[int], prior: NgramPrior | None
         b = f"blocks.{n}."
         q, k, v = (layer_norm(x) @ matrix.T for matrix in w[b + "attention.qkv"])
         heads = zip(*(part.chunk(model.config.n_head, dim=-1) for part in (q, k, v)), strict=True)
-        y = torch.cat([attention(turned(layer_norm(q)), turned(layer_norm(k)), v) for q, k, v in heads], dim=-1)
+        size = model.config.block_size
+        y = torch.cat([attention(turned(layer_norm(q)), turned(layer_norm(k)), v, size) for q, k, v in heads], dim=-1)
         x = x + y @ w[b + "attention.projection"].T
         h = (layer_norm(x) @ w[b + "feed_forward.expand"].T).clamp(min=0) ** 2
         x = x + h @ w[b + "feed_forward.contract"].T
@@ -136,8 +138,12 @@ def modern_logits(model: Modern, tokens: Sequence[int], prior: NgramPrior | None
     return logits if prior is None else logits + (w["prior_gate"] + x @ w["prior_trust"].T) * rows
 
 
+LONGEST_CONTEXT = 16
+"""More characters than any prior of a test, or an embedding of n-grams, looks back."""
+
+
 def window(tokens: Sequence[int], block_size: int) -> Sequence[int]:
-    """The rule of the sliding window: when it is full only its newest quarter stays, and it grows again."""
+    """A classic model's rule: when the window is full only its newest quarter stays, and it grows again."""
     start = 0
     while len(tokens) - start > block_size:
         start += block_size - block_size // 4
@@ -146,20 +152,22 @@ def window(tokens: Sequence[int], block_size: int) -> Sequence[int]:
 
 def next_logits(model: LanguageModel, tokens: Sequence[int], prior: NgramPrior | None = None) -> Tensor:
     """(V,): after all of `tokens`, however many."""
-    seen = window(tokens, model.config.block_size)
+    config = model.config
+    if isinstance(model, Classic):
+        return classic_logits(model, window(tokens, config.block_size))[-1]
+    looks_up = len(tokens) if config.induction else LONGEST_CONTEXT
+    seen = tokens[-(config.n_layer * config.block_size + looks_up) :]
     if isinstance(model, Committee):
         votes = [modern_logits(network, seen, prior)[-1].softmax(-1) for network in model.networks]
         return torch.stack(votes).mean(0).log()
-    if isinstance(model, Modern):
-        return modern_logits(model, seen, prior)[-1]
-    return classic_logits(model, seen)[-1]
+    return modern_logits(model, seen, prior)[-1]
 
 
 def written(
     model: LanguageModel, prompt: Sequence[int], count: int, choose: Callable[[Any], int], prior: NgramPrior | None
 ) -> list[int]:
     """The `count` tokens that `choose` picks from logits (V,), one after the other."""
-    tokens = list(prompt)[-model.config.block_size :]
+    tokens = list(prompt)
     begin = len(tokens)
     for _ in range(count):
         tokens.append(choose(next_logits(model, tokens, prior)))

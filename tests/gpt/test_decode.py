@@ -11,7 +11,7 @@ import torch
 from tests import oracle
 from tests.gpt.writers import CONFIGS, TEXT, TOKENIZER, V, tiny_model, tiny_prior
 from tui_gpt.gpt.build import LanguageModel
-from tui_gpt.gpt.decode import Decoder, Reader, context_start, plain_decoder
+from tui_gpt.gpt.decode import Decoder, Reader, context_start, plain_decoder, reach
 from tui_gpt.gpt.kernel_decode import KernelDecoder, PackedModel
 from tui_gpt.gpt.ngram import NgramPrior
 from tui_gpt.gpt.world import using_cores
@@ -112,14 +112,42 @@ def test_a_decoder_starts_anew_as_often_as_asked(way: Way) -> None:
         np.testing.assert_array_equal(first, again)
 
 
-def test_predictions_of_a_whole_window_are_those_of_reading_it() -> None:
+def test_a_text_that_is_read_at_once_is_predicted_as_one_that_is_read_on() -> None:
+    """Both from its first character to far beyond the window."""
     for name in CONFIGS:
         model, prior = tiny_model(name), tiny_prior(name)
-        decoder = plain_decoder(model, prior)
-        window = TOKENS[None, : model.config.block_size]
-        every = decoder.predict(window)
-        assert every.shape == (1, model.config.block_size, V)
-        np.testing.assert_allclose(every[:, -1], decoder.start(window), atol=1e-5)
+        every = np.concatenate(list(plain_decoder(model, prior).readings(TOKENS[:70])))
+        assert every.shape == (70, V)
+        reader = Reader(plain_decoder(model, prior), model.config.block_size)
+        rows = [reader.start(TOKENS[None, :1]), *(reader.advance(TOKENS[t : t + 1]) for t in range(1, 70))]
+        np.testing.assert_allclose(every, np.concatenate(rows), atol=1e-4)
+
+
+def test_a_long_prompt_is_as_good_as_having_read_it(way: Way) -> None:
+    """Of which only so much is read as can still matter."""
+    for name in names(way):
+        model, prior = tiny_model(name), tiny_prior(name)
+        if name in {"classic", "shortest", "bigram"}:
+            continue
+        text = np.tile(TOKENS, 3)[:800]
+        assert reach(model.config) < 700
+        reader = Reader(way(model, prior), model.config.block_size)
+        reader.start(text[None, :1])
+        for t in range(1, len(text)):
+            expected = reader.advance(text[t : t + 1])
+        begun = way(model, prior).start(np.stack([text, text[::-1]]))
+        np.testing.assert_allclose(begun[0], expected[0], atol=1e-4)
+
+
+def test_rotary_positions_stay_exact_however_far_a_text_goes(way: Way) -> None:
+    """After ten thousand characters a new reader of the last ones says the same."""
+    model = tiny_model("modern")
+    text = np.tile(TOKENS, 40)[:10_000]
+    reader = Reader(way(model, None), model.config.block_size)
+    reader.start(text[None, :5])
+    for t in range(5, len(text)):
+        expected = reader.advance(text[t : t + 1])
+    np.testing.assert_allclose(way(model, None).start(text[None]), expected, atol=1e-4)
 
 
 def test_a_model_in_training_mode_is_read_without_dropout_and_left_in_it() -> None:

@@ -2,6 +2,7 @@
 
 import ctypes
 import platform
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from tui_gpt.config import SampleConfig
 from tui_gpt.gpt import kernel as kernel_module
 from tui_gpt.gpt import kernel_decode
 from tui_gpt.gpt.build import LanguageModel
-from tui_gpt.gpt.decode import CachedDecoder, Decoder, Reader, plain_decoder
+from tui_gpt.gpt.decode import ClassicDecoder, Decoder, ModernDecoder, PlainDecoder, Reader, plain_decoder
 from tui_gpt.gpt.kernel import built, kernel
 from tui_gpt.gpt.kernel_decode import Decoders, KernelDecoder, PackedModel, SideBySide, packed_weights
 from tui_gpt.gpt.sampling import log_softmax
@@ -35,12 +36,17 @@ def compiler(folder: Path, script: str) -> None:
 @pytest.fixture
 def half_caches(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reference keeps keys and values in half precision, as the kernel does of many streams."""
-    attended = CachedDecoder._attended
+    for kind in (ClassicDecoder, ModernDecoder):
+        monkeypatch.setattr(kind, "_attended", rounding(kind._attended))
 
-    def rounded(self: CachedDecoder, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        return attended(self, layer, q, k.half().float(), v.half().float())
 
-    monkeypatch.setattr(CachedDecoder, "_attended", rounded)
+def rounding(attended: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """`attended`, with keys and values in half precision."""
+
+    def rounded(decoder: PlainDecoder, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return attended(decoder, layer, q, k.half().float(), v.half().float())
+
+    return rounded
 
 
 def test_it_is_not_built_where_it_is_not_wanted(monkeypatch: pytest.MonkeyPatch, temporary_home: Path) -> None:

@@ -41,6 +41,7 @@
 #define NGRAM_SIZES 3 /* n-gram embeddings of 2, 3, 4 characters */
 #define LONGEST 8     /* characters of a match that count, as in induction.py */
 #define REACH 512     /* how many positions back a match may lie, as in induction.py */
+#define HISTORY (REACH + LONGEST) /* characters that are looked at besides those in the cache */
 #define HALF_MAX 65504.f /* the largest number in half precision */
 #define NORM_EPSILON 1e-5f
 #define INLINE static inline __attribute__((always_inline))
@@ -96,7 +97,7 @@ struct model {
     int64_t n_members, n_layer, n_head, n_embd, block_size, vocab_size;
     int64_t is_modern;               /* normalised embedding, queries and keys, rotary positions, squared ReLU */
     float logit_cap;
-    const float *cosines, *sines;    /* (S, D / 2) */
+    const double *turns;             /* (2, D / 2): cosines and sines of the angles from one position to the next */
     int64_t ngram_tables[NGRAM_SIZES];
     const int64_t *folded;           /* (V,): under which number each character is compared when matches are sought */
     const struct prior *prior;
@@ -105,12 +106,17 @@ struct model {
 
 struct state { /* of B streams */
     int64_t batch_size;
-    int64_t length;     /* characters in the window */
-    int64_t stride;     /* by how much the start of a full window moves on */
-    int64_t *window;    /* (B, S): what was read */
+    int64_t position;   /* characters that were read; of a classic model, since its window began anew */
+    int64_t length;     /* characters in the window, the newest that were read */
+    int64_t room;       /* W: the most there can be */
+    int64_t stride;     /* by how much the start of a classic model's full window moves on */
+    int64_t *window;    /* (B, W) */
     int64_t is_half;    /* cache is in half precision, else in single */
     char *cache;        /* (M, L, B, H): of each head the keys as a matrix (S, D) and the values as one (D, S), both in
-                           panels, of each of M members */
+                           panels, of each of M members; position p has place p % S */
+    double *turned;     /* (2, D / 2): cosines and sines of the angles at `position` */
+    float *cosines, *sines; /* (T, D / 2) each: those of the T positions that are being read */
+    int64_t are_alike;  /* all streams have read the same */
     int64_t *contexts;  /* (B, order): the k-gram of the last k tokens of each stream, -1 where there is none */
     float *rows, *gates; /* (N, V) each: log-probabilities of the prior, and how far to trust them */
     int64_t *matches;   /* (N, 2): of each column the longest match and the character after it */
@@ -433,39 +439,40 @@ INLINE void attend(const int is_half, const float *q, const void *keys, const vo
     }
 }
 
-/* One head of one stream reads T columns at `position` of its window: puts their keys and values into the cache, and
-   the answers to the columns from `first` on into y (T, C). qkv (T, 3C), both of this head. */
-INLINE void read_head_by(const int is_half, const struct model *m, float *qkv, void *keys, int64_t position, int64_t T,
+/* One head of one stream reads T columns: puts their keys and values into the cache, and the answers to the columns from
+   `first` on into y (T, C). qkv (T, 3C), both of this head. */
+INLINE void read_head_by(const int is_half, const struct model *m, const struct state *s, float *qkv, void *keys, int64_t T,
                          int64_t first, float *scores, float *y)
 {
-    int64_t C = m->n_embd, D = C / m->n_head, P = rounded_up(m->block_size, PANEL);
+    int64_t C = m->n_embd, D = C / m->n_head, S = m->block_size, P = rounded_up(S, PANEL), position = s->position;
     void *values = (char *)keys + keys_size(m) * (is_half ? 2 : 4);
     for (int64_t t = 0; t < T; t++, position++) {
         float *q = qkv + t * 3 * C, *k = q + C, *v = k + C;
         if (m->is_modern) {
-            const float *cosines = m->cosines + position * (D / 2), *sines = m->sines + position * (D / 2);
+            const float *cosines = s->cosines + t * (D / 2), *sines = s->sines + t * (D / 2);
             normalise(q, q, D, NULL, NULL);
             normalise(k, k, D, NULL, NULL);
             rotate(q, cosines, sines, D);
             rotate(k, cosines, sines, D);
         }
+        int64_t place = position % S;
         for (int64_t i = 0; i < D; i += PANEL) {
             int64_t width = D - i < PANEL ? D - i : PANEL;
-            store(is_half, k + i, width, keys, position / PANEL * PANEL * D + i * PANEL + position % PANEL, PANEL);
-            store(is_half, v + i, width, values, i * P + position * PANEL, 1);
+            store(is_half, k + i, width, keys, place / PANEL * PANEL * D + i * PANEL + place % PANEL, PANEL);
+            store(is_half, v + i, width, values, i * P + place * PANEL, 1);
         }
         if (t >= first)
-            attend(is_half, q, keys, values, head_size(m), position + 1, P, D, scores, y + t * C);
+            attend(is_half, q, keys, values, head_size(m), position < S ? position + 1 : S, P, D, scores, y + t * C);
     }
 }
 
-static void read_head(const struct model *m, const struct state *s, float *qkv, char *keys, int64_t position, int64_t T,
-                      int64_t first, float *scores, float *y)
+static void read_head(const struct model *m, const struct state *s, float *qkv, void *keys, int64_t T, int64_t first,
+                      float *scores, float *y)
 {
     if (s->is_half)
-        read_head_by(1, m, qkv, keys, position, T, first, scores, y);
+        read_head_by(1, m, s, qkv, keys, T, first, scores, y);
     else
-        read_head_by(0, m, qkv, keys, position, T, first, scores, y);
+        read_head_by(0, m, s, qkv, keys, T, first, scores, y);
 }
 
 /* max(x, 0), squared in the modern model */
@@ -513,18 +520,19 @@ static void read_prior(const struct prior *p, int64_t V, int64_t token, int64_t 
         row[i] = logf(row[i]);
 }
 
-/* Where the text up to `position` of a window stands in it before: match[0] is the length of the longest match, match[1]
-   the character after it, and candidates (V,), if wanted, has for each character the longest match that it followed. */
-static void find_matches(const struct model *m, const int64_t *window, int64_t position, int64_t *match,
+/* Where the text up to the character at `end` of a window stands in it before: match[0] is the length of the longest
+   match, match[1] the character after it, and candidates (V,), if wanted, has for each character the longest match that
+   it followed. */
+static void find_matches(const struct model *m, const int64_t *window, int64_t end, int64_t *match,
                          int64_t *candidates)
 {
     const int64_t *folded = m->folded;
     match[0] = match[1] = 0;
     for (int64_t v = 0; candidates && v < m->vocab_size; v++)
         candidates[v] = 0;
-    for (int64_t e = position > REACH ? position - REACH : 0; e < position; e++) {
+    for (int64_t e = end > REACH ? end - REACH : 0; e < end; e++) {
         int64_t length = 0, follower = window[e + 1];
-        while (length < LONGEST && length <= e && folded[window[e - length]] == folded[window[position - length]])
+        while (length < LONGEST && length <= e && folded[window[e - length]] == folded[window[end - length]])
             length++;
         if (length && length >= match[0])
             match[0] = length, match[1] = follower;
@@ -536,26 +544,26 @@ static void find_matches(const struct model *m, const int64_t *window, int64_t p
 /* What all members are told of the N columns: the prior's rows and the matches in the window. */
 static void look_up(const struct model *m, struct state *s, int64_t b, int64_t streams, int64_t N)
 {
-    int64_t V = m->vocab_size, S = m->block_size, T = N / streams;
+    int64_t V = m->vocab_size, T = N / streams;
     for (int64_t n = 0; n < N; n++) {
-        int64_t stream = b + n / T, position = s->length + n % T;
-        const int64_t *window = s->window + stream * S;
+        int64_t stream = b + n / T, end = s->length + n % T;
+        const int64_t *window = s->window + stream * s->room;
         if (m->prior)
-            read_prior(m->prior, V, window[position], s->contexts + stream * m->prior->order, s->rows + n * V);
+            read_prior(m->prior, V, window[end], s->contexts + stream * m->prior->order, s->rows + n * V);
         if (m->folded)
-            find_matches(m, window, position, s->matches + 2 * n, n % T == T - 1 ? s->candidates + stream * V : NULL);
+            find_matches(m, window, end, s->matches + 2 * n, n % T == T - 1 ? s->candidates + stream * V : NULL);
     }
 }
 
-/* The n-gram embeddings of what ends at `position` of a window are added to x (C,): a row of each size by the hash of
+/* The n-gram embeddings of what ends at `end` of a window are added to x (C,): a row of each size by the hash of
    its characters; what lies before the window counts as character 0. */
-static void add_ngrams(const struct model *m, const float *table, const int64_t *window, int64_t position, float *x)
+static void add_ngrams(const struct model *m, const float *table, const int64_t *window, int64_t end, float *x)
 {
     const uint64_t V = m->vocab_size;
-    uint64_t key = window[position];
+    uint64_t key = window[end];
     for (int n = 0; n < NGRAM_SIZES; n++) {
         uint64_t size = m->ngram_tables[n];
-        key = key * V + (position > n ? window[position - 1 - n] : 0);
+        key = key * V + (end > n ? window[end - 1 - n] : 0);
         uint64_t spread = n == 0 && V * V <= size ? key : (key * 0x9E3779B1 & 0xFFFFFFFFFFFF) >> 16;
         add(x, table + spread % size * m->n_embd, m->n_embd);
         table += size * m->n_embd;
@@ -568,15 +576,15 @@ static void embed(const struct model *m, const struct network *w, struct state *
 {
     int64_t C = m->n_embd, V = m->vocab_size, T = N / streams;
     for (int64_t n = 0; n < N; n++) {
-        int64_t position = s->length + n % T;
-        const int64_t *window = s->window + (b + n / T) * m->block_size, *match = s->matches + 2 * n;
-        memcpy(x + n * C, w->token_embedding + window[position] * C, C * sizeof *x);
+        int64_t end = s->length + n % T;
+        const int64_t *window = s->window + (b + n / T) * s->room, *match = s->matches + 2 * n;
+        memcpy(x + n * C, w->token_embedding + window[end] * C, C * sizeof *x);
         if (w->ngram_embedding)
-            add_ngrams(m, w->ngram_embedding, window, position, x + n * C);
+            add_ngrams(m, w->ngram_embedding, window, end, x + n * C);
         if (w->match_embedding)
             add(x + n * C, w->match_embedding + (match[0] * V + match[1]) * C, C);
         if (w->position_embedding)
-            add(x + n * C, w->position_embedding + position * C, C);
+            add(x + n * C, w->position_embedding + (s->position + n % T) * C, C);
     }
     if (m->prior) {
         multiply(w->prior_embedding, NULL, s->rows, scratch, N, C, V);
@@ -599,7 +607,7 @@ static void transform(const struct model *m, const struct state *s, const struct
     multiply(l->qkv, NULL, normal, wide, N, 3 * C, C);
     for (int64_t b = 0; b < streams; b++)
         for (int64_t h = 0; h < m->n_head; h++, cache += stream_bytes(m, s) / m->n_head)
-            read_head(m, s, wide + b * T * 3 * C + h * D, cache, s->length, T, first, scores, normal + b * T * C + h * D);
+            read_head(m, s, wide + b * T * 3 * C + h * D, cache, T, first, scores, normal + b * T * C + h * D);
     if (is_last) {
         for (int64_t b = 0; b < streams; b++) {
             memmove(normal + b * C, normal + (b * T + T - 1) * C, C * sizeof *x);
@@ -700,38 +708,78 @@ static void follow_first(const struct model *m, struct state *s, int64_t b)
     memcpy(s->logits + b * V, s->logits, V * sizeof *s->logits);
 }
 
-/* Every stream begins with the first `length` characters of its window. */
-void streams_start(const struct model *m, struct state *s, int64_t length)
+/* The angles of the next T positions, in double precision, as errors add up. */
+static void turn(const struct model *m, struct state *s, int64_t T)
 {
-    int64_t S = m->block_size;
-    s->length = s->is_unread = 0;
-    for (int64_t b = 0; b < s->batch_size; b++) {
-        for (int64_t k = 0; m->prior && k < m->prior->order; k++)
-            s->contexts[b * m->prior->order + k] = k ? -1 : 0;
-        if (b && !memcmp(s->window, s->window + b * S, length * sizeof *s->window))
-            follow_first(m, s, b);
-        else
-            read_on(m, s, b, 1, length);
-    }
-    s->length = length;
+    int64_t pairs = m->n_embd / m->n_head / 2;
+    for (int64_t t = 0; t < T; t++)
+        for (int64_t i = 0; i < pairs; i++) {
+            double cosine = s->turned[i], sine = s->turned[pairs + i];
+            s->cosines[t * pairs + i] = cosine;
+            s->sines[t * pairs + i] = sine;
+            s->turned[i] = cosine * m->turns[i] - sine * m->turns[pairs + i];
+            s->turned[pairs + i] = cosine * m->turns[pairs + i] + sine * m->turns[i];
+        }
 }
 
-/* Every stream reads one more of tokens (B,); a full window drops its older part and is read anew. */
-void streams_advance(const struct model *m, struct state *s, const int64_t *tokens)
+/* Every stream reads the T characters that follow in its window. */
+static void read_window(const struct model *m, struct state *s, int64_t T)
 {
-    int64_t B = s->batch_size, S = m->block_size, kept = S - s->stride;
-    if (s->length < S) {
-        for (int64_t b = 0; b < B; b++)
-            s->window[b * S + s->length] = tokens[b];
-        read_on(m, s, 0, B, B);
-        s->length++;
-        return;
+    if (m->is_modern)
+        turn(m, s, T);
+    if (T == 1)
+        read_on(m, s, 0, s->batch_size, s->batch_size);
+    for (int64_t b = 0; b < s->batch_size && T > 1; b++)
+        if (b && s->are_alike)
+            follow_first(m, s, b);
+        else
+            read_on(m, s, b, 1, T);
+    s->length += T;
+    s->position += T;
+}
+
+/* Only the newest `kept` characters stay in the windows. */
+static void forget(struct state *s, int64_t kept)
+{
+    for (int64_t b = 0; b < s->batch_size; b++) {
+        int64_t *window = s->window + b * s->room;
+        memmove(window, window + s->length - kept, kept * sizeof *window);
     }
-    for (int64_t b = 0; b < B; b++) {
-        memmove(s->window + b * S, s->window + b * S + s->stride, kept * sizeof *tokens);
-        s->window[b * S + kept] = tokens[b];
+    s->length = kept;
+}
+
+/* Every stream begins anew, with nothing read. */
+void streams_start(const struct model *m, struct state *s)
+{
+    s->position = s->length = s->is_unread = 0;
+    s->are_alike = 1;
+    for (int64_t b = 0; b < s->batch_size; b++)
+        for (int64_t k = 0; m->prior && k < m->prior->order; k++)
+            s->contexts[b * m->prior->order + k] = k ? -1 : 0;
+    for (int64_t i = 0; m->is_modern && i < m->n_embd / m->n_head / 2; i++) {
+        s->turned[i] = 1;
+        s->turned[m->n_embd / m->n_head / 2 + i] = 0;
     }
-    streams_start(m, s, kept + 1);
+}
+
+/* Every stream reads T more characters of tokens (B, T), no more than the block size. A classic model's full window drops
+   its older part and is read anew; else a character that comes takes the place of one that goes. */
+void streams_read(const struct model *m, struct state *s, const int64_t *tokens, int64_t T)
+{
+    int64_t unread = T;
+    if (s->length + T > s->room) {
+        forget(s, m->is_modern ? HISTORY : m->block_size - s->stride);
+        if (!m->is_modern) {
+            unread += s->length;
+            s->position = 0;
+        }
+    }
+    for (int64_t b = 0; b < s->batch_size; b++) {
+        memcpy(s->window + b * s->room + s->length, tokens + b * T, T * sizeof *tokens);
+        s->are_alike = s->are_alike && !memcmp(tokens, tokens + b * T, T * sizeof *tokens);
+    }
+    s->length += T - unread;
+    read_window(m, s, unread);
 }
 
 static int by_chance(const void *left, const void *right) /* the likelier first, then the lower id */
@@ -797,7 +845,7 @@ void streams_write(const struct model *m, struct state *s, const struct draw *d,
     int64_t B = s->batch_size, V = m->vocab_size;
     for (int64_t j = 0; j < count; j++) {
         if (s->is_unread)
-            streams_advance(m, s, s->tokens);
+            streams_read(m, s, s->tokens, 1);
         memcpy(logits + j * B * V, s->logits, B * V * sizeof *logits);
         for (int64_t b = 0; b < B; b++)
             tokens[j * B + b] = s->tokens[b] = choose(s->logits + b * V, V, d, uniforms[j * B + b], s->chances);

@@ -1,18 +1,23 @@
 """Reading on, a character at a time: keys and values are computed once and cached, not anew for every character.
 
-The window rule explains the rest. A model has only ever seen windows of block_size characters with nothing before them,
-and its first-layer keys depend on the position in the window. So when the window is full its newest quarter is read
-again as a fresh window (`context_start`). What the model sees is then always exactly what it was trained on, any oracle
-can recompute it, and the re-reading costs one short parallel pass now and then. A ring of cached keys would slide by
-single characters instead, but its deeper layers would remember what has left the window. Why a quarter: the shipped
-model (a window of 256) predicts 60,000 unseen characters equally well, within 0.001 nats, whether an eighth, a quarter
-or seven eighths are kept, and worse by 0.013 if nothing is; and the less is kept, the less is read again.
+How it goes on where the window of block_size characters is full depends on how a model tells positions apart.
+
+A modern model only knows distances (rotary positions), so what is in its cache stays good: the oldest character makes
+room for the newest, and every character is predicted from a full window. What it never was in training, its deeper
+layers then remember a little of what has left the window, its prior and its matches (induction.py) look beyond it, and
+nothing is read twice. Over 59,000 unseen characters the shipped model (a window of 256) is off by 1.350 nats this way
+and by 1.401 by the window rule.
+
+A classic model learned a vector for each place in the window, so its cache cannot slide. By the window rule the newest
+quarter of a full window is read again as a fresh window (`context_start`): what the model sees is exactly what it was
+trained on, at the price of a short parallel pass now and then. The less is kept, the less is read again and the less
+the model knows: by that rule the shipped one would lose 0.004 nats with an eighth and gain 0.010 with a half.
 
 The decoders here are the plain path: eager PyTorch, everywhere the same. They do not choose characters (sampling.py).
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol, cast
 
 import numpy as np
@@ -21,10 +26,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tui_gpt.config import ModelConfig
 from tui_gpt.gpt import classic, modern
 from tui_gpt.gpt.build import LanguageModel
 from tui_gpt.gpt.classic import Classic
 from tui_gpt.gpt.committee import averaged, networks_of
+from tui_gpt.gpt.induction import LONGEST, REACH
 from tui_gpt.gpt.modern import NGRAM_TABLES, Modern, Rotary, normalised, rotary_table
 from tui_gpt.gpt.ngram import NgramCursor, NgramPrior
 from tui_gpt.gpt.world import using_cores
@@ -51,27 +58,40 @@ def window_stride(block_size: int) -> int:
 
 CHARACTERS_BEFORE = len(NGRAM_TABLES)
 """How far back a modern model's n-gram embedding looks."""
+HISTORY = REACH + LONGEST
+"""How far back a modern model's matches look; neither its prior nor its embedding look farther."""
+
+
+def reach(config: ModelConfig) -> int:
+    """How many of a text's last characters decide what a model says next; to read more changes nothing."""
+    if config.architecture == "classic":
+        return config.block_size
+    return config.n_layer * (config.block_size - 1) + 1 + HISTORY
 
 
 class Decoder(Protocol):
-    """A model with its cache: reads B texts of equal length in parallel, from the beginning of a window."""
+    """A model with its cache: reads B texts of equal length in parallel."""
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether `advance` may be called without end; else no more than block_size characters can be read in all."""
 
     def start(self, tokens: Ints) -> Floats:
-        """Read whole windows (B, T) and remember them; logits (B, V) of the next character."""
+        """Forget everything, then read (B, T); logits (B, V) of the next character."""
 
     def advance(self, tokens: Ints) -> Floats:
         """Read one more character (B,) of each; logits (B, V). The next call may write over the array."""
 
 
 class PlainDecoder(Decoder, Protocol):
-    """A decoder that can look at every position of a window, too."""
+    """A decoder that can look at every position of a text, too."""
 
-    def predict(self, tokens: Ints) -> Floats:
-        """Read whole windows (B, T), nothing before them; logits (B, T, V) of each character's successor."""
+    def readings(self, tokens: Ints) -> Iterator[Floats]:
+        """Read a text (T,) from its beginning: logits (n, V) after its characters, piece by piece."""
 
 
 class Reader:
-    """B texts being read without end, by the window rule. Keeps the last window's characters, nothing older."""
+    """B texts being read without end: a decoder that is not endless starts anew by the window rule."""
 
     def __init__(self, decoder: Decoder, block_size: int) -> None:
         self._decoder = decoder
@@ -80,7 +100,9 @@ class Reader:
         self._length = 0
 
     def start(self, tokens: Ints) -> Floats:
-        """Begin with (B, T) characters, of which the last block_size count; logits (B, V)."""
+        """Begin with (B, T) characters; logits (B, V)."""
+        if self._decoder.is_endless:
+            return self._decoder.start(tokens)
         tail = tokens[:, -self._block_size :]
         self._length = tail.shape[1]
         self._window = np.zeros((len(tail), self._block_size), np.int64)
@@ -89,6 +111,8 @@ class Reader:
 
     def advance(self, tokens: Ints) -> Floats:
         """Read one more character (B,) of each text; logits (B, V)."""
+        if self._decoder.is_endless:
+            return self._decoder.advance(tokens)
         if self._length < self._block_size:
             self._window[:, self._length] = tokens
             self._length += 1
@@ -98,24 +122,13 @@ class Reader:
 
 
 class CachedDecoder(ABC):
-    """What the decoders of both models share: the cache and its length. Dropout has no place here."""
+    """What the decoders of both models share. Dropout has no place here."""
 
     def __init__(self, model: Classic | Modern) -> None:
         self._config = model.config
         self._device = model.token_embedding.weight.device
-        self.cache = torch.zeros(0)
-        """(L, 2, B, H, block_size, D): keys and values."""
         self._length = 0
-
-    def predict(self, tokens: Ints) -> Floats:
-        """Read whole windows (B, T), nothing before them; logits (B, T, V) of each character's successor."""
-        self._clear(len(tokens))
-        return self._logits(tokens, every=True)
-
-    def start(self, tokens: Ints) -> Floats:
-        """Read whole windows (B, T) and remember them; logits (B, V)."""
-        self._clear(len(tokens))
-        return self._logits(tokens)[:, 0]
+        """Characters that were read since the start."""
 
     def advance(self, tokens: Ints) -> Floats:
         """Read one more character (B,) of each; logits (B, V)."""
@@ -129,29 +142,47 @@ class CachedDecoder(ABC):
     def _read(self, tokens: Tensor, every: bool) -> Tensor:
         """Read (B, T) after what is in the cache; logits (B, T, V), or (B, 1, V) of the last position alone."""
 
+
+class ClassicDecoder(CachedDecoder):
+    """`Classic` with cached keys and values of one window."""
+
+    is_endless = False
+
+    def __init__(self, model: Classic) -> None:
+        super().__init__(model)
+        self._model = model
+        self._cache = torch.zeros(0)
+        """(L, 2, B, H, block_size, D): keys and values."""
+
+    def start(self, tokens: Ints) -> Floats:
+        """Read whole windows (B, T) and remember them; logits (B, V)."""
+        self._clear(len(tokens))
+        return self._logits(tokens)[:, 0]
+
+    def readings(self, tokens: Ints) -> Iterator[Floats]:
+        """Read a text (T,) by the window rule: logits (n, V) after its characters, window after window."""
+        size, read = self._config.block_size, 0
+        while read < len(tokens):
+            begin = context_start(read + 1, size)
+            self._clear(1)
+            yield self._logits(tokens[None, begin : begin + size], every=True)[0, read - begin :]
+            read = begin + size
+
     def _clear(self, batch_size: int) -> None:
         config = self._config
         shape = (config.n_layer, 2, batch_size, config.n_head, config.block_size, config.n_embd // config.n_head)
-        if self.cache.shape != shape:
-            self.cache = torch.zeros(shape, device=self._device)
+        if self._cache.shape != shape:
+            self._cache = torch.zeros(shape, device=self._device)
         self._length = 0
 
     def _attended(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """What the heads find (B, H, T, D) for q, in the cache and in k and v, which are put into it."""
-        keys, values = self.cache[layer]
+        keys, values = self._cache[layer]
         T = q.shape[2]
         end = self._length + T
         keys[:, :, self._length : end] = k
         values[:, :, self._length : end] = v
         return F.scaled_dot_product_attention(q, keys[:, :, :end], values[:, :, :end], is_causal=T > 1)
-
-
-class ClassicDecoder(CachedDecoder):
-    """`Classic` with cached keys and values."""
-
-    def __init__(self, model: Classic) -> None:
-        super().__init__(model)
-        self._model = model
 
     def _read(self, tokens: Tensor, every: bool) -> Tensor:
         model = self._model
@@ -167,66 +198,108 @@ class ClassicDecoder(CachedDecoder):
 
 
 class ModernDecoder(CachedDecoder):
-    """`Modern` with cached keys and values, and a cursor in its n-gram prior that starts anew with each window."""
+    """`Modern` with the keys and values of the newest block_size characters, and a cursor in its n-gram prior."""
+
+    is_endless = True
 
     def __init__(self, model: Modern, prior: NgramPrior | None) -> None:
         super().__init__(model)
         self._model = model
         self._prior = prior
         self._cursor: NgramCursor | None = None
-        self._window = torch.zeros(0)
-        positions = torch.arange(model.config.block_size, device=self._device)
-        self._rotary: Rotary = rotary_table(positions, model.config.n_embd // model.config.n_head)
+        self._cache: list[tuple[Tensor, Tensor]] = []
+        """Of each layer keys and values (B, H, up to block_size - 1, D)."""
+        self._history = torch.zeros(0)
+        """(B, up to HISTORY): the newest characters."""
+
+    def start(self, tokens: Ints) -> Floats:
+        """Forget everything, then read (B, T); logits (B, V)."""
+        self._clear(len(tokens))
+        *_, last = self._pieces(tokens[:, -reach(self._config) :], every=False)
+        return last[:, 0]
+
+    def readings(self, tokens: Ints) -> Iterator[Floats]:
+        """Read a text (T,) from its beginning: logits (n, V) after its characters, block_size at a time."""
+        self._clear(1)
+        for logits in self._pieces(tokens[None], every=True):
+            yield logits[0]
+
+    def _pieces(self, tokens: Ints, every: bool) -> Iterator[Floats]:
+        for begin in range(0, tokens.shape[1], self._config.block_size):
+            yield self._logits(tokens[:, begin : begin + self._config.block_size], every)
+
+    def _clear(self, batch_size: int) -> None:
+        config = self._config
+        nothing = torch.zeros(batch_size, config.n_head, 0, config.n_embd // config.n_head, device=self._device)
+        self._cache = [(nothing, nothing)] * config.n_layer
+        self._history = torch.zeros(batch_size, 0, dtype=torch.int64, device=self._device)
+        self._length = 0
 
     def _read(self, tokens: Tensor, every: bool) -> Tensor:
-        model, begin = self._model, self._length
-        end = begin + tokens.shape[1]
-        rotary = self._rotary[0][begin:end], self._rotary[1][begin:end]
-        rows = self._prior_rows(tokens)
-        before = self._window[:, -CHARACTERS_BEFORE:] if begin else None
-        self._window = torch.cat([self._window, tokens], dim=1) if begin else tokens
-        matches = model.matches(self._window, tokens.shape[1])
-        x = model.embedded(tokens, rows, matches, before)
+        model, T = self._model, tokens.shape[1]
+        read = torch.cat([self._history, tokens], dim=1)
+        rotary, rows, matches = self._rotary(T), self._prior_rows(read, T), model.matches(read, T)
+        x = model.embedded(tokens, rows, matches, self._history[:, -CHARACTERS_BEFORE:])
         for layer, block in enumerate(cast("Sequence[modern.Block]", model.blocks)):
             q, k, v = block.attention.heads(normalised(x), rotary)
             x = x + block.attention.merged(self._attended(layer, q, k, v))
             x = x + block.feed_forward(normalised(x))
-        self._length = end
+        self._history = read[:, -HISTORY:]
+        self._length += T
         if every:
             return model.logits(x, rows, matches)
         return model.logits(
             x[:, -1:], None if rows is None else rows[:, -1:], None if matches is None else matches.last
         )
 
-    def _prior_rows(self, tokens: Tensor) -> Tensor | None:
-        """(B, T, V): the prior's log-probabilities after each of `tokens` (B, T), as far back as the window goes."""
+    def _rotary(self, count: int) -> Rotary:
+        """The angles of the next positions."""
+        positions = torch.arange(self._length, self._length + count, dtype=torch.float64)
+        cosines, sines = rotary_table(positions, self._config.n_embd // self._config.n_head)
+        return cosines.to(self._device), sines.to(self._device)
+
+    def _attended(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """What the heads find (B, H, T, D) for q, each position in the block_size newest of the cache and of k and v,
+        which are put into it."""
+        size, T = self._config.block_size, q.shape[2]
+        keys, values = (torch.cat(pair, dim=2) for pair in zip(self._cache[layer], (k, v), strict=True))
+        places = torch.arange(keys.shape[2], device=self._device)
+        ages = places[-T:, None] - places  # (T, n): how long before each position the others are
+        stays = max(0, len(places) - size + 1)
+        self._cache[layer] = keys[:, :, stays:], values[:, :, stays:]
+        return F.scaled_dot_product_attention(q, keys, values, attn_mask=(ages >= 0) & (ages < size))
+
+    def _prior_rows(self, read: Tensor, count: int) -> Tensor | None:
+        """(B, count, V): the prior's log-probabilities after each of the last of the characters `read` (B, n)."""
         if self._prior is None:
             return None
-        ids = tokens.cpu().numpy()
-        if self._length == 0:
-            rows = self._prior.rows(ids)
+        ids = read[:, -(count + self._prior.order) :].cpu().numpy()
+        if count > 1 or self._cursor is None or not self._length:
             self._cursor = self._prior.cursor(len(ids))
             for column in ids.T[-self._prior.order :]:
                 self._cursor.advance(column)
+            rows = self._prior.rows(ids)[:, -count:]
         else:
-            assert self._cursor is not None
-            rows = self._cursor.advance(ids[:, 0])[:, None]
+            rows = self._cursor.advance(ids[:, -1])[:, None]
         return torch.from_numpy(rows).to(self._device)
 
 
 class CommitteeDecoder:
     """The decoders of several networks, whose predictions are averaged."""
 
+    is_endless = True
+
     def __init__(self, decoders: Sequence[PlainDecoder]) -> None:
         self._decoders = decoders
 
-    def predict(self, tokens: Ints) -> Floats:
-        """Read whole windows (B, T); log-probabilities (B, T, V) of each character's successor."""
-        return self._averaged([decoder.predict(tokens) for decoder in self._decoders])
-
     def start(self, tokens: Ints) -> Floats:
-        """Read whole windows (B, T) and remember them; log-probabilities (B, V)."""
+        """Forget everything, then read (B, T); log-probabilities (B, V)."""
         return self._averaged([decoder.start(tokens) for decoder in self._decoders])
+
+    def readings(self, tokens: Ints) -> Iterator[Floats]:
+        """Read a text (T,): log-probabilities (n, V) after its characters, piece by piece."""
+        for pieces in zip(*(decoder.readings(tokens) for decoder in self._decoders), strict=True):
+            yield self._averaged(pieces)
 
     def advance(self, tokens: Ints) -> Floats:
         """Read one more character (B,) of each; log-probabilities (B, V)."""

@@ -24,9 +24,9 @@ from tui_gpt.gpt import classic, modern
 from tui_gpt.gpt.build import LanguageModel
 from tui_gpt.gpt.classic import Classic
 from tui_gpt.gpt.committee import networks_of
-from tui_gpt.gpt.decode import Floats, Ints, PlainDecoder, plain_decoder, window_stride
+from tui_gpt.gpt.decode import HISTORY, Floats, Ints, PlainDecoder, plain_decoder, reach, window_stride
 from tui_gpt.gpt.kernel import kernel
-from tui_gpt.gpt.modern import LOGIT_CAP, NGRAM_TABLES, Modern
+from tui_gpt.gpt.modern import LOGIT_CAP, NGRAM_TABLES, Modern, rotary_angles
 from tui_gpt.gpt.ngram import NgramPrior
 from tui_gpt.gpt.streams import PlainStreams, Streams, Uniforms
 from tui_gpt.gpt.world import available_cores, using_cores
@@ -98,7 +98,7 @@ class _Model(ctypes.Structure):
             for name in ("n_members", "n_layer", "n_head", "n_embd", "block_size", "vocab_size", "is_modern")
         ),
         ("logit_cap", c_float),
-        *_pointers("cosines sines"),
+        *_pointers("turns"),
         ("ngram_tables", c_int64 * len(NGRAM_TABLES)),
         *_pointers("folded"),
         ("prior", POINTER(_Prior)),
@@ -108,10 +108,12 @@ class _Model(ctypes.Structure):
 
 class _StateStruct(ctypes.Structure):
     _fields_ = [
-        *((name, c_int64) for name in ("batch_size", "length", "stride")),
+        *((name, c_int64) for name in ("batch_size", "position", "length", "room", "stride")),
         *_pointers("window"),
         ("is_half", c_int64),
-        *_pointers("cache contexts rows gates matches candidates scratch logits mixed tokens"),
+        *_pointers("cache turned cosines sines"),
+        ("are_alike", c_int64),
+        *_pointers("contexts rows gates matches candidates scratch logits mixed tokens"),
         ("is_unread", c_int64),
         *_pointers("chances"),
     ]
@@ -148,6 +150,8 @@ class PackedModel:
         """Size of all matrices as they are stored, which a stream reads for every character."""
         self.order = prior.order if prior else 0
         config = model.config
+        self.reach = reach(config)
+        """How many of the last characters a stream begins with."""
         self.struct = _Model(
             n_members=config.networks,
             n_layer=config.n_layer,
@@ -194,9 +198,8 @@ class PackedModel:
         struct, model = self.struct, networks[0]
         struct.is_modern = 1
         struct.logit_cap = LOGIT_CAP
-        positions = torch.arange(model.config.block_size)
-        cosines, sines = modern.rotary_table(positions, model.config.n_embd // model.config.n_head)
-        struct.cosines, struct.sines = self._vector(cosines), self._vector(sines)
+        angles = rotary_angles(model.config.n_embd // model.config.n_head)
+        struct.turns = self._array(torch.stack([angles.cos(), angles.sin()]).numpy(), np.float64)
         struct.ngram_tables = (c_int64 * len(NGRAM_TABLES))(*NGRAM_TABLES)
         if model.induction is not None:
             struct.folded = self._array(model.induction.folded.cpu().numpy(), np.int64)
@@ -283,14 +286,19 @@ class _State:
     def __init__(self, packed: PackedModel, batch_size: int, head_size: int, is_half: bool) -> None:
         model = packed.struct
         S, C, V = model.block_size, model.n_embd, model.vocab_size
-        columns = max(batch_size, S)
-        self.window = np.zeros((batch_size, S), np.int64)
+        columns, pairs = max(batch_size, S), C // model.n_head // 2
+        self.batch_size = batch_size
         self.logits = np.zeros((batch_size, V), np.float32)
+        room = HISTORY + S if model.is_modern else S
         self._kept = {
+            "window": torch.zeros(batch_size, room, dtype=torch.int64),
             "cache": torch.zeros(
                 (model.n_members, model.n_layer, batch_size, model.n_head, head_size),
                 dtype=torch.half if is_half else torch.float,
             ),
+            "turned": torch.zeros(2, pairs, dtype=torch.float64),
+            "cosines": torch.zeros(S, pairs),
+            "sines": torch.zeros(S, pairs),
             "contexts": torch.zeros(batch_size, packed.order, dtype=torch.int64),
             "rows": torch.zeros(columns, V),
             "gates": torch.zeros(columns, V),
@@ -304,19 +312,21 @@ class _State:
         self.struct = _StateStruct(
             batch_size=batch_size,
             is_half=is_half,
+            room=room,
             stride=window_stride(S),
-            window=self.window.ctypes.data,
             logits=self.logits.ctypes.data,
             **{name: tensor.data_ptr() for name, tensor in self._kept.items()},
         )
 
 
 class KernelDecoder:
-    """Reads and writes B texts in parallel by the kernel, by the window rule: both a `Decoder` and `Streams`.
+    """Reads and writes B texts in parallel by the kernel: both a `Decoder` and `Streams`.
 
     `has_half_cache` keeps keys and values in half precision: of many streams they are the larger part of what is read
     for a character, of one they are little beside the weights.
     """
+
+    is_endless = True
 
     def __init__(self, library: ctypes.CDLL, packed: PackedModel, *, has_half_cache: bool = False) -> None:
         self._library = library
@@ -327,22 +337,26 @@ class KernelDecoder:
         self._head_size = library.head_size(ctypes.byref(packed.struct))
 
     def start(self, tokens: Ints) -> Floats:
-        """Begin with (B, T) characters, of which the last block_size count; logits (B, V), in the same array until the
-        next start."""
-        tail = tokens[:, -self._packed.struct.block_size :]
-        if self._state is None or len(self._state.window) != len(tail):
-            self._state = _State(self._packed, len(tail), self._head_size, self._has_half_cache)
-        self._state.window[:, : tail.shape[1]] = tail
-        self._library.streams_start(*self._structs(), c_int64(tail.shape[1]))
+        """Begin with (B, T) characters; logits (B, V), in the same array until the next start."""
+        size = self._packed.struct.block_size
+        if self._state is None or self._state.batch_size != len(tokens):
+            self._state = _State(self._packed, len(tokens), self._head_size, self._has_half_cache)
+        self._library.streams_start(*self._structs())
+        seen = tokens[:, -self._packed.reach :]
+        for begin in range(0, seen.shape[1], size):
+            self._read(seen[:, begin : begin + size])
         return self._state.logits
 
     def advance(self, tokens: Ints) -> Floats:
         """Read one more character (B,) of each; logits (B, V), in the same array until the next start."""
-        structs = self._structs()
-        read = np.ascontiguousarray(tokens, np.int64)
-        self._library.streams_advance(*structs, c_void_p(read.ctypes.data))
+        self._read(tokens[:, None])
         assert self._state is not None
         return self._state.logits
+
+    def _read(self, tokens: Ints) -> None:
+        """Read (B, T) more, T at most block_size."""
+        read = np.ascontiguousarray(tokens, np.int64)
+        self._library.streams_read(*self._structs(), c_void_p(read.ctypes.data), c_int64(read.shape[1]))
 
     def write(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
         """Write n characters of each: tokens (n, B), drawn by `uniforms` (n, B) from logits (n, B, V)."""

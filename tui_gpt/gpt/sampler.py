@@ -6,6 +6,7 @@ equal text and training beside it is never disturbed. It deliberately knows neit
 does with a piece.
 """
 
+import itertools
 import math
 import secrets
 import time
@@ -18,7 +19,7 @@ import torch
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
 from tui_gpt.gpt.build import LanguageModel
-from tui_gpt.gpt.decode import Floats, Ints, context_start
+from tui_gpt.gpt.decode import Floats, Ints
 from tui_gpt.gpt.kernel_decode import Decoders
 from tui_gpt.gpt.ngram import NgramPrior
 from tui_gpt.gpt.sampling import log_softmax
@@ -85,11 +86,8 @@ class Sampler:
         The first is predicted as the first character of a text, after the line break that an empty prompt stands for.
         """
         tokens = np.concatenate([self._prompt_tokens(""), self._tokenizer.encode(text).astype(np.int64)])
-        return [
-            self._piece(row, int(token), details)
-            for target, logits in self._predictions(tokens)
-            for row, token in zip(logits, tokens[target : target + len(logits)], strict=True)
-        ]
+        rows = itertools.chain.from_iterable(self._decoders.plain().readings(tokens[:-1]))
+        return [self._piece(row, int(token), details) for row, token in zip(rows, tokens[1:], strict=True)]
 
     def _written(
         self, prompt: str, config: SampleConfig, count: int, control: Control | None, details: bool
@@ -139,17 +137,6 @@ class Sampler:
         if not len(tokens):
             tokens = self._tokenizer.encode("\n")
         return tokens.astype(np.int64) if len(tokens) else np.zeros(1, np.int64)
-
-    def _predictions(self, tokens: Ints) -> Iterator[tuple[int, Floats]]:
-        """The logits (n, V) of the n characters from the given index on, window after window, by the window rule."""
-        decoder = self._decoders.plain()
-        target = 1
-        while target < len(tokens):
-            start = context_start(target, self._block_size)
-            end = min(start + self._block_size, len(tokens) - 1)
-            logits = decoder.predict(tokens[None, start:end])[0]
-            yield target, logits[target - start - 1 :]
-            target = end + 1
 
     def _piece(self, logits: Floats, token: int, details: bool) -> Piece:
         logprobs = log_softmax(logits)
