@@ -40,7 +40,7 @@
 #define MAX_ORDER 16
 #define NGRAM_SIZES 3 /* n-gram embeddings of 2, 3, 4 characters */
 #define LONGEST 8     /* characters of a match that count, as in induction.py */
-#define REACH 512     /* how many positions back a match may lie, as in induction.py */
+#define REACH 1024    /* how many positions back a match may lie, as in induction.py */
 #define HISTORY (REACH + LONGEST) /* characters that are looked at besides those in the cache */
 #define HALF_MAX 65504.f /* the largest number in half precision */
 #define NORM_EPSILON 1e-5f

@@ -24,7 +24,7 @@ from tui_gpt.errors import ConfigError
 
 MOODS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "steady": {"temperature": 0.5, "top_k": 0, "top_p": 0.95, "min_p": 0.0},
+        "steady": {"temperature": 0.65, "top_k": 0, "top_p": 0.95, "min_p": 0.0},
         "lively": {"temperature": 0.8, "top_k": 0, "top_p": 1.0, "min_p": 0.0},
         "wild": {"temperature": 1.2, "top_k": 0, "top_p": 1.0, "min_p": 0.02},
     }
