@@ -84,10 +84,10 @@ def prior_row(prior: NgramPrior, context: tuple[int, ...]) -> Tensor:
 
 
 def matches(tokens: Sequence[int], folded: Sequence[int]) -> tuple[int, int, dict[int, int]]:
-    """Of the text's end: the longest match of at most 8 characters, the latest of those; what followed it; and for each
-    token the longest match that it followed."""
+    """Of the text's end: the longest match of at most 8 characters in the 1,024 before, the latest of those; what
+    followed it; and for each token the longest match that it followed."""
     longest, follower, candidates = 0, 0, dict[int, int]()
-    for end in range(1, len(tokens)):
+    for end in range(max(1, len(tokens) - 1_024), len(tokens)):
         length = 0
         for mine, theirs in zip(reversed(tokens), reversed(tokens[:end]), strict=False):
             if folded[mine] != folded[theirs] or length == 8:
@@ -167,7 +167,7 @@ def written(
     model: LanguageModel, prompt: Sequence[int], count: int, choose: Callable[[Any], int], prior: NgramPrior | None
 ) -> list[int]:
     """The `count` tokens that `choose` picks from logits (V,), one after the other."""
-    tokens = list(prompt)
+    tokens = list(prompt)[-model.config.block_size :] if isinstance(model, Classic) else list(prompt)
     begin = len(tokens)
     for _ in range(count):
         tokens.append(choose(next_logits(model, tokens, prior)))

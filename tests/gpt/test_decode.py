@@ -11,6 +11,7 @@ import torch
 from tests import oracle
 from tests.gpt.writers import CONFIGS, TEXT, TOKENIZER, V, tiny_model, tiny_prior
 from tui_gpt.gpt.build import LanguageModel
+from tui_gpt.gpt.classic import Classic
 from tui_gpt.gpt.decode import Decoder, Reader, context_start, plain_decoder, reach
 from tui_gpt.gpt.kernel_decode import KernelDecoder, PackedModel
 from tui_gpt.gpt.ngram import NgramPrior
@@ -56,9 +57,10 @@ def test_the_window_rule_is_the_oracles(block_size: int) -> None:
 
 @functools.cache
 def oracle_logits(name: str, begin: int) -> torch.Tensor:
-    """(38, V): after 3 to 40 characters of the text from `begin` on, of which the first prompt is 3 long."""
+    """(38, V): after 3 to 40 characters of the text from `begin` on, of which the first prompt is 3 long; a classic model
+    sees of that what its window holds."""
     model, prior = tiny_model(name), tiny_prior(name)
-    prompt = begin + max(0, 3 - model.config.block_size)
+    prompt = begin + (max(0, 3 - model.config.block_size) if isinstance(model, Classic) else 0)
     return torch.stack([oracle.next_logits(model, TOKENS[prompt : begin + n].tolist(), prior) for n in range(3, 41)])
 
 
@@ -135,8 +137,23 @@ def test_a_long_prompt_is_as_good_as_having_read_it(way: Way) -> None:
         reader.start(text[None, :1])
         for t in range(1, len(text)):
             expected = reader.advance(text[t : t + 1])
-        begun = way(model, prior).start(np.stack([text, text[::-1]]))
-        np.testing.assert_allclose(begun[0], expected[0], atol=1e-4)
+        for other in (text, text[::-1]):
+            begun = way(model, prior).start(np.stack([text, other, text]))
+            np.testing.assert_allclose(begun[0], expected[0], atol=1e-4)
+            np.testing.assert_allclose(begun[2], expected[0], atol=1e-4)
+
+
+def test_matches_reach_just_as_far_back_as_the_oracles(way: Way) -> None:
+    """In a text that never repeats more than a few characters, so that the farthest match often is the longest."""
+    text = np.random.default_rng(1).integers(0, V, 1_200)
+    model, prior = tiny_model("induction"), tiny_prior("induction")
+    reader = Reader(way(model, prior), model.config.block_size)
+    logits = reader.start(text[None, :1_100])
+    for t in range(1_100, 1_200):
+        assert logits.shape == (1, V)
+        logits = reader.advance(text[t : t + 1])
+    expected = oracle.next_logits(model, text.tolist(), prior)
+    torch.testing.assert_close(torch.from_numpy(logits[0]).double(), expected, atol=1e-4, rtol=0)
 
 
 def test_rotary_positions_stay_exact_however_far_a_text_goes(way: Way) -> None:

@@ -41,12 +41,12 @@
 #define NGRAM_SIZES 3 /* n-gram embeddings of 2, 3, 4 characters */
 #define LONGEST 8     /* characters of a match that count, as in induction.py */
 #define REACH 1024    /* how many positions back a match may lie, as in induction.py */
-#define HISTORY (REACH + LONGEST) /* characters that are looked at besides those in the cache */
+#define HISTORY (REACH + LONGEST) /* characters of the window that are looked at again while others are read */
 #define HALF_MAX 65504.f /* the largest number in half precision */
 #define NORM_EPSILON 1e-5f
 #define INLINE static inline __attribute__((always_inline))
 
-typedef float floats __attribute__((vector_size(LANES * 4), aligned(4)));
+typedef float floats __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 typedef int32_t words __attribute__((vector_size(LANES * 4), aligned(4)));
 
 struct matrix { /* (out, in) in panels of PANEL outputs, each panel as (in, PANEL), the last one padded */
@@ -121,7 +121,7 @@ struct state { /* of B streams */
     float *rows, *gates; /* (N, V) each: log-probabilities of the prior, and how far to trust them */
     int64_t *matches;   /* (N, 2): of each column the longest match and the character after it */
     int64_t *candidates; /* (B, V): of each stream, for each character the longest match that it followed */
-    float *scratch;     /* (N, 7C), and scores (P,) */
+    float *scratch;     /* (N, 7C), and scores (S,) */
     float *logits;      /* (B, V): of the next characters */
     double *mixed;      /* (B, V): sum of the members' probabilities */
     int64_t *tokens;    /* (B,): what was written last */
@@ -161,9 +161,11 @@ INLINE void widen(const uint16_t *halves, floats w[VECTORS])
     for (int v = 0; v < VECTORS; v++)
         w[v] = (floats)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(halves + v * LANES)));
 #elif defined __ARM_FP16_FORMAT_IEEE
+    __fp16 stored[PANEL];
     float wide[PANEL];
+    memcpy(stored, halves, sizeof stored);
     for (int j = 0; j < PANEL; j++)
-        wide[j] = ((const __fp16 *)halves)[j];
+        wide[j] = stored[j];
     memcpy(w, wide, sizeof wide);
 #else /* the bits move where they belong; the exponent's offset is a factor */
     float wide[PANEL];
@@ -556,7 +558,7 @@ static void look_up(const struct model *m, struct state *s, int64_t b, int64_t s
 }
 
 /* The n-gram embeddings of what ends at `end` of a window are added to x (C,): a row of each size by the hash of
-   its characters; what lies before the window counts as character 0. */
+   its characters; what lies before the text counts as character 0. */
 static void add_ngrams(const struct model *m, const float *table, const int64_t *window, int64_t end, float *x)
 {
     const uint64_t V = m->vocab_size;

@@ -41,7 +41,7 @@ Floats = npt.NDArray[np.float32]
 
 
 def context_start(position: int, block_size: int) -> int:
-    """Where the window begins that predicts the character at `position`, the number of characters before it.
+    """Where a classic model's window begins that predicts the character at `position`, the number of those before it.
 
     A window grows from a quarter of block_size (from nothing, at the beginning) to block_size and then starts anew.
     """
@@ -59,14 +59,17 @@ def window_stride(block_size: int) -> int:
 CHARACTERS_BEFORE = len(NGRAM_TABLES)
 """How far back a modern model's n-gram embedding looks."""
 HISTORY = REACH + LONGEST
-"""How far back a modern model's matches look; neither its prior nor its embedding look farther."""
+"""How far back a modern model's matches look."""
+PIECE = 256
+"""How many characters of a long text are read at once, at most: what each of them may see is a table of its own."""
 
 
 def reach(config: ModelConfig) -> int:
     """How many of a text's last characters decide what a model says next; to read more changes nothing."""
     if config.architecture == "classic":
         return config.block_size
-    return config.n_layer * (config.block_size - 1) + 1 + HISTORY
+    looked_up = HISTORY if config.induction else max(config.ngram_order, CHARACTERS_BEFORE)
+    return config.n_layer * (config.block_size - 1) + 1 + looked_up
 
 
 class Decoder(Protocol):
@@ -219,14 +222,14 @@ class ModernDecoder(CachedDecoder):
         return last[:, 0]
 
     def readings(self, tokens: Ints) -> Iterator[Floats]:
-        """Read a text (T,) from its beginning: logits (n, V) after its characters, block_size at a time."""
+        """Read a text (T,) from its beginning: logits (n, V) after its characters, piece by piece."""
         self._clear(1)
         for logits in self._pieces(tokens[None], every=True):
             yield logits[0]
 
     def _pieces(self, tokens: Ints, every: bool) -> Iterator[Floats]:
-        for begin in range(0, tokens.shape[1], self._config.block_size):
-            yield self._logits(tokens[:, begin : begin + self._config.block_size], every)
+        for begin in range(0, tokens.shape[1], PIECE):
+            yield self._logits(tokens[:, begin : begin + PIECE], every)
 
     def _clear(self, batch_size: int) -> None:
         config = self._config
@@ -263,10 +266,12 @@ class ModernDecoder(CachedDecoder):
         which are put into it."""
         size, T = self._config.block_size, q.shape[2]
         keys, values = (torch.cat(pair, dim=2) for pair in zip(self._cache[layer], (k, v), strict=True))
+        stays = max(0, keys.shape[2] - size + 1)
+        self._cache[layer] = keys[:, :, stays:], values[:, :, stays:]
+        if T == 1:
+            return F.scaled_dot_product_attention(q, keys, values)
         places = torch.arange(keys.shape[2], device=self._device)
         ages = places[-T:, None] - places  # (T, n): how long before each position the others are
-        stays = max(0, len(places) - size + 1)
-        self._cache[layer] = keys[:, :, stays:], values[:, :, stays:]
         return F.scaled_dot_product_attention(q, keys, values, attn_mask=(ages >= 0) & (ages < size))
 
     def _prior_rows(self, read: Tensor, count: int) -> Tensor | None:

@@ -3,8 +3,8 @@
 A name that no other text knows can only be learned from the window. A transformer finds out by itself to look for an
 earlier place like this one and to expect what came next (induction heads, Olsson et al. 2022), but it takes long to;
 here the places are found by comparison, and the network is told (n-gram heads, Akyürek et al. 2024). Letters match in
-either case, as a speaker is in capitals and the same name in a line is not. No other text and nothing outside the
-window plays a part.
+either case, as a speaker is in capitals and the same name in a line is not. No other text plays a part; in training
+and in validation nothing outside the window does, and in a text that is written on nothing beyond REACH.
 """
 
 from collections.abc import Sequence

@@ -46,7 +46,7 @@ as sums in another order could turn a draw, and equal seeds write equal texts.""
 _Struct = TypeVar("_Struct", bound=ctypes.Structure)
 
 SCRATCH_WIDTHS = 7
-"""Floats of working space a stream needs, as a multiple of n_embd."""
+"""Floats of working space a column needs, as a multiple of n_embd."""
 
 
 def _pointers(names: str) -> list[tuple[str, Any]]:

@@ -50,7 +50,6 @@ class Sampler:
         prior: NgramPrior | None = None,
     ) -> None:
         self._decoders = Decoders(model, prior)
-        self._block_size = model.config.block_size
         self._tokenizer = tokenizer
         self._characters = [tokenizer.decode(np.array([token])) for token in range(tokenizer.vocab_size)]
         self.name = name
@@ -68,8 +67,8 @@ class Sampler:
     ) -> Iterator[Piece]:
         """Write after `prompt`, a character a piece; an empty prompt stands for a line break.
 
-        `details` fills `alternatives`. Ends early when `control` stops, and takes on what `control` changes. Of a
-        prompt longer than the context only the end counts.
+        `details` fills `alternatives`. Ends early when `control` stops, and takes on what `control` changes. Of a long
+        prompt only the end counts (see `decode.reach`).
         """
         for (piece,) in self._written(prompt, config, 1, control, details):
             yield piece

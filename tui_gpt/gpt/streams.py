@@ -16,10 +16,10 @@ Uniforms = npt.NDArray[np.float64]
 
 
 class Streams(Protocol):
-    """B texts of equal length that go on in parallel, by the window rule (see decode.py)."""
+    """B texts of equal length that go on in parallel without end (see decode.py)."""
 
     def start(self, tokens: Ints) -> Floats:
-        """Begin with (B, T) characters, of which the last block_size count; logits (B, V) of the next."""
+        """Begin with (B, T) characters; logits (B, V) of the next."""
 
     def write(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
         """Write n characters of each: tokens (n, B), drawn by `uniforms` (n, B) in [0, 1) from logits (n, B, V)."""
