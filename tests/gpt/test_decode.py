@@ -57,8 +57,10 @@ def test_the_window_rule_is_the_oracles(block_size: int) -> None:
 
 @functools.cache
 def oracle_logits(name: str, begin: int) -> torch.Tensor:
-    """(38, V): after 3 to 40 characters of the text from `begin` on, of which the first prompt is 3 long; a classic model
-    sees of that what its window holds."""
+    """(38, V): after 3 to 40 characters of the text from `begin` on.
+
+    The first prompt is 3 long, of which a classic model sees what its window holds.
+    """
     model, prior = tiny_model(name), tiny_prior(name)
     prompt = begin + (max(0, 3 - model.config.block_size) if isinstance(model, Classic) else 0)
     return torch.stack([oracle.next_logits(model, TOKENS[prompt : begin + n].tolist(), prior) for n in range(3, 41)])
