@@ -48,9 +48,9 @@ def normalised(x: Tensor) -> Tensor:
     return F.layer_norm(x, x.shape[-1:])
 
 
-def rotary_angles(head_size: int) -> Tensor:
-    """(D / 2,) in double precision: by how much each pair of channels is turned from one position to the next."""
-    pairs = torch.arange(head_size // 2, dtype=torch.float64)
+def rotary_angles(head_size: int, dtype: torch.dtype = torch.float64, device: torch.device | None = None) -> Tensor:
+    """(D / 2,): by how much each pair of channels is turned from one position to the next."""
+    pairs = torch.arange(head_size // 2, dtype=dtype, device=device)
     return ROTARY_BASE ** (-2 * pairs / head_size)
 
 
@@ -58,8 +58,7 @@ def rotary_table(positions: Tensor, head_size: int) -> Rotary:
     """The angles of positions (T,), slower from each pair of channels to the next; computed as exactly as positions are
     given, which matters where they are large."""
     exact = positions if positions.is_floating_point() else positions.float()
-    pairs = torch.arange(head_size // 2, dtype=exact.dtype, device=positions.device)
-    angles = torch.outer(exact, ROTARY_BASE ** (-2 * pairs / head_size))  # (T, D / 2)
+    angles = torch.outer(exact, rotary_angles(head_size, exact.dtype, exact.device))  # (T, D / 2)
     return angles.cos().float()[:, None], angles.sin().float()[:, None]
 
 
