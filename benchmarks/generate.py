@@ -25,7 +25,7 @@ from tui_gpt.gpt.build import LanguageModel, build_model, load_weights, split_pr
 from tui_gpt.gpt.checkpoint import read_checkpoint
 from tui_gpt.gpt.decode import Decoder, Floats, Ints, Reader, plain_decoder, window_stride
 from tui_gpt.gpt.kernel import kernel
-from tui_gpt.gpt.kernel_decode import KernelDecoder, PackedModel, packed_weights
+from tui_gpt.gpt.kernel_decode import KernelDecoder, Numbers, PackedModel, packed_weights
 from tui_gpt.gpt.ngram import NgramPrior
 from tui_gpt.gpt.sampler import Sampler
 from tui_gpt.gpt.sampling import log_softmax
@@ -181,22 +181,23 @@ def print_bounds(medians: dict[str, float], bandwidth: float) -> None:
     print(f"\nCopy bandwidth (bytes read + written): {bandwidth / 1e9:.1f} GB/s. `classic` against it:\n")
     print("| streams: what they read for a character | bytes | bound, characters/s | reached |\n|---|---|---|---|")
     model = build_model(PRESETS["classic"].model, 65, seed=1)
-    halves = PackedModel(model, None).matrix_bytes
+    halves, whole = (PackedModel(model, None, numbers).matrix_bytes for numbers in (Numbers.HALF, Numbers.BYTES))
     cached = STREAMS * mean_cache_bytes()
     for name, size, streams, speed in (
         ("one: weights in single precision", sum(weight.nbytes for weight in model.parameters()), 1, medians[CLASSIC]),
         ("one: weights in half precision, as the kernel reads them", halves, 1, medians[CLASSIC]),
-        (f"{STREAMS}: weights, keys and values in half precision", halves + cached, STREAMS, medians[CLASSIC_MANY]),
+        (f"{STREAMS}: weights, keys and values in bytes", whole + cached, STREAMS, medians[CLASSIC_MANY]),
     ):
         bound = streams * bandwidth / size
         print(f"| {name} | {size / 1e6:.1f} M | {bound:,.0f} | {speed / bound:.0%} |")
 
 
 def mean_cache_bytes() -> float:
-    """Keys and values of one stream among many: a full window starts anew with what its stride leaves."""
+    """Keys and values of one stream among many, with their scales: a full window starts anew with what its stride
+    leaves."""
     shape = PRESETS["classic"].model
     positions = shape.block_size - window_stride(shape.block_size) / 2
-    return 2 * shape.n_layer * shape.n_embd * positions * 2
+    return 2 * shape.n_layer * (shape.n_embd + 4 * shape.n_head) * positions
 
 
 def print_agreements(text: str) -> None:
@@ -216,16 +217,14 @@ def print_agreements(text: str) -> None:
     print("| model | kernel's weights | plain's weights | largest difference of a logit | nats apart | greedy text |")
     print("|---|---|---|---|---|---|")
     for name, model, its_prior in (("shipped", shipped, prior), ("classic, untrained", classic, None)):
-        half, single = PackedModel(model, its_prior), PackedModel(model, its_prior, half_error=0.0)
-        rows: list[tuple[str, Decoder]] = [
-            ("single | single", KernelDecoder(library, single)),
-            ("half, keys and values too | single", KernelDecoder(library, half, has_half_cache=True)),
-            ("half | single", KernelDecoder(library, half)),
-        ]
-        for label, fast in rows:
-            print_agreement(f"{name} | {label}", fast, model, its_prior, unseen)
+        packed = {numbers: PackedModel(model, its_prior, numbers) for numbers in Numbers}
+        for numbers in (Numbers.SINGLE, Numbers.BYTES, Numbers.HALF):
+            label = "bytes, keys and values too" if numbers is Numbers.BYTES else numbers.name.lower()
+            fast = KernelDecoder(library, packed[numbers])
+            print_agreement(f"{name} | {label} | single", fast, model, its_prior, unseen)
         round_weights(model)
-        print_agreement(f"{name} | half | the same, rounded", KernelDecoder(library, half), model, its_prior, unseen)
+        fast = KernelDecoder(library, packed[Numbers.HALF])
+        print_agreement(f"{name} | half | the same, rounded", fast, model, its_prior, unseen)
     print("\nGoals: 1e-4 where both read the same weights, 0.001 nats where not, and greedy text equal over 2,000.")
 
 
@@ -247,8 +246,8 @@ def round_weights(model: LanguageModel) -> None:
     for name, parameter in model.named_parameters():
         is_vector = parameter.ndim < 2 or "embedding.weight" in name or "induction." in name
         if not is_vector:
-            stored, scale = packed_weights(parameter)
-            parameter.data = stored.float() * scale
+            stored, factors = packed_weights(parameter.flatten(0, -2), Numbers.HALF)
+            parameter.data = (stored.float() * factors[:, None]).view_as(parameter)
 
 
 def read_through(decoder: Decoder, tokens: Ints, block_size: int) -> Floats:

@@ -5,8 +5,7 @@ torch.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
@@ -25,8 +24,7 @@ Changes = tuple[tuple[str, float], ...]
 """Settings and their new values."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """One written (or read) character and what the model thought of it before it was chosen."""
 
     text: str

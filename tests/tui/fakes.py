@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +89,7 @@ class FakeTextModel:
             if control is not None and control.stop_requested:
                 return
             piece = self._piece(self.text[k % len(self.text)], details)
-            yield replace(piece, changes=changes_asked(control)) if control is not None else piece
+            yield piece._replace(changes=changes_asked(control)) if control is not None else piece
 
     def stream_many(
         self, prompt: str, config: SampleConfig, count: int, control: Control | None = None

@@ -8,15 +8,17 @@
    Arrays are row-major, innermost dimension last, float32 where nothing else is said: B streams, C = n_embd, H heads of
    D = C / H, V characters, S = block_size. A column is one character of one stream; N of them go through the network
    together: the next ones of N streams, or N of one stream that reads a window. Matrices are packed in panels, mostly in
-   half precision, as reading them is what a character costs (see `sweep`); keys and values are kept in panels, too. A null
-   pointer leaves a part out. The structs are mirrored in kernel_decode.py. */
+   half precision, as reading them is what a character costs (see `sweep`); keys and values are kept in panels, too. Of
+   many streams their keys and values and the arithmetic cost as much: what is kept is rounded to bytes and what comes to
+   be multiplied with it to shorts (8 and 16-bit whole numbers), see `sweep_bytes`. A null pointer leaves a part out. The
+   structs are mirrored in kernel_decode.py. */
 
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __F16C__
+#ifdef __SSE2__
 #include <immintrin.h>
 #endif
 
@@ -42,17 +44,24 @@
 #define LONGEST 8     /* characters of a match that count, as in induction.py */
 #define REACH 1024    /* how many positions back a match may lie, as in induction.py */
 #define HISTORY (REACH + LONGEST) /* characters of the window that are looked at again while others are read */
-#define HALF_MAX 65504.f /* the largest number in half precision */
+#define STRETCH 256     /* products of bytes and shorts that are added up as whole numbers, less than 2^31 */
+#define BYTE_MAX 127.f
+#define SHORT_MAX 32767.f
+#define WORD_MAX 0x7fffff80p0f /* the largest float that 32 bits hold as a whole number */
+#define TINY 1e-30f     /* scales below count as zero */
 #define NORM_EPSILON 1e-5f
 #define INLINE static inline __attribute__((always_inline))
 
 typedef float floats __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 typedef int32_t words __attribute__((vector_size(LANES * 4), aligned(4)));
+typedef int32_t pair_of_shorts __attribute__((aligned(2), may_alias));
 
-struct matrix { /* (out, in) in panels of PANEL outputs, each panel as (in, PANEL), the last one padded */
+enum { SINGLE, HALF, BYTES };
+
+struct matrix { /* (out, in) in panels of PANEL outputs, each panel as (in, PANEL), of bytes as (in / 2, PANEL, 2), padded */
     const void *panels;
-    float scale;     /* what the sums of `sweep` are multiplied with */
-    int32_t is_half; /* panels are in half precision, else in single */
+    const float *scales; /* (out,): what the sums of `sweep` are multiplied with */
+    int64_t kind;        /* of numbers */
 };
 
 struct layer {
@@ -95,11 +104,12 @@ struct network { /* the weights of one member */
 
 struct model {
     int64_t n_members, n_layer, n_head, n_embd, block_size, vocab_size;
+    int64_t in_bytes;                /* all matrices are, and so are keys and values */
     int64_t is_modern;               /* normalised embedding, queries and keys, rotary positions, squared ReLU */
     float logit_cap;
     const double *turns;             /* (2, D / 2): cosines and sines of the angles from one position to the next */
     int64_t ngram_tables[NGRAM_SIZES];
-    const int64_t *folded;           /* (V,): under which number each character is compared when matches are sought */
+    const int32_t *folded;           /* (V,): under which number each character is compared when matches are sought */
     const struct prior *prior;
     const struct network *members;
 };
@@ -111,9 +121,9 @@ struct state { /* of B streams */
     int64_t room;       /* W: the most there can be */
     int64_t stride;     /* by how much the start of a classic model's full window moves on */
     int64_t *window;    /* (B, W) */
-    int64_t is_half;    /* cache is in half precision, else in single */
-    char *cache;        /* (M, L, B, H): of each head the keys as a matrix (S, D) and the values as one (D, S), both in
-                           panels, of each of M members; position p has place p % S */
+    int32_t *folds;     /* (B, W): the numbers under which its characters are compared, and room for LANES more */
+    char *cache;        /* (M, L, B, H): of each head of each of M members the keys as a matrix (S, D) and the values as
+                           one (D, S), both in panels, then scales, see `byte_head`; position p has place p % S */
     double *turned;     /* (2, D / 2): cosines and sines of the angles at `position` */
     float *cosines, *sines; /* (T, D / 2) each: those of the T positions that are being read */
     int64_t are_alike;  /* all streams have read the same */
@@ -122,6 +132,8 @@ struct state { /* of B streams */
     int64_t *matches;   /* (N, 2): of each column the longest match and the character after it */
     int64_t *candidates; /* (B, V): of each stream, for each character the longest match that it followed */
     float *scratch;     /* (N, 7C), and scores (S,) */
+    int16_t *shorts;    /* (N, 4C or V), or (D,), or (S,): what bytes are multiplied with */
+    float *stretches;   /* the scales of its stretches */
     float *logits;      /* (B, V): of the next characters */
     double *mixed;      /* (B, V): sum of the members' probabilities */
     int64_t *tokens;    /* (B,): what was written last */
@@ -137,18 +149,20 @@ struct draw { /* SampleConfig's */
 static int64_t rounded_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
 /* numbers that the keys, or the values, of one head of one stream take */
-static int64_t keys_size(const struct model *m) { return m->n_embd / m->n_head * rounded_up(m->block_size, PANEL); }
+static int64_t keys_size(const struct model *m)
+{
+    return rounded_up(m->n_embd / m->n_head, 2) * rounded_up(m->block_size, PANEL);
+}
 static int64_t values_size(const struct model *m)
 {
     return rounded_up(m->n_embd / m->n_head, PANEL) * rounded_up(m->block_size, PANEL);
 }
 
-int64_t head_size(const struct model *m) { return keys_size(m) + values_size(m); }
-
-/* bytes that all heads of one stream take in one layer */
-static int64_t stream_bytes(const struct model *m, const struct state *s)
+/* bytes that one head of one stream takes */
+int64_t head_bytes(const struct model *m)
 {
-    return m->n_head * head_size(m) * (s->is_half ? 2 : 4);
+    int64_t numbers = keys_size(m) + values_size(m), scales = 2 * rounded_up(m->block_size, PANEL);
+    return m->in_bytes ? numbers + scales * sizeof(float) : numbers * sizeof(float);
 }
 
 /* w = PANEL numbers in half precision, as single */
@@ -204,51 +218,38 @@ INLINE void load_row(const int is_half, const void *panel, const void *next, int
 
 INLINE floats larger(floats a, floats b)
 {
+#if LANES == 16
+    return (floats)_mm512_max_ps((__m512)a, (__m512)b);
+#elif LANES == 8
+    return (floats)_mm256_max_ps((__m256)a, (__m256)b);
+#else
     words mask = a > b;
     return (floats)(((words)a & mask) | ((words)b & ~mask));
-}
-
-/* PANEL numbers in half precision, the nearest there are: the inverse of `widen` */
-INLINE void narrow(const float x[PANEL], uint16_t halves[PANEL])
-{
-    const floats most = (floats){0} + HALF_MAX;
-    for (int i = 0; i < PANEL; i += LANES) {
-        floats part = -larger(-larger(*(const floats *)(x + i), -most), -most);
-#if defined __AVX512F__
-        _mm256_storeu_si256((__m256i *)(halves + i), _mm512_cvtps_ph((__m512)part, 0));
-#elif defined __F16C__
-        _mm_storeu_si128((__m128i *)(halves + i), _mm256_cvtps_ph((__m256)part, 0));
-#elif defined __ARM_FP16_FORMAT_IEEE
-        for (int l = 0; l < LANES; l++) {
-            __fp16 half = part[l];
-            memcpy(halves + i + l, &half, sizeof half);
-        }
-#else
-        for (int l = 0; l < LANES; l++) {
-            float size = fabsf(part[l]);
-            uint32_t bits, sign = part[l] < 0 ? 0x8000 : 0;
-            memcpy(&bits, &size, sizeof bits);
-            if (size < 0x1p-14f) /* too small for an exponent: multiples of 2^-24 */
-                bits = lrintf(size * 0x1p24f);
-            else
-                bits = (bits - 0x38000000 + 0xfff + (bits >> 13 & 1)) >> 13;
-            halves[i + l] = sign | bits;
-        }
 #endif
-    }
 }
 
-/* n <= PANEL numbers of x, which has room for PANEL, are stored from `first` on, `step` apart */
-INLINE void store(const int is_half, const float *x, int64_t n, void *numbers, int64_t first, int64_t step)
+INLINE float largest(floats x)
 {
-    uint16_t halves[PANEL];
-    if (is_half)
-        narrow(x, halves);
-    for (int64_t i = 0; i < n; i++)
-        if (is_half)
-            ((uint16_t *)numbers)[first + i * step] = halves[i];
-        else
-            ((float *)numbers)[first + i * step] = x[i];
+#if LANES == 16
+    return _mm512_reduce_max_ps((__m512)x);
+#else
+    float result = x[0];
+    for (int l = 1; l < LANES; l++)
+        result = x[l] > result ? x[l] : result;
+    return result;
+#endif
+}
+
+INLINE float sum(floats x)
+{
+#if LANES == 16
+    return _mm512_reduce_add_ps((__m512)x);
+#else
+    float result = x[0];
+    for (int l = 1; l < LANES; l++)
+        result += x[l];
+    return result;
+#endif
 }
 
 /* sums (columns, PANEL) = one panel times x (columns, in): memory is read in order, every lane adds up its own output */
@@ -317,29 +318,200 @@ INLINE int64_t swept(const int is_half, const void *panel, const float *x, int64
     return sweep_one(is_half, panel, next, x, in, sums), 1;
 }
 
-INLINE void multiply_by(const int is_half, struct matrix matrix, const float *bias, const float *x, float *y, int64_t N,
-                        int64_t out, int64_t in)
+/* 2 LANES bytes, each lane gets two as shorts */
+INLINE words widen_bytes(const int8_t *bytes)
+{
+#if LANES == 16 && defined __AVX512BW__
+    return (words)_mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)bytes));
+#elif LANES == 8 && defined __AVX2__
+    return (words)_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)bytes));
+#elif LANES == 4 && defined __SSE2__
+    __m128i eight = _mm_loadl_epi64((const __m128i *)bytes);
+    return (words)_mm_srai_epi16(_mm_unpacklo_epi8(eight, eight), 8);
+#else
+    int16_t shorts[2 * LANES];
+    words pairs;
+    for (int i = 0; i < 2 * LANES; i++)
+        shorts[i] = bytes[i];
+    memcpy(&pairs, shorts, sizeof pairs);
+    return pairs;
+#endif
+}
+
+/* sums of products, each lane's of its two shorts */
+INLINE words add_products(words sums, words pairs, words others)
+{
+#if LANES == 16 && defined __AVX512VNNI__
+    return (words)_mm512_dpwssd_epi32((__m512i)sums, (__m512i)pairs, (__m512i)others);
+#elif LANES == 16 && defined __AVX512BW__
+    return sums + (words)_mm512_madd_epi16((__m512i)pairs, (__m512i)others);
+#elif LANES == 8 && defined __AVXVNNI__
+    return (words)_mm256_dpwssd_avx_epi32((__m256i)sums, (__m256i)pairs, (__m256i)others);
+#elif LANES == 8 && defined __AVX2__
+    return sums + (words)_mm256_madd_epi16((__m256i)pairs, (__m256i)others);
+#elif LANES == 4 && defined __SSE2__
+    return sums + (words)_mm_madd_epi16((__m128i)pairs, (__m128i)others);
+#else
+    return sums + (pairs << 16 >> 16) * (others << 16 >> 16) + (pairs >> 16) * (others >> 16);
+#endif
+}
+
+/* s (columns, PANEL) += the products of a row of bytes, two inputs of each output, and those two of x (columns, in) */
+INLINE void add_row(const int columns, const int8_t *row, const int8_t *next, const int16_t *x, int64_t in,
+                    words s[COLUMNS][VECTORS])
+{
+    words w[VECTORS];
+    __builtin_prefetch(next);
+#pragma GCC unroll 8
+    for (int v = 0; v < VECTORS; v++)
+        w[v] = widen_bytes(row + 2 * v * LANES);
+#pragma GCC unroll 12
+    for (int c = 0; c < columns; c++) {
+        words pair = (words){0} + *(const pair_of_shorts *)(x + c * in);
+#pragma GCC unroll 8
+        for (int v = 0; v < VECTORS; v++)
+            s[c][v] = add_products(s[c][v], w[v], pair);
+    }
+}
+
+/* The exact sums s (columns, PANEL) of one panel's products with x (columns, in), of inputs from the even `i` to `end`; in
+   `ways` sums where one would wait for the last. */
+INLINE void sum_products(const int columns, const int ways, const int8_t *panel, const int8_t *next, const int16_t *x,
+                         int64_t in, int64_t i, int64_t end, words s[COLUMNS][VECTORS])
+{
+    words parts[WAYS][COLUMNS][VECTORS];
+    memset(parts, 0, sizeof parts);
+    for (; i + 2 * ways <= end; i += 2 * ways)
+#pragma GCC unroll 4
+        for (int k = 0; k < ways; k++)
+            add_row(columns, panel + (i + 2 * k) * PANEL, next + (i + 2 * k) * PANEL, x + i + 2 * k, in, parts[k]);
+    for (; i < end; i += 2)
+        add_row(columns, panel + i * PANEL, next + i * PANEL, x + i, in, parts[0]);
+#pragma GCC unroll 12
+    for (int c = 0; c < columns; c++)
+#pragma GCC unroll 8
+        for (int v = 0; v < VECTORS; v++) {
+            s[c][v] = parts[0][c][v];
+#pragma GCC unroll 4
+            for (int k = 1; k < ways; k++)
+                s[c][v] += parts[k][c][v];
+        }
+}
+
+/* `sweep` for bytes: sums (columns, PANEL) = one panel times x (columns, in), whose stretches have scales */
+INLINE void sweep_bytes(const int columns, const int ways, const int8_t *panel, const int8_t *next, const int16_t *x,
+                        const float *scales, int64_t in, floats sums[COLUMNS][VECTORS])
+{
+    int64_t even = rounded_up(in, 2), stretches = rounded_up(in, STRETCH) / STRETCH;
+    memset(sums, 0, columns * sizeof *sums);
+    for (int64_t i = 0, stretch = 0; i < even; i += STRETCH, stretch++) {
+        words s[COLUMNS][VECTORS];
+        sum_products(columns, ways, panel, next, x, even, i, i + STRETCH < even ? i + STRETCH : even, s);
+#pragma GCC unroll 12
+        for (int c = 0; c < columns; c++)
+#pragma GCC unroll 8
+            for (int v = 0; v < VECTORS; v++)
+                sums[c][v] += __builtin_convertvector(s[c][v], floats) * scales[c * stretches + stretch];
+    }
+}
+
+/* the largest of x (n,), whatever their signs */
+INLINE float greatest(const float *x, int64_t n)
+{
+    floats most = {0};
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        most = larger(most, (floats)((words) * (const floats *)(x + i) & 0x7fffffff));
+    float result = largest(most);
+    for (; i < n; i++)
+        result = fabsf(x[i]) > result ? fabsf(x[i]) : result;
+    return result;
+}
+
+/* x (n,) / scale as the nearest whole numbers; an odd number of them is followed by a zero */
+INLINE void shorten(const float *x, int64_t n, float scale, int16_t *shorts)
+{
+    const float factor = scale > TINY ? 1 / scale : 0;
+    for (int64_t i = 0; i < n; i++) {
+        float sum = x[i] * factor + 0x1.8p23f; /* its last bits are the whole number */
+        int32_t bits;
+        memcpy(&bits, &sum, sizeof bits);
+        shorts[i] = bits;
+    }
+    if (n % 2)
+        shorts[n] = 0;
+}
+
+/* N rows of x (N, n) as shorts, each stretch with its own scale */
+static void shorten_rows(const float *x, int64_t N, int64_t n, int16_t *shorts, float *scales)
+{
+    for (int64_t row = 0; row < N; row++, shorts += n % 2)
+        for (int64_t i = 0; i < n; i += STRETCH) {
+            int64_t width = n - i < STRETCH ? n - i : STRETCH;
+            *scales = greatest(x, width) / SHORT_MAX;
+            shorten(x, width, *scales++, shorts);
+            x += width, shorts += width;
+        }
+}
+
+/* as many columns as fit into one sweep; how many they were */
+INLINE int64_t swept_bytes(const int8_t *panel, const int16_t *x, const float *scales, int64_t N, int64_t in,
+                           floats sums[COLUMNS][VECTORS])
+{
+    const int8_t *next = panel + AHEAD;
+    if (N >= COLUMNS)
+        return sweep_bytes(COLUMNS, 1, panel, next, x, scales, in, sums), COLUMNS;
+#if COLUMNS > 8
+    if (N >= 8)
+        return sweep_bytes(8, 1, panel, next, x, scales, in, sums), 8;
+    if (N >= 4)
+        return sweep_bytes(4, 1, panel, next, x, scales, in, sums), 4;
+#endif
+    return sweep_bytes(1, WAYS, panel, next, x, scales, in, sums), 1;
+}
+
+/* y (n <= PANEL,) = sums times scales, plus bias */
+INLINE void put(const floats sums[VECTORS], const float *scales, const float *bias, float *y, int64_t n)
+{
+    for (int v = 0; v < VECTORS && n == PANEL; v++) {
+        floats part = sums[v] * *(const floats *)(scales + v * LANES);
+        if (bias)
+            part += *(const floats *)(bias + v * LANES);
+        *(floats *)(y + v * LANES) = part;
+    }
+    for (int64_t j = 0; j < n && n < PANEL; j++)
+        y[j] = ((const float *)sums)[j] * scales[j] + (bias ? bias[j] : 0);
+}
+
+INLINE void multiply_by(const int kind, const struct state *s, struct matrix matrix, const float *bias, const float *x,
+                        float *y, int64_t N, int64_t out, int64_t in)
 {
     floats sums[COLUMNS][VECTORS];
+    int64_t even = rounded_up(in, 2), stretches = rounded_up(in, STRETCH) / STRETCH;
+    if (kind == BYTES)
+        shorten_rows(x, N, in, s->shorts, s->stretches);
     for (int64_t o = 0; o < out; o += PANEL) {
-        const void *panel = (const char *)matrix.panels + o * in * (is_half ? 2 : 4);
+        const void *panel = (const char *)matrix.panels + o * (kind == BYTES ? even : kind == HALF ? 2 * in : 4 * in);
         int64_t width = out - o < PANEL ? out - o : PANEL;
         for (int64_t n = 0; n < N;) {
-            int64_t columns = swept(is_half, panel, x + n * in, N - n, in, sums);
+            int64_t columns = kind == BYTES ? swept_bytes(panel, s->shorts + n * even, s->stretches + n * stretches, N - n, in, sums)
+                                            : swept(kind == HALF, panel, x + n * in, N - n, in, sums);
             for (int64_t c = 0; c < columns; c++, n++)
-                for (int64_t j = 0; j < width; j++)
-                    y[n * out + o + j] = ((const float *)sums[c])[j] * matrix.scale + (bias ? bias[o + j] : 0);
+                put(sums[c], matrix.scales + o, bias ? bias + o : NULL, y + n * out + o, width);
         }
     }
 }
 
 /* y (N, out) = matrix x (N, in), plus bias (out,) */
-static void multiply(struct matrix matrix, const float *bias, const float *x, float *y, int64_t N, int64_t out, int64_t in)
+static void multiply(const struct state *s, struct matrix matrix, const float *bias, const float *x, float *y, int64_t N,
+                     int64_t out, int64_t in)
 {
-    if (matrix.is_half)
-        multiply_by(1, matrix, bias, x, y, N, out, in);
+    if (matrix.kind == BYTES)
+        multiply_by(BYTES, s, matrix, bias, x, y, N, out, in);
+    else if (matrix.kind == HALF)
+        multiply_by(HALF, s, matrix, bias, x, y, N, out, in);
     else
-        multiply_by(0, matrix, bias, x, y, N, out, in);
+        multiply_by(SINGLE, s, matrix, bias, x, y, N, out, in);
 }
 
 static void add(float *x, const float *y, int64_t n)
@@ -385,28 +557,9 @@ INLINE floats exponential(floats x)
     return series * (floats)((whole + 127) << 23);
 }
 
-INLINE float largest(floats x)
-{
-#pragma GCC unroll 8
-    for (int half = LANES / 2; half; half /= 2)
-#pragma GCC unroll 8
-        for (int l = 0; l < half; l++)
-            x[l] = x[l] > x[l + half] ? x[l] : x[l + half];
-    return x[0];
-}
-
-INLINE float sum(floats x)
-{
-#pragma GCC unroll 8
-    for (int half = LANES / 2; half; half /= 2)
-#pragma GCC unroll 8
-        for (int l = 0; l < half; l++)
-            x[l] += x[l + half];
-    return x[0];
-}
-
-/* Turns scores (n,) into weights that sum up to what is returned. There is room up to the next of LANES. */
-static float weigh(float *scores, int64_t n)
+/* Turns scores (n,) into weights; what they sum up to. Then each is multiplied with its scale, unless that is null. There is
+   room up to the next of LANES. */
+INLINE float weigh(float *scores, int64_t n, const float *scales)
 {
     floats most = (floats){0} + scores[0], total = {0};
     for (int64_t t = n; t < rounded_up(n, LANES); t++)
@@ -414,67 +567,137 @@ static float weigh(float *scores, int64_t n)
     for (int64_t t = 0; t < n; t += LANES)
         most = larger(most, *(floats *)(scores + t));
     most = (floats){0} + largest(most);
-    for (int64_t t = 0; t < n; t += LANES)
-        total += *(floats *)(scores + t) = exponential(*(floats *)(scores + t) - most);
+    for (int64_t t = 0; t < n; t += LANES) {
+        floats weights = exponential(*(floats *)(scores + t) - most);
+        total += weights;
+        if (scales)
+            weights *= *(const floats *)(scales + t);
+        *(floats *)(scores + t) = weights;
+    }
     return sum(total);
 }
 
+/* The key and the value (D,) of a position are put in their place. */
+static void keep(const struct model *m, float *keys, const float *k, const float *v, int64_t place, int64_t P, int64_t D)
+{
+    float *values = keys + keys_size(m);
+    for (int64_t i = 0; i < D; i++) {
+        keys[place / PANEL * PANEL * D + i * PANEL + place % PANEL] = k[i];
+        values[i / PANEL * PANEL * P + place * PANEL + i % PANEL] = v[i];
+    }
+}
+
 /* One head: q (D,) looks at the first n of P positions of keys and values; the answer y (D,). `scores` of all positions;
-   `next` is how many numbers on another head begins that will look at as many positions. */
-INLINE void attend(const int is_half, const float *q, const void *keys, const void *values, int64_t next, int64_t n,
-                   int64_t P, int64_t D, float *scores, float *y)
+   as many of another head are brought nearer meanwhile, which lies `next` bytes on. */
+static void attend(const float *q, const float *keys, const float *values, int64_t next, int64_t n, int64_t P, int64_t D,
+                   float *scores, float *y)
 {
     const float scale = 1 / sqrtf(D);
     floats sums[1][VECTORS];
     for (int64_t t = 0; t < n; t += PANEL) {
-        const void *panel = at(is_half, keys, t * D);
-        sweep_one(is_half, panel, at(is_half, panel, next), q, D, sums);
+        const float *panel = keys + t * D;
+        sweep_one(0, panel, (const char *)panel + next, q, D, sums);
         for (int v = 0; v < VECTORS; v++)
             *(floats *)(scores + t + v * LANES) = sums[0][v] * scale;
     }
-    const float share = 1 / weigh(scores, n);
+    const float share = 1 / weigh(scores, n, NULL);
     for (int64_t i = 0; i < D; i += PANEL) {
-        const void *panel = at(is_half, values, i * P);
-        sweep_one(is_half, panel, at(is_half, panel, next), scores, n, sums);
+        const float *panel = values + i * P;
+        sweep_one(0, panel, (const char *)panel + next, scores, n, sums);
         for (int64_t j = 0; j < PANEL && i + j < D; j++)
             y[i + j] = ((float *)sums[0])[j] * share;
     }
 }
 
-/* One head of one stream reads T columns: puts their keys and values into the cache, and the answers to the columns from
-   `first` on into y (T, C). qkv (T, 3C), both of this head. */
-INLINE void read_head_by(const int is_half, const struct model *m, const struct state *s, float *qkv, void *keys, int64_t T,
-                         int64_t first, float *scores, float *y)
+/* The parts of a head that is kept in bytes. */
+struct byte_head {
+    int8_t *keys, *values;
+    float *key_scales, *value_scales; /* (P,) each, by position */
+};
+
+static struct byte_head byte_head(const struct model *m, char *cache)
 {
-    int64_t C = m->n_embd, D = C / m->n_head, S = m->block_size, P = rounded_up(S, PANEL), position = s->position;
-    void *values = (char *)keys + keys_size(m) * (is_half ? 2 : 4);
-    for (int64_t t = 0; t < T; t++, position++) {
-        float *q = qkv + t * 3 * C, *k = q + C, *v = k + C;
-        if (m->is_modern) {
-            const float *cosines = s->cosines + t * (D / 2), *sines = s->sines + t * (D / 2);
-            normalise(q, q, D, NULL, NULL);
-            normalise(k, k, D, NULL, NULL);
-            rotate(q, cosines, sines, D);
-            rotate(k, cosines, sines, D);
+    int64_t P = rounded_up(m->block_size, PANEL);
+    int8_t *keys = (int8_t *)cache, *values = keys + keys_size(m);
+    float *scales = (float *)(values + values_size(m));
+    return (struct byte_head){keys, values, scales, scales + P};
+}
+
+/* `keep` for bytes. `shorts` (D,) */
+static void keep_bytes(struct byte_head head, const float *k, const float *v, int64_t place, int64_t P, int64_t D,
+                       int16_t *shorts)
+{
+    int8_t *key = head.keys + place / PANEL * PANEL * rounded_up(D, 2) + place % PANEL * 2;
+    int8_t *value = head.values + place / 2 * 2 * PANEL + place % 2;
+    head.key_scales[place] = greatest(k, D) / BYTE_MAX;
+    shorten(k, D, head.key_scales[place], shorts);
+    for (int64_t i = 0; i < D; i += 2, key += 2 * PANEL)
+        key[0] = shorts[i], key[1] = shorts[i + 1];
+    head.value_scales[place] = greatest(v, D) / BYTE_MAX;
+    shorten(v, D, head.value_scales[place], shorts);
+    for (int64_t first = 0; first < D; first += PANEL, value += PANEL * P)
+        for (int64_t i = first; i < D && i < first + PANEL; i++)
+            value[2 * (i - first)] = shorts[i];
+}
+
+/* `attend` for bytes */
+static void attend_bytes(const float *q, struct byte_head head, int64_t next, int64_t n,
+                         int64_t P, int64_t D, float *scores, int16_t *shorts, float *stretches, float *y)
+{
+    const float most = SHORT_MAX < WORD_MAX / BYTE_MAX / D ? SHORT_MAX : WORD_MAX / BYTE_MAX / D;
+    const float scale = greatest(q, D) / most, rooted = scale / sqrtf(D);
+    floats sums[COLUMNS][VECTORS];
+    words s[COLUMNS][VECTORS];
+    shorten(q, D, scale, shorts);
+    for (int64_t t = 0; t < n; t += PANEL) {
+        const int8_t *panel = head.keys + t * rounded_up(D, 2);
+        for (int64_t j = t; j < t + PANEL; j += LINE / sizeof(float)) {
+            __builtin_prefetch((char *)(head.key_scales + j) + next);
+            __builtin_prefetch((char *)(head.value_scales + j) + next);
         }
-        int64_t place = position % S;
-        for (int64_t i = 0; i < D; i += PANEL) {
-            int64_t width = D - i < PANEL ? D - i : PANEL;
-            store(is_half, k + i, width, keys, place / PANEL * PANEL * D + i * PANEL + place % PANEL, PANEL);
-            store(is_half, v + i, width, values, i * P + place * PANEL, 1);
-        }
-        if (t >= first)
-            attend(is_half, q, keys, values, head_size(m), position < S ? position + 1 : S, P, D, scores, y + t * C);
+        sum_products(1, WAYS, panel, panel + next, shorts, 0, 0, rounded_up(D, 2), s);
+        for (int v = 0; v < VECTORS; v++)
+            *(floats *)(scores + t + v * LANES) =
+                __builtin_convertvector(s[0][v], floats) * (rooted * *(floats *)(head.key_scales + t + v * LANES));
+    }
+    const float share = 1 / weigh(scores, n, head.value_scales);
+    shorten_rows(scores, 1, n, shorts, stretches);
+    for (int64_t i = 0; i < D; i += PANEL) {
+        const int8_t *panel = head.values + i * P;
+        sweep_bytes(1, WAYS, panel, panel + next, shorts, stretches, n, sums);
+        for (int64_t j = 0; j < PANEL && i + j < D; j++)
+            y[i + j] = ((float *)sums[0])[j] * share;
     }
 }
 
-static void read_head(const struct model *m, const struct state *s, float *qkv, void *keys, int64_t T, int64_t first,
-                      float *scores, float *y)
+/* All heads of one stream read a column, the one at `position`: put its keys and values into the cache, and their answers
+   into y (C,) unless that is null. qkv (3C,), angles (D / 2,). */
+static void read_column(const struct model *m, const struct state *s, float *qkv, char *cache, int64_t position,
+                        const float *cosines, const float *sines, float *scores, float *y)
 {
-    if (s->is_half)
-        read_head_by(1, m, s, qkv, keys, T, first, scores, y);
-    else
-        read_head_by(0, m, s, qkv, keys, T, first, scores, y);
+    int64_t C = m->n_embd, D = C / m->n_head, S = m->block_size, P = rounded_up(S, PANEL), size = head_bytes(m);
+    int64_t n = position < S ? position + 1 : S, place = position % S;
+    for (float *q = qkv, *k = q + C; m->is_modern && q < qkv + C; q += D, k += D) {
+        normalise(q, q, D, NULL, NULL);
+        normalise(k, k, D, NULL, NULL);
+        rotate(q, cosines, sines, D);
+        rotate(k, cosines, sines, D);
+    }
+    for (int64_t h = 0; h < m->n_head; h++) {
+        const float *k = qkv + C + h * D, *v = k + C;
+        if (m->in_bytes)
+            keep_bytes(byte_head(m, cache + h * size), k, v, place, P, D, s->shorts);
+        else
+            keep(m, (float *)(cache + h * size), k, v, place, P, D);
+    }
+    for (int64_t h = 0; h < m->n_head && y; h++) {
+        const float *q = qkv + h * D, *keys = (const float *)(cache + h * size);
+        if (m->in_bytes)
+            attend_bytes(q, byte_head(m, cache + h * size), size, n, P, D, scores, s->shorts, s->stretches,
+                         y + h * D);
+        else
+            attend(q, keys, keys + keys_size(m), size, n, P, D, scores, y + h * D);
+    }
 }
 
 /* max(x, 0), squared in the modern model */
@@ -522,24 +745,43 @@ static void read_prior(const struct prior *p, int64_t V, int64_t token, int64_t 
         row[i] = logf(row[i]);
 }
 
+/* which of LANES numbers are x: a bit for each */
+INLINE uint32_t equal(const int32_t *numbers, int32_t x)
+{
+#if LANES == 16
+    return _mm512_cmpeq_epi32_mask(_mm512_loadu_si512(numbers), _mm512_set1_epi32(x));
+#elif LANES == 8
+    return _mm256_movemask_ps((__m256)(*(const words *)numbers == x));
+#else
+    uint32_t bits = 0;
+    for (int l = 0; l < LANES; l++)
+        bits |= (uint32_t)(numbers[l] == x) << l;
+    return bits;
+#endif
+}
+
 /* Where the text up to the character at `end` of a window stands in it before: match[0] is the length of the longest
    match, match[1] the character after it, and candidates (V,), if wanted, has for each character the longest match that
    it followed. */
-static void find_matches(const struct model *m, const int64_t *window, int64_t end, int64_t *match,
+static void find_matches(const int64_t *window, const int32_t *folds, int64_t end, int64_t V, int64_t *match,
                          int64_t *candidates)
 {
-    const int64_t *folded = m->folded;
     match[0] = match[1] = 0;
-    for (int64_t v = 0; candidates && v < m->vocab_size; v++)
+    for (int64_t v = 0; candidates && v < V; v++)
         candidates[v] = 0;
-    for (int64_t e = end > REACH ? end - REACH : 0; e < end; e++) {
-        int64_t length = 0, follower = window[e + 1];
-        while (length < LONGEST && length <= e && folded[window[e - length]] == folded[window[end - length]])
-            length++;
-        if (length && length >= match[0])
-            match[0] = length, match[1] = follower;
-        if (candidates && length > candidates[follower])
-            candidates[follower] = length;
+    for (int64_t first = end > REACH ? end - REACH : 0; first < end; first += LANES) {
+        uint32_t bits = equal(folds + first, folds[end]);
+        if (end - first < LANES)
+            bits &= (1u << (end - first)) - 1;
+        for (; bits; bits &= bits - 1) {
+            int64_t e = first + __builtin_ctz(bits), length = 1, follower = window[e + 1];
+            while (length < LONGEST && length <= e && folds[e - length] == folds[end - length])
+                length++;
+            if (length >= match[0])
+                match[0] = length, match[1] = follower;
+            if (candidates && length > candidates[follower])
+                candidates[follower] = length;
+        }
     }
 }
 
@@ -553,7 +795,8 @@ static void look_up(const struct model *m, struct state *s, int64_t b, int64_t s
         if (m->prior)
             read_prior(m->prior, V, window[end], s->contexts + stream * m->prior->order, s->rows + n * V);
         if (m->folded)
-            find_matches(m, window, end, s->matches + 2 * n, n % T == T - 1 ? s->candidates + stream * V : NULL);
+            find_matches(window, s->folds + stream * s->room, end, V, s->matches + 2 * n,
+                         n % T == T - 1 ? s->candidates + stream * V : NULL);
     }
 }
 
@@ -589,7 +832,7 @@ static void embed(const struct model *m, const struct network *w, struct state *
             add(x + n * C, w->position_embedding + (s->position + n % T) * C, C);
     }
     if (m->prior) {
-        multiply(w->prior_embedding, NULL, s->rows, scratch, N, C, V);
+        multiply(s, w->prior_embedding, NULL, s->rows, scratch, N, C, V);
         add(x, scratch, N * C);
     }
     for (int64_t n = 0; n < N && m->is_modern; n++)
@@ -606,10 +849,13 @@ static void transform(const struct model *m, const struct state *s, const struct
     float *normal = scratch, *added = scratch + N * C, *wide = scratch + 2 * N * C, *scores = wide + 4 * N * C;
     for (int64_t n = 0; n < N; n++)
         normalise(x + n * C, normal + n * C, C, l->attention_gain, l->attention_shift);
-    multiply(l->qkv, NULL, normal, wide, N, 3 * C, C);
-    for (int64_t b = 0; b < streams; b++)
-        for (int64_t h = 0; h < m->n_head; h++, cache += stream_bytes(m, s) / m->n_head)
-            read_head(m, s, wide + b * T * 3 * C + h * D, cache, T, first, scores, normal + b * T * C + h * D);
+    multiply(s, l->qkv, NULL, normal, wide, N, 3 * C, C);
+    for (int64_t n = 0; n < N; n++) {
+        int64_t t = n % T;
+        char *mine = cache + n / T * m->n_head * head_bytes(m);
+        read_column(m, s, wide + n * 3 * C, mine, s->position + t, s->cosines + t * (D / 2), s->sines + t * (D / 2),
+                    scores, t >= first ? normal + n * C : NULL);
+    }
     if (is_last) {
         for (int64_t b = 0; b < streams; b++) {
             memmove(normal + b * C, normal + (b * T + T - 1) * C, C * sizeof *x);
@@ -617,14 +863,14 @@ static void transform(const struct model *m, const struct state *s, const struct
         }
         N = streams;
     }
-    multiply(l->projection, l->projection_bias, normal, added, N, C, C);
+    multiply(s, l->projection, l->projection_bias, normal, added, N, C, C);
     add(x, added, N * C);
 
     for (int64_t n = 0; n < N; n++)
         normalise(x + n * C, normal + n * C, C, l->feed_forward_gain, l->feed_forward_shift);
-    multiply(l->expand, l->expand_bias, normal, wide, N, 4 * C, C);
+    multiply(s, l->expand, l->expand_bias, normal, wide, N, 4 * C, C);
     rectify(m, wide, N * 4 * C);
-    multiply(l->contract, l->contract_bias, wide, added, N, C, 4 * C);
+    multiply(s, l->contract, l->contract_bias, wide, added, N, C, 4 * C);
     add(x, added, N * C);
 }
 
@@ -645,7 +891,7 @@ static void add_matches(const struct model *m, const struct network *w, const in
 static void think(const struct model *m, int64_t member, struct state *s, int64_t b, int64_t streams, int64_t N,
                   float *logits)
 {
-    int64_t C = m->n_embd, V = m->vocab_size, T = N / streams, size = stream_bytes(m, s);
+    int64_t C = m->n_embd, V = m->vocab_size, T = N / streams, size = m->n_head * head_bytes(m);
     const struct network *w = m->members + member;
     float *x = s->scratch, *rest = x + N * C;
     char *cache = s->cache + (member * m->n_layer * s->batch_size + b) * size;
@@ -654,14 +900,14 @@ static void think(const struct model *m, int64_t member, struct state *s, int64_
         transform(m, s, w->layers + layer, x, cache, streams, N, layer == m->n_layer - 1, rest);
     for (int64_t n = 0; n < streams; n++)
         normalise(x + n * C, rest + n * C, C, w->gain, w->shift);
-    multiply(w->head, w->head_bias, rest, logits, streams, V, C);
+    multiply(s, w->head, w->head_bias, rest, logits, streams, V, C);
     for (int64_t i = 0; i < streams * V && m->logit_cap > 0; i++)
         logits[i] = m->logit_cap * tanhf(logits[i] / m->logit_cap);
     for (int64_t n = 0; n < streams && m->folded; n++)
         add_matches(m, w, s->matches + 2 * (n * T + T - 1), s->candidates + (b + n) * V, rest + n * C, logits + n * V);
     if (!m->prior)
         return;
-    multiply(w->prior_trust, NULL, rest, s->gates, streams, V, C);
+    multiply(s, w->prior_trust, NULL, rest, s->gates, streams, V, C);
     for (int64_t n = 0; n < streams; n++)
         for (int64_t i = 0; i < V; i++)
             logits[n * V + i] += (w->prior_gate + s->gates[n * V + i]) * s->rows[(n * T + T - 1) * V + i];
@@ -701,7 +947,7 @@ static void read_on(const struct model *m, struct state *s, int64_t b, int64_t s
 /* Stream b stands where the first one does. */
 static void follow_first(const struct model *m, struct state *s, int64_t b)
 {
-    int64_t size = stream_bytes(m, s), V = m->vocab_size, order = m->prior ? m->prior->order : 0;
+    int64_t size = m->n_head * head_bytes(m), V = m->vocab_size, order = m->prior ? m->prior->order : 0;
     for (int64_t layer = 0; layer < m->n_members * m->n_layer; layer++) {
         char *first = s->cache + layer * s->batch_size * size;
         memcpy(first + b * size, first, size);
@@ -745,7 +991,9 @@ static void forget(struct state *s, int64_t kept)
 {
     for (int64_t b = 0; b < s->batch_size; b++) {
         int64_t *window = s->window + b * s->room;
+        int32_t *folds = s->folds + b * s->room;
         memmove(window, window + s->length - kept, kept * sizeof *window);
+        memmove(folds, folds + s->length - kept, kept * sizeof *folds);
     }
     s->length = kept;
 }
@@ -778,6 +1026,8 @@ void streams_read(const struct model *m, struct state *s, const int64_t *tokens,
     }
     for (int64_t b = 0; b < s->batch_size; b++) {
         memcpy(s->window + b * s->room + s->length, tokens + b * T, T * sizeof *tokens);
+        for (int64_t t = 0; t < T && m->folded; t++)
+            s->folds[b * s->room + s->length + t] = m->folded[tokens[b * T + t]];
         s->are_alike = s->are_alike && !memcmp(tokens, tokens + b * T, T * sizeof *tokens);
     }
     s->length += T - unread;

@@ -7,10 +7,11 @@ the plain decoders compute, which stay the reference.
 """
 
 import ctypes
+import enum
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from ctypes import POINTER, c_double, c_float, c_int32, c_int64, c_void_p
+from ctypes import POINTER, c_double, c_float, c_int64, c_void_p
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -35,14 +36,16 @@ PANEL = 32
 """As in decode.c."""
 MAX_ORDER = 16
 """As in decode.c."""
+STRETCH, BYTE_MAX, TINY = 128, 127, 1e-30
+"""As in decode.c."""
 LARGEST_HALF_EXPONENT = 15
 """2 to this power is held by half precision, with room to spare."""
 HALF_ERROR = 1e-3
 """How far the weights of one output may be from what half precision makes of them, as a share of their own length; a
 matrix that loses more (one in which some outputs have weights far smaller than others) stays in single precision."""
 SMALLEST_SHARE = 4
-"""Streams that make a thread of their own worth while, and keys and values in half precision; a number and no timing,
-as sums in another order could turn a draw, and equal seeds write equal texts."""
+"""Streams that make a thread of their own worth while, and whole numbers; a number and no timing, as sums in another
+order could turn a draw, and equal seeds write equal texts."""
 _Struct = TypeVar("_Struct", bound=ctypes.Structure)
 
 SCRATCH_WIDTHS = 7
@@ -54,7 +57,7 @@ def _pointers(names: str) -> list[tuple[str, Any]]:
 
 
 class _Matrix(ctypes.Structure):
-    _fields_ = [*_pointers("panels"), ("scale", c_float), ("is_half", c_int32)]
+    _fields_ = [*_pointers("panels scales"), ("kind", c_int64)]
 
 
 class _Layer(ctypes.Structure):
@@ -95,7 +98,16 @@ class _Model(ctypes.Structure):
     _fields_ = [
         *(
             (name, c_int64)
-            for name in ("n_members", "n_layer", "n_head", "n_embd", "block_size", "vocab_size", "is_modern")
+            for name in (
+                "n_members",
+                "n_layer",
+                "n_head",
+                "n_embd",
+                "block_size",
+                "vocab_size",
+                "in_bytes",
+                "is_modern",
+            )
         ),
         ("logit_cap", c_float),
         *_pointers("turns"),
@@ -109,11 +121,9 @@ class _Model(ctypes.Structure):
 class _StateStruct(ctypes.Structure):
     _fields_ = [
         *((name, c_int64) for name in ("batch_size", "position", "length", "room", "stride")),
-        *_pointers("window"),
-        ("is_half", c_int64),
-        *_pointers("cache turned cosines sines"),
+        *_pointers("window folds cache turned cosines sines"),
         ("are_alike", c_int64),
-        *_pointers("contexts rows gates matches candidates scratch logits mixed tokens"),
+        *_pointers("contexts rows gates matches candidates scratch shorts stretches logits mixed tokens"),
         ("is_unread", c_int64),
         *_pointers("chances"),
     ]
@@ -123,29 +133,46 @@ class _Draw(ctypes.Structure):
     _fields_ = [*((name, c_double) for name in ("temperature", "top_p", "min_p")), ("top_k", c_int64)]
 
 
-def packed_weights(weights: Tensor, half_error: float = HALF_ERROR) -> tuple[Tensor, float]:
-    """What is stored of a matrix, and the factor that makes it the weights again: half precision where that loses no
-    more than `half_error` (see HALF_ERROR), else single.
+class Numbers(enum.IntEnum):
+    """What matrices are stored in, as in decode.c."""
 
-    A power of two brings the largest weight to the top of what half precision holds, so that the small ones keep their
-    eleven digits too.
-    """
+    SINGLE = 0
+    HALF = 1
+    """Half precision, but for a matrix that it would spoil (see HALF_ERROR)."""
+    BYTES = 2
+    """8-bit whole numbers with a scale for each output, and so are keys and values; what they are multiplied with is
+    rounded to 16-bit ones. A quarter is read, and products come twice as fast."""
+
+
+def packed_weights(weights: Tensor, numbers: Numbers) -> tuple[Tensor, Tensor]:
+    """What is stored of a matrix (out, in), and the factors (out,) that make it the weights again."""
     weights = weights.detach().float()
+    if numbers is Numbers.BYTES:
+        return _bytes(weights)
+    halves, factors = _halves(weights)
+    lost = (halves.float() * factors[:, None] - weights).norm(dim=-1)
+    is_held = numbers is Numbers.HALF and bool((lost <= HALF_ERROR * weights.norm(dim=-1)).all())
+    return (halves, factors) if is_held else (weights, torch.ones(len(weights)))
+
+
+def _halves(weights: Tensor) -> tuple[Tensor, Tensor]:
+    """A power of two brings the largest weight to the top of what half precision holds, so that the small ones keep
+    their eleven digits too."""
     exponent = LARGEST_HALF_EXPONENT - math.frexp(weights.abs().max().item())[1]
-    scaled = weights * 2.0**exponent
-    halves = scaled.half()
-    lost = (halves.float() - scaled).norm(dim=-1)
-    is_held = half_error > 0 and bool((lost <= half_error * scaled.norm(dim=-1)).all())
-    return halves if is_held else scaled, 2.0**-exponent
+    return (weights * 2.0**exponent).half(), torch.full((len(weights),), 2.0**-exponent)
+
+
+def _bytes(weights: Tensor) -> tuple[Tensor, Tensor]:
+    factors = weights.abs().amax(-1) / BYTE_MAX
+    return (weights / factors.clamp(min=TINY)[:, None]).round().char(), factors
 
 
 class PackedModel:
     """A model as the kernel wants it; owns all that `struct` points to."""
 
-    def __init__(self, model: LanguageModel, prior: NgramPrior | None, *, half_error: float = HALF_ERROR) -> None:
-        """`half_error` 0 keeps all matrices in single precision; see HALF_ERROR."""
+    def __init__(self, model: LanguageModel, prior: NgramPrior | None, numbers: Numbers = Numbers.HALF) -> None:
         self._kept: list[Tensor | npt.NDArray[Any]] = []
-        self._half_error = half_error
+        self._numbers = numbers
         self.matrix_bytes = 0
         """Size of all matrices as they are stored, which a stream reads for every character."""
         self.order = prior.order if prior else 0
@@ -159,6 +186,7 @@ class PackedModel:
             n_embd=config.n_embd,
             block_size=config.block_size,
             vocab_size=model.vocab_size,
+            in_bytes=numbers is Numbers.BYTES,
         )
         if isinstance(model, Classic):
             self.struct.members = _array(_Network, [self._classic_network(model)])
@@ -202,7 +230,7 @@ class PackedModel:
         struct.turns = self._array(torch.stack([angles.cos(), angles.sin()]).numpy(), np.float64)
         struct.ngram_tables = (c_int64 * len(NGRAM_TABLES))(*NGRAM_TABLES)
         if model.induction is not None:
-            struct.folded = self._array(model.induction.folded.cpu().numpy(), np.int64)
+            struct.folded = self._array(model.induction.folded.cpu().numpy(), np.int32)
         struct.members = _array(_Network, [self._modern_network(network) for network in networks])
 
     def _modern_network(self, model: Modern) -> _Network:
@@ -261,13 +289,15 @@ class PackedModel:
         return copy.data_ptr()
 
     def _matrix(self, tensor: Tensor) -> _Matrix:
-        """A copy of (out, in) in panels (in, PANEL) of PANEL outputs each, the last one padded."""
-        stored, scale = packed_weights(tensor, self._half_error)
-        padded = F.pad(stored, (0, 0, 0, -len(stored) % PANEL))
-        panels = padded.view(-1, PANEL, stored.shape[1]).transpose(1, 2).contiguous()
+        """A copy of (out, in) in panels of PANEL outputs each, padded: (in, PANEL), of bytes (in / 2, PANEL, 2)."""
+        stored, factors = packed_weights(tensor, self._numbers)
+        pairs = 2 if stored.dtype == torch.int8 else 1
+        padded = F.pad(stored, (0, -stored.shape[1] % pairs, 0, -len(stored) % PANEL))
+        panels = padded.view(-1, PANEL, padded.shape[1] // pairs, pairs).transpose(1, 2).contiguous()
         self._kept.append(panels)
         self.matrix_bytes += panels.nbytes
-        return _Matrix(panels=panels.data_ptr(), scale=scale, is_half=stored.dtype == torch.half)
+        kind = {torch.float: Numbers.SINGLE, torch.half: Numbers.HALF, torch.int8: Numbers.BYTES}[stored.dtype]
+        return _Matrix(panels=panels.data_ptr(), scales=self._vector(factors), kind=kind)
 
     def _array(self, array: npt.NDArray[Any], dtype: npt.DTypeLike) -> int:
         """The address of `array`, copied only where its type differs."""
@@ -283,18 +313,19 @@ def _array(kind: type[_Struct], structs: Sequence[_Struct]) -> "ctypes.Array[_St
 class _State:
     """What B streams have read so far, at most `columns` characters at once; owns all that `struct` points to."""
 
-    def __init__(self, packed: PackedModel, batch_size: int, head_size: int, is_half: bool) -> None:
+    def __init__(self, packed: PackedModel, batch_size: int, head_bytes: int) -> None:
         model = packed.struct
         S, C, V = model.block_size, model.n_embd, model.vocab_size
         columns, pairs = max(batch_size, S), C // model.n_head // 2
+        widest = max(4 * C, V) + 1
         self.batch_size = batch_size
         self.logits = np.zeros((batch_size, V), np.float32)
         room = HISTORY + S if model.is_modern else S
         self._kept = {
             "window": torch.zeros(batch_size, room, dtype=torch.int64),
+            "folds": torch.zeros(batch_size * room + PANEL, dtype=torch.int32),
             "cache": torch.zeros(
-                (model.n_members, model.n_layer, batch_size, model.n_head, head_size),
-                dtype=torch.half if is_half else torch.float,
+                (model.n_members, model.n_layer, batch_size, model.n_head, head_bytes), dtype=torch.uint8
             ),
             "turned": torch.zeros(2, pairs, dtype=torch.float64),
             "cosines": torch.zeros(S, pairs),
@@ -307,11 +338,12 @@ class _State:
             "mixed": torch.zeros(batch_size, V, dtype=torch.float64),
             "tokens": torch.zeros(batch_size, dtype=torch.int64),
             "scratch": torch.zeros(columns * SCRATCH_WIDTHS * C + S + PANEL),
+            "shorts": torch.zeros(columns * widest + S, dtype=torch.short),
+            "stretches": torch.zeros(columns * -(-widest // STRETCH) + S),
             "chances": torch.zeros(3 * V, dtype=torch.float64),
         }
         self.struct = _StateStruct(
             batch_size=batch_size,
-            is_half=is_half,
             room=room,
             stride=window_stride(S),
             logits=self.logits.ctypes.data,
@@ -320,27 +352,22 @@ class _State:
 
 
 class KernelDecoder:
-    """Reads and writes B texts in parallel by the kernel: both a `Decoder` and `Streams`.
-
-    `has_half_cache` keeps keys and values in half precision: of many streams they are the larger part of what is read
-    for a character, of one they are little beside the weights.
-    """
+    """Reads and writes B texts in parallel by the kernel: both a `Decoder` and `Streams`."""
 
     is_endless = True
 
-    def __init__(self, library: ctypes.CDLL, packed: PackedModel, *, has_half_cache: bool = False) -> None:
+    def __init__(self, library: ctypes.CDLL, packed: PackedModel) -> None:
         self._library = library
         self._packed = packed
-        self._has_half_cache = has_half_cache
         self._state: _State | None = None
-        library.head_size.restype = c_int64
-        self._head_size = library.head_size(ctypes.byref(packed.struct))
+        library.head_bytes.restype = c_int64
+        self._head_bytes = library.head_bytes(ctypes.byref(packed.struct))
 
     def start(self, tokens: Ints) -> Floats:
         """Begin with (B, T) characters; logits (B, V), in the same array until the next start."""
         size = self._packed.struct.block_size
         if self._state is None or self._state.batch_size != len(tokens):
-            self._state = _State(self._packed, len(tokens), self._head_size, self._has_half_cache)
+            self._state = _State(self._packed, len(tokens), self._head_bytes)
         self._library.streams_start(*self._structs())
         seen = tokens[:, -self._packed.reach :]
         for begin in range(0, seen.shape[1], size):
@@ -408,7 +435,7 @@ class Decoders:
     def __init__(self, model: LanguageModel, prior: NgramPrior | None) -> None:
         self._model = model
         self._prior = prior
-        self._packed: PackedModel | None = None
+        self._packed: dict[Numbers, PackedModel] = {}
         self._is_fit = model.config.n_layer > 0 and next(model.parameters()).device.type == "cpu"
         if self._is_fit:
             kernel()
@@ -422,10 +449,13 @@ class Decoders:
         library = kernel(wait=True) if self._is_fit else None
         if library is None:
             return PlainStreams(self.plain(), self._model.config.block_size)
-        if self._packed is None:
-            with using_cores(1):
-                self._packed = PackedModel(self._model, self._prior)
+        packed = self._packed_in(Numbers.BYTES if batch_size >= SMALLEST_SHARE else Numbers.HALF)
         shares = max(1, min(available_cores(), batch_size // SMALLEST_SHARE))
-        is_many = batch_size >= SMALLEST_SHARE
-        parts = [KernelDecoder(library, self._packed, has_half_cache=is_many) for _ in range(shares)]
+        parts = [KernelDecoder(library, packed) for _ in range(shares)]
         return parts[0] if shares == 1 else SideBySide(parts)
+
+    def _packed_in(self, numbers: Numbers) -> PackedModel:
+        if numbers not in self._packed:
+            with using_cores(1):
+                self._packed[numbers] = PackedModel(self._model, self._prior, numbers)
+        return self._packed[numbers]

@@ -98,11 +98,9 @@ class Sampler:
             for t, row in enumerate(tokens.tolist()):
                 if control is not None and control.stop_requested:
                     return
-                likeliest = [self._likeliest(one) for one in logprobs[t]] if details else [()] * count
-                yield tuple(
-                    Piece(self._characters[token], logprob, alternatives, changes if t == 0 else ())
-                    for token, logprob, alternatives in zip(row, chosen[t], likeliest, strict=True)
-                )
+                likeliest = [self._likeliest(one) for one in logprobs[t]] if details else itertools.repeat(())
+                texts = map(self._characters.__getitem__, row)
+                yield tuple(map(Piece, texts, chosen[t], likeliest, itertools.repeat(changes if t == 0 else ())))
 
     def _bursts(
         self, prompt: str, config: SampleConfig, count: int, control: Control
