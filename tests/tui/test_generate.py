@@ -460,6 +460,35 @@ async def test_four_more_are_written_at_once_and_can_be_repeated() -> None:
         assert model.configs[-1] == model.configs[-2]
 
 
+@pytest.mark.parametrize("is_stopped", [True, False])
+async def test_answers_of_different_heights_stand_as_if_drawn_anew_when_they_end(is_stopped: bool) -> None:
+    class Uneven(GatedModel):
+        def stream_many(
+            self, prompt: str, config: SampleConfig, count: int, control: Control | None = None
+        ) -> Iterator[tuple[Piece, ...]]:
+            for piece, column in zip(self.stream(prompt, config, control), "abcde", strict=False):
+                yield tuple(piece._replace(text="\n" if k % 2 else column) for k in range(count))
+
+    model = Uneven(free=5)
+    app = Host(FakeSession(model=model))
+    async with app.run_test(size=(160, 40)) as pilot:
+        await Seen(app, pilot).press("x", "enter")
+        model.free = 3
+        await pilot.press("escape", "n")
+        await wait_until(pilot, lambda: app.screen_text.count("▍") == 4 and "xabc▍" in app.screen_text)
+        if is_stopped:
+            await pilot.press("ctrl+c")
+        else:
+            model.gate.set()
+            await Seen(app, pilot).written()
+        seen = app.screen_text
+        app.pane.view.redraw()
+        assert seen == app.screen_text
+        assert "▍" not in seen
+        assert seen.count("xabc") == 3
+        assert seen.count("stopped") == (4 if is_stopped else 0)
+
+
 async def test_an_answer_remembers_which_model_the_newest_was() -> None:
     session = FakeSession(model=FakeTextModel(name="my-run@best"))
     app = Host(session)

@@ -5,6 +5,7 @@ others in columns, and it can colour each character by how likely the model thou
 """
 
 import math
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import repeat
@@ -95,11 +96,14 @@ class CardBlock:
         self._notes: list[list[Note]] = []
         self.show(card)
 
-    def show(self, card: Card) -> None:
-        """Draw this card from now on."""
-        kept = {column.answer.id: column for column in self.columns}
+    def show(self, card: Card) -> int:
+        """Draw this card from now on; the first row that may look different."""
+        before = self.columns
+        kept = {column.answer.id: column for column in before}
         self.card = card
         self.columns = [self._column(answer, kept) for answer in self._shown_answers()]
+        is_same = len(before) == len(self.columns) and all(map(operator.is_, before, self.columns))
+        return self.last_text_row if is_same else 0
 
     def _column(self, answer: Answer, kept: dict[str, AnswerColumn]) -> AnswerColumn:
         column = kept.get(answer.id)
@@ -167,6 +171,11 @@ class CardBlock:
             column.passage.height(column_width)
         self._notes = [list(self._note_rows(column, max(8, column_width))) for column in self.columns]
         return self._text_rows + max(map(len, self._notes)) + 1
+
+    @property
+    def last_text_row(self) -> int:
+        """The first in which an answer may end, with a pen; above it is nothing but their text."""
+        return max(0, min(len(column.passage.rows) for column in self.columns) - 1)
 
     @property
     def _text_rows(self) -> int:

@@ -275,22 +275,21 @@ class GeneratePane(Widget):
         phase = writer.phase
         bursts = writer.take()
         block = self.view.block_of(self._writing_card)
-        if block is not None and phase == "writing":
-            if block.stage == "opening":
-                self._now_writing(block, writer.answers)
+        if block is not None and phase == "writing" and block.stage == "opening":
+            self._now_writing(block, writer.answers)
+        if block is not None and block.stage == "writing":
             self._grow(block, writer, bursts)
         if phase == "done":
             self._end_writing()
 
     def _now_writing(self, block: CardBlock, answers: Sequence[Answer]) -> None:
         """The model is open: the card says which one writes, and what was to be measured comes back in colours."""
+        shown = block.card
         for answer in answers:
             beginning = dataclasses.replace(answer, text="", logprobs=answer.logprobs[: len(answer.kept)], seconds=0.0)
-            card = self._notebook.settle(beginning)
-            if card is not None:
-                block.card = card
+            shown = self._notebook.settle(beginning) or shown
         block.pens = {}
-        block.show(block.card)
+        self.view.show_card(shown)
         self._stage("writing")
 
     def _grow(self, block: CardBlock, writer: Writer, bursts: Sequence[Burst]) -> None:
@@ -311,7 +310,7 @@ class GeneratePane(Widget):
         if block is not None:
             block.stage = stage
             block.pens = {answer.id: 0.0 for answer in self._writer.answers} if self._writer is not None else {}
-            self.view.grown(self.view.index_of(block), 0)
+            self.view.grown(self.view.index_of(block), block.last_text_row)
 
     def _end_writing(self) -> None:
         """The answer is done, failed or was stopped: keep it."""

@@ -141,8 +141,7 @@ class NotebookView(TextView):
         if block is None:
             self.add(CardBlock(card, thoughts=self.thoughts))
             return
-        block.show(card)
-        self.grown(self.index_of(block))
+        self.grown(self.index_of(block), block.show(card))
 
     def index_of(self, block: CardBlock) -> int:
         """Where a card's picture stands."""
