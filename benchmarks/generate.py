@@ -25,8 +25,9 @@ from tui_gpt.gpt.build import LanguageModel, build_model, load_weights, split_pr
 from tui_gpt.gpt.checkpoint import read_checkpoint
 from tui_gpt.gpt.decode import Decoder, Floats, Ints, Reader, plain_decoder, window_stride
 from tui_gpt.gpt.kernel import kernel
-from tui_gpt.gpt.kernel_decode import KernelDecoder, Numbers, PackedModel, packed_weights
+from tui_gpt.gpt.kernel_decode import KernelDecoder
 from tui_gpt.gpt.ngram import NgramPrior
+from tui_gpt.gpt.packing import Numbers, PackedModel, packed_weights
 from tui_gpt.gpt.sampler import Sampler
 from tui_gpt.gpt.sampling import log_softmax
 from tui_gpt.gpt.tokenizer import CharTokenizer

@@ -13,8 +13,9 @@ from tests.gpt.writers import CONFIGS, TEXT, TOKENIZER, V, tiny_model, tiny_prio
 from tui_gpt.gpt.build import LanguageModel
 from tui_gpt.gpt.classic import Classic
 from tui_gpt.gpt.decode import Decoder, Reader, context_start, plain_decoder, reach
-from tui_gpt.gpt.kernel_decode import KernelDecoder, PackedModel
+from tui_gpt.gpt.kernel_decode import KernelDecoder
 from tui_gpt.gpt.ngram import NgramPrior
+from tui_gpt.gpt.packing import PackedModel
 from tui_gpt.gpt.world import using_cores
 
 TOKENS = TOKENIZER.encode(TEXT).astype(np.int64)

@@ -16,13 +16,15 @@ from tests.gpt.writers import CONFIGS, TEXT, TOKENIZER, V, tiny_model, tiny_prio
 from tui_gpt import paths
 from tui_gpt.config import ModelConfig, SampleConfig
 from tui_gpt.corpora import read_corpus
+from tui_gpt.gpt import decoders as decoders_module
 from tui_gpt.gpt import kernel as kernel_module
-from tui_gpt.gpt import kernel_decode
 from tui_gpt.gpt.build import LanguageModel, build_model, load_weights, split_prior
 from tui_gpt.gpt.checkpoint import read_checkpoint
 from tui_gpt.gpt.decode import ClassicDecoder, Decoder, ModernDecoder, PlainDecoder, Reader, plain_decoder
+from tui_gpt.gpt.decoders import Decoders, SideBySide
 from tui_gpt.gpt.kernel import built, kernel
-from tui_gpt.gpt.kernel_decode import Decoders, KernelDecoder, Numbers, PackedModel, SideBySide, packed_weights
+from tui_gpt.gpt.kernel_decode import KernelDecoder
+from tui_gpt.gpt.packing import Numbers, PackedModel, packed_weights
 from tui_gpt.gpt.sampling import choose, log_softmax
 from tui_gpt.gpt.streams import PlainStreams, Streams
 from tui_gpt.gpt.tokenizer import CharTokenizer
@@ -80,20 +82,44 @@ def test_a_model_without_blocks_is_read_plainly(library: ctypes.CDLL) -> None:
     assert isinstance(Decoders(tiny_model("bigram"), None).streams(1), PlainStreams)
 
 
-def test_many_streams_are_shared_out_and_write_what_one_thread_would(
-    library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    decoders = Decoders(tiny_model("prior"), tiny_prior("prior"))
-    monkeypatch.setattr(kernel_decode, "available_cores", lambda: 3)
-    shared = decoders.streams(14)
-    monkeypatch.setattr(kernel_decode, "available_cores", lambda: 1)
-    alone = decoders.streams(14)
-    assert isinstance(shared, SideBySide)
-    assert isinstance(alone, KernelDecoder)
+def test_many_texts_are_the_same_on_any_number_of_threads(library: ctypes.CDLL) -> None:
+    packed = PackedModel(tiny_model("induction"), tiny_prior("induction"), Numbers.BYTES)
     prompts = np.stack([TOKENS[i : i + 4] for i in range(14)])
-    np.testing.assert_allclose(shared.start(prompts), alone.start(prompts), atol=1e-4)
-    for size in (1, 7, 20):
-        assert_written_alike(shared, alone, WARM, size, 14)
+    uniforms = np.random.default_rng(1).random((50, 14))
+
+    def written(streams: Streams) -> list[npt.NDArray[Any]]:
+        return [streams.start(prompts).copy(), *streams.write(WARM, uniforms[:1]), *streams.write(WARM, uniforms[1:])]
+
+    alone = written(KernelDecoder(library, packed))
+    for threads in (2, 3, 14):
+        shared = written(SideBySide([KernelDecoder(library, packed) for _ in range(threads)]))
+        for one, other in zip(alone, shared, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_as_many_threads_write_as_were_the_fastest(library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One is tried, powers of two, and all; once for so many texts."""
+    tried: list[int] = []
+
+    def seconds(streams: Streams, batch_size: int) -> float:
+        assert batch_size == 9
+        tried.append(len(streams._parts) if isinstance(streams, SideBySide) else 1)
+        return abs(tried[-1] - 4)
+
+    monkeypatch.setattr(decoders_module, "available_cores", lambda: 6)
+    monkeypatch.setattr(decoders_module, "_seconds", seconds)
+    decoders = Decoders(tiny_model("classic"), None)
+    for _ in range(2):
+        streams = decoders.streams(9)
+        assert isinstance(streams, SideBySide)
+        assert len(streams._parts) == 4
+    assert tried == [1, 2, 4, 6]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_few_texts_are_written_by_one_thread(count: int, library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoders_module, "available_cores", lambda: 4)
+    assert isinstance(Decoders(tiny_model("classic"), None).streams(count), KernelDecoder)
 
 
 def plain_streams(name: str) -> PlainStreams:

@@ -11,7 +11,7 @@
    half precision, as reading them is what a character costs (see `sweep`); keys and values are kept in panels, too. Of
    many streams their keys and values and the arithmetic cost as much: what is kept is rounded to bytes and what comes to
    be multiplied with it to shorts (8 and 16-bit whole numbers), see `sweep_bytes`. A null pointer leaves a part out. The
-   structs are mirrored in kernel_decode.py. */
+   structs are mirrored in packing.py and kernel_decode.py. */
 
 #include <math.h>
 #include <stddef.h>
@@ -494,8 +494,9 @@ INLINE void multiply_by(const int kind, const struct state *s, struct matrix mat
         const void *panel = (const char *)matrix.panels + o * (kind == BYTES ? even : kind == HALF ? 2 * in : 4 * in);
         int64_t width = out - o < PANEL ? out - o : PANEL;
         for (int64_t n = 0; n < N;) {
-            int64_t columns = kind == BYTES ? swept_bytes(panel, s->shorts + n * even, s->stretches + n * stretches, N - n, in, sums)
-                                            : swept(kind == HALF, panel, x + n * in, N - n, in, sums);
+            int64_t columns =
+                kind == BYTES ? swept_bytes(panel, s->shorts + n * even, s->stretches + n * stretches, N - n, in, sums)
+                              : swept(kind == HALF, panel, x + n * in, N - n, in, sums);
             for (int64_t c = 0; c < columns; c++, n++)
                 put(sums[c], matrix.scales + o, bias ? bias + o : NULL, y + n * out + o, width);
         }

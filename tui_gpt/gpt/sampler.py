@@ -20,7 +20,7 @@ from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
 from tui_gpt.gpt.build import LanguageModel
 from tui_gpt.gpt.decode import Floats, Ints
-from tui_gpt.gpt.kernel_decode import Decoders
+from tui_gpt.gpt.decoders import Decoders
 from tui_gpt.gpt.ngram import NgramPrior
 from tui_gpt.gpt.sampling import log_softmax
 from tui_gpt.gpt.streams import Uniforms
