@@ -192,28 +192,17 @@ INLINE void widen(const uint16_t *halves, floats w[VECTORS])
 #endif
 }
 
-/* w = PANEL numbers from the one at `first` on */
-INLINE void load(const int is_half, const void *numbers, int64_t first, floats w[VECTORS])
-{
-    if (is_half)
-        widen((const uint16_t *)numbers + first, w);
-    else
-        for (int v = 0; v < VECTORS; v++)
-            w[v] = *(const floats *)((const float *)numbers + first + v * LANES);
-}
-
-/* the address of a number */
-INLINE const void *at(const int is_half, const void *numbers, int64_t i)
-{
-    return (const char *)numbers + i * (is_half ? 2 : 4);
-}
-
 /* w = row i of a panel; the same row of `next` is brought nearer meanwhile */
 INLINE void load_row(const int is_half, const void *panel, const void *next, int64_t i, floats w[VECTORS])
 {
-    for (int64_t j = 0; j < PANEL * (is_half ? 2 : 4); j += LINE)
-        __builtin_prefetch((const char *)at(is_half, next, i * PANEL) + j);
-    load(is_half, panel, i * PANEL, w);
+    const int64_t size = PANEL * (is_half ? 2 : 4);
+    for (int64_t j = 0; j < size; j += LINE)
+        __builtin_prefetch((const char *)next + i * size + j);
+    if (is_half)
+        widen((const uint16_t *)panel + i * PANEL, w);
+    else
+        for (int v = 0; v < VECTORS; v++)
+            w[v] = *(const floats *)((const float *)panel + i * PANEL + v * LANES);
 }
 
 INLINE floats larger(floats a, floats b)
