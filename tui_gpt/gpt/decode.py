@@ -31,7 +31,7 @@ from tui_gpt.gpt import classic, modern
 from tui_gpt.gpt.build import LanguageModel
 from tui_gpt.gpt.classic import Classic
 from tui_gpt.gpt.committee import averaged, networks_of
-from tui_gpt.gpt.induction import LONGEST, REACH
+from tui_gpt.gpt.induction import LONGEST, REACH, Matches
 from tui_gpt.gpt.modern import NGRAM_TABLES, Modern, Rotary, normalised, rotary_table
 from tui_gpt.gpt.ngram import NgramCursor, NgramPrior
 from tui_gpt.gpt.world import using_cores
@@ -201,19 +201,22 @@ class ClassicDecoder(CachedDecoder):
 
 
 class ModernDecoder(CachedDecoder):
-    """`Modern` with the keys and values of the newest block_size characters, and a cursor in its n-gram prior."""
+    """The networks of a modern model, whose predictions are averaged: of each the keys and values of the newest
+    block_size characters, of all together what they are told, by the n-gram prior and the matches."""
 
     is_endless = True
 
-    def __init__(self, model: Modern, prior: NgramPrior | None) -> None:
-        super().__init__(model)
-        self._model = model
+    def __init__(self, networks: Sequence[Modern], prior: NgramPrior | None) -> None:
+        super().__init__(networks[0])
+        self._networks = networks
         self._prior = prior
         self._cursor: NgramCursor | None = None
         self._cache: list[tuple[Tensor, Tensor]] = []
-        """Of each layer keys and values (B, H, up to block_size - 1, D)."""
+        """Of each layer of each network keys and values (B, H, up to block_size - 1, D)."""
         self._history = torch.zeros(0)
         """(B, up to HISTORY): the newest characters."""
+        self._seen: Tensor | None = None
+        """(T, n): what each of the T positions being read may see of n in the cache and among them; None for all."""
 
     def start(self, tokens: Ints) -> Floats:
         """Forget everything, then read (B, T); logits (B, V)."""
@@ -234,26 +237,44 @@ class ModernDecoder(CachedDecoder):
     def _clear(self, batch_size: int) -> None:
         config = self._config
         nothing = torch.zeros(batch_size, config.n_head, 0, config.n_embd // config.n_head, device=self._device)
-        self._cache = [(nothing, nothing)] * config.n_layer
+        self._cache = [(nothing, nothing)] * (len(self._networks) * config.n_layer)
         self._history = torch.zeros(batch_size, 0, dtype=torch.int64, device=self._device)
         self._length = 0
 
     def _read(self, tokens: Tensor, every: bool) -> Tensor:
-        model, T = self._model, tokens.shape[1]
+        T = tokens.shape[1]
         read = torch.cat([self._history, tokens], dim=1)
-        rotary, rows, matches = self._rotary(T), self._prior_rows(read, T), model.matches(read, T)
+        told = self._rotary(T), self._prior_rows(read, T), self._networks[0].matches(read, T)
+        self._seen = self._visible(T)
+        votes = [self._vote(number, tokens, *told, every) for number in range(len(self._networks))]
+        self._history = read[:, -HISTORY:]
+        self._length += T
+        return votes[0] if len(votes) == 1 else averaged(votes)
+
+    def _vote(
+        self, number: int, tokens: Tensor, rotary: Rotary, rows: Tensor | None, matches: Matches | None, every: bool
+    ) -> Tensor:
+        """Logits of one network."""
+        model = self._networks[number]
         x = model.embedded(tokens, rows, matches, self._history[:, -CHARACTERS_BEFORE:])
-        for layer, block in enumerate(cast("Sequence[modern.Block]", model.blocks)):
+        for layer, block in enumerate(cast("Sequence[modern.Block]", model.blocks), number * self._config.n_layer):
             q, k, v = block.attention.heads(normalised(x), rotary)
             x = x + block.attention.merged(self._attended(layer, q, k, v))
             x = x + block.feed_forward(normalised(x))
-        self._history = read[:, -HISTORY:]
-        self._length += T
         if every:
             return model.logits(x, rows, matches)
         return model.logits(
             x[:, -1:], None if rows is None else rows[:, -1:], None if matches is None else matches.last
         )
+
+    def _visible(self, count: int) -> Tensor | None:
+        """What each of the next positions may see: itself and the block_size - 1 before it."""
+        if count == 1:
+            return None
+        size = self._config.block_size
+        places = torch.arange(min(self._length, size - 1) + count, device=self._device)
+        ages = places[-count:, None] - places
+        return (ages >= 0) & (ages < size)
 
     def _rotary(self, count: int) -> Rotary:
         """The angles of the next positions."""
@@ -262,17 +283,11 @@ class ModernDecoder(CachedDecoder):
         return cosines.to(self._device), sines.to(self._device)
 
     def _attended(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """What the heads find (B, H, T, D) for q, each position in the block_size newest of the cache and of k and v,
-        which are put into it."""
-        size, T = self._config.block_size, q.shape[2]
+        """What the heads find (B, H, T, D) for q, in the cache and in k and v, which are put into it."""
         keys, values = (torch.cat(pair, dim=2) for pair in zip(self._cache[layer], (k, v), strict=True))
-        stays = max(0, keys.shape[2] - size + 1)
+        stays = max(0, keys.shape[2] - self._config.block_size + 1)
         self._cache[layer] = keys[:, :, stays:], values[:, :, stays:]
-        if T == 1:
-            return F.scaled_dot_product_attention(q, keys, values)
-        places = torch.arange(keys.shape[2], device=self._device)
-        ages = places[-T:, None] - places  # (T, n): how long before each position the others are
-        return F.scaled_dot_product_attention(q, keys, values, attn_mask=(ages >= 0) & (ages < size))
+        return F.scaled_dot_product_attention(q, keys, values, attn_mask=self._seen)
 
     def _prior_rows(self, read: Tensor, count: int) -> Tensor | None:
         """(B, count, V): the prior's log-probabilities after each of the last of the characters `read` (B, n)."""
@@ -289,34 +304,6 @@ class ModernDecoder(CachedDecoder):
         return torch.from_numpy(rows).to(self._device)
 
 
-class CommitteeDecoder:
-    """The decoders of several networks, whose predictions are averaged."""
-
-    is_endless = True
-
-    def __init__(self, decoders: Sequence[PlainDecoder]) -> None:
-        self._decoders = decoders
-
-    def start(self, tokens: Ints) -> Floats:
-        """Forget everything, then read (B, T); log-probabilities (B, V)."""
-        return self._averaged([decoder.start(tokens) for decoder in self._decoders])
-
-    def readings(self, tokens: Ints) -> Iterator[Floats]:
-        """Read a text (T,): log-probabilities (n, V) after its characters, piece by piece."""
-        for pieces in zip(*(decoder.readings(tokens) for decoder in self._decoders), strict=True):
-            yield self._averaged(pieces)
-
-    def advance(self, tokens: Ints) -> Floats:
-        """Read one more character (B,) of each; log-probabilities (B, V)."""
-        return self._averaged([decoder.advance(tokens) for decoder in self._decoders])
-
-    def _averaged(self, logits: Sequence[Floats]) -> Floats:
-        return averaged([torch.from_numpy(one) for one in logits]).numpy()
-
-
 def plain_decoder(model: LanguageModel, prior: NgramPrior | None) -> PlainDecoder:
     """The decoder of `model` in eager PyTorch."""
-    if isinstance(model, Classic):
-        return ClassicDecoder(model)
-    decoders = [ModernDecoder(network, prior) for network in networks_of(model)]
-    return decoders[0] if len(decoders) == 1 else CommitteeDecoder(decoders)
+    return ClassicDecoder(model) if isinstance(model, Classic) else ModernDecoder(networks_of(model), prior)
