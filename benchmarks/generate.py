@@ -202,7 +202,7 @@ def mean_cache_bytes() -> float:
 
 
 def print_agreements(text: str) -> None:
-    """How far the kernel is from the plain decoder: what is owed to half precision, and what to anything else."""
+    """How far the kernel is from the plain decoder: what is owed to rounding, and what to anything else."""
     folder, library = paths.shipped_dir() / "pretrained", kernel(wait=True)
     if library is None or not folder.is_dir():
         print("\nNo kernel or no shipped model here: their agreement is not measured.")

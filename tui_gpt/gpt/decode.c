@@ -2,8 +2,8 @@
 
    This is inference with nothing around it. All of it is here: embedding, normalisation, attention over cached keys and
    values, feed-forward, head, the look-up in the n-gram prior, the sliding of the window and the draw. It computes what
-   decode.py and sampling.py compute with PyTorch and NumPy, which stay the reference; only the order of additions
-   differs.
+   decode.py and sampling.py compute with PyTorch and NumPy, which stay the reference; what differs is the order of
+   additions, and what numbers are rounded to.
 
    Arrays are row-major, innermost dimension last, float32 where nothing else is said: B streams, C = n_embd, H heads of
    D = C / H, V characters, S = block_size. A column is one character of one stream; N of them go through the network
@@ -47,7 +47,6 @@
 #define STRETCH 256     /* products of bytes and shorts that are added up as whole numbers, less than 2^31 */
 #define BYTE_MAX 127.f
 #define SHORT_MAX 32767.f
-#define WORD_MAX 0x7fffff80p0f /* the largest float that 32 bits hold as a whole number */
 #define TINY 1e-30f     /* scales below count as zero */
 #define NORM_EPSILON 1e-5f
 #define INLINE static inline __attribute__((always_inline))
@@ -363,11 +362,12 @@ INLINE void add_row(const int columns, const int8_t *row, const int8_t *next, co
     }
 }
 
-/* The exact sums s (columns, PANEL) of one panel's products with x (columns, in), of inputs from the even `i` to `end`; in
-   `ways` sums where one would wait for the last. */
-INLINE void sum_products(const int columns, const int ways, const int8_t *panel, const int8_t *next, const int16_t *x,
-                         int64_t in, int64_t i, int64_t end, words s[COLUMNS][VECTORS])
+/* The exact sums s (columns, PANEL) of one panel's products with x (columns, in), of inputs from the even `i` to `end`. Of
+   one column there are several sums, so that no addition waits for the last. */
+INLINE void sum_products(const int columns, const int8_t *panel, const int8_t *next, const int16_t *x, int64_t in, int64_t i,
+                         int64_t end, words s[COLUMNS][VECTORS])
 {
+    const int ways = columns == 1 ? WAYS : 1;
     words parts[WAYS][COLUMNS][VECTORS];
     memset(parts, 0, sizeof parts);
     for (; i + 2 * ways <= end; i += 2 * ways)
@@ -388,14 +388,14 @@ INLINE void sum_products(const int columns, const int ways, const int8_t *panel,
 }
 
 /* `sweep` for bytes: sums (columns, PANEL) = one panel times x (columns, in), whose stretches have scales */
-INLINE void sweep_bytes(const int columns, const int ways, const int8_t *panel, const int8_t *next, const int16_t *x,
-                        const float *scales, int64_t in, floats sums[COLUMNS][VECTORS])
+INLINE void sweep_bytes(const int columns, const int8_t *panel, const int8_t *next, const int16_t *x, const float *scales,
+                        int64_t in, floats sums[COLUMNS][VECTORS])
 {
     int64_t even = rounded_up(in, 2), stretches = rounded_up(in, STRETCH) / STRETCH;
     memset(sums, 0, columns * sizeof *sums);
     for (int64_t i = 0, stretch = 0; i < even; i += STRETCH, stretch++) {
         words s[COLUMNS][VECTORS];
-        sum_products(columns, ways, panel, next, x, even, i, i + STRETCH < even ? i + STRETCH : even, s);
+        sum_products(columns, panel, next, x, even, i, i + STRETCH < even ? i + STRETCH : even, s);
 #pragma GCC unroll 12
         for (int c = 0; c < columns; c++)
 #pragma GCC unroll 8
@@ -409,8 +409,10 @@ INLINE float greatest(const float *x, int64_t n)
 {
     floats most = {0};
     int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        most = larger(most, (floats)((words) * (const floats *)(x + i) & 0x7fffffff));
+    for (; i + LANES <= n; i += LANES) {
+        floats part = *(const floats *)(x + i);
+        most = larger(most, (floats)((words)part & 0x7fffffff));
+    }
     float result = largest(most);
     for (; i < n; i++)
         result = fabsf(x[i]) > result ? fabsf(x[i]) : result;
@@ -449,14 +451,14 @@ INLINE int64_t swept_bytes(const int8_t *panel, const int16_t *x, const float *s
 {
     const int8_t *next = panel + AHEAD;
     if (N >= COLUMNS)
-        return sweep_bytes(COLUMNS, 1, panel, next, x, scales, in, sums), COLUMNS;
+        return sweep_bytes(COLUMNS, panel, next, x, scales, in, sums), COLUMNS;
 #if COLUMNS > 8
     if (N >= 8)
-        return sweep_bytes(8, 1, panel, next, x, scales, in, sums), 8;
+        return sweep_bytes(8, panel, next, x, scales, in, sums), 8;
     if (N >= 4)
-        return sweep_bytes(4, 1, panel, next, x, scales, in, sums), 4;
+        return sweep_bytes(4, panel, next, x, scales, in, sums), 4;
 #endif
-    return sweep_bytes(1, WAYS, panel, next, x, scales, in, sums), 1;
+    return sweep_bytes(1, panel, next, x, scales, in, sums), 1;
 }
 
 /* y (n <= PANEL,) = sums times scales, plus bias */
@@ -613,18 +615,24 @@ static struct byte_head byte_head(const struct model *m, char *cache)
     return (struct byte_head){keys, values, scales, scales + P};
 }
 
+/* x (D,) as bytes in shorts (D,); their scale */
+INLINE float round_to_bytes(const float *x, int64_t D, int16_t *shorts)
+{
+    float scale = greatest(x, D) / BYTE_MAX;
+    shorten(x, D, scale, shorts);
+    return scale;
+}
+
 /* `keep` for bytes. `shorts` (D,) */
 static void keep_bytes(struct byte_head head, const float *k, const float *v, int64_t place, int64_t P, int64_t D,
                        int16_t *shorts)
 {
     int8_t *key = head.keys + place / PANEL * PANEL * rounded_up(D, 2) + place % PANEL * 2;
     int8_t *value = head.values + place / 2 * 2 * PANEL + place % 2;
-    head.key_scales[place] = greatest(k, D) / BYTE_MAX;
-    shorten(k, D, head.key_scales[place], shorts);
+    head.key_scales[place] = round_to_bytes(k, D, shorts);
     for (int64_t i = 0; i < D; i += 2, key += 2 * PANEL)
         key[0] = shorts[i], key[1] = shorts[i + 1];
-    head.value_scales[place] = greatest(v, D) / BYTE_MAX;
-    shorten(v, D, head.value_scales[place], shorts);
+    head.value_scales[place] = round_to_bytes(v, D, shorts);
     for (int64_t first = 0; first < D; first += PANEL, value += PANEL * P)
         for (int64_t i = first; i < D && i < first + PANEL; i++)
             value[2 * (i - first)] = shorts[i];
@@ -634,7 +642,7 @@ static void keep_bytes(struct byte_head head, const float *k, const float *v, in
 static void attend_bytes(const float *q, struct byte_head head, int64_t next, int64_t n,
                          int64_t P, int64_t D, float *scores, int16_t *shorts, float *stretches, float *y)
 {
-    const float most = SHORT_MAX < WORD_MAX / BYTE_MAX / D ? SHORT_MAX : WORD_MAX / BYTE_MAX / D;
+    const float most = fminf(SHORT_MAX, INT32_MAX / (127 * D)); /* no sum of D products exceeds 32 bits */
     const float scale = greatest(q, D) / most, rooted = scale / sqrtf(D);
     floats sums[COLUMNS][VECTORS];
     words s[COLUMNS][VECTORS];
@@ -645,7 +653,7 @@ static void attend_bytes(const float *q, struct byte_head head, int64_t next, in
             __builtin_prefetch((char *)(head.key_scales + j) + next);
             __builtin_prefetch((char *)(head.value_scales + j) + next);
         }
-        sum_products(1, WAYS, panel, panel + next, shorts, 0, 0, rounded_up(D, 2), s);
+        sum_products(1, panel, panel + next, shorts, D, 0, rounded_up(D, 2), s);
         for (int v = 0; v < VECTORS; v++)
             *(floats *)(scores + t + v * LANES) =
                 __builtin_convertvector(s[0][v], floats) * (rooted * *(floats *)(head.key_scales + t + v * LANES));
@@ -654,7 +662,7 @@ static void attend_bytes(const float *q, struct byte_head head, int64_t next, in
     shorten_rows(scores, 1, n, shorts, stretches);
     for (int64_t i = 0; i < D; i += PANEL) {
         const int8_t *panel = head.values + i * P;
-        sweep_bytes(1, WAYS, panel, panel + next, shorts, stretches, n, sums);
+        sweep_bytes(1, panel, panel + next, shorts, stretches, n, sums);
         for (int64_t j = 0; j < PANEL && i + j < D; j++)
             y[i + j] = ((float *)sums[0])[j] * share;
     }

@@ -1,6 +1,7 @@
 """What writes texts with a model: the kernel where it can be, in as many threads as pay, else PyTorch."""
 
 import ctypes
+import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,11 +19,13 @@ from tui_gpt.gpt.streams import PlainStreams, Streams, Uniforms
 from tui_gpt.gpt.world import available_cores, using_cores
 
 MANY = 4
-"""Texts from which on whole numbers pay, and more threads than one; fewer are written with all the digits there are. A
+"""Texts from which on bytes pay, and more threads than one; fewer are written by one, with weights in half precision. A
 number and no timing, as it could turn a draw, and equal seeds write equal texts."""
 TRIAL_SECONDS, TRIALS = 0.004, 2
 """How long characters are written at least to see how many threads do it fastest, and how often: about as long as a
 burst of the sampler, as it costs a while to wake a thread."""
+TRIAL_STANDS_SECONDS = 60.0
+"""After which it is tried again: a training beside may have begun or ended."""
 
 
 class SideBySide:
@@ -56,9 +59,8 @@ class Decoders:
         self._model = model
         self._prior = prior
         self._packed: dict[Numbers, PackedModel] = {}
-        self._threads: dict[int, int] = {}
-        """How many threads were the fastest for so many texts. Whole numbers add up to the same in any order, so what
-        is written does not depend on it."""
+        self._tried: dict[int, tuple[float, int]] = {}
+        """When it was tried how many threads write so many texts fastest, and how many do."""
         self._is_fit = model.config.n_layer > 0 and next(model.parameters()).device.type == "cpu"
         if self._is_fit:
             kernel()
@@ -74,22 +76,27 @@ class Decoders:
             return PlainStreams(self.plain(), self._model.config.block_size)
         if batch_size < MANY:
             return KernelDecoder(library, self._packed_in(Numbers.HALF))
-        packed = self._packed_in(Numbers.BYTES)
-        if batch_size not in self._threads:
-            trials = {n: _seconds(_shared_out(library, packed, n), batch_size) for n in _thread_counts(batch_size)}
-            self._threads[batch_size] = min(trials, key=trials.__getitem__)
-        return _shared_out(library, packed, self._threads[batch_size])
+        return self._shared_out(library, self._threads(library, batch_size))
+
+    def _threads(self, library: ctypes.CDLL, batch_size: int) -> int:
+        """How many write so many texts fastest. Whole numbers add up to the same in any order, so what is written does
+        not depend on it."""
+        tried_at, threads = self._tried.get(batch_size, (-math.inf, 1))
+        if time.monotonic() - tried_at > TRIAL_STANDS_SECONDS:
+            seconds = {n: _seconds(self._shared_out(library, n), batch_size) for n in _thread_counts(batch_size)}
+            threads = min(seconds, key=seconds.__getitem__)
+            self._tried[batch_size] = time.monotonic(), threads
+        return threads
+
+    def _shared_out(self, library: ctypes.CDLL, threads: int) -> Streams:
+        parts = [KernelDecoder(library, self._packed_in(Numbers.BYTES)) for _ in range(threads)]
+        return parts[0] if threads == 1 else SideBySide(parts)
 
     def _packed_in(self, numbers: Numbers) -> PackedModel:
         if numbers not in self._packed:
             with using_cores(1):
                 self._packed[numbers] = PackedModel(self._model, self._prior, numbers)
         return self._packed[numbers]
-
-
-def _shared_out(library: ctypes.CDLL, packed: PackedModel, threads: int) -> Streams:
-    parts = [KernelDecoder(library, packed) for _ in range(threads)]
-    return parts[0] if threads == 1 else SideBySide(parts)
 
 
 def _thread_counts(batch_size: int) -> list[int]:

@@ -2,7 +2,7 @@
 
 An eager PyTorch step pays a few microseconds for each of its many small operations, which is most of a small model's
 time; the kernel does not, reads each weight once for all streams, and holds no lock of the interpreter's meanwhile.
-What it computes is what the plain decoders compute, which stay the reference.
+What it computes is what the plain decoders compute, which stay the reference, but for what numbers are rounded to.
 """
 
 import ctypes
