@@ -43,6 +43,16 @@ class GatedModel(FakeTextModel):
             yield next(pieces)
 
 
+class Uneven(GatedModel):
+    """Of answers that are written together, every other one has a character on each row."""
+
+    def stream_many(
+        self, prompt: str, config: SampleConfig, count: int, control: Control | None = None
+    ) -> Iterator[tuple[Piece, ...]]:
+        for piece, column in zip(self.stream(prompt, config, control), "abcde", strict=False):
+            yield tuple(piece._replace(text="\n" if k % 2 else column) for k in range(count))
+
+
 class Host(App[None]):
     """An app that is nothing but the pane."""
 
@@ -462,13 +472,6 @@ async def test_four_more_are_written_at_once_and_can_be_repeated() -> None:
 
 @pytest.mark.parametrize("is_stopped", [True, False])
 async def test_answers_of_different_heights_stand_as_if_drawn_anew_when_they_end(is_stopped: bool) -> None:
-    class Uneven(GatedModel):
-        def stream_many(
-            self, prompt: str, config: SampleConfig, count: int, control: Control | None = None
-        ) -> Iterator[tuple[Piece, ...]]:
-            for piece, column in zip(self.stream(prompt, config, control), "abcde", strict=False):
-                yield tuple(piece._replace(text="\n" if k % 2 else column) for k in range(count))
-
     model = Uneven(free=5)
     app = Host(FakeSession(model=model))
     async with app.run_test(size=(160, 40)) as pilot:
@@ -487,6 +490,27 @@ async def test_answers_of_different_heights_stand_as_if_drawn_anew_when_they_end
         assert "▍" not in seen
         assert seen.count("xabc") == 3
         assert seen.count("stopped") == (4 if is_stopped else 0)
+
+
+async def test_what_several_answers_have_so_far_is_not_lost_when_they_are_laid_out_anew() -> None:
+    """Side by side as many as there is room for, one alone, and side by side again."""
+    model = Uneven(free=5)
+    app = Host(FakeSession(model=model))
+    async with app.run_test(size=(160, 40)) as pilot:
+        await Seen(app, pilot).press("x", "enter")
+        model.free = 3
+        await pilot.press("escape", "n")
+        await wait_until(pilot, lambda: app.screen_text.count("xabc▍") == 2)
+        await pilot.resize_terminal(80, 40)
+        await wait_until(pilot, lambda: app.screen_text.count("xabc▍") == 1)
+        await pilot.press("v")
+        await wait_until(pilot, lambda: app.screen_text.count("▍") == 1)
+        await pilot.resize_terminal(160, 40)
+        await pilot.press("v")
+        await wait_until(pilot, lambda: app.screen_text.count("xabc▍") == 2 and app.screen_text.count("▍") == 4)
+        model.gate.set()
+        await Seen(app, pilot).written()
+        assert app.screen_text.count("xabcde") == 3
 
 
 async def test_an_answer_remembers_which_model_the_newest_was() -> None:

@@ -5,7 +5,6 @@ others in columns, and it can colour each character by how likely the model thou
 """
 
 import math
-import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import repeat
@@ -65,11 +64,10 @@ class AnswerColumn:
             self.passage.repaint(start, map(likely_tone, logprobs))
         return row
 
-    def shows(self, answer: Answer, *, still_growing: bool) -> bool:
-        """Whether this is what `answer` looks like; one that is being written is ahead of the notebook."""
-        whole = still_growing or len(self.passage) == len(answer.full)
-        known = still_growing or self._logprobs[-1:] == list(answer.logprobs[-1:])
-        return whole and known and self.answer.given == answer.given
+    def shows(self, answer: Answer) -> bool:
+        """Whether this is what `answer` looks like."""
+        is_whole = len(self.passage) == len(answer.full)
+        return is_whole and self._logprobs[-1:] == list(answer.logprobs[-1:]) and self.answer.given == answer.given
 
     def think(self, thoughts: bool) -> None:
         """Colour the characters by their probabilities, or not."""
@@ -92,23 +90,27 @@ class CardBlock:
         """Those answers, and the seconds each has taken."""
         self.side_by_side = False
         self.columns: list[AnswerColumn] = []
+        """Those of the answers that are seen."""
+        self._drawn: dict[str, AnswerColumn] = {}
+        """Those and others that were seen or grow, by the answer's id: what grows is nowhere else before it is done."""
         self._width = 0
         self._notes: list[list[Note]] = []
         self.show(card)
 
     def show(self, card: Card) -> int:
         """Draw this card from now on; the first row that may look different."""
-        before = self.columns
-        kept = {column.answer.id: column for column in before}
-        self.card = card
-        self.columns = [self._column(answer, kept) for answer in self._shown_answers()]
-        is_same = len(before) == len(self.columns) and all(map(operator.is_, before, self.columns))
-        return self.last_text_row if is_same else 0
+        before, self.card = self.columns, card
+        self._drawn = {answer.id: self._column(answer) for answer in card.answers if answer.id in self._drawn}
+        self.columns = [self._column(answer) for answer in self._shown_answers()]
+        return self.last_text_row if before == self.columns else 0
 
-    def _column(self, answer: Answer, kept: dict[str, AnswerColumn]) -> AnswerColumn:
-        column = kept.get(answer.id)
-        if column is None or not column.shows(answer, still_growing=answer.id in self.pens):
-            return AnswerColumn(answer, self.thoughts)
+    def _column(self, answer: Answer) -> AnswerColumn:
+        """The column of an answer; one that is being written is ahead of the notebook."""
+        column = self._drawn.get(answer.id)
+        if column is not None and answer.id in self.pens:
+            return column
+        if column is None or not column.shows(answer):
+            column = self._drawn[answer.id] = AnswerColumn(answer, self.thoughts)
         column.answer = answer
         return column
 
@@ -127,19 +129,22 @@ class CardBlock:
 
     def grow(self, answer_id: str, text: str, logprobs: Sequence[float]) -> int:
         """Let the answer of that name grow; the first row that changed."""
-        rows = [column.grow(text, logprobs) for column in self.columns if column.answer.id == answer_id]
-        return min(rows, default=0)
+        column = self._column_named(answer_id)
+        row = column.grow(text, logprobs)
+        return row if column in self.columns else self.last_text_row
 
     def tell(self, answer_id: str, changes: Sequence[Change]) -> None:
         """Settings were changed while the answer of that name is being written."""
-        for column in self.columns:
-            if column.answer.id == answer_id:
-                column.answer = replace(column.answer, changes=(*column.answer.changes, *changes))
+        column = self._column_named(answer_id)
+        column.answer = replace(column.answer, changes=(*column.answer.changes, *changes))
+
+    def _column_named(self, answer_id: str) -> AnswerColumn:
+        return self._column(next(answer for answer in self.card.answers if answer.id == answer_id))
 
     def think(self, thoughts: bool) -> None:
         """Colour the characters by their probabilities, or not."""
         self.thoughts = thoughts
-        for column in self.columns:
+        for column in self._drawn.values():
             column.think(thoughts)
 
     def lay_side_by_side(self, side_by_side: bool) -> None:
