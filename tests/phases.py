@@ -1,8 +1,8 @@
 """The program, held where a signal is to hit it: `python -m tests.phases PHASE FOLDER COMMAND...`
 
-At that moment the file `reached` appears in FOLDER, and the program goes on once there is a file `go`. The phases are
-torch's import, a step, an evaluation, a save (in its own thread), and a pause. Nothing else is changed. A phase of its
-own is `failure`: there the app has a bug and nobody waits.
+At that moment the file `reached` appears in FOLDER, and the program goes on once there is a file `go`, or after a
+minute, with a file `forgotten`. The phases are torch's import, a step, an evaluation, a save (in its own thread), and a
+pause. Nothing else is changed. A phase of its own is `failure`: there the app has a bug and nobody waits.
 """
 
 import sys
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ class Gate:
     """Where the program is held, once."""
 
     def __init__(self, folder: Path) -> None:
-        self._reached, self._go = folder / "reached", folder / "go"
+        self._reached, self._go, self._forgotten = (folder / name for name in ("reached", "go", "forgotten"))
 
     def hold(self) -> None:
         """Tell that the moment is there, and wait; not the second time."""
@@ -34,18 +34,22 @@ class Gate:
         until = time.monotonic() + 60
         while not self._go.exists() and time.monotonic() < until:
             time.sleep(0.01)
+        if not self._go.exists():
+            self._forgotten.touch()
 
 
 class _TorchWatcher(MetaPathFinder):
-    """Finds nothing, and holds whoever looks for torch."""
+    """Finds torch where it is, and holds whoever imports it; looking for it takes a lock that others need, too."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
 
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        if fullname == "torch":
-            self._gate.hold()
-        return None
+        spec = PathFinder.find_spec(fullname) if fullname == "torch" else None
+        if spec is not None:
+            loader: Any = spec.loader
+            loader.exec_module = _held_before(self._gate, loader.exec_module, lambda _module: True)
+        return spec
 
 
 def _held_before(gate: Gate, function: Callable[..., Any], when: Callable[..., bool]) -> Callable[..., Any]:

@@ -79,7 +79,8 @@ def check_terminal(terminal: Terminal, face: str) -> None:
 
 
 def check_run(folder: Path, phase: str) -> None:
-    """A valid checkpoint, unless there was nothing to save, and no lock that stays."""
+    """A valid checkpoint, unless there was nothing to save, and no lock that stays; and nobody waited for the gate."""
+    assert not (folder / "forgotten").exists()
     store = RunStore(folder / "home" / "runs")
     if phase == "import":
         assert all(summary.step == 0 for summary in store.list())

@@ -1,6 +1,7 @@
 """The compiled kernel: built once, whole or not at all, and used where it can be."""
 
 import ctypes
+import functools
 import platform
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,7 @@ from tui_gpt.gpt.tokenizer import CharTokenizer
 
 WARM = SampleConfig(temperature=1.0)
 TOKENS = TOKENIZER.encode(TEXT).astype(np.int64)
+Compile = Callable[[list[str]], ctypes.CDLL]
 
 
 def compiler(folder: Path, script: str) -> None:
@@ -194,11 +196,9 @@ FLAGS = [["-march=x86-64-v3"], ["-march=sandybridge"], ["-march=x86-64"], ["-mar
 
 
 @pytest.mark.parametrize("flags", FLAGS)
-def test_every_way_to_compile_it_reads_the_same(
-    flags: list[str], tmp_path: Path, kernel_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_way_to_compile_it_reads_the_same(flags: list[str], compiled_with: Compile) -> None:
     """Processors differ in the width of their registers, and some cannot convert half precision."""
-    other = compiled_with(flags, tmp_path, monkeypatch)
+    other = compiled_with(flags)
     for name in ("classic", "modern", "prior"):
         fast, plain = KernelDecoder(other, PackedModel(tiny_model(name), tiny_prior(name))), plain_streams(name)
         prompts = np.stack([TOKENS[i : i + 9] for i in range(13)])
@@ -206,14 +206,21 @@ def test_every_way_to_compile_it_reads_the_same(
         assert_written_alike(fast, plain, WARM, 30, 13)
 
 
-def compiled_with(flags: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> ctypes.CDLL:
-    """The kernel for another processor."""
-    if flags and platform.machine() != "x86_64":
-        pytest.skip("these flags are for another processor")
-    monkeypatch.setattr(kernel_module, "_NATIVE", flags)
-    other = built(folder / "decode.so")
-    assert other is not None
-    return other
+@pytest.fixture(scope="module")
+def compiled_with(kernel_home: Path) -> Compile:
+    """Compiles the kernel for another processor, once for all tests."""
+
+    @functools.cache
+    def compiled(*flags: str) -> ctypes.CDLL:
+        if flags and platform.machine() != "x86_64":
+            pytest.skip("these flags are for another processor")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(kernel_module, "_NATIVE", flags)
+            other = built(kernel_home / f"decode{''.join(flags)}.so")
+        assert other is not None
+        return other
+
+    return lambda flags: compiled(*flags)
 
 
 def rounded(x: Tensor) -> Tensor:
@@ -267,9 +274,9 @@ def test_in_bytes_it_reads_what_the_reference_reads_of_the_same_bytes(
 
 @pytest.mark.parametrize("flags", FLAGS)
 def test_every_way_to_compile_it_reads_the_same_bytes(
-    flags: list[str], tmp_path: Path, kernel_home: Path, rounded_caches: None, monkeypatch: pytest.MonkeyPatch
+    flags: list[str], compiled_with: Compile, rounded_caches: None
 ) -> None:
-    other = compiled_with(flags, tmp_path, monkeypatch)
+    other = compiled_with(flags)
     for name in ("classic", "wide", "induction"):
         model, prior = tiny_model(name), tiny_prior(name)
         fast = logits_along(KernelDecoder(other, PackedModel(model, prior, Numbers.BYTES)), model.config.block_size)
@@ -295,9 +302,7 @@ def test_many_streams_in_bytes_read_what_each_would_alone(count: int, library: c
 
 @pytest.mark.parametrize("width", [520, 600])
 @pytest.mark.parametrize("flags", [["-march=native"], *FLAGS])
-def test_no_sum_of_whole_numbers_is_too_large(
-    flags: list[str], width: int, tmp_path: Path, kernel_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_sum_of_whole_numbers_is_too_large(flags: list[str], width: int, compiled_with: Compile) -> None:
     """Every byte and every short is the largest there is, in products of four times the width and in one wide head."""
     model = build_model(ModelConfig(block_size=8, n_layer=1, n_head=1, n_embd=width), V, seed=1)
     generator = torch.Generator().manual_seed(2)
@@ -315,7 +320,7 @@ def test_no_sum_of_whole_numbers_is_too_large(
             parameter.data = torch.full(parameter.shape, float(name == "norm.weight"))
     for part in ("attention.projection", "feed_forward.contract"):
         model.state_dict()[f"blocks.0.{part}.weight"].mul_((1 - 2 * half)[:, None])
-    fast = KernelDecoder(compiled_with(flags, tmp_path, monkeypatch), PackedModel(model, None, Numbers.BYTES))
+    fast = KernelDecoder(compiled_with(flags), PackedModel(model, None, Numbers.BYTES))
     assert_near(logits_along(fast, 8), logits_along(plain_decoder(in_bytes(model), None), 8))
 
 

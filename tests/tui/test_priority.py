@@ -1,12 +1,14 @@
 """Threads that compute step back, and nothing but them."""
 
 import gc
+import importlib
 import os
 import sys
 import threading
 
 import pytest
 
+import tui_gpt.tui
 from tui_gpt.tui.priority import (
     BACKGROUND_NICENESS,
     SWITCH_SECONDS,
@@ -79,3 +81,24 @@ async def test_what_goes_wrong_in_a_passing_thread_is_told() -> None:
 
     with pytest.raises(ValueError, match="no"):
         await in_a_passing_thread(fail)
+
+
+@pytest.mark.parametrize(
+    ("line", "frames", "animations"), [({}, "120", None), ({"SSH_TTY": "/dev/pts/0"}, "20", "none")]
+)
+def test_a_slow_line_gets_fewer_frames_and_no_animations(
+    line: dict[str, str], frames: str, animations: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SSH_CONNECTION", "SSH_TTY", "TEXTUAL_FPS", "TEXTUAL_ANIMATIONS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in line.items():
+        monkeypatch.setenv(name, value)
+    importlib.reload(tui_gpt.tui)
+    assert os.environ["TEXTUAL_FPS"] == frames
+    assert os.environ.get("TEXTUAL_ANIMATIONS") == animations
+
+
+def test_who_wants_other_frames_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEXTUAL_FPS", "7")
+    importlib.reload(tui_gpt.tui)
+    assert os.environ["TEXTUAL_FPS"] == "7"
