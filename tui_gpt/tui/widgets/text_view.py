@@ -226,11 +226,25 @@ class TextView(ScrollView, can_focus=True):
     # Textual's side
 
     def render_line(self, y: int) -> Strip:
-        """A row on screen, from the kept ones or drawn now. It may be asked for before the resize is told."""
+        """A row on screen."""
+        return self._strip(self._first_row() + y)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Rows go to the screen as they are kept. Textual's own way takes each through borders, padding and tints, of
+        which there are none, and that was a fifth of what a burst costs that scrolls."""
+        first, is_whole = self._first_row(), crop.x == 0 and crop.width == self.row_width
+        strips = [self._strip(first + y) for y in range(crop.y, crop.bottom)]
+        return strips if is_whole else [strip.crop_extend(crop.x, crop.right, None) for strip in strips]
+
+    def _first_row(self) -> int:
+        """The row at the top of the screen, which may be asked for before a resize is told."""
         if self.row_width != self._measured_width:
             self._measure(0)
             self._strips.clear()
-        row = round(self.scroll_offset.y) + y
+        return round(self.scroll_offset.y)
+
+    def _strip(self, row: int) -> Strip:
+        """A row, from the kept ones or drawn now."""
         strip = self._strips.get(row)
         if strip is None:
             strip = self._draw(row)
@@ -238,12 +252,6 @@ class TextView(ScrollView, can_focus=True):
                 self._strips.clear()
             self._strips[row] = strip
         return strip
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """Rows go to the screen as they are kept. Textual's own way takes each through borders, padding and tints, of
-        which there are none, and that was a fifth of what a burst costs that scrolls."""
-        strips = [self.render_line(y) for y in range(crop.y, crop.bottom)]
-        return [strip.crop_extend(crop.x, crop.right, None) for strip in strips]
 
     def on_resize(self, event: events.Resize) -> None:
         """Another width breaks the rows anew."""
