@@ -333,10 +333,9 @@ def test_the_shipped_model_loses_nothing_in_bytes(library: ctypes.CDLL) -> None:
     text = CharTokenizer.from_dict(checkpoint.info.tokenizer).encode(read_corpus("tinyshakespeare").text[-1_500:])
     losses = []
     for numbers in (Numbers.SINGLE, Numbers.BYTES):
-        reader = Reader(KernelDecoder(library, PackedModel(model, prior, numbers)), model.config.block_size)
-        rows = [reader.start(text[None, :1].astype(np.int64))[0].copy()]
-        rows += [reader.advance(text[t : t + 1].astype(np.int64))[0].copy() for t in range(1, len(text) - 1)]
-        losses.append(-log_softmax(np.stack(rows))[np.arange(len(rows)), text[1:]].mean())
+        decoder = KernelDecoder(library, PackedModel(model, prior, numbers))
+        rows = logits_along(decoder, model.config.block_size, text.astype(np.int64))
+        losses.append(-log_softmax(rows)[np.arange(len(rows)), text[1:]].mean())
     assert losses[0] != losses[1]
     assert abs(losses[0] - losses[1]) < 1e-4
 
@@ -368,11 +367,11 @@ def trained_like() -> LanguageModel:
     return model
 
 
-def logits_along(decoder: Decoder, block_size: int) -> npt.NDArray[np.float64]:
+def logits_along(decoder: Decoder, block_size: int, tokens: npt.NDArray[np.int64] = TOKENS) -> npt.NDArray[np.float64]:
     """(n, V): after each character of the text, the window sliding."""
     reader = Reader(decoder, block_size)
-    rows = [reader.start(TOKENS[None, :1])[0].copy()]
-    rows += [reader.advance(TOKENS[t : t + 1])[0].copy() for t in range(1, len(TOKENS) - 1)]
+    rows = [reader.start(tokens[None, :1])[0].copy()]
+    rows += [reader.advance(tokens[t : t + 1])[0].copy() for t in range(1, len(tokens) - 1)]
     return np.stack(rows).astype(np.float64)
 
 

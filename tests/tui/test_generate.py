@@ -470,15 +470,20 @@ async def test_four_more_are_written_at_once_and_can_be_repeated() -> None:
         assert model.configs[-1] == model.configs[-2]
 
 
+async def begin_four_beside_one(app: Host, pilot: Pilot[None], model: Uneven) -> None:
+    """One answer is done, and four beside it wait after three characters."""
+    await Seen(app, pilot).press("x", "enter")
+    model.free = 3
+    await pilot.press("escape", "n")
+    await wait_until(pilot, lambda: app.screen_text.count("▍") == 4 and app.screen_text.count("xabc▍") == 2)
+
+
 @pytest.mark.parametrize("is_stopped", [True, False])
 async def test_answers_of_different_heights_stand_as_if_drawn_anew_when_they_end(is_stopped: bool) -> None:
     model = Uneven(free=5)
     app = Host(FakeSession(model=model))
     async with app.run_test(size=(160, 40)) as pilot:
-        await Seen(app, pilot).press("x", "enter")
-        model.free = 3
-        await pilot.press("escape", "n")
-        await wait_until(pilot, lambda: app.screen_text.count("▍") == 4 and "xabc▍" in app.screen_text)
+        await begin_four_beside_one(app, pilot, model)
         if is_stopped:
             await pilot.press("ctrl+c")
         else:
@@ -497,10 +502,7 @@ async def test_what_several_answers_have_so_far_is_not_lost_when_they_are_laid_o
     model = Uneven(free=5)
     app = Host(FakeSession(model=model))
     async with app.run_test(size=(160, 40)) as pilot:
-        await Seen(app, pilot).press("x", "enter")
-        model.free = 3
-        await pilot.press("escape", "n")
-        await wait_until(pilot, lambda: app.screen_text.count("xabc▍") == 2)
+        await begin_four_beside_one(app, pilot, model)
         await pilot.resize_terminal(80, 40)
         await wait_until(pilot, lambda: app.screen_text.count("xabc▍") == 1)
         await pilot.press("v")

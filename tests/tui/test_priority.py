@@ -90,7 +90,8 @@ def test_a_slow_line_gets_fewer_frames_and_no_animations(
     line: dict[str, str], frames: str, animations: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("SSH_CONNECTION", "SSH_TTY", "TEXTUAL_FPS", "TEXTUAL_ANIMATIONS"):
-        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, "")  # so that what the app sets is undone
+        monkeypatch.delenv(name)
     for name, value in line.items():
         monkeypatch.setenv(name, value)
     importlib.reload(tui_gpt.tui)
