@@ -2,15 +2,17 @@
 
 import ctypes
 import functools
+import math
 import platform
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from tests.gpt.writers import CONFIGS, TEXT, TOKENIZER, V, tiny_model, tiny_prior, tiny_sampler
@@ -19,20 +21,25 @@ from tui_gpt.config import ModelConfig, SampleConfig
 from tui_gpt.corpora import read_corpus
 from tui_gpt.gpt import decoders as decoders_module
 from tui_gpt.gpt import kernel as kernel_module
+from tui_gpt.gpt import linear as linear_module
+from tui_gpt.gpt import modern as modern_module
 from tui_gpt.gpt.build import LanguageModel, build_model, load_weights, split_prior
 from tui_gpt.gpt.checkpoint import read_checkpoint
-from tui_gpt.gpt.decode import ClassicDecoder, Decoder, ModernDecoder, PlainDecoder, Reader, plain_decoder
-from tui_gpt.gpt.decoders import Decoders, SideBySide
+from tui_gpt.gpt.decode import Decoder, Reader, plain_decoder
+from tui_gpt.gpt.decoders import Decoders
 from tui_gpt.gpt.kernel import built, kernel
-from tui_gpt.gpt.kernel_decode import KernelDecoder
-from tui_gpt.gpt.packing import Numbers, PackedModel, packed_weights
+from tui_gpt.gpt.kernel_decode import KernelDecoder, _Team
+from tui_gpt.gpt.packing import STRETCH, Numbers, PackedModel, packed_weights
 from tui_gpt.gpt.sampling import choose, log_softmax
+from tui_gpt.gpt.sharing import Pace, SideBySide, Together, thread_counts
 from tui_gpt.gpt.streams import PlainStreams, Streams
 from tui_gpt.gpt.tokenizer import CharTokenizer
 
 WARM = SampleConfig(temperature=1.0)
 TOKENS = TOKENIZER.encode(TEXT).astype(np.int64)
 Compile = Callable[[list[str]], ctypes.CDLL]
+FEW = 64
+"""As in decode.c."""
 
 
 def compiler(folder: Path, script: str) -> None:
@@ -93,32 +100,25 @@ def test_many_texts_are_the_same_on_any_number_of_threads(library: ctypes.CDLL) 
         return [streams.start(prompts).copy(), *streams.write(WARM, uniforms[:1]), *streams.write(WARM, uniforms[1:])]
 
     alone = written(KernelDecoder(library, packed))
-    for threads in (2, 3, 14):
-        shared = written(SideBySide([KernelDecoder(library, packed) for _ in range(threads)]))
+    for threads in (1, 2, 3, 7):
+        parts = [KernelDecoder(library, packed) for _ in range(7)]
+        shared = written(SideBySide(parts, Pace([threads])))
         for one, other in zip(alone, shared, strict=True):
             np.testing.assert_array_equal(one, other)
 
 
-def test_as_many_threads_write_as_were_the_fastest(library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One is tried, powers of two, and all; for so many texts once in a while."""
-    tried: list[int] = []
+@pytest.mark.parametrize(("count", "cores", "parts"), [(4, 1, 1), (4, 2, 2), (5, 8, 2), (16, 8, 8), (16, 6, 6)])
+def test_many_texts_are_shared_out_among_the_cores(
+    count: int, cores: int, parts: int, library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two at least for each."""
+    monkeypatch.setattr(decoders_module, "available_cores", lambda: cores)
+    streams = Decoders(tiny_model("classic"), None).streams(count)
+    assert parts == (len(streams._parts) if isinstance(streams, SideBySide) else 1)
 
-    def seconds(streams: Streams, batch_size: int) -> float:
-        assert batch_size == 9
-        tried.append(len(streams._parts) if isinstance(streams, SideBySide) else 1)
-        return abs(tried[-1] - 4)
 
-    monkeypatch.setattr(decoders_module, "available_cores", lambda: 6)
-    monkeypatch.setattr(decoders_module, "_seconds", seconds)
-    decoders = Decoders(tiny_model("classic"), None)
-    for _ in range(2):
-        streams = decoders.streams(9)
-        assert isinstance(streams, SideBySide)
-        assert len(streams._parts) == 4
-    assert tried == [1, 2, 4, 6]
-    monkeypatch.setattr(decoders_module, "TRIAL_STANDS_SECONDS", -1.0)
-    decoders.streams(9)
-    assert tried == 2 * [1, 2, 4, 6]
+def test_all_cores_are_tried_first_then_powers_of_two() -> None:
+    assert [thread_counts(n) for n in (1, 2, 6, 8)] == [[1], [2, 1], [6, 4, 2, 1], [8, 4, 2, 1]]
 
 
 @pytest.mark.parametrize(("count", "numbers"), [(3, Numbers.HALF), (4, Numbers.BYTES), (17, Numbers.BYTES)])
@@ -140,16 +140,108 @@ def test_a_seed_writes_the_same_many_texts_with_any_number_of_cores(
     texts = []
     for cores in (1, 3):
         monkeypatch.setattr(decoders_module, "available_cores", lambda cores=cores: cores)
-        monkeypatch.setattr(decoders_module, "_thread_counts", lambda batch_size, cores=cores: [cores])
         columns = tiny_sampler("induction").stream_many("the ", SampleConfig(max_new_tokens=100, seed=3), 5)
         texts.append([[piece.text for piece in column] for column in columns])
     assert texts[0] == texts[1]
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_few_texts_are_written_by_one_thread(count: int, library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_texts_of_a_small_model_are_written_by_one_thread(
+    count: int, library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its matrices are multiplied before another has heard of them."""
     monkeypatch.setattr(decoders_module, "available_cores", lambda: 4)
     assert isinstance(Decoders(tiny_model("classic"), None).streams(count), KernelDecoder)
+    assert isinstance(Decoders(large_model("classic"), None).streams(count), Together)
+
+
+def large_model(architecture: Literal["classic", "modern"]) -> LanguageModel:
+    """Whose steps are worth sharing out, attention over a full window too."""
+    config = ModelConfig(architecture=architecture, block_size=200, n_layer=2, n_head=3, n_embd=192)
+    model, generator = build_model(config, V, seed=1), torch.Generator().manual_seed(2)
+    for parameter in model.parameters():
+        parameter.data += 0.05 * torch.randn(parameter.shape, generator=generator)
+    return model
+
+
+@pytest.mark.parametrize("architecture", ["classic", "modern"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_few_texts_are_the_same_by_any_number_of_threads(
+    architecture: Literal["classic", "modern"], count: int, library: ctypes.CDLL
+) -> None:
+    """A classic model's window is read anew meanwhile."""
+    packed = PackedModel(large_model(architecture), None)
+    prompts = np.stack([TOKENS[i : i + 180] for i in range(count)])
+    uniforms = np.random.default_rng(1).random((60, count))
+    alone = KernelDecoder(library, packed)
+    expected = [alone.start(prompts).copy(), *alone.write(WARM, uniforms)]
+    for threads in (2, 3, 8):
+        together = KernelDecoder(library, packed)
+        together.threads = threads
+        written = [together.start(prompts).copy()]
+        bursts = [together.write(WARM, uniforms[:1]), together.write(WARM, uniforms[1:])]
+        written += [np.concatenate(parts) for parts in zip(*bursts, strict=True)]
+        for one, other in zip(expected, written, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_nobody_waits_for_a_helper_that_does_not_come(library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> None:
+    packed, uniforms = PackedModel(large_model("classic"), None), np.random.default_rng(1).random((9, 1))
+    alone, left_alone = KernelDecoder(library, packed), KernelDecoder(library, packed)
+    monkeypatch.setattr(_Team, "_help", lambda *_: None)
+    left_alone.threads = 4
+    for decoder in (alone, left_alone):
+        decoder.start(TOKENS[None, :9])
+    for one, other in zip(alone.write(WARM, uniforms), left_alone.write(WARM, uniforms), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1_000.0
+        monkeypatch.setattr("tui_gpt.gpt.sharing.time.monotonic", lambda: self.now)
+
+    def write(self, pace: Pace, seconds: dict[int, float], bursts: int = 1) -> list[int]:
+        """Bursts of ten characters, each of which takes so long on so many threads; the numbers of threads."""
+        used = []
+        for _ in range(bursts):
+            threads = pace.next()
+            self.now += 10 * seconds[threads]
+            pace.timed(threads, 10, 10 * seconds[threads])
+            used.append(threads)
+        return used
+
+
+def test_a_text_is_written_by_as_many_threads_as_were_the_fastest(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, pace = Clock(monkeypatch), Pace([1, 2, 4])
+    assert pace.fastest() == 1
+    assert clock.write(pace, {1: 3e-4, 2: 2e-4, 4: 5e-4}, 12) == [1, 1, 1, 2, 2, 2, 4, 4, 4, 2, 2, 2]
+    assert pace.fastest() == 2
+
+
+def test_other_numbers_of_threads_are_tried_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a training that begins or ends beside it is noticed."""
+    clock, pace = Clock(monkeypatch), Pace([1, 2])
+    clock.write(pace, {1: 3e-4, 2: 2e-4}, 10)
+    used = clock.write(pace, {1: 3e-4, 2: 2e-4}, 1_000)
+    assert 3 <= used.count(1) <= 5
+    assert clock.write(pace, {1: 3e-4, 2: 9e-4}, 10)[-5:] == 5 * [1]
+    used = clock.write(pace, {1: 3e-4, 2: 2e-4}, 1_000)
+    assert used[-200:].count(2) > 190
+
+
+def test_a_window_read_anew_says_nothing_of_how_fast_threads_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, pace = Clock(monkeypatch), Pace([1, 2])
+    clock.write(pace, {1: 3e-4, 2: 2e-4}, 10)
+    assert clock.write(pace, {1: 3e-4, 2: 9e-4}) == [2]
+    assert pace.fastest() == 2
+
+
+def test_a_short_burst_says_nothing_of_how_fast_threads_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, pace = Clock(monkeypatch), Pace([1, 2])
+    assert clock.write(pace, {1: 1e-4, 2: 1e-4}, 20) == 20 * [1]
 
 
 def plain_streams(name: str) -> PlainStreams:
@@ -223,10 +315,12 @@ def compiled_with(kernel_home: Path) -> Compile:
     return lambda flags: compiled(*flags)
 
 
-def rounded(x: Tensor) -> Tensor:
-    """Rows as the bytes that the kernel keeps of many texts."""
-    step = x.abs().amax(-1, keepdim=True) / 127
-    return (x / step.clamp(min=1e-30)).round() * step
+def rounded(x: Tensor, stretch: int | None = None) -> Tensor:
+    """Rows as the bytes that the kernel makes of them for many texts, each stretch with its own scale."""
+    stretches = torch.split(x, stretch or x.shape[-1], dim=-1)
+    steps = [part.abs().amax(-1, keepdim=True) / 127 for part in stretches]
+    whole = [(part / step.clamp(min=1e-30)).round() * step for part, step in zip(stretches, steps, strict=True)]
+    return torch.cat(whole, dim=-1)
 
 
 def in_bytes(model: LanguageModel) -> LanguageModel:
@@ -238,26 +332,39 @@ def in_bytes(model: LanguageModel) -> LanguageModel:
 
 
 @pytest.fixture
-def rounded_caches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reference keeps keys and values as the kernel does of many texts."""
-    for kind in (ClassicDecoder, ModernDecoder):
-        monkeypatch.setattr(kind, "_attended", rounding(kind._attended))
+def bytes_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reference rounds what is multiplied with matrices, queries, keys, values and weights of attention as the
+    kernel does for many texts."""
+    for module, name in ((modern_module, "linear"), (linear_module, "linear")):
+        monkeypatch.setattr(module, name, rounding(getattr(module, name)))
+    monkeypatch.setattr(F, "scaled_dot_product_attention", attention_in_bytes)
 
 
-def rounding(attended: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """`attended`, with keys and values in bytes."""
+def rounding(linear: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """`linear`, of inputs in bytes."""
+    return lambda x, *others: linear(rounded(x, STRETCH), *others)
 
-    def rounded_attended(decoder: PlainDecoder, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        return attended(decoder, layer, q, rounded(k), rounded(v))
 
-    return rounded_attended
+def attention_in_bytes(
+    q: Tensor, k: Tensor, v: Tensor, *, attn_mask: Tensor | None = None, is_causal: bool = False
+) -> Tensor:
+    """Scaled dot-product attention (B, H, T, D), causal for `is_causal` too, which a single query does not set."""
+    scores = rounded(q) @ rounded(k).mT / math.sqrt(q.shape[-1])
+    seen = torch.ones_like(scores[0, 0], dtype=torch.bool).tril(scores.shape[-1] - scores.shape[-2])
+    if attn_mask is not None:
+        seen = attn_mask
+    weights = scores.masked_fill(~seen, -math.inf)
+    weights = (weights - weights.amax(-1, keepdim=True)).exp()
+    steps = (v.abs().amax(-1) / 127).unsqueeze(-2)
+    whole = rounded(v) / steps.mT.clamp(min=1e-30)
+    return rounded(weights * steps, FEW) @ whole / weights.sum(-1, keepdim=True)
 
 
 def assert_near(fast: npt.NDArray[Any], plain: npt.NDArray[Any]) -> None:
     """Rows of logits (n, V) are the reference's but where a number between two bytes was rounded to the other."""
     differences = abs(fast - plain).max(-1)
-    assert np.median(differences) < 0.005
-    assert differences.max() < 0.1
+    assert np.median(differences) < 1e-4
+    assert differences.max() < 0.1 * plain.std()
 
 
 BLOCKS = [name for name, config in CONFIGS.items() if config.n_layer]
@@ -265,7 +372,7 @@ BLOCKS = [name for name, config in CONFIGS.items() if config.n_layer]
 
 @pytest.mark.parametrize("name", BLOCKS)
 def test_in_bytes_it_reads_what_the_reference_reads_of_the_same_bytes(
-    name: str, library: ctypes.CDLL, rounded_caches: None
+    name: str, library: ctypes.CDLL, bytes_in_between: None
 ) -> None:
     model, prior = tiny_model(name), tiny_prior(name)
     fast = logits_along(KernelDecoder(library, PackedModel(model, prior, Numbers.BYTES)), model.config.block_size)
@@ -274,7 +381,7 @@ def test_in_bytes_it_reads_what_the_reference_reads_of_the_same_bytes(
 
 @pytest.mark.parametrize("flags", FLAGS)
 def test_every_way_to_compile_it_reads_the_same_bytes(
-    flags: list[str], compiled_with: Compile, rounded_caches: None
+    flags: list[str], compiled_with: Compile, bytes_in_between: None
 ) -> None:
     other = compiled_with(flags)
     for name in ("classic", "wide", "induction"):
@@ -302,8 +409,10 @@ def test_many_streams_in_bytes_read_what_each_would_alone(count: int, library: c
 
 @pytest.mark.parametrize("width", [520, 600])
 @pytest.mark.parametrize("flags", [["-march=native"], *FLAGS])
-def test_no_sum_of_whole_numbers_is_too_large(flags: list[str], width: int, compiled_with: Compile) -> None:
-    """Every byte and every short is the largest there is, in products of four times the width and in one wide head."""
+def test_no_sum_of_whole_numbers_is_too_large(
+    flags: list[str], width: int, compiled_with: Compile, bytes_in_between: None
+) -> None:
+    """Every byte is the largest there is, in products of four times the width and in one wide head."""
     model = build_model(ModelConfig(block_size=8, n_layer=1, n_head=1, n_embd=width), V, seed=1)
     generator = torch.Generator().manual_seed(2)
     half = torch.cat([torch.ones(width // 2), torch.zeros(width // 2)])
@@ -325,7 +434,7 @@ def test_no_sum_of_whole_numbers_is_too_large(flags: list[str], width: int, comp
 
 
 def test_the_shipped_model_loses_nothing_in_bytes(library: ctypes.CDLL) -> None:
-    """Less than a ten-thousandth of a nat, on a text that it never saw."""
+    """Less than a thousandth of a nat, on a text that it never saw."""
     checkpoint = read_checkpoint(paths.shipped_dir() / "pretrained")
     weights, prior = split_prior(checkpoint.weights)
     model = build_model(checkpoint.info.config.model, checkpoint.info.vocab_size, seed=0)
@@ -337,7 +446,7 @@ def test_the_shipped_model_loses_nothing_in_bytes(library: ctypes.CDLL) -> None:
         rows = logits_along(decoder, model.config.block_size, text.astype(np.int64))
         losses.append(-log_softmax(rows)[np.arange(len(rows)), text[1:]].mean())
     assert losses[0] != losses[1]
-    assert abs(losses[0] - losses[1]) < 1e-4
+    assert abs(losses[0] - losses[1]) < 1e-3
 
 
 @pytest.mark.parametrize("name", ["classic", "modern", "prior"])

@@ -26,6 +26,8 @@ CONFIGS = {
         architecture="modern", block_size=12, n_layer=1, n_head=1, n_embd=16, ngram_order=3, induction=True, members=3
     ),
     "wide": ModelConfig(architecture="modern", block_size=40, n_layer=1, n_head=1, n_embd=40),
+    "long": ModelConfig(block_size=150, n_layer=1, n_head=2, n_embd=24),
+    "endless": ModelConfig(architecture="modern", block_size=400, n_layer=1, n_head=2, n_embd=24),
     "narrow": ModelConfig(architecture="modern", block_size=1, n_layer=2, n_head=2, n_embd=12),
     "bigram": ModelConfig(block_size=3, n_layer=0, n_head=1, n_embd=1),
     "shortest": ModelConfig(block_size=1, n_layer=1, n_head=1, n_embd=8),

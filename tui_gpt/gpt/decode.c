@@ -9,55 +9,30 @@
    D = C / H, V characters, S = block_size. A column is one character of one stream; N of them go through the network
    together: the next ones of N streams, or N of one stream that reads a window. Matrices are packed in panels, mostly in
    half precision, as reading them is what a character costs (see `sweep`); keys and values are kept in panels, too. Of
-   many streams their keys and values and the arithmetic cost as much: what is kept is rounded to bytes and what comes to
-   be multiplied with it to shorts (8 and 16-bit whole numbers), see `sweep_bytes`. A null pointer leaves a part out. The
-   structs are mirrored in packing.py and kernel_decode.py. */
+   many streams their keys and values and the arithmetic cost as much: what is kept is rounded to bytes, and so is what
+   comes to be multiplied with it, see `sweep_bytes`. A null pointer leaves a part out. The structs are mirrored in
+   packing.py and kernel_decode.py. */
 
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __SSE2__
-#include <immintrin.h>
-#endif
 
-#define PANEL 32 /* outputs computed together, by one sweep over contiguous memory */
-#if defined __AVX512F__
-#define LANES 16   /* floats in a register */
-#define COLUMNS 12 /* columns that share a sweep, as many as the registers hold sums for */
-#define WAYS 4     /* independent sums where there is one column, so that no addition waits for the last */
-#elif defined __AVX__
-#define LANES 8
-#define COLUMNS 2
-#define WAYS 2
-#else
-#define LANES 4
-#define COLUMNS 2
-#define WAYS 1
-#endif
-#define VECTORS (PANEL / LANES)
-#define AHEAD 8192 /* bytes by which weights are fetched before they are used */
-#define LINE 64    /* bytes of memory that are fetched together */
+#include "sweep_bytes.h"
+#include "team.h"
+
 #define MAX_ORDER 16
 #define NGRAM_SIZES 3 /* n-gram embeddings of 2, 3, 4 characters */
 #define LONGEST 8     /* characters of a match that count, as in induction.py */
 #define REACH 1024    /* how many positions back a match may lie, as in induction.py */
 #define HISTORY (REACH + LONGEST) /* characters of the window that are looked at again while others are read */
-#define STRETCH 256     /* products of bytes and shorts that are added up as whole numbers, less than 2^31 */
-#define BYTE_MAX 127.f
-#define SHORT_MAX 32767.f
-#define TINY 1e-30f     /* scales below count as zero */
 #define NORM_EPSILON 1e-5f
-#define INLINE static inline __attribute__((always_inline))
-
-typedef float floats __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
-typedef int32_t words __attribute__((vector_size(LANES * 4), aligned(4)));
-typedef int32_t pair_of_shorts __attribute__((aligned(2), may_alias));
+#define WORTH_SHARING 131072 /* products; fewer are nearly done when a helper hears of them */
 
 enum { SINGLE, HALF, BYTES };
 
-struct matrix { /* (out, in) in panels of PANEL outputs, each panel as (in, PANEL), of bytes as (in / 2, PANEL, 2), padded */
+struct matrix { /* (out, in) in panels of PANEL outputs, each panel as (in, PANEL), of bytes as (in / 4, PANEL, 4), padded */
     const void *panels;
     const float *scales; /* (out,): what the sums of `sweep` are multiplied with */
     int64_t kind;        /* of numbers */
@@ -130,14 +105,16 @@ struct state { /* of B streams */
     float *rows, *gates; /* (N, V) each: log-probabilities of the prior, and how far to trust them */
     int64_t *matches;   /* (N, 2): of each column the longest match and the character after it */
     int64_t *candidates; /* (B, V): of each stream, for each character the longest match that it followed */
-    float *scratch;     /* (N, 7C), and scores (S,) */
-    int16_t *shorts;    /* (N, 4C or V), or (D,), or (S,): what bytes are multiplied with */
-    float *stretches;   /* the scales of its stretches */
+    float *scratch;     /* (N, 7C) */
+    float *scores;      /* (threads, P), P being S rounded up to PANEL */
+    small *smalls;      /* (N, 4C or V), or (D,), or (S,): what bytes are multiplied with */
+    struct stretch *stretches; /* of it */
     float *logits;      /* (B, V): of the next characters */
     double *mixed;      /* (B, V): sum of the members' probabilities */
     int64_t *tokens;    /* (B,): what was written last */
     int64_t is_unread;  /* they are not in the window yet */
     double *chances;    /* (3V): see `choose` */
+    struct team *team;  /* that shares out what is worth it, if not null */
 };
 
 struct draw { /* SampleConfig's */
@@ -145,12 +122,10 @@ struct draw { /* SampleConfig's */
     int64_t top_k;
 };
 
-static int64_t rounded_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
-
 /* numbers that the keys, or the values, of one head of one stream take */
 static int64_t keys_size(const struct model *m)
 {
-    return rounded_up(m->n_embd / m->n_head, 2) * rounded_up(m->block_size, PANEL);
+    return rounded_up(m->n_embd / m->n_head, 4) * rounded_up(m->block_size, PANEL);
 }
 static int64_t values_size(const struct model *m)
 {
@@ -164,346 +139,54 @@ int64_t head_bytes(const struct model *m)
     return m->in_bytes ? numbers + scales * sizeof(float) : numbers * sizeof(float);
 }
 
-/* w = PANEL numbers in half precision, as single */
-INLINE void widen(const uint16_t *halves, floats w[VECTORS])
+/* who does a job of so many products: the team, or null, which is the leader alone */
+static struct team *team_for(const struct state *s, int64_t products) { return products < WORTH_SHARING ? NULL : s->team; }
+
+struct product { /* y (N, out) = matrix x (N, in), plus bias (out,) */
+    struct matrix matrix;
+    const float *bias, *x;
+    const small *smalls;    /* (N, in), `x` where the matrix is of bytes */
+    const struct stretch *stretches;
+    float *y;
+    int64_t N, out, in;
+};
+
+INLINE void multiply_panel_of(const int kind, const struct product *p, int64_t o)
 {
-#if defined __AVX512F__
-    for (int v = 0; v < VECTORS; v++)
-        w[v] = (floats)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(halves + v * LANES)));
-#elif defined __F16C__
-    for (int v = 0; v < VECTORS; v++)
-        w[v] = (floats)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(halves + v * LANES)));
-#elif defined __ARM_FP16_FORMAT_IEEE
-    __fp16 stored[PANEL];
-    float wide[PANEL];
-    memcpy(stored, halves, sizeof stored);
-    for (int j = 0; j < PANEL; j++)
-        wide[j] = stored[j];
-    memcpy(w, wide, sizeof wide);
-#else /* the bits move where they belong; the exponent's offset is a factor */
-    float wide[PANEL];
-    for (int j = 0; j < PANEL; j++) {
-        uint32_t bits = (uint32_t)(halves[j] & 0x8000) << 16 | (uint32_t)(halves[j] & 0x7fff) << 13;
-        memcpy(wide + j, &bits, sizeof bits);
-        wide[j] *= 0x1p112f;
+    floats sums[BYTE_COLUMNS][VECTORS];
+    int64_t in = p->in, padded = rounded_up(in, 4), stretches = rounded_up(in, STRETCH) / STRETCH;
+    const void *panel = (const char *)p->matrix.panels + o * (kind == BYTES ? padded : kind == HALF ? 2 * in : 4 * in);
+    int64_t width = p->out - o < PANEL ? p->out - o : PANEL;
+    for (int64_t n = 0; n < p->N;) {
+        int64_t columns = kind == BYTES ? swept_bytes(panel, p->smalls + n * padded, p->stretches + n * stretches, p->N - n,
+                                                      in, sums)
+                                        : swept(kind == HALF, panel, p->x + n * in, p->N - n, in, sums);
+        for (int64_t c = 0; c < columns; c++, n++)
+            put(sums[c], p->matrix.scales + o, p->bias ? p->bias + o : NULL, p->y + n * p->out + o, width);
     }
-    memcpy(w, wide, sizeof wide);
-#endif
 }
 
-/* w = row i of a panel; the same row of `next` is brought nearer meanwhile */
-INLINE void load_row(const int is_half, const void *panel, const void *next, int64_t i, floats w[VECTORS])
+/* the outputs of one panel */
+static void multiply_panel(const void *product, int64_t panel, int64_t thread)
 {
-    const int64_t size = PANEL * (is_half ? 2 : 4);
-    for (int64_t j = 0; j < size; j += LINE)
-        __builtin_prefetch((const char *)next + i * size + j);
-    if (is_half)
-        widen((const uint16_t *)panel + i * PANEL, w);
+    const struct product *p = product;
+    (void)thread;
+    if (p->matrix.kind == BYTES)
+        multiply_panel_of(BYTES, p, panel * PANEL);
+    else if (p->matrix.kind == HALF)
+        multiply_panel_of(HALF, p, panel * PANEL);
     else
-        for (int v = 0; v < VECTORS; v++)
-            w[v] = *(const floats *)((const float *)panel + i * PANEL + v * LANES);
-}
-
-INLINE floats larger(floats a, floats b)
-{
-#if LANES == 16
-    return (floats)_mm512_max_ps((__m512)a, (__m512)b);
-#elif LANES == 8
-    return (floats)_mm256_max_ps((__m256)a, (__m256)b);
-#else
-    words mask = a > b;
-    return (floats)(((words)a & mask) | ((words)b & ~mask));
-#endif
-}
-
-INLINE float largest(floats x)
-{
-#if LANES == 16
-    return _mm512_reduce_max_ps((__m512)x);
-#else
-    float result = x[0];
-    for (int l = 1; l < LANES; l++)
-        result = x[l] > result ? x[l] : result;
-    return result;
-#endif
-}
-
-INLINE float sum(floats x)
-{
-#if LANES == 16
-    return _mm512_reduce_add_ps((__m512)x);
-#else
-    float result = x[0];
-    for (int l = 1; l < LANES; l++)
-        result += x[l];
-    return result;
-#endif
-}
-
-/* sums (columns, PANEL) = one panel times x (columns, in): memory is read in order, every lane adds up its own output */
-INLINE void sweep(const int columns, const int is_half, const void *panel, const void *next, const float *x, int64_t in,
-                  floats sums[COLUMNS][VECTORS])
-{
-    floats s[COLUMNS][VECTORS], w[VECTORS];
-    memset(s, 0, sizeof s);
-    for (int64_t i = 0; i < in; i++) {
-        load_row(is_half, panel, next, i, w);
-#pragma GCC unroll 12
-        for (int c = 0; c < columns; c++)
-#pragma GCC unroll 8
-            for (int v = 0; v < VECTORS; v++)
-                s[c][v] += w[v] * x[c * in + i];
-    }
-#pragma GCC unroll 12
-    for (int c = 0; c < columns; c++)
-#pragma GCC unroll 8
-        for (int v = 0; v < VECTORS; v++)
-            sums[c][v] = s[c][v];
-}
-
-/* the same for one column */
-INLINE void sweep_one(const int is_half, const void *panel, const void *next, const float *x, int64_t in,
-                      floats sums[1][VECTORS])
-{
-    floats s[WAYS][VECTORS], w[VECTORS];
-    int64_t i = 0;
-    memset(s, 0, sizeof s);
-    for (; i + WAYS <= in; i += WAYS)
-#pragma GCC unroll 4
-        for (int k = 0; k < WAYS; k++) {
-            load_row(is_half, panel, next, i + k, w);
-#pragma GCC unroll 8
-            for (int v = 0; v < VECTORS; v++)
-                s[k][v] += w[v] * x[i + k];
-        }
-    for (; i < in; i++) {
-        load_row(is_half, panel, next, i, w);
-        for (int v = 0; v < VECTORS; v++)
-            s[0][v] += w[v] * x[i];
-    }
-    for (int v = 0; v < VECTORS; v++) {
-        sums[0][v] = s[0][v];
-        for (int k = 1; k < WAYS; k++)
-            sums[0][v] += s[k][v];
-    }
-}
-
-/* as many columns of x (N, in) as fit into one sweep; how many they were */
-INLINE int64_t swept(const int is_half, const void *panel, const float *x, int64_t N, int64_t in,
-                     floats sums[COLUMNS][VECTORS])
-{
-    const void *next = (const char *)panel + AHEAD;
-    if (N >= COLUMNS)
-        return sweep(COLUMNS, is_half, panel, next, x, in, sums), COLUMNS;
-#if COLUMNS > 8
-    if (N >= 8)
-        return sweep(8, is_half, panel, next, x, in, sums), 8;
-    if (N >= 4)
-        return sweep(4, is_half, panel, next, x, in, sums), 4;
-    if (N >= 2)
-        return sweep(2, is_half, panel, next, x, in, sums), 2;
-#endif
-    return sweep_one(is_half, panel, next, x, in, sums), 1;
-}
-
-/* 2 LANES bytes, each lane gets two as shorts */
-INLINE words widen_bytes(const int8_t *bytes)
-{
-#if LANES == 16 && defined __AVX512BW__
-    return (words)_mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)bytes));
-#elif LANES == 8 && defined __AVX2__
-    return (words)_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)bytes));
-#elif LANES == 4 && defined __SSE2__
-    __m128i eight = _mm_loadl_epi64((const __m128i *)bytes);
-    return (words)_mm_srai_epi16(_mm_unpacklo_epi8(eight, eight), 8);
-#else
-    int16_t shorts[2 * LANES];
-    words pairs;
-    for (int i = 0; i < 2 * LANES; i++)
-        shorts[i] = bytes[i];
-    memcpy(&pairs, shorts, sizeof pairs);
-    return pairs;
-#endif
-}
-
-/* sums of products, each lane's of its two shorts */
-INLINE words add_products(words sums, words pairs, words others)
-{
-#if LANES == 16 && defined __AVX512VNNI__
-    return (words)_mm512_dpwssd_epi32((__m512i)sums, (__m512i)pairs, (__m512i)others);
-#elif LANES == 16 && defined __AVX512BW__
-    return sums + (words)_mm512_madd_epi16((__m512i)pairs, (__m512i)others);
-#elif LANES == 8 && defined __AVXVNNI__
-    return (words)_mm256_dpwssd_avx_epi32((__m256i)sums, (__m256i)pairs, (__m256i)others);
-#elif LANES == 8 && defined __AVX2__
-    return sums + (words)_mm256_madd_epi16((__m256i)pairs, (__m256i)others);
-#elif LANES == 4 && defined __SSE2__
-    return sums + (words)_mm_madd_epi16((__m128i)pairs, (__m128i)others);
-#else
-    return sums + (pairs << 16 >> 16) * (others << 16 >> 16) + (pairs >> 16) * (others >> 16);
-#endif
-}
-
-/* s (columns, PANEL) += the products of a row of bytes, two inputs of each output, and those two of x (columns, in) */
-INLINE void add_row(const int columns, const int8_t *row, const int8_t *next, const int16_t *x, int64_t in,
-                    words s[COLUMNS][VECTORS])
-{
-    words w[VECTORS];
-    __builtin_prefetch(next);
-#pragma GCC unroll 8
-    for (int v = 0; v < VECTORS; v++)
-        w[v] = widen_bytes(row + 2 * v * LANES);
-#pragma GCC unroll 12
-    for (int c = 0; c < columns; c++) {
-        words pair = (words){0} + *(const pair_of_shorts *)(x + c * in);
-#pragma GCC unroll 8
-        for (int v = 0; v < VECTORS; v++)
-            s[c][v] = add_products(s[c][v], w[v], pair);
-    }
-}
-
-/* The exact sums s (columns, PANEL) of one panel's products with x (columns, in), of inputs from the even `i` to `end`. Of
-   one column there are several sums, so that no addition waits for the last. */
-INLINE void sum_products(const int columns, const int8_t *panel, const int8_t *next, const int16_t *x, int64_t in, int64_t i,
-                         int64_t end, words s[COLUMNS][VECTORS])
-{
-    const int ways = columns == 1 ? WAYS : 1;
-    words parts[WAYS][COLUMNS][VECTORS];
-    memset(parts, 0, sizeof parts);
-    for (; i + 2 * ways <= end; i += 2 * ways)
-#pragma GCC unroll 4
-        for (int k = 0; k < ways; k++)
-            add_row(columns, panel + (i + 2 * k) * PANEL, next + (i + 2 * k) * PANEL, x + i + 2 * k, in, parts[k]);
-    for (; i < end; i += 2)
-        add_row(columns, panel + i * PANEL, next + i * PANEL, x + i, in, parts[0]);
-#pragma GCC unroll 12
-    for (int c = 0; c < columns; c++)
-#pragma GCC unroll 8
-        for (int v = 0; v < VECTORS; v++) {
-            s[c][v] = parts[0][c][v];
-#pragma GCC unroll 4
-            for (int k = 1; k < ways; k++)
-                s[c][v] += parts[k][c][v];
-        }
-}
-
-/* `sweep` for bytes: sums (columns, PANEL) = one panel times x (columns, in), whose stretches have scales */
-INLINE void sweep_bytes(const int columns, const int8_t *panel, const int8_t *next, const int16_t *x, const float *scales,
-                        int64_t in, floats sums[COLUMNS][VECTORS])
-{
-    int64_t even = rounded_up(in, 2), stretches = rounded_up(in, STRETCH) / STRETCH;
-    memset(sums, 0, columns * sizeof *sums);
-    for (int64_t i = 0, stretch = 0; i < even; i += STRETCH, stretch++) {
-        words s[COLUMNS][VECTORS];
-        sum_products(columns, panel, next, x, even, i, i + STRETCH < even ? i + STRETCH : even, s);
-#pragma GCC unroll 12
-        for (int c = 0; c < columns; c++)
-#pragma GCC unroll 8
-            for (int v = 0; v < VECTORS; v++)
-                sums[c][v] += __builtin_convertvector(s[c][v], floats) * scales[c * stretches + stretch];
-    }
-}
-
-/* the largest of x (n,), whatever their signs */
-INLINE float greatest(const float *x, int64_t n)
-{
-    floats most = {0};
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        floats part = *(const floats *)(x + i);
-        most = larger(most, (floats)((words)part & 0x7fffffff));
-    }
-    float result = largest(most);
-    for (; i < n; i++)
-        result = fabsf(x[i]) > result ? fabsf(x[i]) : result;
-    return result;
-}
-
-/* x (n,) / scale as the nearest whole numbers; an odd number of them is followed by a zero */
-INLINE void shorten(const float *x, int64_t n, float scale, int16_t *shorts)
-{
-    const float factor = scale > TINY ? 1 / scale : 0;
-    for (int64_t i = 0; i < n; i++) {
-        float sum = x[i] * factor + 0x1.8p23f; /* its last bits are the whole number */
-        int32_t bits;
-        memcpy(&bits, &sum, sizeof bits);
-        shorts[i] = bits;
-    }
-    if (n % 2)
-        shorts[n] = 0;
-}
-
-/* N rows of x (N, n) as shorts, each stretch with its own scale */
-static void shorten_rows(const float *x, int64_t N, int64_t n, int16_t *shorts, float *scales)
-{
-    for (int64_t row = 0; row < N; row++, shorts += n % 2)
-        for (int64_t i = 0; i < n; i += STRETCH) {
-            int64_t width = n - i < STRETCH ? n - i : STRETCH;
-            *scales = greatest(x, width) / SHORT_MAX;
-            shorten(x, width, *scales++, shorts);
-            x += width, shorts += width;
-        }
-}
-
-/* as many columns as fit into one sweep; how many they were */
-INLINE int64_t swept_bytes(const int8_t *panel, const int16_t *x, const float *scales, int64_t N, int64_t in,
-                           floats sums[COLUMNS][VECTORS])
-{
-    const int8_t *next = panel + AHEAD;
-    if (N >= COLUMNS)
-        return sweep_bytes(COLUMNS, panel, next, x, scales, in, sums), COLUMNS;
-#if COLUMNS > 8
-    if (N >= 8)
-        return sweep_bytes(8, panel, next, x, scales, in, sums), 8;
-    if (N >= 4)
-        return sweep_bytes(4, panel, next, x, scales, in, sums), 4;
-#endif
-    return sweep_bytes(1, panel, next, x, scales, in, sums), 1;
-}
-
-/* y (n <= PANEL,) = sums times scales, plus bias */
-INLINE void put(const floats sums[VECTORS], const float *scales, const float *bias, float *y, int64_t n)
-{
-    for (int v = 0; v < VECTORS && n == PANEL; v++) {
-        floats part = sums[v] * *(const floats *)(scales + v * LANES);
-        if (bias)
-            part += *(const floats *)(bias + v * LANES);
-        *(floats *)(y + v * LANES) = part;
-    }
-    for (int64_t j = 0; j < n && n < PANEL; j++)
-        y[j] = ((const float *)sums)[j] * scales[j] + (bias ? bias[j] : 0);
-}
-
-INLINE void multiply_by(const int kind, const struct state *s, struct matrix matrix, const float *bias, const float *x,
-                        float *y, int64_t N, int64_t out, int64_t in)
-{
-    floats sums[COLUMNS][VECTORS];
-    int64_t even = rounded_up(in, 2), stretches = rounded_up(in, STRETCH) / STRETCH;
-    if (kind == BYTES)
-        shorten_rows(x, N, in, s->shorts, s->stretches);
-    for (int64_t o = 0; o < out; o += PANEL) {
-        const void *panel = (const char *)matrix.panels + o * (kind == BYTES ? even : kind == HALF ? 2 * in : 4 * in);
-        int64_t width = out - o < PANEL ? out - o : PANEL;
-        for (int64_t n = 0; n < N;) {
-            int64_t columns =
-                kind == BYTES ? swept_bytes(panel, s->shorts + n * even, s->stretches + n * stretches, N - n, in, sums)
-                              : swept(kind == HALF, panel, x + n * in, N - n, in, sums);
-            for (int64_t c = 0; c < columns; c++, n++)
-                put(sums[c], matrix.scales + o, bias ? bias + o : NULL, y + n * out + o, width);
-        }
-    }
+        multiply_panel_of(SINGLE, p, panel * PANEL);
 }
 
 /* y (N, out) = matrix x (N, in), plus bias (out,) */
 static void multiply(const struct state *s, struct matrix matrix, const float *bias, const float *x, float *y, int64_t N,
                      int64_t out, int64_t in)
 {
+    const struct product product = {matrix, bias, x, s->smalls, s->stretches, y, N, out, in};
     if (matrix.kind == BYTES)
-        multiply_by(BYTES, s, matrix, bias, x, y, N, out, in);
-    else if (matrix.kind == HALF)
-        multiply_by(HALF, s, matrix, bias, x, y, N, out, in);
-    else
-        multiply_by(SINGLE, s, matrix, bias, x, y, N, out, in);
+        shrink_rows(STRETCH, x, N, in, s->smalls, s->stretches);
+    share_out(team_for(s, N * out * in), multiply_panel, &product, rounded_up(out, PANEL) / PANEL);
 }
 
 static void add(float *x, const float *y, int64_t n)
@@ -603,98 +286,112 @@ static void attend(const float *q, const float *keys, const float *values, int64
 
 /* The parts of a head that is kept in bytes. */
 struct byte_head {
-    int8_t *keys, *values;
+    uint8_t *keys, *values;
     float *key_scales, *value_scales; /* (P,) each, by position */
 };
 
 static struct byte_head byte_head(const struct model *m, char *cache)
 {
     int64_t P = rounded_up(m->block_size, PANEL);
-    int8_t *keys = (int8_t *)cache, *values = keys + keys_size(m);
+    uint8_t *keys = (uint8_t *)cache, *values = keys + keys_size(m);
     float *scales = (float *)(values + values_size(m));
     return (struct byte_head){keys, values, scales, scales + P};
 }
 
-/* x (D,) as bytes in shorts (D,); their scale */
-INLINE float round_to_bytes(const float *x, int64_t D, int16_t *shorts)
-{
-    float scale = greatest(x, D) / BYTE_MAX;
-    shorten(x, D, scale, shorts);
-    return scale;
-}
-
-/* `keep` for bytes. `shorts` (D,) */
+/* `keep` for bytes. `rounded` (D,) */
 static void keep_bytes(struct byte_head head, const float *k, const float *v, int64_t place, int64_t P, int64_t D,
-                       int16_t *shorts)
+                       uint8_t *rounded)
 {
-    int8_t *key = head.keys + place / PANEL * PANEL * rounded_up(D, 2) + place % PANEL * 2;
-    int8_t *value = head.values + place / 2 * 2 * PANEL + place % 2;
-    head.key_scales[place] = round_to_bytes(k, D, shorts);
-    for (int64_t i = 0; i < D; i += 2, key += 2 * PANEL)
-        key[0] = shorts[i], key[1] = shorts[i + 1];
-    head.value_scales[place] = round_to_bytes(v, D, shorts);
+    uint8_t *key = head.keys + place / PANEL * PANEL * rounded_up(D, 4) + place % PANEL * 4;
+    uint8_t *value = head.values + place / 4 * 4 * PANEL + place % 4;
+    head.key_scales[place] = round_to_bytes(k, D, rounded);
+    for (int64_t i = 0; i < D; i += 4, key += 4 * PANEL)
+        *(word *)key = *(const word *)(rounded + i);
+    head.value_scales[place] = round_to_bytes(v, D, rounded);
     for (int64_t first = 0; first < D; first += PANEL, value += PANEL * P)
         for (int64_t i = first; i < D && i < first + PANEL; i++)
-            value[2 * (i - first)] = shorts[i];
+            value[4 * (i - first)] = rounded[i];
 }
 
-/* `attend` for bytes */
-static void attend_bytes(const float *q, struct byte_head head, int64_t next, int64_t n,
-                         int64_t P, int64_t D, float *scores, int16_t *shorts, float *stretches, float *y)
+/* `attend` for bytes. `room` (D,) or (n,), `stretches` (n / FEW,) */
+static void attend_bytes(const float *q, struct byte_head head, int64_t next, int64_t n, int64_t P, int64_t D,
+                         float *scores, small *room, struct stretch *stretches, float *y)
 {
-    const float most = fminf(SHORT_MAX, INT32_MAX / (127 * D)); /* no sum of D products exceeds 32 bits */
-    const float scale = greatest(q, D) / most, rooted = scale / sqrtf(D);
-    floats sums[COLUMNS][VECTORS];
-    words s[COLUMNS][VECTORS];
-    shorten(q, D, scale, shorts);
+    const struct stretch asked = shrink(q, D, room);
+    const float scale = asked.scale / sqrtf(D);
+    floats sums[BYTE_COLUMNS][VECTORS];
+    words s[BYTE_COLUMNS][VECTORS];
     for (int64_t t = 0; t < n; t += PANEL) {
-        const int8_t *panel = head.keys + t * rounded_up(D, 2);
+        const uint8_t *panel = head.keys + t * rounded_up(D, 4);
         for (int64_t j = t; j < t + PANEL; j += LINE / sizeof(float)) {
             __builtin_prefetch((char *)(head.key_scales + j) + next);
             __builtin_prefetch((char *)(head.value_scales + j) + next);
         }
-        sum_products(1, panel, panel + next, shorts, D, 0, rounded_up(D, 2), s);
+        sum_products(1, panel, panel + next, room, &asked, 0, D, 0, rounded_up(D, 4), s);
         for (int v = 0; v < VECTORS; v++)
             *(floats *)(scores + t + v * LANES) =
-                __builtin_convertvector(s[0][v], floats) * (rooted * *(floats *)(head.key_scales + t + v * LANES));
+                __builtin_convertvector(s[0][v], floats) * (scale * *(floats *)(head.key_scales + t + v * LANES));
     }
     const float share = 1 / weigh(scores, n, head.value_scales);
-    shorten_rows(scores, 1, n, shorts, stretches);
+    shrink_rows(FEW, scores, 1, n, room, stretches);
     for (int64_t i = 0; i < D; i += PANEL) {
-        const int8_t *panel = head.values + i * P;
-        sweep_bytes(1, panel, panel + next, shorts, stretches, n, sums);
+        const uint8_t *panel = head.values + i * P;
+        sweep_bytes(1, FEW, panel, panel + next, room, stretches, n, sums);
         for (int64_t j = 0; j < PANEL && i + j < D; j++)
             y[i + j] = ((float *)sums[0])[j] * share;
     }
 }
 
-/* All heads of one stream read a column, the one at `position`: put its keys and values into the cache, and their answers
-   into y (C,) unless that is null. qkv (3C,), angles (D / 2,). */
-static void read_column(const struct model *m, const struct state *s, float *qkv, char *cache, int64_t position,
-                        const float *cosines, const float *sines, float *scores, float *y)
+struct reading { /* streams read the next columns in one block */
+    const struct model *model;
+    const struct state *state;
+    float *qkv;     /* (N, 3C) */
+    char *cache;    /* the first stream's */
+    int64_t T;      /* columns of each stream */
+    int64_t first;  /* of them that is answered */
+    float *answers; /* (N, C) */
+};
+
+/* One head of a stream reads a column, the t-th of the T: puts its key and value into the cache, and its answer into y
+   (D,) unless that is null. q, k, v (D,). */
+static void read_column(const struct reading *r, float *q, float *k, const float *v, char *cache, int64_t t, float *scores,
+                        float *y)
 {
-    int64_t C = m->n_embd, D = C / m->n_head, S = m->block_size, P = rounded_up(S, PANEL), size = head_bytes(m);
-    int64_t n = position < S ? position + 1 : S, place = position % S;
-    for (float *q = qkv, *k = q + C; m->is_modern && q < qkv + C; q += D, k += D) {
+    const struct model *m = r->model;
+    const struct state *s = r->state;
+    int64_t D = m->n_embd / m->n_head, S = m->block_size, P = rounded_up(S, PANEL), size = head_bytes(m);
+    int64_t position = s->position + t, n = position < S ? position + 1 : S, place = position % S;
+    float *keys = (float *)cache;
+    if (m->is_modern) {
+        const float *cosines = s->cosines + t * (D / 2), *sines = s->sines + t * (D / 2);
         normalise(q, q, D, NULL, NULL);
         normalise(k, k, D, NULL, NULL);
         rotate(q, cosines, sines, D);
         rotate(k, cosines, sines, D);
     }
-    for (int64_t h = 0; h < m->n_head; h++) {
-        const float *k = qkv + C + h * D, *v = k + C;
-        if (m->in_bytes)
-            keep_bytes(byte_head(m, cache + h * size), k, v, place, P, D, s->shorts);
-        else
-            keep(m, (float *)(cache + h * size), k, v, place, P, D);
-    }
-    for (int64_t h = 0; h < m->n_head && y; h++) {
-        const float *q = qkv + h * D, *keys = (const float *)(cache + h * size);
-        if (m->in_bytes)
-            attend_bytes(q, byte_head(m, cache + h * size), size, n, P, D, scores, s->shorts, s->stretches,
-                         y + h * D);
-        else
-            attend(q, keys, keys + keys_size(m), size, n, P, D, scores, y + h * D);
+    if (m->in_bytes)
+        keep_bytes(byte_head(m, cache), k, v, place, P, D, (uint8_t *)s->smalls);
+    else
+        keep(m, keys, k, v, place, P, D);
+    if (!y)
+        return;
+    if (m->in_bytes)
+        attend_bytes(q, byte_head(m, cache), size, n, P, D, scores, s->smalls, s->stretches, y);
+    else
+        attend(q, keys, keys + keys_size(m), size, n, P, D, scores, y);
+}
+
+/* One head of one stream reads all its columns. */
+static void read_by_head(const void *reading, int64_t part, int64_t thread)
+{
+    const struct reading *r = reading;
+    int64_t H = r->model->n_head, C = r->model->n_embd, D = C / H, stream = part / H, head = part % H;
+    char *cache = r->cache + part * head_bytes(r->model);
+    float *scores = r->state->scores + thread * rounded_up(r->model->block_size, PANEL);
+    for (int64_t t = 0; t < r->T; t++) {
+        int64_t n = stream * r->T + t;
+        float *q = r->qkv + n * 3 * C + head * D, *answer = r->answers + n * C + head * D;
+        read_column(r, q, q + C, q + 2 * C, cache, t, scores, t >= r->first ? answer : NULL);
     }
 }
 
@@ -838,22 +535,18 @@ static void embed(const struct model *m, const struct network *w, struct state *
 }
 
 /* One transformer block on x (N, C), in place, `cache` being the first stream's. After the last block the first of each
-   stream's columns are of no use: only their keys and values are computed, and x becomes (streams, C). `scratch` (N, 6C)
-   and scores. */
+   stream's columns are of no use: only their keys and values are computed, and x becomes (streams, C). `scratch` (N, 6C). */
 static void transform(const struct model *m, const struct state *s, const struct layer *l, float *x, char *cache,
                       int64_t streams, int64_t N, int is_last, float *scratch)
 {
-    int64_t C = m->n_embd, D = C / m->n_head, T = N / streams, first = is_last ? T - 1 : 0;
-    float *normal = scratch, *added = scratch + N * C, *wide = scratch + 2 * N * C, *scores = wide + 4 * N * C;
+    int64_t C = m->n_embd, T = N / streams;
+    float *normal = scratch, *added = scratch + N * C, *wide = scratch + 2 * N * C;
     for (int64_t n = 0; n < N; n++)
         normalise(x + n * C, normal + n * C, C, l->attention_gain, l->attention_shift);
     multiply(s, l->qkv, NULL, normal, wide, N, 3 * C, C);
-    for (int64_t n = 0; n < N; n++) {
-        int64_t t = n % T;
-        char *mine = cache + n / T * m->n_head * head_bytes(m);
-        read_column(m, s, wide + n * 3 * C, mine, s->position + t, s->cosines + t * (D / 2), s->sines + t * (D / 2),
-                    scores, t >= first ? normal + n * C : NULL);
-    }
+    const struct reading reading = {m, s, wide, cache, T, is_last ? T - 1 : 0, normal};
+    int64_t seen = s->position + T < m->block_size ? s->position + T : m->block_size;
+    share_out(m->in_bytes ? NULL : team_for(s, 4 * N * C * seen), read_by_head, &reading, streams * m->n_head);
     if (is_last) {
         for (int64_t b = 0; b < streams; b++) {
             memmove(normal + b * C, normal + (b * T + T - 1) * C, C * sizeof *x);

@@ -1,4 +1,4 @@
-"""The decoding kernel, decode.c: built once by the system's C compiler, then only loaded.
+"""The decoding kernel, decode.c and its headers: built once by the system's C compiler, then only loaded.
 
 Everything works without it: where there is no compiler, or `TUI_GPT_NO_KERNEL` is set, the plain decoders go on alone.
 It is built in the background while torch is being imported or a model is opened, and kept below the user's home under a
@@ -26,6 +26,7 @@ PATIENCE_SECONDS = 10.0
 """How long the very first stream waits for it, so that one machine writes all its texts the same way."""
 
 _SOURCE = Path(__file__).with_name("decode.c")
+_HEADERS = sorted(_SOURCE.parent.glob("*.h"))
 _NATIVE = ["-march=native"]
 _FLAGS = [
     "-O3",
@@ -64,7 +65,8 @@ def _library_path() -> Path:
 
 @functools.cache
 def _fingerprint() -> str:
-    parts = [_SOURCE.read_bytes(), " ".join(_FLAGS).encode(), platform.platform().encode(), _processor()]
+    sources = [path.read_bytes() for path in (_SOURCE, *_HEADERS)]
+    parts = [*sources, " ".join(_FLAGS).encode(), platform.platform().encode(), _processor()]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 

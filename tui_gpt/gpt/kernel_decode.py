@@ -5,7 +5,10 @@ time; the kernel does not, reads each weight once for all streams, and holds no 
 What it computes is what the plain decoders compute, which stay the reference, but for what numbers are rounded to.
 """
 
+import contextlib
 import ctypes
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from ctypes import c_double, c_int64, c_void_p
 from typing import Any
 
@@ -17,8 +20,39 @@ from tui_gpt.gpt.decode import HISTORY, Floats, Ints, window_stride
 from tui_gpt.gpt.packing import PANEL, STRETCH, PackedModel, pointers
 from tui_gpt.gpt.streams import Uniforms
 
+MOST_THREADS = 8
+"""As in team.h."""
 SCRATCH_WIDTHS = 7
 """Floats of working space a column needs, as a multiple of n_embd."""
+
+
+class _Team:
+    """Threads that share out the matrices of one step: the one that writes, and helpers that wait beside it for a burst
+    (see team.h)."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self._library = library
+        library.team_bytes.restype = library.team_begin.restype = c_int64
+        self._memory = np.zeros(library.team_bytes(), np.uint8)
+        self.address = self._memory.ctypes.data
+        self._helpers: list[ThreadPoolExecutor] = []
+        """A thread each: none comes to a new round before it has left the last one."""
+
+    @contextlib.contextmanager
+    def gathered(self, threads: int) -> Iterator[None]:
+        """Meanwhile so many work."""
+        for number in range(len(self._helpers) + 1, threads):
+            self._helpers.append(ThreadPoolExecutor(1, f"decoder-helper-{number}"))
+        begun = self._library.team_begin(c_void_p(self.address), c_int64(threads))
+        try:
+            for number in range(1, threads):
+                self._helpers[number - 1].submit(self._help, begun, number)
+            yield
+        finally:
+            self._library.team_end(c_void_p(self.address))
+
+    def _help(self, begun: int, number: int) -> None:
+        self._library.team_help(c_void_p(self.address), c_int64(begun), c_int64(number))
 
 
 class _StateStruct(ctypes.Structure):
@@ -26,9 +60,9 @@ class _StateStruct(ctypes.Structure):
         *((name, c_int64) for name in ("batch_size", "position", "length", "room", "stride")),
         *pointers("window folds cache turned cosines sines"),
         ("are_alike", c_int64),
-        *pointers("contexts rows gates matches candidates scratch shorts stretches logits mixed tokens"),
+        *pointers("contexts rows gates matches candidates scratch scores smalls stretches logits mixed tokens"),
         ("is_unread", c_int64),
-        *pointers("chances"),
+        *pointers("chances team"),
     ]
 
 
@@ -43,7 +77,7 @@ class _State:
         model = packed.struct
         S, C, V = model.block_size, model.n_embd, model.vocab_size
         columns, pairs = max(batch_size, S), C // model.n_head // 2
-        widest = max(4 * C, V) + 1
+        widest = max(4 * C, V) + 3
         self.batch_size = batch_size
         self.logits = np.zeros((batch_size, V), np.float32)
         room = HISTORY + S if model.is_modern else S
@@ -63,9 +97,10 @@ class _State:
             "candidates": torch.zeros(batch_size, V, dtype=torch.int64),
             "mixed": torch.zeros(batch_size, V, dtype=torch.float64),
             "tokens": torch.zeros(batch_size, dtype=torch.int64),
-            "scratch": torch.zeros(columns * SCRATCH_WIDTHS * C + S + PANEL),
-            "shorts": torch.zeros(columns * widest + S, dtype=torch.short),
-            "stretches": torch.zeros(columns * -(-widest // STRETCH) + S),
+            "scratch": torch.zeros(columns * SCRATCH_WIDTHS * C),
+            "scores": torch.zeros(MOST_THREADS * -(-S // PANEL) * PANEL),
+            "smalls": torch.zeros(columns * widest + S, dtype=torch.short),
+            "stretches": torch.zeros(columns * -(-widest // STRETCH) + S, dtype=torch.int64),
             "chances": torch.zeros(3 * V, dtype=torch.float64),
         }
         self.struct = _StateStruct(
@@ -86,6 +121,9 @@ class KernelDecoder:
         self._library = library
         self._packed = packed
         self._state: _State | None = None
+        self._team = _Team(library)
+        self.threads = 1
+        """How many share out each step, at most MOST_THREADS; what is written does not depend on it."""
         library.head_bytes.restype = c_int64
         self._head_bytes = library.head_bytes(ctypes.byref(packed.struct))
 
@@ -109,7 +147,8 @@ class KernelDecoder:
     def _read(self, tokens: Ints) -> None:
         """Read (B, T) more, T at most block_size."""
         read = np.ascontiguousarray(tokens, np.int64)
-        self._library.streams_read(*self._structs(), c_void_p(read.ctypes.data), c_int64(read.shape[1]))
+        with self._team_work():
+            self._library.streams_read(*self._structs(), c_void_p(read.ctypes.data), c_int64(read.shape[1]))
 
     def write(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
         """Write n characters of each: tokens (n, B), drawn by `uniforms` (n, B) from logits (n, B, V)."""
@@ -119,10 +158,18 @@ class KernelDecoder:
         logits = np.empty((*chances.shape, self._packed.struct.vocab_size), np.float32)
         draw = _Draw(config.temperature, config.top_p, config.min_p, config.top_k)
         addresses = [c_void_p(array.ctypes.data) for array in (chances, tokens, logits)]
-        self._library.streams_write(
-            *structs, ctypes.byref(draw), addresses[0], c_int64(len(chances)), addresses[1], addresses[2]
-        )
+        with self._team_work():
+            self._library.streams_write(
+                *structs, ctypes.byref(draw), addresses[0], c_int64(len(chances)), addresses[1], addresses[2]
+            )
         return tokens, logits
+
+    @contextlib.contextmanager
+    def _team_work(self) -> Iterator[None]:
+        assert self._state is not None
+        self._state.struct.team = self._team.address if self.threads > 1 else None
+        with self._team.gathered(self.threads) if self.threads > 1 else contextlib.nullcontext():
+            yield
 
     def _structs(self) -> tuple[Any, Any]:
         """What every function of the kernel takes first."""

@@ -28,7 +28,9 @@ PANEL = 32
 """As in decode.c."""
 MAX_ORDER = 16
 """As in decode.c."""
-STRETCH, BYTE_MAX, TINY = 256, 127, 1e-30
+STRETCH, BYTE_MAX, BYTE_ZERO, TINY = 256, 127, 128, 1e-30
+"""As in decode.c."""
+WORTH_SHARING = 131_072
 """As in decode.c."""
 LARGEST_HALF_EXPONENT = 15
 """2 to this power is held by half precision, with room to spare."""
@@ -138,7 +140,7 @@ def _halves(weights: Tensor) -> tuple[Tensor, Tensor]:
 
 def _bytes(weights: Tensor) -> tuple[Tensor, Tensor]:
     factors = weights.abs().amax(-1) / BYTE_MAX
-    return (weights / factors.clamp(min=TINY)[:, None]).round().char(), factors
+    return ((weights / factors.clamp(min=TINY)[:, None]).round() + BYTE_ZERO).byte(), factors
 
 
 class PackedModel:
@@ -153,6 +155,8 @@ class PackedModel:
         config = model.config
         self.reach = reach(config)
         """How many of the last characters a stream begins with."""
+        self.is_worth_sharing = 4 * config.n_embd**2 >= WORTH_SHARING
+        """Whether more than one thread may pay for a single character."""
         self.struct = _Model(
             n_members=config.networks,
             n_layer=config.n_layer,
@@ -263,14 +267,14 @@ class PackedModel:
         return copy.data_ptr()
 
     def _matrix(self, tensor: Tensor) -> _Matrix:
-        """A copy of (out, in) in panels of PANEL outputs each, padded: (in, PANEL), of bytes (in / 2, PANEL, 2)."""
+        """A copy of (out, in) in panels of PANEL outputs each, padded: (in, PANEL), of bytes (in / 4, PANEL, 4)."""
         stored, factors = packed_weights(tensor, self._numbers)
-        pairs = 2 if stored.dtype == torch.int8 else 1
-        padded = F.pad(stored, (0, -stored.shape[1] % pairs, 0, -len(stored) % PANEL))
-        panels = padded.view(-1, PANEL, padded.shape[1] // pairs, pairs).transpose(1, 2).contiguous()
+        together = 4 if stored.dtype == torch.uint8 else 1
+        padded = F.pad(stored, (0, -stored.shape[1] % together, 0, -len(stored) % PANEL))
+        panels = padded.view(-1, PANEL, padded.shape[1] // together, together).transpose(1, 2).contiguous()
         self._kept.append(panels)
         self.matrix_bytes += panels.nbytes
-        kind = {torch.float: Numbers.SINGLE, torch.half: Numbers.HALF, torch.int8: Numbers.BYTES}[stored.dtype]
+        kind = {torch.float: Numbers.SINGLE, torch.half: Numbers.HALF, torch.uint8: Numbers.BYTES}[stored.dtype]
         return _Matrix(panels=panels.data_ptr(), scales=self._vector(factors), kind=kind)
 
     def _array(self, array: npt.NDArray[Any], dtype: npt.DTypeLike) -> int:
