@@ -25,7 +25,7 @@ from tui_gpt.gpt import linear as linear_module
 from tui_gpt.gpt import modern as modern_module
 from tui_gpt.gpt.build import LanguageModel, build_model, load_weights, split_prior
 from tui_gpt.gpt.checkpoint import read_checkpoint
-from tui_gpt.gpt.decode import Decoder, Reader, plain_decoder
+from tui_gpt.gpt.decode import Decoder, ModernDecoder, Reader, plain_decoder
 from tui_gpt.gpt.decoders import Decoders
 from tui_gpt.gpt.kernel import built, kernel
 from tui_gpt.gpt.kernel_decode import KernelDecoder, _Team
@@ -38,7 +38,7 @@ from tui_gpt.gpt.tokenizer import CharTokenizer
 WARM = SampleConfig(temperature=1.0)
 TOKENS = TOKENIZER.encode(TEXT).astype(np.int64)
 Compile = Callable[[list[str]], ctypes.CDLL]
-FEW = 64
+FEW = 32
 """As in decode.c."""
 
 
@@ -335,9 +335,11 @@ def in_bytes(model: LanguageModel) -> LanguageModel:
 def bytes_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reference rounds what is multiplied with matrices, queries, keys, values and weights of attention as the
     kernel does for many texts."""
-    for module, name in ((modern_module, "linear"), (linear_module, "linear")):
-        monkeypatch.setattr(module, name, rounding(getattr(module, name)))
-    monkeypatch.setattr(F, "scaled_dot_product_attention", attention_in_bytes)
+    for module in (modern_module, linear_module):
+        monkeypatch.setattr(module, "linear", rounding(module.linear))
+    attention = RoundedAttention()
+    monkeypatch.setattr(F, "scaled_dot_product_attention", attention)
+    monkeypatch.setattr(ModernDecoder, "_attended", attention.by_place(ModernDecoder._attended))
 
 
 def rounding(linear: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -345,19 +347,33 @@ def rounding(linear: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return lambda x, *others: linear(rounded(x, STRETCH), *others)
 
 
-def attention_in_bytes(
-    q: Tensor, k: Tensor, v: Tensor, *, attn_mask: Tensor | None = None, is_causal: bool = False
-) -> Tensor:
-    """Scaled dot-product attention (B, H, T, D), causal for `is_causal` too, which a single query does not set."""
-    scores = rounded(q) @ rounded(k).mT / math.sqrt(q.shape[-1])
-    seen = torch.ones_like(scores[0, 0], dtype=torch.bool).tril(scores.shape[-1] - scores.shape[-2])
-    if attn_mask is not None:
-        seen = attn_mask
-    weights = scores.masked_fill(~seen, -math.inf)
-    weights = (weights - weights.amax(-1, keepdim=True)).exp()
-    steps = (v.abs().amax(-1) / 127).unsqueeze(-2)
-    whole = rounded(v) / steps.mT.clamp(min=1e-30)
-    return rounded(weights * steps, FEW) @ whole / weights.sum(-1, keepdim=True)
+class RoundedAttention:
+    """Scaled dot-product attention in bytes."""
+
+    turn = 0
+    """At which place of the kernel's ring the oldest of all keys is."""
+
+    def by_place(self, attended: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        """`attended` of a decoder whose keys come one by one, the oldest first."""
+
+        def attended_by_place(decoder: ModernDecoder, *others: Any) -> Tensor:
+            self.turn = max(0, decoder._length + 1 - decoder._config.block_size)
+            return attended(decoder, *others)
+
+        return attended_by_place
+
+    def __call__(
+        self, q: Tensor, k: Tensor, v: Tensor, *, attn_mask: Tensor | None = None, is_causal: bool = False
+    ) -> Tensor:
+        """(B, H, T, D); causal for `is_causal` too, which a single query does not set."""
+        k, v = k.roll(self.turn, dims=2), v.roll(self.turn, dims=2)
+        scores = rounded(q) @ rounded(k).mT / math.sqrt(q.shape[-1])
+        seen = torch.ones_like(scores[0, 0], dtype=torch.bool).tril(scores.shape[-1] - scores.shape[-2])
+        weights = scores.masked_fill(~(seen if attn_mask is None else attn_mask), -math.inf)
+        weights = (weights - weights.amax(-1, keepdim=True)).exp()
+        steps = v.abs().amax(-1, keepdim=True) / 127
+        whole = rounded(v) / steps.clamp(min=1e-30)
+        return rounded(weights * steps.mT, FEW) @ whole / weights.sum(-1, keepdim=True)
 
 
 def assert_near(fast: npt.NDArray[Any], plain: npt.NDArray[Any]) -> None:

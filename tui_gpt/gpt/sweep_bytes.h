@@ -5,7 +5,7 @@
 #include "sweep.h"
 
 #define STRETCH 256   /* numbers that are rounded to bytes with one scale */
-#define FEW 64        /* the same of the weights of attention, of which few are large */
+#define FEW 32        /* the same of the weights of attention, of which few are large */
 #define BYTE_MAX 127.f
 #define BYTE_ZERO 128 /* what stands for zero in bytes without sign */
 #define TINY 1e-30f   /* scales below count as zero */
