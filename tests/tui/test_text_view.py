@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import pytest
 from rich.segment import Segment
 from textual.app import App, ComposeResult
 
@@ -112,6 +113,48 @@ async def test_the_scroll_bar_is_told_of_every_growth() -> None:
         app.write("\n" * 50)
         await pilot.pause()
         assert app.view.vertical_scrollbar.window_virtual_size == app.view.total_rows == 51
+
+
+async def test_the_scroll_bar_is_drawn_anew_only_when_its_thumb_has_moved_a_cell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """To draw it takes as long as all text on screen."""
+    async with (app := Host(10 * LINES)).run_test(size=(40, 10)) as pilot:
+        drawn = drawings_of_the_scroll_bar(app, monkeypatch)
+        app.view.follow()
+        await pilot.pause()
+        del drawn[:]
+        for _ in range(100):
+            app.write("one more line\n")
+            await pilot.pause()
+        assert len(drawn) <= 2
+        assert app.view.vertical_scrollbar.position == app.view.max_scroll_y
+        app.view.scroll_to(y=0, animate=False)
+        await pilot.pause()
+        assert drawn[-1] == (0, app.view.total_rows)
+
+
+async def test_the_scroll_bar_follows_who_reads_while_the_text_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with (app := Host(LINES)).run_test(size=(40, 10)) as pilot:
+        drawn = drawings_of_the_scroll_bar(app, monkeypatch)
+        app.view.scroll_to(y=60, animate=False)
+        await pilot.pause()
+        app.write(LINES)
+        await pilot.pause()
+        assert drawn[-1] == (60, app.view.total_rows)
+
+
+def drawings_of_the_scroll_bar(app: Host, monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, int]]:
+    """Where its thumb was, and in how many rows, whenever it was drawn."""
+    bar, drawn = app.view.vertical_scrollbar, list[tuple[float, int]]()
+    render = bar.render
+
+    def noted() -> object:
+        drawn.append((bar.position, bar.window_virtual_size))
+        return render()
+
+    monkeypatch.setattr(bar, "render", noted)
+    return drawn
 
 
 async def test_markup_and_control_characters_are_shown() -> None:

@@ -19,6 +19,7 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 
 from tui_gpt.tui.wrap import Wrapped, glyphs
@@ -139,6 +140,7 @@ class TextView(ScrollView, can_focus=True):
         self._blocks: list[Block] = []
         self._tops: list[int] = [0]
         self._measured_width = 0
+        self._thumb = 0, 0
         self._strips: dict[int, Strip] = {}
         self._looks: dict[str, Style] = {}
 
@@ -177,6 +179,7 @@ class TextView(ScrollView, can_focus=True):
         for stale in [y for y in self._strips if y >= first]:
             del self._strips[stale]
         self._resize_content()
+        self._move_thumb(self.max_scroll_y if at_tail else self.scroll_y)
         if at_tail:
             self.follow()
         self._refresh_below(first)
@@ -189,6 +192,7 @@ class TextView(ScrollView, can_focus=True):
         self._resize_content()
         if at_tail:
             self.follow()
+        self.vertical_scrollbar.refresh()
         self.refresh()
 
     def redraw(self, index: int | None = None) -> None:
@@ -312,5 +316,15 @@ class TextView(ScrollView, can_focus=True):
         size = Size(self.row_width, self.total_rows)
         if size != self.virtual_size:
             self.virtual_size = size
-            self.vertical_scrollbar.window_virtual_size = self.total_rows
+            self.vertical_scrollbar.set_reactive(ScrollBar.window_virtual_size, self.total_rows)
             self.scroll_y = self.validate_scroll_y(self.scroll_y)
+
+    def _move_thumb(self, position: float) -> None:
+        """Tell the scroll bar what the view is about to show. It is drawn anew only when its thumb has come to another
+        cell: to draw it takes as long as all text on screen."""
+        bar, height = self.vertical_scrollbar, self.size.height
+        bar.set_reactive(ScrollBar.position, bar.validate_position(position))
+        thumb = round(height * position / max(1, self.total_rows)), height * height // max(1, self.total_rows)
+        if thumb != self._thumb:
+            self._thumb = thumb
+            bar.refresh()
