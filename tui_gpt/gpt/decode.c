@@ -107,7 +107,7 @@ struct state { /* of B streams */
     int64_t *candidates; /* (B, V): of each stream, for each character the longest match that it followed */
     float *scratch;     /* (N, 7C) */
     float *scores;      /* (threads, P), P being S rounded up to PANEL */
-    small *smalls;      /* (N, 4C or V), or (D,), or (S,): what bytes are multiplied with */
+    small *smalls;      /* (N, 4C or V), rows padded to fours, or (D,), or (S,): what bytes are multiplied with */
     struct stretch *stretches; /* of it */
     float *logits;      /* (B, V): of the next characters */
     double *mixed;      /* (B, V): sum of the members' probabilities */
@@ -145,7 +145,7 @@ static struct team *team_for(const struct state *s, int64_t products) { return p
 struct product { /* y (N, out) = matrix x (N, in), plus bias (out,) */
     struct matrix matrix;
     const float *bias, *x;
-    const small *smalls;    /* (N, in), `x` where the matrix is of bytes */
+    const small *smalls;    /* (N, in), rows padded to fours: `x` where the matrix is of bytes */
     const struct stretch *stretches;
     float *y;
     int64_t N, out, in;
@@ -166,8 +166,8 @@ INLINE void multiply_panel_of(const int kind, const struct product *p, int64_t o
     }
 }
 
-/* the outputs of one panel */
-static void multiply_panel(const void *product, int64_t panel, int64_t thread)
+/* the outputs of one panel; a single copy, so that its additions have one order, whoever calls it */
+static __attribute__((noinline)) void multiply_panel(const void *product, int64_t panel, int64_t thread)
 {
     const struct product *p = product;
     (void)thread;
@@ -313,7 +313,7 @@ static void keep_bytes(struct byte_head head, const float *k, const float *v, in
             value[4 * (i - first)] = rounded[i];
 }
 
-/* `attend` for bytes. `room` (D,) or (n,), `stretches` (n / FEW,) */
+/* `attend` for bytes. `room` (D,) or (n,), `stretches` of n */
 static void attend_bytes(const float *q, struct byte_head head, int64_t next, int64_t n, int64_t P, int64_t D,
                          float *scores, small *room, struct stretch *stretches, float *y)
 {
@@ -382,7 +382,7 @@ static void read_column(const struct reading *r, float *q, float *k, const float
 }
 
 /* One head of one stream reads all its columns. */
-static void read_by_head(const void *reading, int64_t part, int64_t thread)
+static __attribute__((noinline)) void read_by_head(const void *reading, int64_t part, int64_t thread)
 {
     const struct reading *r = reading;
     int64_t H = r->model->n_head, C = r->model->n_embd, D = C / H, stream = part / H, head = part % H;

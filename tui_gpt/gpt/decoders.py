@@ -58,7 +58,9 @@ class Decoders:
         return parts[0] if threads == 1 else SideBySide(parts, self._pace(batch_size, threads))
 
     def _pace(self, batch_size: int, threads: int) -> Pace:
-        return self._paces.setdefault(batch_size, Pace(thread_counts(threads)))
+        if batch_size not in self._paces:
+            self._paces[batch_size] = Pace(thread_counts(threads))
+        return self._paces[batch_size]
 
     def _packed_in(self, numbers: Numbers) -> PackedModel:
         if numbers not in self._packed:

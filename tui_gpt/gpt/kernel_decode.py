@@ -7,7 +7,6 @@ What it computes is what the plain decoders compute, which stay the reference, b
 
 import contextlib
 import ctypes
-import functools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from ctypes import c_double, c_int64, c_void_p
@@ -27,12 +26,6 @@ SCRATCH_WIDTHS = 7
 """Floats of working space a column needs, as a multiple of n_embd."""
 
 
-@functools.cache
-def _helper(number: int) -> ThreadPoolExecutor:
-    """A thread, kept for all texts as a new one comes late; it comes to no round before it has left the last one."""
-    return ThreadPoolExecutor(1, f"decoder-helper-{number}")
-
-
 class _Team:
     """Threads that share out the matrices of one step: the one that writes, and helpers that wait beside it for a burst
     (see team.h)."""
@@ -42,14 +35,19 @@ class _Team:
         library.team_bytes.restype = library.team_begin.restype = c_int64
         self._memory = np.zeros(library.team_bytes(), np.uint8)
         self.address = self._memory.ctypes.data
+        self._helpers: list[ThreadPoolExecutor] = []
+        """A thread each, as important as the one that writes; none comes to a round before it has left the last one."""
 
     @contextlib.contextmanager
     def gathered(self, threads: int) -> Iterator[None]:
-        """Meanwhile so many work."""
+        """Meanwhile so many work, as far as they can be had."""
+        for number in range(len(self._helpers) + 1, threads):
+            self._helpers.append(ThreadPoolExecutor(1, f"decoder-helper-{number}"))
         begun = self._library.team_begin(c_void_p(self.address), c_int64(threads))
         try:
-            for number in range(1, threads):
-                _helper(number).submit(self._help, begun, number)
+            with contextlib.suppress(RuntimeError):  # no more threads: who writes does it alone
+                for number in range(1, threads):
+                    self._helpers[number - 1].submit(self._help, begun, number)
             yield
         finally:
             self._library.team_end(c_void_p(self.address))
@@ -102,8 +100,8 @@ class _State:
             "tokens": torch.zeros(batch_size, dtype=torch.int64),
             "scratch": torch.zeros(columns * SCRATCH_WIDTHS * C),
             "scores": torch.zeros(MOST_THREADS * -(-S // PANEL) * PANEL),
-            "smalls": torch.zeros(columns * widest + S, dtype=torch.short),
-            "stretches": torch.zeros(columns * -(-widest // STRETCH) + S, dtype=torch.int64),
+            "smalls": torch.zeros(columns * widest, dtype=torch.short),
+            "stretches": torch.zeros(columns * -(-widest // STRETCH), dtype=torch.int64),
             "chances": torch.zeros(3 * V, dtype=torch.float64),
         }
         self.struct = _StateStruct(

@@ -25,11 +25,11 @@ from tui_gpt.gpt.modern import LOGIT_CAP, NGRAM_TABLES, Modern, rotary_angles
 from tui_gpt.gpt.ngram import NgramPrior
 
 PANEL = 32
-"""As in decode.c."""
+"""As in sweep.h."""
 MAX_ORDER = 16
 """As in decode.c."""
 STRETCH, BYTE_MAX, BYTE_ZERO, TINY = 256, 127, 128, 1e-30
-"""As in decode.c."""
+"""As in sweep_bytes.h."""
 WORTH_SHARING = 131_072
 """As in decode.c."""
 LARGEST_HALF_EXPONENT = 15
@@ -114,8 +114,9 @@ class Numbers(enum.IntEnum):
     HALF = 1
     """Half precision, but for a matrix that it would spoil (see HALF_ERROR)."""
     BYTES = 2
-    """8-bit whole numbers with a scale for each output, and so are keys and values; what they are multiplied with is
-    rounded to 16-bit ones. Half as much is read as in half precision, and products come twice as fast."""
+    """8-bit whole numbers with a scale for each output; so are keys and values, with one for each position, and what is
+    multiplied with all these, with one for each stretch. Half as much is read as in half precision, and many processors
+    multiply four in the time of one."""
 
 
 def packed_weights(weights: Tensor, numbers: Numbers) -> tuple[Tensor, Tensor]:
@@ -156,7 +157,7 @@ class PackedModel:
         self.reach = reach(config)
         """How many of the last characters a stream begins with."""
         self.is_worth_sharing = 4 * config.n_embd**2 >= WORTH_SHARING
-        """Whether more than one thread may pay for a single character."""
+        """Whether more than one thread may pay where few texts are written."""
         self.struct = _Model(
             n_members=config.networks,
             n_layer=config.n_layer,

@@ -17,10 +17,12 @@ from tui_gpt.gpt.kernel_decode import KernelDecoder
 from tui_gpt.gpt.streams import Streams, Uniforms
 
 TRY_AGAIN_SECONDS = 0.5
-"""How long texts are written by as many threads as were fastest until another number is tried for a burst."""
-TIMED_SECONDS, TIMINGS = 0.002, 3
-"""How long a burst takes at least that tells how fast so many threads are, and how many tell it: the best of them
-counts, as now and then a window is read anew."""
+"""How long texts are written by as many threads as were fastest until another number is tried."""
+TRIAL_SECONDS, TIMINGS = 0.002, 3
+"""How long the fastest would take for what others are tried with, and how many trials tell how fast so many threads
+are: the best of them counts, as now and then a window is read anew."""
+Written = tuple[Ints, Floats]
+"""Tokens (n, B) and the logits (n, B, V) they were drawn from."""
 _Share = TypeVar("_Share")
 _Result = TypeVar("_Result")
 
@@ -31,8 +33,8 @@ def thread_counts(most: int) -> list[int]:
 
 
 class Pace:
-    """How many threads write fastest, found out while they do: now and then a burst is written by another number than
-    the fastest so far."""
+    """How many threads write fastest, found out while they do: now and then a few characters are written by another
+    number than the fastest so far."""
 
     def __init__(self, counts: Sequence[int]) -> None:
         self._trials = itertools.cycle(counts)
@@ -45,17 +47,41 @@ class Pace:
         """How many were, as far as is known; the first of the counts while nothing is."""
         return min(self._seconds, key=lambda threads: min(self._seconds[threads], default=math.inf))
 
-    def next(self) -> int:
-        """How many are to write the next burst."""
+    def write(self, uniforms: Uniforms, write: Callable[[int, Uniforms], Written]) -> Written:
+        """What `write` makes of `uniforms` (n, B) with as many threads as it is told."""
+        written = []
+        while len(uniforms):
+            threads, count = self._next(len(uniforms))
+            began = time.perf_counter()
+            written.append(write(threads, uniforms[:count]))
+            self._note(threads, count, time.perf_counter() - began)
+            uniforms = uniforms[count:]
+        if len(written) == 1:
+            return written[0]
+        tokens, logits = zip(*written, strict=True)
+        return np.concatenate(tokens), np.concatenate(logits)
+
+    def _next(self, most: int) -> tuple[int, int]:
+        """How many threads are to write next, and how many characters."""
+        fastest, enough = self.fastest(), self._enough()
+        trial = self._trial()
+        return (fastest, most) if trial == fastest or most < enough else (trial, math.ceil(enough))
+
+    def _trial(self) -> int:
+        """Which number of threads there is to try, if not the fastest."""
         unknown = [threads for threads, seconds in self._seconds.items() if len(seconds) < TIMINGS]
         if unknown:
             return unknown[0]
         is_due = time.monotonic() - self._tried_at > TRY_AGAIN_SECONDS
         return self._next_trial if is_due else self.fastest()
 
-    def timed(self, threads: int, characters: int, seconds: float) -> None:
-        """What a burst took; a short one tells nothing."""
-        if seconds < TIMED_SECONDS:
+    def _enough(self) -> float:
+        """How many characters tell how fast threads are: fewer are over before all have come."""
+        return TRIAL_SECONDS / min(self._seconds[self.fastest()], default=math.inf)
+
+    def _note(self, threads: int, characters: int, seconds: float) -> None:
+        is_telling = characters >= self._enough() if self._seconds[self.fastest()] else seconds >= TRIAL_SECONDS
+        if not is_telling:
             return
         self._seconds[threads].append(seconds / characters)
         if threads == self._next_trial:
@@ -75,13 +101,14 @@ class Together:
         self._decoder.threads = self._pace.fastest()
         return self._decoder.start(tokens)
 
-    def write(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
+    def write(self, config: SampleConfig, uniforms: Uniforms) -> Written:
         """Write n characters of each: tokens (n, B), drawn by `uniforms` (n, B) from logits (n, B, V)."""
-        threads = self._decoder.threads = self._pace.next()
-        began = time.perf_counter()
-        written = self._decoder.write(config, uniforms)
-        self._pace.timed(threads, len(uniforms), time.perf_counter() - began)
-        return written
+
+        def write(threads: int, some: Uniforms) -> Written:
+            self._decoder.threads = threads
+            return self._decoder.write(config, some)
+
+        return self._pace.write(uniforms, write)
 
 
 class SideBySide:
@@ -97,14 +124,16 @@ class SideBySide:
         shares = np.array_split(tokens, len(self._parts))
         return np.concatenate(self._each(self._pace.fastest(), shares, lambda part, share: part.start(share)))
 
-    def write(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
+    def write(self, config: SampleConfig, uniforms: Uniforms) -> Written:
         """Write n characters of each: tokens (n, B), drawn by `uniforms` (n, B) from logits (n, B, V)."""
-        shares = np.array_split(uniforms, len(self._parts), axis=1)
-        threads, began = self._pace.next(), time.perf_counter()
-        written = self._each(threads, shares, lambda part, share: part.write(config, share))
-        self._pace.timed(threads, len(uniforms), time.perf_counter() - began)
-        tokens, logits = zip(*written, strict=True)
-        return np.concatenate(tokens, axis=1), np.concatenate(logits, axis=1)
+
+        def write(threads: int, some: Uniforms) -> Written:
+            shares = np.array_split(some, len(self._parts), axis=1)
+            written = self._each(threads, shares, lambda part, share: part.write(config, share))
+            tokens, logits = zip(*written, strict=True)
+            return np.concatenate(tokens, axis=1), np.concatenate(logits, axis=1)
+
+        return self._pace.write(uniforms, write)
 
     def _each(
         self, threads: int, shares: Sequence[_Share], do: Callable[[Streams, _Share], _Result]

@@ -4,6 +4,10 @@
 
 #include "sweep.h"
 
+#if defined __BYTE_ORDER__ && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the order of bytes in words is that of little-endian processors; others write without this kernel"
+#endif
+
 #define STRETCH 256   /* numbers that are rounded to bytes with one scale */
 #define FEW 32        /* the same of the weights of attention, of which few are large */
 #define BYTE_MAX 127.f
@@ -13,15 +17,15 @@
 #define NEAREST_BITS 0x4b400000 /* which are those of zero */
 
 typedef int32_t word __attribute__((aligned(1), may_alias));
-typedef uint16_t pairs __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
-typedef uint8_t bytes __attribute__((vector_size(LANES), aligned(1), may_alias));
+typedef uint16_t short_lanes __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+typedef uint8_t byte_lanes __attribute__((vector_size(LANES), aligned(1), may_alias));
 #if LANES == 16 && defined __AVX512VNNI__ || LANES == 8 && defined __AVXVNNI__
 #define HAS_VNNI
 typedef int8_t small; /* whole numbers up to BYTE_MAX, four of them in the order 0, 1, 2, 3 */
 #else
 typedef int16_t small; /* in the order 0, 2, 1, 3 */
 #endif
-typedef small smalls __attribute__((vector_size(LANES * sizeof(small)), aligned(1), may_alias));
+typedef small small_lanes __attribute__((vector_size(LANES * sizeof(small)), aligned(1), may_alias));
 
 struct stretch { /* of whole numbers that are multiplied with bytes */
     float scale;
@@ -41,14 +45,14 @@ INLINE int32_t sum_words(words x)
 }
 
 /* sums of products, each lane's of its four bytes and the four of x */
-INLINE words add_products(words sums, words bytes, const small *x)
+INLINE words add_products(words sums, words four, const small *x)
 {
 #if defined HAS_VNNI && LANES == 16
-    return (words)_mm512_dpbusd_epi32((__m512i)sums, (__m512i)bytes, _mm512_set1_epi32(*(const word *)x));
+    return (words)_mm512_dpbusd_epi32((__m512i)sums, (__m512i)four, _mm512_set1_epi32(*(const word *)x));
 #elif defined HAS_VNNI
-    return (words)_mm256_dpbusd_avx_epi32((__m256i)sums, (__m256i)bytes, _mm256_set1_epi32(*(const word *)x));
+    return (words)_mm256_dpbusd_avx_epi32((__m256i)sums, (__m256i)four, _mm256_set1_epi32(*(const word *)x));
 #else
-    const words even = bytes & 0x00ff00ff, odd = (words)((pairs)bytes >> 8);
+    const words even = four & 0x00ff00ff, odd = (words)((short_lanes)four >> 8);
 #if LANES == 16 && defined __AVX512BW__
     return sums + (words)_mm512_madd_epi16((__m512i)even, _mm512_set1_epi32(*(const word *)x)) +
            (words)_mm512_madd_epi16((__m512i)odd, _mm512_set1_epi32(*(const word *)(x + 2)));
@@ -82,7 +86,8 @@ INLINE void add_row(const int columns, const uint8_t *row, const uint8_t *next, 
 }
 
 /* The exact sums s (columns, PANEL) of one panel's products with a stretch of x (columns, in), inputs `i` to `end`, in
-   fours. Of one column there are several sums, so that no addition waits for the last. */
+   fours; the columns' stretches lie `apart`. Of one column there are several sums, so that no addition waits for the
+   last. */
 INLINE void sum_products(const int columns, const uint8_t *panel, const uint8_t *next, const small *x,
                          const struct stretch *stretch, int64_t apart, int64_t in, int64_t i, int64_t end,
                          words s[BYTE_COLUMNS][VECTORS])
@@ -170,7 +175,7 @@ INLINE struct stretch shrink(const float *x, int64_t n, small *to)
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES) {
         words whole = nearest_words(x + i, factor);
-        *(smalls *)(to + i) = __builtin_convertvector(whole, smalls);
+        *(small_lanes *)(to + i) = __builtin_convertvector(whole, small_lanes);
         sums += whole;
     }
     int32_t start = sum_words(sums);
@@ -184,7 +189,7 @@ INLINE struct stretch shrink(const float *x, int64_t n, small *to)
         to[i + 1] = to[i + 2], to[i + 2] = second;
     }
 #endif
-    return (struct stretch){scale, -BYTE_ZERO * start};
+    return (struct stretch){scale, (int32_t)(-BYTE_ZERO * (uint32_t)start)};
 }
 
 /* x (n,) as bytes; their scale */
@@ -193,7 +198,7 @@ INLINE float round_to_bytes(const float *x, int64_t n, uint8_t *to)
     const float scale = greatest(x, n) / BYTE_MAX, factor = factor_of(scale);
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES)
-        *(bytes *)(to + i) = __builtin_convertvector(nearest_words(x + i, factor) + BYTE_ZERO, bytes);
+        *(byte_lanes *)(to + i) = __builtin_convertvector(nearest_words(x + i, factor) + BYTE_ZERO, byte_lanes);
     for (; i < n; i++)
         to[i] = nearest(x[i], factor) + BYTE_ZERO;
     return scale;

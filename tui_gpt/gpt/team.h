@@ -2,7 +2,7 @@
 
    A job has parts. Each thread takes those of a range of its own from the front, and then, from the back, those that
    others have not come to. So nobody waits for a helper that comes late, only for a part that it has begun; and which of
-   them does a part changes no number. A job takes microseconds, far less than to wake a thread: whoever waits keeps
+   them does a part changes no number. Most jobs take microseconds, far less than to wake a thread: whoever waits keeps
    looking. */
 
 #include <stdint.h>
@@ -11,24 +11,32 @@
 #endif
 
 #define MOST_THREADS 8
-#define PATIENCE 2000 /* looks, after which another program may want the core */
+#define PATIENCE 2000   /* looks in vain, after which another program may want the core */
+#define ENOUGH 1000000  /* looks in vain, tens of milliseconds, after which a helper goes: nobody depends on it */
+#define NO_JOB UINT64_MAX
 
 typedef void part_of_job(const void *job, int64_t part, int64_t thread);
 
 struct team {
     int64_t threads;
-    int64_t round; /* helpers of an earlier one go */
     part_of_job *work;
     const void *job;
-    uint64_t number; /* of the job */
-    int64_t done;    /* parts that helpers have done */
+    uint64_t number;      /* of the job, in 32 bits */
+    int64_t helped;       /* parts that helpers did of all jobs */
+    char apart[120];      /* here and below: what some look at lies in another line of the cache than what others write */
+    int64_t round;        /* helpers of an earlier one go */
+    char apart_too[120];
+    int64_t done;         /* parts that helpers have done of this job */
+    char apart_again[120];
     struct {
         uint64_t left; /* number of the job, first part, end: 32, 16 and 16 bits, as one so that nobody sees a half of it */
-        char apart[120]; /* from the next one, that is in another line of the cache */
+        char apart[120];
     } ranges[MOST_THREADS];
 };
 
 int64_t team_bytes(void) { return sizeof(struct team); }
+
+int64_t team_helped(const struct team *t) { return t->helped; }
 
 static inline uint64_t range(uint64_t number, int64_t first, int64_t end) { return number << 32 | first << 16 | end; }
 
@@ -80,31 +88,33 @@ static void share_out(struct team *t, part_of_job *work, const void *job, int64_
         work(job, part, 0);
     if (!t)
         return;
-    t->work = work, t->job = job, t->number++;
+    t->work = work, t->job = job, t->number = (t->number + 1) & UINT32_MAX;
     __atomic_store_n(&t->done, 0, __ATOMIC_RELAXED);
     for (int64_t thread = t->threads - 1; thread >= 0; thread--)
         __atomic_store_n(&t->ranges[thread].left,
                          range(t->number, parts * thread / t->threads, parts * (thread + 1) / t->threads),
                          __ATOMIC_RELEASE);
     parts -= work_along(t, 0);
+    t->helped += parts;
     for (int64_t looks = 0; __atomic_load_n(&t->done, __ATOMIC_ACQUIRE) < parts; looks++)
         keep_looking(looks);
 }
 
-/* What a helper does, thread 1 and up, until its round is over. */
+/* What a helper does, thread 1 and up, until its round is over or there has been no job for long. */
 void team_help(struct team *t, int64_t round, int64_t thread)
 {
-    uint64_t *mine = &t->ranges[thread].left, seen = __atomic_load_n(mine, __ATOMIC_ACQUIRE) >> 32;
-    for (int64_t looks = 0; __atomic_load_n(&t->round, __ATOMIC_ACQUIRE) == round; looks++) {
+    const uint64_t *mine = &t->ranges[thread].left;
+    uint64_t last = NO_JOB;
+    for (int64_t looks = 0; looks < ENOUGH && __atomic_load_n(&t->round, __ATOMIC_ACQUIRE) == round; looks++) {
         uint64_t number = __atomic_load_n(mine, __ATOMIC_ACQUIRE) >> 32;
-        if (number == seen) {
+        if (number == last) {
             keep_looking(looks);
             continue;
         }
         int64_t done = work_along(t, thread);
         if (done)
             __atomic_fetch_add(&t->done, done, __ATOMIC_RELEASE);
-        seen = number, looks = 0;
+        last = number, looks = 0;
     }
 }
 
