@@ -175,7 +175,7 @@ async def test_x_stops_and_the_run_can_go_on() -> None:
         await pilot.press("x")
         await wait_until(pilot, lambda: main.training is None)
         assert "stopped" in shown(main, "#headline-text")
-        assert "Go on" in footer_keys(main)
+        await wait_until(pilot, lambda: "Go on" in footer_keys(main))
 
 
 def is_in_sight(main: MainScreen, selector: str) -> bool:
@@ -443,7 +443,7 @@ async def test_at_80_by_24_a_run_shows_everything() -> None:
             widget = main.query_one(selector)
             assert widget.region.area > 0
             assert main.app.screen.region.contains_region(widget.region)
-        assert {"Pause", "Stop", "Help", "Quit"} <= set(footer_keys(main))
+        await wait_until(pilot, lambda: set(footer_keys(main)) >= {"Pause", "Stop", "Help", "Quit"})
 
 
 def stored(name: str, preset: str = "nano", steps: int = 100) -> None:
