@@ -415,9 +415,8 @@ def compiled_with(kernel_home: Path) -> Compile:
     def compiled(*flags: str) -> ctypes.CDLL:
         if flags and platform.machine() != "x86_64":
             pytest.skip("these flags are for another processor")
-        if any(
-            NEEDED.get(flag, "").encode() not in kernel_module._processor().split() for flag in flags if flag in NEEDED
-        ):
+        has = kernel_module._processor().decode().split()
+        if any(NEEDED[flag] not in has for flag in flags if flag in NEEDED):
             pytest.skip("this processor cannot run it")
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(kernel_module, "_NATIVE", flags)
@@ -563,7 +562,7 @@ def test_no_sum_of_whole_numbers_is_too_large(
 
 
 def test_the_shipped_model_loses_nothing_in_bytes(library: ctypes.CDLL) -> None:
-    """Less than a thousandth of a nat, on a text that it never saw."""
+    """Less than a ten-thousandth of a nat, on a text that it never saw."""
     checkpoint = read_checkpoint(paths.shipped_dir() / "pretrained")
     weights, prior = split_prior(checkpoint.weights)
     model = build_model(checkpoint.info.config.model, checkpoint.info.vocab_size, seed=0)
@@ -575,7 +574,7 @@ def test_the_shipped_model_loses_nothing_in_bytes(library: ctypes.CDLL) -> None:
         rows = logits_along(decoder, model.config.block_size, text.astype(np.int64))
         losses.append(-log_softmax(rows)[np.arange(len(rows)), text[1:]].mean())
     assert losses[0] != losses[1]
-    assert abs(losses[0] - losses[1]) < 1e-3
+    assert abs(losses[0] - losses[1]) < 1e-4
 
 
 @pytest.mark.parametrize("name", ["classic", "modern", "prior"])

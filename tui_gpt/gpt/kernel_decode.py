@@ -165,12 +165,11 @@ class KernelDecoder:
             )
         return tokens, logits
 
-    @contextlib.contextmanager
-    def _team_work(self) -> Iterator[None]:
+    def _team_work(self) -> contextlib.AbstractContextManager[None]:
+        """Meanwhile `threads` share out the steps."""
         assert self._state is not None
         self._state.struct.team = self._team.address if self.threads > 1 else None
-        with self._team.gathered(self.threads) if self.threads > 1 else contextlib.nullcontext():
-            yield
+        return self._team.gathered(self.threads) if self.threads > 1 else contextlib.nullcontext()
 
     def _structs(self) -> tuple[Any, Any]:
         """What every function of the kernel takes first."""

@@ -13,7 +13,7 @@
 #if defined __AVX512F__
 #define LANES 16        /* floats in a register */
 #define COLUMNS 12      /* columns that share a sweep, as many as the registers hold sums for */
-#define BYTE_COLUMNS 12 /* the same of bytes */
+#define BYTE_COLUMNS 12 /* the same of bytes, never fewer: there is room for the sums of both */
 #define WAYS 4          /* independent sums where there is one column, so that no addition waits for the last */
 #elif defined __AVX__
 #define LANES 8

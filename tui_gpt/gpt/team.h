@@ -84,10 +84,11 @@ static int64_t work_along(struct team *t, int64_t thread)
 /* The leader shares out a job of less than 65,536 parts, and returns when all are done; without a team it does them all. */
 static void share_out(struct team *t, part_of_job *work, const void *job, int64_t parts)
 {
-    for (int64_t part = 0; !t && part < parts; part++)
-        work(job, part, 0);
-    if (!t)
+    if (!t) {
+        for (int64_t part = 0; part < parts; part++)
+            work(job, part, 0);
         return;
+    }
     t->work = work, t->job = job, t->number = (t->number + 1) & UINT32_MAX;
     __atomic_store_n(&t->done, 0, __ATOMIC_RELAXED);
     for (int64_t thread = t->threads - 1; thread >= 0; thread--)
