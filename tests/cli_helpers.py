@@ -36,7 +36,15 @@ def progress(step: int, loss: float = 2.0) -> Progress:
 
 
 def evaluated(step: int, val_loss: float) -> Evaluated:
-    return Evaluated(step=step, train_loss=1.5, val_loss=val_loss, bits_per_char=val_loss / 0.6931, is_best=True)
+    return Evaluated(
+        step=step,
+        train_loss=1.5,
+        val_loss=val_loss,
+        bits_per_char=val_loss / 0.6931,
+        is_best=True,
+        val_tokens=1000,
+        is_estimate=False,
+    )
 
 
 def finished(step: int = 40, reason: FinishReason = "completed") -> Finished:

@@ -6,14 +6,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_gpt.events import EVENT_TYPES, Changed, Evaluated, Event, Finished, Progress, Sampled, from_json, to_json
+from tui_gpt.events import (
+    EVENT_TYPES,
+    Changed,
+    Evaluated,
+    Event,
+    Finished,
+    Initialized,
+    Progress,
+    Refused,
+    ResumeDiffers,
+    Sampled,
+    from_json,
+    to_json,
+)
 
 EXAMPLES: list[Event] = [
     Progress(step=3, loss=2.5, learning_rate=1e-3, grad_norm=0.5, tokens_per_second=1e4, elapsed_seconds=1.25),
-    Evaluated(step=3, train_loss=2.0, val_loss=2.1, bits_per_char=3.0, is_best=True),
+    Evaluated(
+        step=3, train_loss=2.0, val_loss=2.1, bits_per_char=3.0, is_best=True, val_tokens=1000, is_estimate=False
+    ),
     Sampled(step=3, prompt="\n", text='"quoted"\u2028\x00é'),
     Changed(step=3, setting="learning_rate", value=0.1),
     Changed(step=3, setting="storage_problem", value=None),
+    Refused(step=3, setting="learning_rate", reason="it is too high"),
+    Initialized(step=0, source="shipped", new_characters="é→"),
+    ResumeDiffers(step=3, expected_loss=1.5, loss=1.25),
     Finished(step=3, reason="stopped", best_val_loss=None, elapsed_seconds=0.0),
 ]
 
@@ -27,13 +45,14 @@ def test_an_event_survives_the_way_through_json(event: Event) -> None:
 
 def test_the_type_comes_first_and_the_keys_are_the_field_names() -> None:
     assert list(json.loads(to_json(EXAMPLES[1]))) == [
-        "type", "step", "train_loss", "val_loss", "bits_per_char", "is_best",
+        "type", "step", "train_loss", "val_loss", "bits_per_char", "is_best", "val_tokens", "is_estimate",
     ]  # fmt: skip
 
 
 def test_every_kind_of_event_has_a_name_of_its_own() -> None:
     assert sorted(EVENT_TYPES) == [
-        "changed", "evaluated", "finished", "paused", "progress", "resumed", "sampled", "saved", "started",
+        "changed", "evaluated", "finished", "initialized", "paused", "progress", "refused", "resume_differs", "resumed",
+        "sampled", "saved", "started",
     ]  # fmt: skip
 
 

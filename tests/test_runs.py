@@ -35,7 +35,15 @@ def progress(step: int) -> Progress:
 
 
 def evaluated(step: int, loss: float) -> Evaluated:
-    return Evaluated(step=step, train_loss=loss, val_loss=loss, bits_per_char=loss / 0.6931, is_best=True)
+    return Evaluated(
+        step=step,
+        train_loss=loss,
+        val_loss=loss,
+        bits_per_char=loss / 0.6931,
+        is_best=True,
+        val_tokens=1000,
+        is_estimate=False,
+    )
 
 
 def started(max_iters: int = 100) -> Started:
@@ -362,7 +370,7 @@ def test_a_summary_tells_the_runs_figures(run: Run) -> None:
         has_checkpoint=False,
     )
     fake_checkpoint(run.path / "best")
-    assert (run.summary().best_val_loss, run.summary().has_checkpoint) == (1.25, True)
+    assert (run.summary().best_val_loss, run.summary().has_checkpoint) == (1.75, True)
 
 
 def test_the_list_is_newest_first_and_shows_damaged_runs(store: RunStore, run: Run) -> None:

@@ -7,6 +7,7 @@ cut in the middle could not be resumed exactly, so every request takes effect be
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any
 
 from tui_gpt.events import Setting
@@ -14,8 +15,18 @@ from tui_gpt.events import Setting
 _PAUSE_POLL_SECONDS = 0.05
 
 
+@dataclass(frozen=True)
+class Activity:
+    """What a worker is doing while it yields no events."""
+
+    name: str
+    """In lower case, e.g. `loading PyTorch`, `counting n-grams`, `evaluating`."""
+    done: float | None = None
+    """How much of it is done, 0 to 1; None where that is not known."""
+
+
 class Control:
-    """Requests to one worker. All methods return at once, but for `wait_while_paused`."""
+    """Requests to one worker, and what it is doing. All methods return at once, but for `wait_while_paused`."""
 
     def __init__(self) -> None:
         self._stop = threading.Event()
@@ -25,6 +36,20 @@ class Control:
         self._changes: dict[str, Setting] = {}
         self._weight_requests: list[Future[Any]] = []
         self._lock = threading.Lock()
+        self._activity: Activity | None = None
+
+    def report(self, name: str, done: float | None = None) -> None:
+        """Called by the worker: what it is doing from now on, and how much of that is done (0 to 1)."""
+        self._activity = Activity(name, done)
+
+    def report_idle(self) -> None:
+        """Called by the worker: nothing but what its events say."""
+        self._activity = None
+
+    @property
+    def activity(self) -> Activity | None:
+        """What the worker is doing between two events; None while events come. For any thread, at any time."""
+        return self._activity
 
     def stop(self) -> None:
         """Ask the worker to save and end. A paused worker wakes to do so. There is no way back."""

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 FinishReason = Literal["completed", "stopped", "time_limit", "early_stop"]
+ChangeOrigin = Literal["user", "plan", "trainer"]
+"""Who changed a setting: the user, the time budget's plan, or the trainer itself (after NaN, a failed save)."""
 Setting = int | float | str | bool | None
 
 
@@ -46,7 +48,7 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evaluated:
-    """The whole validation split, and as much of the training split, were measured without dropout."""
+    """The model was measured without dropout, on the validation split and on a small part of the training split."""
 
     type: ClassVar[str] = "evaluated"
     step: int
@@ -54,6 +56,11 @@ class Evaluated:
     val_loss: float
     bits_per_char: float
     is_best: bool
+    """Whether this is the best model so far. The newest event with `is_best` holds the figure of the best model."""
+    val_tokens: int
+    """Characters of the validation split that `val_loss` is the mean of."""
+    is_estimate: bool = False
+    """Whether `val_tokens` is a smaller, evenly spread part of what the loss of record is measured on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,6 +106,39 @@ class Changed:
     step: int
     setting: str
     value: Setting
+    origin: ChangeOrigin = "user"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refused:
+    """A change that was asked for during the run is impossible; nothing has changed."""
+
+    type: ClassVar[str] = "refused"
+    step: int
+    setting: str
+    reason: str
+    """One sentence."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Initialized:
+    """A new run has started from the weights of another model."""
+
+    type: ClassVar[str] = "initialized"
+    step: int
+    source: str
+    new_characters: str
+    """Characters of the text that the other model does not know; their weights start at random."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResumeDiffers:
+    """The first loss after a resume is not the one that the interrupted run would have computed."""
+
+    type: ClassVar[str] = "resume_differs"
+    step: int
+    expected_loss: float
+    loss: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,9 +150,24 @@ class Finished:
     reason: FinishReason
     best_val_loss: float | None
     elapsed_seconds: float
+    best_is_estimate: bool = False
+    """Whether `best_val_loss` was measured on a smaller part than the loss of record is."""
 
 
-Event = Started | Progress | Evaluated | Sampled | Saved | Paused | Resumed | Changed | Finished
+Event = (
+    Started
+    | Progress
+    | Evaluated
+    | Sampled
+    | Saved
+    | Paused
+    | Resumed
+    | Changed
+    | Refused
+    | Initialized
+    | ResumeDiffers
+    | Finished
+)
 
 EVENT_TYPES: Mapping[str, type[Event]] = types.MappingProxyType({kind.type: kind for kind in typing.get_args(Event)})
 

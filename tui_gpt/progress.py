@@ -12,7 +12,20 @@ from collections.abc import Callable
 from typing import TextIO
 
 from tui_gpt.eta import EtaEstimator, format_count, format_duration, format_rate
-from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Sampled, Saved, Setting, Started
+from tui_gpt.events import (
+    Changed,
+    Evaluated,
+    Event,
+    Finished,
+    Initialized,
+    Progress,
+    Refused,
+    ResumeDiffers,
+    Sampled,
+    Saved,
+    Setting,
+    Started,
+)
 from tui_gpt.inert import inert
 
 _SECONDS_BETWEEN_LINES = 1.0
@@ -30,8 +43,8 @@ class Standing:
         self.step = 0
         self.max_iters = 0
         self.loss: float | None = None
-        self.val_loss: float | None = None
-        self.best_val_loss: float | None = None
+        self.evaluation: Evaluated | None = None
+        self.best: Evaluated | None = None
         self.tokens_per_second: float | None = None
         self.saved_path: str | None = None
         self.finished: Finished | None = None
@@ -49,18 +62,14 @@ class Standing:
                 self.loss, self.tokens_per_second = event.loss, event.tokens_per_second
                 self._eta.mark(event.step, event.elapsed_seconds)
             case Evaluated():
-                self._note_evaluation(event)
+                self.evaluation = event
+                self.best = event if event.is_best else self.best
             case Saved():
                 self.saved_path = event.path
             case Finished():
                 self.finished = event
             case _:
                 pass
-
-    def _note_evaluation(self, event: Evaluated) -> None:
-        self.val_loss = event.val_loss
-        if self.best_val_loss is None or event.val_loss < self.best_val_loss:
-            self.best_val_loss = event.val_loss
 
     @property
     def share(self) -> float:
@@ -72,8 +81,8 @@ class Standing:
         parts = [f"step {self.step:,}/{self.max_iters:,}"]
         if self.loss is not None:
             parts.append(f"loss {self.loss:.3f}")
-        if self.val_loss is not None:
-            parts.append(f"val {self.val_loss:.3f}")
+        if self.evaluation is not None:
+            parts.append(f"val {'~' if self.evaluation.is_estimate else ''}{self.evaluation.val_loss:.3f}")
         seconds_left = self._eta.seconds_left(self.max_iters)
         if seconds_left is not None:
             parts.append(f"{format_duration(seconds_left)} left")
@@ -121,6 +130,12 @@ class ProgressLine:
                 self.say(_opening(event))
             case Changed():
                 self.say(_news(event), urgent=event.setting in _URGENT)
+            case Refused():
+                self.say(f"warning: {event.setting} stays as it is: {event.reason}", urgent=True)
+            case Initialized():
+                self.say(_source_of_weights(event))
+            case ResumeDiffers():
+                self.say(_difference(event), urgent=True)
             case Sampled():
                 self.say(f"step {event.step:,} writes:\n{inert(event.text)}")
             case Progress() | Evaluated():
@@ -167,6 +182,18 @@ def _opening(event: Started) -> str:
     return (
         f"{verb} {event.preset}{place}: {format_count(event.parameters)} parameters, "
         f"{format_count(event.train_tokens)} characters, {event.max_iters:,} steps on {event.device}"
+    )
+
+
+def _source_of_weights(event: Initialized) -> str:
+    new = f"; new characters: {inert(event.new_characters)}" if event.new_characters else ""
+    return f"starting from the weights of {event.source}{new}"
+
+
+def _difference(event: ResumeDiffers) -> str:
+    return (
+        f"warning: the first loss after the resume is {event.loss:.6f}, but {event.expected_loss:.6f} was computed "
+        "before the interruption: this machine or this version computes differently, and the run continues"
     )
 
 

@@ -25,7 +25,7 @@ class Recorder:
         self._waiting.append(event)
         self._state = _state_after(event) or self._state
         before, self._problem = self._problem, self._write()
-        news = Changed(step=event.step, setting="storage_problem", value=self._problem or None)
+        news = Changed(step=event.step, setting="storage_problem", value=self._problem or None, origin="trainer")
         is_new = self._problem != before
         if is_new:
             self._waiting.append(news)

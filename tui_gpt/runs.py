@@ -370,6 +370,7 @@ class _Facts:
     step: int = 0
     max_iters: int = 0
     best_val_loss: float | None = None
+    best_is_estimate: bool = False
 
     def take(self, event: Event) -> None:
         self.step = max(self.step, event.step)
@@ -378,21 +379,18 @@ class _Facts:
                 self.max_iters = event.max_iters
             case Changed(setting="max_iters", value=int(value)):
                 self.max_iters = value
-            case Evaluated():
-                self._take_loss(event.val_loss)
-            case Finished():
-                self._take_loss(event.best_val_loss)
+            case Evaluated(is_best=True):
+                self.best_val_loss, self.best_is_estimate = event.val_loss, event.is_estimate
+            case Finished() if event.best_val_loss is not None:
+                self.best_val_loss, self.best_is_estimate = event.best_val_loss, event.best_is_estimate
             case _:
                 pass
 
     def take_info(self, info: CheckpointInfo) -> None:
         self.step = max(self.step, info.step)
         self.max_iters = self.max_iters or info.max_iters
-        self._take_loss(info.best_val_loss)
-
-    def _take_loss(self, loss: float | None) -> None:
-        if loss is not None:
-            self.best_val_loss = loss if self.best_val_loss is None else min(loss, self.best_val_loss)
+        if self.best_val_loss is None:
+            self.best_val_loss = info.best_val_loss
 
 
 class RunStore:

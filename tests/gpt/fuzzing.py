@@ -33,7 +33,11 @@ def healthy_run(root: Path) -> Run:
                 step=step, loss=2.5, learning_rate=1e-3, grad_norm=1.0, tokens_per_second=9.5, elapsed_seconds=step / 2
             )
         )
-    run.record(Evaluated(step=5, train_loss=2.4, val_loss=2.5, bits_per_char=3.6, is_best=True))
+    run.record(
+        Evaluated(
+            step=5, train_loss=2.4, val_loss=2.5, bits_per_char=3.6, is_best=True, val_tokens=1000, is_estimate=False
+        )
+    )
     run.record(Saved(step=5, path="last"))
     info = CheckpointInfo(
         config=run.config,

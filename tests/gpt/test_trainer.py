@@ -230,7 +230,7 @@ def test_a_step_that_meets_nan_once_is_skipped_and_said() -> None:
     bench = Workbench()
     spoil_gradients(bench, {3})
     events = bench.run()
-    assert Changed(step=4, setting="skipped_step", value=4) in events
+    assert Changed(step=4, setting="skipped_step", value=4, origin="trainer") in events
     assert finished(events).reason == "completed"
     assert all(torch.isfinite(tensor).all() for tensor in bench.weights.values())
 
@@ -249,8 +249,8 @@ def test_nan_a_second_time_goes_back_to_the_newest_evaluation_at_half_the_rate(f
     assert at_five.standing.step == 5
     assert same_weights(weights, at_five.weights)
     assert same_weights(training, at_five.training)
-    assert Changed(step=9, setting="rolled_back_to", value=5) in events
-    assert Changed(step=9, setting="learning_rate", value=5e-3) in events
+    assert Changed(step=9, setting="rolled_back_to", value=5, origin="trainer") in events
+    assert Changed(step=9, setting="learning_rate", value=5e-3, origin="trainer") in events
     assert finished(events).reason == "completed"
 
 
@@ -290,7 +290,7 @@ def test_what_nan_goes_back_to_does_not_depend_on_the_clock(autosave_seconds: fl
     )
     spoil_gradients(bench, {72, 73})
     events = bench.run()
-    assert Changed(step=74, setting="rolled_back_to", value=40) in events
+    assert Changed(step=74, setting="rolled_back_to", value=40, origin="trainer") in events
     saved = {event.step for event in events if isinstance(event, Saved)}
     assert bool(saved & set(range(41, 73))) == (autosave_seconds == 1.0)
 

@@ -25,7 +25,12 @@ def progress(step: int, loss: float) -> Progress:
 def evaluated(step: int, val_loss: float, *, is_best: bool = True) -> Evaluated:
     """An evaluation whose training loss lies a little below its validation loss."""
     return Evaluated(
-        step=step, train_loss=val_loss - 0.1, val_loss=val_loss, bits_per_char=val_loss / 0.693147, is_best=is_best
+        step=step,
+        train_loss=val_loss - 0.1,
+        val_loss=val_loss,
+        bits_per_char=val_loss / 0.693147,
+        is_best=is_best,
+        val_tokens=111_540,
     )
 
 

@@ -49,13 +49,9 @@ def _comes_again(event: Event, info: CheckpointInfo) -> bool:
 
 def _changes_in(events: Iterator[Event]) -> Iterator[Changed]:
     """The changes of settings that somebody, or the clock, asked for."""
-    went_back = False
     for event in events:
-        if not isinstance(event, Changed):
-            continue
-        if event.setting in LIVE_SETTINGS and not (went_back and event.setting == "learning_rate"):
+        if isinstance(event, Changed) and event.origin != "trainer" and event.setting in LIVE_SETTINGS:
             yield event
-        went_back = event.setting == "rolled_back_to"
 
 
 def _kept(path: Path) -> Iterator[Changed]:

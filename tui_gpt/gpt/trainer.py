@@ -334,7 +334,7 @@ class Trainer:
 
     def _told_of_step(self, setting: str, value: Setting) -> Changed:
         """What happened in the step under way; a checkpoint from before it knows nothing of it."""
-        return Changed(step=self._now.step + 1, setting=setting, value=value)
+        return Changed(step=self._now.step + 1, setting=setting, value=value, origin="trainer")
 
     def _note_good(self) -> None:
         """Remember this state as one to go back to. Where it is taken depends on the step alone, never on the clock."""
@@ -405,7 +405,7 @@ class Trainer:
             restore_generators(self._parts.generators, generators)
             self._reported_at = self._clock.seconds()
         if problem:
-            yield Changed(step=self._now.step, setting="compile_problem", value=problem)
+            yield Changed(step=self._now.step, setting="compile_problem", value=problem, origin="trainer")
 
     # The plan: how many steps
 
@@ -458,7 +458,7 @@ class Trainer:
         self._step_seconds, self._steps_timed = 0.0, 0
         if is_worth_changing(planned, now.max_iters, now.step):
             now.max_iters = planned
-            yield Changed(step=now.step, setting="max_iters", value=planned)
+            yield Changed(step=now.step, setting="max_iters", value=planned, origin="plan")
 
     # Measuring
 
@@ -522,6 +522,7 @@ class Trainer:
             val_loss=val_loss,
             bits_per_char=bits_per_character(val_loss),
             is_best=is_best,
+            val_tokens=self._parts.val_tokens,
         )
 
     def _sample_if_due(self) -> Iterator[Event]:
@@ -589,7 +590,8 @@ class Trainer:
                 if self._best is not None and (result.kind, result.step) == ("best", self._best.standing.step):
                     self._best = None
             if self._storage_problem != before:
-                yield Changed(step=self._now.step, setting="storage_problem", value=self._storage_problem or None)
+                problem = self._storage_problem or None
+                yield Changed(step=self._now.step, setting="storage_problem", value=problem, origin="trainer")
 
     @property
     def _storage_problem(self) -> str:
