@@ -120,9 +120,6 @@ class Session:
     def settle(self) -> None:
         """See `SessionLike.settle`. The collector would else look through a million objects now and then, and nothing
         else runs for those 0.2 s."""
-        from tui_gpt.gpt.build import import_what_optimizers_import
-
-        import_what_optimizers_import()
         gc.freeze()
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:

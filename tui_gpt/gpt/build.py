@@ -2,12 +2,10 @@
 
 import threading
 from collections.abc import Mapping
-from importlib import import_module
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim import AdamW, Optimizer
 
 from tui_gpt.config import ModelConfig, TrainConfig
 from tui_gpt.errors import CheckpointError, IncompatibleError
@@ -16,6 +14,7 @@ from tui_gpt.gpt.committee import Committee, networks_of
 from tui_gpt.gpt.induction import Induction, folded_case
 from tui_gpt.gpt.modern import Modern, modern_optimizers
 from tui_gpt.gpt.ngram import NgramPrior
+from tui_gpt.gpt.optimizer import AdamW, Optimizer
 from tui_gpt.gpt.shards import Shards, share_parameters
 from tui_gpt.gpt.tokenizer import CharTokenizer
 from tui_gpt.gpt.world import World
@@ -55,11 +54,6 @@ def tell_characters(model: LanguageModel, tokenizer: CharTokenizer) -> None:
             module.folded.copy_(folded_case(tokenizer.characters))
 
 
-def import_what_optimizers_import() -> None:
-    """PyTorch's compiler, which the first of its optimizers imports to tell it that it is not meant."""
-    import_module("torch._dynamo")
-
-
 def build_optimizers(model: LanguageModel, config: TrainConfig, shards: Shards | None = None) -> list[Optimizer]:
     """The optimizers of all parameters, which may use the threads of `shards`; each group's `lr_scale` is its rate as a
     multiple of the run's learning rate."""
@@ -71,11 +65,8 @@ def build_optimizers(model: LanguageModel, config: TrainConfig, shards: Shards |
         {"params": decayed, "weight_decay": config.weight_decay, "lr_scale": 1.0},
         {"params": plain, "weight_decay": 0.0, "lr_scale": 1.0},
     ]
-    return [_adamw([group for group in groups if group["params"]], config)]
-
-
-def _adamw(groups: list[dict[str, object]], config: TrainConfig) -> AdamW:
-    return AdamW(groups, lr=config.learning_rate, betas=(config.beta1, config.beta2), fused=True)
+    used = [group for group in groups if group["params"]]
+    return [AdamW(used, lr=config.learning_rate, betas=(config.beta1, config.beta2))]
 
 
 def build_shards(model: LanguageModel, config: TrainConfig, world: World) -> Shards:

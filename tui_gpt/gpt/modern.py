@@ -20,13 +20,13 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim import AdamW, Optimizer
 
 from tui_gpt.config import ModelConfig, TrainConfig
 from tui_gpt.gpt.classic import Dropout
 from tui_gpt.gpt.induction import Induction, Matches
 from tui_gpt.gpt.linear import linear
 from tui_gpt.gpt.muon import Muon
+from tui_gpt.gpt.optimizer import AdamW, Optimizer
 from tui_gpt.gpt.shards import Shards
 
 LOGIT_CAP = 15.0
@@ -271,5 +271,5 @@ def modern_optimizers(networks: Sequence[Modern], config: TrainConfig, shards: S
     matrices: list[dict[str, Any]] = [{"params": in_blocks, "lr_scale": 1.0}]
     threads: dict[str, Any] = {"parts": len(shards.replicas), "at_once": shards.at_once} if shards else {}
     muon = Muon(matrices, lr=config.learning_rate, weight_decay=config.weight_decay, **threads)
-    adam = AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
+    adam = AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
     return [muon, adam]

@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from tui_gpt.config import ModelConfig, RunConfig, SampleConfig, TrainConfig, checked_setting, setting_types
 from tui_gpt.control import Control
@@ -30,7 +29,6 @@ from tui_gpt.gpt.build import (
     build_model,
     build_optimizers,
     build_shards,
-    import_what_optimizers_import,
     load_weights,
     prior_tensors,
     random_generators,
@@ -45,6 +43,7 @@ from tui_gpt.gpt.evaluation import bits_per_character, mean_loss, perplexity
 from tui_gpt.gpt.interruption import StepAbandonedError, abandoned_on_stop
 from tui_gpt.gpt.keeping import Keeper, read_good
 from tui_gpt.gpt.ngram import NgramPrior, fitting_order
+from tui_gpt.gpt.optimizer import Optimizer
 from tui_gpt.gpt.replay import cut_log
 from tui_gpt.gpt.sampler import Sampler
 from tui_gpt.gpt.shards import Shards
@@ -407,7 +406,6 @@ def _timed_step(config: RunConfig, corpus: Corpus, world: World, control: Contro
     model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed).to(world.device)
     shards = _shared_out(model, config.train, world)
     batches = Batches(corpus, _window_order(config, corpus), config.model.block_size, None)
-    import_what_optimizers_import()
     rehearsal = _Rehearsal(model, shards, build_optimizers(model, config.train, shards), config.train)
     try:
         seconds = rehearsal.quickest(batches, control)

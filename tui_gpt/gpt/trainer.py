@@ -18,7 +18,6 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from tui_gpt.config import TrainConfig
 from tui_gpt.control import Control
@@ -41,6 +40,7 @@ from tui_gpt.gpt.batches import Batches
 from tui_gpt.gpt.compiling import compile_blocks
 from tui_gpt.gpt.evaluation import bits_per_character, mean_loss
 from tui_gpt.gpt.interruption import StepAbandonedError, abandoned_on_stop
+from tui_gpt.gpt.optimizer import Optimizer
 from tui_gpt.gpt.saver import BackgroundSaver
 from tui_gpt.gpt.schedule import TimeBudget, is_replanning_step, is_worth_changing, learning_rate_at
 from tui_gpt.gpt.shards import Shards
@@ -300,7 +300,7 @@ class Trainer:
 
     def _clear_gradients(self) -> None:
         for optimizer in self._parts.optimizers:
-            optimizer.zero_grad(set_to_none=True)
+            optimizer.zero_grad()
 
     # NaN and infinity
 
@@ -324,7 +324,7 @@ class Trainer:
         good = self._good
         assert good is not None
         self._model.load_state_dict(good.weights)
-        restore_optimizers(self._parts.optimizers, {name: tensor.clone() for name, tensor in good.training.items()})
+        restore_optimizers(self._parts.optimizers, good.training)
         restore_generators(self._parts.generators, good.training)
         self._config = dataclasses.replace(self._config, learning_rate=self._config.learning_rate / 2)
         return [
