@@ -146,6 +146,18 @@ class Block(nn.Module):
         return x + worked_out
 
 
+def ngram_rows(tokens: Tensor, vocab_size: int) -> Tensor:
+    """Return (B, T, 3) row numbers for the n-grams that end at tokens (B, T); what lies before them counts as character
+    0."""
+    key, offset, rows = tokens, 0, []
+    for n, size in enumerate(NGRAM_TABLES, 1):
+        key = key * vocab_size + F.pad(tokens, (n, 0))[:, : tokens.shape[1]]
+        spread = key if vocab_size**2 <= size and n == 1 else (key * 0x9E3779B1 & 0xFFFFFFFFFFFF) >> 16
+        rows.append(spread % size + offset)
+        offset += size
+    return torch.stack(rows, dim=-1)
+
+
 class NgramEmbedding(nn.Module):
     """An embedding for the last 2, 3 and 4 characters, added up: what a network without a prior has in its place.
 
@@ -159,14 +171,8 @@ class NgramEmbedding(nn.Module):
         self.weight = nn.Parameter(torch.randn(sum(NGRAM_TABLES), n_embd) * 0.1)
 
     def rows(self, tokens: Tensor) -> Tensor:
-        """(B, T, 3) row numbers for tokens (B, T); what lies before them counts as character 0."""
-        key, offset, rows = tokens, 0, []
-        for n, size in enumerate(NGRAM_TABLES, 1):
-            key = key * self.vocab_size + F.pad(tokens, (n, 0))[:, : tokens.shape[1]]
-            spread = key if self.vocab_size**2 <= size and n == 1 else (key * 0x9E3779B1 & 0xFFFFFFFFFFFF) >> 16
-            rows.append(spread % size + offset)
-            offset += size
-        return torch.stack(rows, dim=-1)
+        """`ngram_rows` of tokens (B, T)."""
+        return ngram_rows(tokens, self.vocab_size)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, T, C) for tokens (B, T)."""

@@ -23,6 +23,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tui_gpt.config import RunConfig
+
 Ints = npt.NDArray[np.signedinteger[Any]]
 Tokens = npt.NDArray[np.integer[Any]]
 """A text in any integers."""
@@ -39,6 +41,12 @@ DENSE_LIMIT = 1_000_000
 """Probabilities in a table's dense rows, which spare short contexts the sparse way."""
 CHUNK_LIMIT = 4_000_000
 """Probabilities worked on at a time."""
+MIN_COUNTED = 1_000_000
+"""Tokens that are counted however short the time."""
+COUNTED_PER_SECOND = 30_000
+"""Tokens counted at most per second of a time budget."""
+SECONDS_PER_TOKEN = 1.7e-6
+"""Of counting, on a slow CPU."""
 MAX_ORDER = 16
 """Tokens of an n-gram at most, as in the configuration of a model."""
 MARGIN = 0.05
@@ -329,16 +337,18 @@ class NgramPrior:
         self._fold_tables: list[Table] = []
 
     @classmethod
-    def fit(cls, tokens: Tokens, vocab_size: int, order: int | None = None, folds: int = 9) -> NgramPrior:
-        """Count the training tokens (N,), kept as they are; `order` None chooses one that the alphabet can fill. It
-        becomes less where there would be too many n-grams."""
+    def fit(
+        cls, tokens: Tokens, vocab_size: int, order: int | None = None, folds: int = 9, limit: int = FIT_LIMIT
+    ) -> NgramPrior:
+        """Count the training tokens (N,), kept as they are, or `limit` of them; `order` None chooses one that the
+        alphabet can fill. It becomes less where there would be too many n-grams."""
         if len(tokens) == 0:
             raise ValueError("an n-gram prior needs at least one token of text.")
         order = order or chosen_order(vocab_size)
         folds = max(2, min(folds, len(tokens)))
         edges = _edges(len(tokens), folds)
-        piece = min(len(tokens), FIT_LIMIT) // folds
-        whole = len(tokens) <= FIT_LIMIT
+        piece = min(len(tokens), limit) // folds
+        whole = len(tokens) <= limit
         sample = tokens if whole else np.concatenate([tokens[a : a + piece] for a in edges[:-1]])
         return cls(tokens, sample.astype(np.int64), vocab_size, order, folds)
 
@@ -484,6 +494,17 @@ def _unpacked(packed: npt.NDArray[Any], width: int) -> Ints:
         raise ValueError("its tokens are cut short, or too many")
     tokens: Ints = np.frombuffer(raw, np.dtype(f"u{width}")).astype(np.int64)
     return tokens
+
+
+def count_limit(max_seconds: float | None) -> int:
+    """Return how many tokens a run with a time budget counts at most, so that counting takes a small part of it."""
+    return FIT_LIMIT if max_seconds is None else min(FIT_LIMIT, max(MIN_COUNTED, int(COUNTED_PER_SECOND * max_seconds)))
+
+
+def counting_seconds(config: RunConfig, n_tokens: int) -> float:
+    """Return about how long counting takes for a training text of `n_tokens`."""
+    counted = min(n_tokens, count_limit(config.train.max_seconds)) if config.model.ngram_order else 0
+    return counted * SECONDS_PER_TOKEN
 
 
 def chosen_order(vocab_size: int) -> int:
