@@ -98,6 +98,21 @@ class Batches:
         for inputs, targets in windows:
             yield self._validation_batch(inputs, targets)
 
+    def difficulty(self, tokens: int) -> float:
+        """Return how many nats per character the loss of record exceeds the loss on `tokens` validation characters, as
+        far as the n-gram prior can tell; 0 without one."""
+        if self._prior is None or tokens >= self.record_tokens:
+            return 0.0
+        return self._prior_loss(self.record_tokens) - self._prior_loss(tokens)
+
+    def _prior_loss(self, tokens: int) -> float:
+        assert self._prior is not None
+        total, count = 0.0, 0
+        for inputs, targets in validation_windows(self._corpus.val, self._block_size, tokens, TOKENS_PER_BATCH * 8):
+            losses = self._prior.losses(inputs.numpy(), targets.numpy())
+            total, count = total + float(losses.sum()), count + losses.size
+        return total / max(count, 1)
+
     def _tokens_per_batch(self, wanted: int) -> int:
         """Return how many characters go through a replica together, so that a few are still shared by two replicas."""
         return min(TOKENS_PER_BATCH, LOGITS_PER_BATCH // self._corpus.tokenizer.vocab_size, -(-wanted // 2))

@@ -136,16 +136,21 @@ def record_tokens(n_tokens: int, block_size: int) -> int:
 def validation_windows(
     tokens: Tokens, block_size: int, wanted: int, tokens_per_batch: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield batches of (inputs, targets), each (B, T) int64: evenly spread windows that hold about `wanted` targets.
+    """Yield batches of (inputs, targets), each (B, T) int64, that hold about `wanted` targets, without overlap.
 
-    Windows do not overlap. When all are wanted, what is left at the end makes a last batch (1, shorter T), so that
-    every token but the first is a target once.
+    The windows come in a fixed order, any beginning of which is evenly spread over the split. When all are wanted, what
+    is left at the end makes a last batch (1, shorter T), so that every token but the first is a target once.
     """
     windows, tail = divmod(len(tokens) - 1, block_size)
     count = windows if wanted >= len(tokens) - 1 else min(windows, max(1, wanted // block_size))
-    chosen = np.arange(count, dtype=np.int64) * windows // max(count, 1)
+    chosen = spread_order(windows)[:count]
     rows = max(1, tokens_per_batch // block_size)
     for first in range(0, count, rows):
         yield gather(tokens, chosen[first : first + rows] * block_size, block_size)
     if tail > 0 and (wanted >= len(tokens) - 1 or windows == 0):
         yield gather(tokens, np.array([windows * block_size]), tail)
+
+
+def spread_order(count: int) -> Starts:
+    """Return the numbers below `count` in an order any beginning of which is evenly spread: by the golden ratio."""
+    return np.argsort(np.arange(count) * ((5**0.5 - 1) / 2) % 1.0, kind="stable")

@@ -7,6 +7,7 @@ record is that of the whole split, or of 120,000 evenly spread characters of a l
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -17,16 +18,26 @@ from tui_gpt.gpt.interruption import StepAbandonedError, abandoned_on_stop
 from tui_gpt.gpt.shards import Shards
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What a measurement found."""
+
+    loss: float
+    """Nats per character."""
+    tokens: int
+    """Characters that it is the mean of."""
+
+
 def mean_loss(
     shards: Shards,
     batches: Iterable[Batch],
     device: torch.device,
     control: Control,
-    on_progress: Callable[[int], None] = lambda _: None,
-) -> float | None:
-    """Return the mean loss over all targets, in nats per character; None when `control` asked to stop on the way.
+    is_enough: Callable[[int], bool] = lambda _: False,
+) -> Measured | None:
+    """Return the mean loss over all targets; None when `control` asked to stop on the way.
 
-    `on_progress` is called with the number of characters measured so far.
+    `is_enough` is called with the number of characters measured so far, and ends the measurement when it returns true.
     """
     total, count = 0.0, 0
 
@@ -48,10 +59,11 @@ def mean_loss(
                     return None
                 total += sum(shards.each(summed_loss, group))
                 count += sum(batch.targets.numel() for batch in group)
-                on_progress(count)
+                if is_enough(count):
+                    break
     except StepAbandonedError:
         return None
-    return total / max(count, 1)
+    return Measured(total / max(count, 1), count)
 
 
 def _grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:

@@ -16,11 +16,11 @@ ESTIMATES_SHARE = 0.3
 MIN_ESTIMATE_TOKENS = 1_024
 TRAIN_TOKENS_PER_VAL_TOKEN = 0.5
 """How many training characters an evaluation reads beside each character of the validation split."""
-MIN_EXIT_SECONDS = 0.3
+EXIT_SECONDS = 0.3
 """Kept for the last events and for the process to end."""
 WORTH_CHANGING = 0.05
 """A new plan is announced when it moves the end by more than this share of the steps left ..."""
-WORTH_CHANGING_OF_ALL = 0.01
+WORTH_CHANGING_OF_ALL = 0.02
 """... and of all steps."""
 
 
@@ -110,7 +110,7 @@ class Planner:
 
     def _end_seconds(self, estimate_tokens: int, passes: int) -> float:
         final = passes * self.final_tokens(estimate_tokens) * self.costs.token
-        return self._estimate_seconds(estimate_tokens) + final + self.costs.save + MIN_EXIT_SECONDS
+        return self._estimate_seconds(estimate_tokens) + final + self.costs.save + EXIT_SECONDS
 
 
 def is_worth_changing(planned: int, max_iters: int, step: int) -> bool:

@@ -371,19 +371,22 @@ def evaluate_checkpoint(folder: Path, name: str, control: Control) -> Evaluation
     batches = Batches(corpus, window_order(config, len(corpus.train)), config.model.block_size, prior)
     shards = build_shards(model.to(world.device), config.train, world)
     total = batches.record_tokens
+
+    def report(done: int) -> bool:
+        control.report("evaluating", done / total)
+        return False
+
     try:
-        loss = mean_loss(
-            shards, batches.validation(), world.device, control, lambda n: control.report("evaluating", n / total)
-        )
+        measured = mean_loss(shards, batches.validation(), world.device, control, report)
     finally:
         shards.close()
-    if loss is None:
+    if measured is None:
         return None
     return Evaluation(
         name=name,
         step=checkpoint.info.step,
-        val_loss=loss,
-        bits_per_char=bits_per_character(loss),
-        perplexity=perplexity(loss),
+        val_loss=measured.loss,
+        bits_per_char=bits_per_character(measured.loss),
+        perplexity=perplexity(measured.loss),
         val_tokens=total,
     )

@@ -41,11 +41,12 @@ from tui_gpt.events import (
 )
 from tui_gpt.gpt.batches import Batch, Batches
 from tui_gpt.gpt.compiling import compile_blocks
-from tui_gpt.gpt.evaluation import bits_per_character, mean_loss
+from tui_gpt.gpt.evaluation import Measured, bits_per_character, mean_loss
 from tui_gpt.gpt.interruption import StepAbandonedError, abandoned_on_stop
 from tui_gpt.gpt.optimizer import Optimizer
 from tui_gpt.gpt.planner import (
     EVALUATIONS,
+    EXIT_SECONDS,
     TRAIN_TOKENS_PER_VAL_TOKEN,
     Costs,
     Planner,
@@ -233,6 +234,7 @@ class Trainer:
         self._steps_timed = 0
         self._costs = Costs(step=step_seconds, token=evaluation_seconds(step_seconds, self._tokens_a_step()))
         self._budget_began = self._now.elapsed_seconds
+        self._difficulties: dict[int, float] = {}
         self._resumed = standing is not None
         self._initialized = initialized
         self._reported_at, self._reported_step = self._clock.seconds(), self._now.step
@@ -556,16 +558,14 @@ class Trainer:
         now = self._now
         if now.step in (0, now.evaluated_step) or not self._is_evaluation_due() or self._control.stop_requested:
             return
-        began, tokens = self._clock.seconds(), self._rank_tokens()
-        train_loss = self._measure(
-            self._parts.batches.training_sample(int(tokens * TRAIN_TOKENS_PER_VAL_TOKEN)), tokens
-        )
-        rank_loss = self._measure_validation(tokens)
-        if train_loss is None or rank_loss is None:
+        began, wanted = self._clock.seconds(), self._rank_tokens()
+        train = self._measure(self._parts.batches.training_sample(int(wanted * TRAIN_TOKENS_PER_VAL_TOKEN)), wanted)
+        rank = self._measure_validation(wanted)
+        if train is None or rank is None:
             return
-        seconds = self._clock.seconds() - began
-        self._costs.note_evaluation(seconds, int(tokens * (1 + TRAIN_TOKENS_PER_VAL_TOKEN)))
-        yield from self._conclude(train_loss, rank_loss, tokens)
+        rank = self._adjusted(rank)
+        self._costs.note_evaluation(self._clock.seconds() - began, train.tokens + rank.tokens)
+        yield from self._conclude(train.loss, rank)
         self._reported_at += self._clock.seconds() - began
 
     def _is_evaluation_due(self) -> bool:
@@ -585,37 +585,47 @@ class Trainer:
         record = self._parts.batches.record_tokens
         return min(record, self._now.estimate_tokens or record) if self._config.max_seconds is not None else record
 
-    def _final_tokens(self, rank_tokens: int) -> int:
-        """Return how many validation characters the last evaluation reads."""
-        if self._config.max_seconds is None or not self._now.follows_clock:
-            return self._parts.batches.record_tokens
-        return self._planner(self._config.max_seconds).final_tokens(rank_tokens)
-
-    def _conclude(self, train_loss: float, rank_loss: float, rank_tokens: int) -> Iterator[Event]:
+    def _conclude(self, train_loss: float, rank: Measured) -> Iterator[Event]:
         """Measure the last model more exactly than those before it, and find out which one is the best."""
-        loss, tokens = rank_loss, rank_tokens
-        if self._now.step >= self._now.max_iters:
-            tokens = self._final_tokens(rank_tokens)
-            measured = rank_loss if tokens == rank_tokens else self._measure_validation(tokens)
-            if measured is None:
-                return
-            loss = measured
-        is_best = self._is_best(rank_loss, rank_tokens, loss, tokens)
-        best, best_loss = self._best_again(tokens) if not is_best and tokens > rank_tokens else (None, None)
-        is_best = is_best or (best_loss is not None and loss < best_loss)
-        yield self._note_evaluation(train_loss, (loss, tokens), (rank_loss, rank_tokens), is_best)
-        if best is not None and best_loss is not None and not is_best:
-            yield self._note_best_again(best, best_loss, tokens)
+        final = self._measure_to_the_end(rank) if self._now.step >= self._now.max_iters else rank
+        if final is None:
+            return
+        is_best = self._is_best(rank, final)
+        best, again = self._best_again(final.tokens) if not is_best and final.tokens > rank.tokens else (None, None)
+        is_best = is_best or (again is not None and final.loss < again.loss)
+        yield self._note_evaluation(train_loss, final, rank, is_best)
+        if best is not None and again is not None and not is_best:
+            yield self._note_best_again(best, again)
 
-    def _is_best(self, rank_loss: float, rank_tokens: int, loss: float, tokens: int) -> bool:
+    def _adjusted(self, estimate: Measured) -> Measured:
+        """Correct an estimate by how much easier or harder its characters are than those of record; the n-gram prior
+        knows that of all of them, a fraction of a second's work (a control variate)."""
+        if estimate.tokens not in self._difficulties:
+            self._difficulties[estimate.tokens] = self._parts.batches.difficulty(estimate.tokens)
+        return dataclasses.replace(estimate, loss=estimate.loss + self._difficulties[estimate.tokens])
+
+    def _measure_to_the_end(self, rank: Measured) -> Measured | None:
+        """Measure the loss of record, or as much of it as the time allows."""
+        seconds, record = self._config.max_seconds, self._parts.batches.record_tokens
+        if rank.tokens >= record:
+            return rank
+        if seconds is None or not self._now.follows_clock:
+            return self._measure_validation(record)
+        now = self._clock.seconds()
+        left = self._planner(seconds).remaining(now) - self._costs.save - EXIT_SECONDS
+        models = 2 if self._now.evaluations_without_best else 1
+        deadline = now + left / models
+        return self._measure_validation(record, lambda done: done > rank.tokens and self._clock.seconds() >= deadline)
+
+    def _is_best(self, rank: Measured, final: Measured) -> bool:
         now = self._now
-        if not math.isfinite(loss) or now.best_val_loss is None:
-            return math.isfinite(loss)
-        if now.best_rank_loss is not None and rank_tokens == now.best_rank_tokens:
-            return rank_loss < now.best_rank_loss
-        return tokens == now.best_tokens and loss < now.best_val_loss
+        if not math.isfinite(final.loss) or now.best_val_loss is None:
+            return math.isfinite(final.loss)
+        if now.best_rank_loss is not None and rank.tokens == now.best_rank_tokens:
+            return rank.loss < now.best_rank_loss
+        return final.tokens == now.best_tokens and final.loss < now.best_val_loss
 
-    def _best_again(self, tokens: int) -> tuple[Snapshot | None, float | None]:
+    def _best_again(self, tokens: int) -> tuple[Snapshot | None, Measured | None]:
         """Return the best checkpoint so far, where it was measured on less than `tokens`, and its loss on them."""
         self._saver.wait()
         best = self._parts.read_best() if self._now.best_tokens < tokens else None
@@ -624,57 +634,65 @@ class Trainer:
         weights = copied_weights(self._model)
         try:
             self._model.load_state_dict(best.weights)
-            return best, self._measure_validation(tokens)
+            again = self._measure_validation(tokens, lambda done: done >= tokens)
+            return best, again and self._adjusted(again)
         finally:
             self._model.load_state_dict(weights)
 
-    def _measure_validation(self, tokens: int) -> float | None:
-        return self._measure(self._parts.batches.validation(tokens), tokens)
+    def _measure_validation(self, tokens: int, is_enough: Callable[[int], bool] = lambda _: False) -> Measured | None:
+        return self._measure(self._parts.batches.validation(tokens), tokens, is_enough)
 
-    def _measure(self, batches: Iterable[Batch], tokens: int) -> float | None:
+    def _measure(
+        self, batches: Iterable[Batch], tokens: int, is_enough: Callable[[int], bool] = lambda _: False
+    ) -> Measured | None:
         """Return the mean loss, in nats per character; None when asked to stop on the way."""
 
-        def report(done: int) -> None:
+        def report(done: int) -> bool:
             self._control.report("evaluating", min(1.0, done / max(tokens, 1)))
+            return is_enough(done)
 
         return mean_loss(self._parts.shards, batches, self._parts.device, self._control, report)
 
-    def _note_evaluation(
-        self, train_loss: float, measured: tuple[float, int], ranked: tuple[float, int], is_best: bool
-    ) -> Evaluated:
-        now, (val_loss, tokens) = self._now, measured
-        now.train_loss, now.val_loss, now.val_tokens, now.evaluated_step = train_loss, val_loss, tokens, now.step
+    def _note_evaluation(self, train_loss: float, final: Measured, rank: Measured, is_best: bool) -> Evaluated:
+        now = self._now
+        now.train_loss, now.val_loss, now.val_tokens, now.evaluated_step = (
+            train_loss, final.loss, final.tokens, now.step,
+        )  # fmt: skip
         self._saved_step = -1  # a checkpoint of this step, if there is one, does not know of it
         if is_best:
-            now.best_val_loss, now.best_tokens = measured
-            now.best_rank_loss, now.best_rank_tokens = ranked
+            now.best_val_loss, now.best_tokens = final.loss, final.tokens
+            now.best_rank_loss, now.best_rank_tokens = rank.loss, rank.tokens
         now.evaluations_without_best = 0 if is_best else now.evaluations_without_best + 1
-        if math.isfinite(train_loss) and math.isfinite(val_loss):
+        if math.isfinite(train_loss) and math.isfinite(final.loss):
             self._note_good()
         if is_best:
             self._save("best")
-        return self._evaluated(now.step, train_loss, val_loss, tokens, is_best=is_best)
+        return self._evaluated(now.step, train_loss, final, is_best=is_best)
 
-    def _note_best_again(self, best: Snapshot, loss: float, tokens: int) -> Evaluated:
+    def _note_best_again(self, best: Snapshot, again: Measured) -> Evaluated:
         """The best checkpoint has a new figure; the model in training is another one."""
         now = self._now
-        now.best_val_loss, now.best_tokens = loss, tokens
+        now.best_val_loss, now.best_tokens = again.loss, again.tokens
         standing = dataclasses.replace(
-            best.standing, val_loss=loss, val_tokens=tokens, best_val_loss=loss, best_tokens=tokens
+            best.standing,
+            val_loss=again.loss,
+            val_tokens=again.tokens,
+            best_val_loss=again.loss,
+            best_tokens=again.tokens,
         )
         self._best = dataclasses.replace(best, standing=standing)
         self._submit("best", self._best)
-        return self._evaluated(standing.step, standing.train_loss or loss, loss, tokens, is_best=True)
+        return self._evaluated(standing.step, standing.train_loss or again.loss, again, is_best=True)
 
-    def _evaluated(self, step: int, train_loss: float, val_loss: float, tokens: int, *, is_best: bool) -> Evaluated:
+    def _evaluated(self, step: int, train_loss: float, val: Measured, *, is_best: bool) -> Evaluated:
         return Evaluated(
             step=step,
             train_loss=train_loss,
-            val_loss=val_loss,
-            bits_per_char=bits_per_character(val_loss),
+            val_loss=val.loss,
+            bits_per_char=bits_per_character(val.loss),
             is_best=is_best,
-            val_tokens=tokens,
-            is_estimate=self._is_estimate(tokens),
+            val_tokens=val.tokens,
+            is_estimate=self._is_estimate(val.tokens),
         )
 
     def _is_estimate(self, tokens: int) -> bool:
@@ -702,7 +720,7 @@ class Trainer:
         now, interval = self._now, self._config.sample_interval
         if not interval or self._config.max_seconds is None:
             return interval > 0 and now.step % interval == 0
-        return now.step - now.sampled_step >= min(interval, max(1, now.max_iters // FEWEST_SAMPLES))
+        return now.step - now.sampled_step >= min(interval, math.ceil(now.max_iters / FEWEST_SAMPLES))
 
     # The resume guard
 
