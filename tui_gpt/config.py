@@ -168,7 +168,7 @@ class TrainConfig(_FromDict):
     grad_clip: float = 1.0
     """Largest norm of the gradient; 0 leaves it alone."""
     eval_interval: int = 250
-    """Steps between two evaluations."""
+    """Steps between two evaluations; in a run with a time budget, a tenth of the run."""
     log_interval: int = 10
     """Steps between two progress events."""
     sample_interval: int = 0

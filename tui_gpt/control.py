@@ -5,7 +5,7 @@ cut in the middle could not be resumed exactly, so every request takes effect be
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -71,8 +71,12 @@ class Control:
 
     def change(self, setting: str, value: Setting) -> None:
         """Ask for a setting to take a new value from the next step on; the last request for a setting wins."""
+        self.change_all({setting: value})
+
+    def change_all(self, changes: Mapping[str, Setting]) -> None:
+        """Ask for several settings to take new values together: all of them change, or none."""
         with self._lock:
-            self._changes[setting] = value
+            self._changes.update(changes)
 
     @property
     def stop_requested(self) -> bool:

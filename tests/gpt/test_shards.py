@@ -93,3 +93,16 @@ def test_a_run_on_two_cores_is_repeatable_and_resumes_exactly() -> None:
     after = learning_log(resumed.run())
     assert before + after == whole
     assert same_weights(straight.weights, resumed.weights)
+
+
+def test_a_committee_reads_a_large_batch_in_several_passes_each_with_windows_of_every_member() -> None:
+    config = dataclasses.replace(PRIOR_FREE, members=3)
+    model = build_model(config, 11, seed=1)
+    passes: list[int] = []
+    model.register_forward_hook(lambda _model, inputs, _output: passes.append(len(inputs[0])))
+    whole = Shards([model], torch.device("cpu"), networks=3).gradients(batch(12))
+    parts = Shards([model], torch.device("cpu"), most_windows=3, networks=3).gradients(batch(12))
+    assert passes == [12, 3, 3, 3, 3]
+    assert torch.allclose(whole[0], parts[0], atol=1e-5)
+    for one, other in zip(whole[1], parts[1], strict=True):
+        assert torch.allclose(one, other, atol=1e-5)

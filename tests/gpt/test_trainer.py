@@ -19,7 +19,9 @@ from tui_gpt.events import (
     Finished,
     Paused,
     Progress,
+    Refused,
     Resumed,
+    ResumeDiffers,
     Sampled,
     Saved,
     Started,
@@ -386,3 +388,72 @@ def test_a_request_for_weights_after_the_end_is_refused() -> None:
 def test_a_config_with_both_limits_ends_at_the_nearer_one() -> None:
     train = TrainConfig(**{**dataclasses.asdict(TRAIN), "max_iters": 3, "max_seconds": 1e6})
     assert finished(Workbench(train=train).run()).reason == "completed"
+
+
+def test_several_changes_are_made_together_whatever_their_order() -> None:
+    """`max_seconds` alone could not go: the run would have no end."""
+    bench = Workbench(train=dataclasses.replace(TRAIN, max_iters=None, max_seconds=1e6))
+    bench.control.change("max_seconds", None)
+    bench.control.change("max_iters", 6)
+    events = bench.run()
+    assert of_type(events, Refused) == []
+    assert (finished(events).step, finished(events).reason) == (6, "completed")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"learning_rate": 50.0}, "learning_rate is 50"),
+        ({"n_embd": 3}, "n_embd cannot change during a run"),
+        ({"learning_rate": 1e-3, "max_iters": 2}, "max_iters is 2 and 6 steps are made"),
+        ({"max_iters": None}, "the run has no end"),
+    ],
+)
+def test_an_impossible_change_is_refused_in_whole_and_said(changes: dict[str, Any], words: str) -> None:
+    bench = Workbench()
+    events = []
+    for event in bench.trainer.run():
+        events.append(event)
+        if isinstance(event, Progress) and event.step == 6:
+            bench.control.change_all(changes)
+    assert of_type(events, Changed) == []
+    refused = [event for event in events if isinstance(event, Refused)]
+    assert {event.setting for event in refused} == set(changes)
+    assert all(words in event.reason for event in refused)
+    assert finished(events).step == 20
+
+
+def test_an_interval_without_a_good_step_reports_no_loss() -> None:
+    """It would be a loss of 0, the best there is."""
+    bench = Workbench(train=dataclasses.replace(TRAIN, log_interval=1))
+    spoil_gradients(bench, {3})
+    steps = [event.step for event in bench.run() if isinstance(event, Progress)]
+    assert steps == [1, 2, 3, *range(5, 21)]
+
+
+def test_a_run_that_made_more_steps_than_it_now_may_is_completed_and_not_out_of_time() -> None:
+    first = Workbench()
+    list(first.run_until(10))
+    snapshot = first.checkpoints["last"][-1]
+    shorter = Workbench(snapshot=snapshot, planned_changes={10: {"max_iters": 10}})
+    assert finished(shorter.run()).reason == "completed"
+
+
+def test_the_first_loss_after_a_resume_is_that_of_the_interrupted_run() -> None:
+    first = Workbench()
+    list(first.run_until(6))
+    snapshot = first.checkpoints["last"][-1]
+    assert of_type(Workbench(snapshot=snapshot).run(), ResumeDiffers) == []
+
+
+def test_a_first_loss_after_a_resume_that_differs_is_said_and_training_continues() -> None:
+    first = Workbench()
+    list(first.run_until(6))
+    snapshot = first.checkpoints["last"][-1]
+    weights = {name: tensor.clone() for name, tensor in snapshot.weights.items()}
+    next(tensor for tensor in weights.values() if tensor.is_floating_point()).add_(0.01)
+    events = Workbench(snapshot=dataclasses.replace(snapshot, weights=weights)).run()
+    (differs,) = [event for event in events if isinstance(event, ResumeDiffers)]
+    assert differs.step == 6
+    assert differs.expected_loss == snapshot.standing.next_loss != differs.loss
+    assert finished(events).step == 20

@@ -5,7 +5,7 @@ network sees in training looks like what it meets on new text, and plain ones, w
 validation.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,11 +45,27 @@ class Batch:
         parts = zip(self.inputs.tensor_split(count), self.targets.tensor_split(count), priors, strict=True)
         return [Batch(inputs, targets, prior) for inputs, targets, prior in parts]
 
+    def passes(self, count: int, networks: int) -> "list[Batch]":
+        """The same windows in at most `count` batches, each with about equally many windows of each network."""
+        shares = self.split(networks)
+        count = min(count, *(len(share.inputs) for share in shares))
+        parts = zip(*(share.split(count) for share in shares), strict=True)
+        return [part[0] if networks == 1 else _joined(part) for part in parts]
+
     def thinned(self, count: int) -> "Batch":
         """`count` of the windows, evenly spread."""
         chosen = [k * len(self.inputs) // count for k in range(count)]
         prior = None if self.prior is None else self.prior[chosen]
         return Batch(self.inputs[chosen], self.targets[chosen], prior)
+
+
+def _joined(batches: Sequence[Batch]) -> Batch:
+    priors = [batch.prior for batch in batches if batch.prior is not None]
+    return Batch(
+        torch.cat([batch.inputs for batch in batches]),
+        torch.cat([batch.targets for batch in batches]),
+        torch.cat(priors) if priors else None,
+    )
 
 
 def window_order(config: RunConfig, train_tokens: int) -> WindowOrder:

@@ -88,16 +88,24 @@ def build_shards(model: LanguageModel, config: TrainConfig, world: World) -> Sha
         replica = build_model(model.config, model.vocab_size, config.seed + number)
         share_parameters(model, replica)
         replicas.append(replica)
-    return Shards(replicas, world.device, max(1, world.cores // count), _windows_per_pass(model, world, count))
+    return Shards(
+        replicas,
+        world.device,
+        max(1, world.cores // count),
+        _windows_per_pass(model, world, count),
+        model.config.networks,
+    )
 
 
 def _windows_per_pass(model: LanguageModel, world: World, replicas: int) -> int | None:
     """Return how many windows go through a replica on a CPU together: what is computed of more does not stay in its
     caches, or not in memory. A committee's are shared out among its members anyway."""
-    if world.device.type != "cpu" or model.config.networks > 1:
+    if world.device.type != "cpu":
         return None
-    in_caches = max(1, POSITIONS_AT_ONCE // model.config.block_size)
-    return min(in_caches, windows_per_pass(model.config, model.vocab_size, replicas))
+    in_memory = windows_per_pass(model.config, model.vocab_size, replicas)
+    if model.config.networks > 1:
+        return in_memory
+    return min(in_memory, max(1, POSITIONS_AT_ONCE // model.config.block_size))
 
 
 def random_generators(shards: Shards) -> dict[str, torch.Generator]:

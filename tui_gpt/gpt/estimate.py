@@ -89,7 +89,7 @@ def _require_steps(config: RunConfig, corpus: Corpus, step_seconds: float, elaps
         return
     spent = elapsed + counting_seconds(config, len(corpus.train))
     enough = _rounded_up(max(SHORT_BUDGET, (spent + (FEWEST_STEPS + 2) * step_seconds) / 0.85))
-    holds = f"only {steps} steps fit" if steps > 0 else "not one step fits"
+    holds = "not one step fits" if steps < 1 else "only one step fits" if steps == 1 else f"only {steps} steps fit"
     raise ConfigError(
         f"{holds} into {format_duration(seconds)} here: set-up takes about {format_duration(spent)} and a step of this "
         f"model {step_seconds:.1f} s: choose --max-seconds {enough}{_smaller_batch(config, step_seconds)}"
@@ -100,7 +100,9 @@ def _smaller_batch(config: RunConfig, step_seconds: float) -> str:
     """Return one more remedy for slow steps, if there is one."""
     if config.train.batch_size < 2 or step_seconds < 1.0:
         return ""
-    return ", a smaller --batch-size, or --preset quick" if config.preset != "quick" else " or a smaller --batch-size"
+    if config.preset in ("classic", "best"):
+        return ", a smaller --batch-size, or --preset quick"
+    return " or a smaller --batch-size"
 
 
 def _rounded_up(seconds: float) -> int:

@@ -29,8 +29,8 @@ def window_bytes(config: ModelConfig, vocab_size: int) -> int:
 
 
 def windows_per_pass(config: ModelConfig, vocab_size: int, replicas: int) -> int:
-    """Return how many windows each replica can work on together, at least one."""
-    return max(1, PASS_BYTES // (replicas * window_bytes(config, vocab_size)))
+    """Return how many windows each replica can work on together, at least one of each network."""
+    return max(config.networks, PASS_BYTES // (replicas * window_bytes(config, vocab_size)))
 
 
 def parameter_count(config: ModelConfig, vocab_size: int) -> int:
@@ -45,7 +45,7 @@ def parameter_count(config: ModelConfig, vocab_size: int) -> int:
 def training_bytes(config: RunConfig, vocab_size: int, replicas: int) -> int:
     """Return about how many bytes a run takes beside PyTorch and the n-gram prior's tables."""
     model, windows = config.model, config.train.batch_size * config.model.networks
-    in_a_pass = windows if model.networks > 1 else replicas * windows_per_pass(model, vocab_size, replicas)
+    in_a_pass = replicas * windows_per_pass(model, vocab_size, replicas)
     prior = 2 * 4 * windows * model.block_size * vocab_size if model.ngram_order else 0
     passing = min(windows, in_a_pass) * window_bytes(model, vocab_size)
     return COPIES * 4 * parameter_count(model, vocab_size) + passing + prior

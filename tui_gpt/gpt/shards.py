@@ -26,13 +26,20 @@ class Shards:
     """Replicas of one model that compute together: the first in the calling thread, each other in one of its own."""
 
     def __init__(
-        self, replicas: Sequence[nn.Module], device: torch.device, cores: int = 1, most_windows: int | None = None
+        self,
+        replicas: Sequence[nn.Module],
+        device: torch.device,
+        cores: int = 1,
+        most_windows: int | None = None,
+        networks: int = 1,
     ) -> None:
-        """`cores` is how many each thread may use, `most_windows` how many windows go through a replica together."""
+        """`cores` is how many each thread may use, `most_windows` how many windows go through a replica together, at
+        least one for each of its `networks`."""
         self.replicas = replicas
         self._device = device
         self._cores = cores
         self._most_windows = most_windows
+        self._networks = networks
         self._parameters = [parameter for parameter in replicas[0].parameters() if parameter.requires_grad]
         helpers = len(replicas) - 1
         self._threads = ThreadPoolExecutor(helpers, "shard", _use_cores, (cores,)) if helpers else None
@@ -63,7 +70,7 @@ class Shards:
 
     def _gradients_of(self, whole: int, model: nn.Module, piece: Batch) -> tuple[Tensor, Sequence[Tensor]]:
         """What a piece of a batch of `whole` windows adds to the loss, and its gradients, one pass after another."""
-        passes = piece.split(math.ceil(len(piece.inputs) / (self._most_windows or whole)))
+        passes = piece.passes(math.ceil(len(piece.inputs) / (self._most_windows or whole)), self._networks)
         loss, gradients = self._gradients_in_one_pass(whole, model, passes[0])
         for one in passes[1:]:
             more_loss, more = self._gradients_in_one_pass(whole, model, one)

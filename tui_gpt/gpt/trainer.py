@@ -569,14 +569,15 @@ class Trainer:
         self._reported_at += self._clock.seconds() - began
 
     def _is_evaluation_due(self) -> bool:
-        """At every interval and at the end; not shortly before the end."""
+        """At every interval and at the end; not shortly before the end. With a time budget an interval is a tenth of the
+        run."""
         now, interval = self._now, self._config.eval_interval
         left = now.max_iters - now.step
         if left <= 0:
             return True
         if self._config.max_seconds is None:
             return now.step % interval == 0 and left >= interval * LEAST_TO_COME
-        interval = min(interval, max(1, now.max_iters // EVALUATIONS))
+        interval = max(1, now.max_iters // EVALUATIONS)
         return now.step - now.evaluated_step >= interval and left >= interval / 2
 
     def _rank_tokens(self) -> int:

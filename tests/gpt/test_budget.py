@@ -1,0 +1,192 @@
+"""A run with a time budget: what is measured on the way and at the end, on a clock made of numbers."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from tests.gpt.workbench import TRAIN, Workbench
+from tui_gpt.config import RunConfig, resolve
+from tui_gpt.control import Control
+from tui_gpt.corpora import CorpusText
+from tui_gpt.errors import ConfigError
+from tui_gpt.events import Changed, Evaluated, Finished, Progress, Sampled
+from tui_gpt.gpt.calibration import time_step
+from tui_gpt.gpt.data import Corpus
+from tui_gpt.gpt.estimate import FEWEST_STEPS, planned
+from tui_gpt.gpt.evaluation import Measured
+from tui_gpt.gpt.memory import LIMIT_BYTES, members_that_fit, require_memory, training_bytes, windows_per_pass
+from tui_gpt.gpt.world import World
+
+TIMED = dataclasses.replace(TRAIN, max_iters=None, max_seconds=20.0)
+CPU = World(torch.device("cpu"), cores=2)
+
+
+def evaluations(bench: Workbench) -> list[Evaluated]:
+    return [event for event in bench.run() if isinstance(event, Evaluated)]
+
+
+def small_estimates(bench: Workbench, tokens: int = 64) -> None:
+    """As a slow machine would: estimates on a part of the split."""
+    bench.trainer._now.estimate_tokens = tokens
+
+
+def test_a_budget_has_at_least_eight_evaluations_and_ends_within_it() -> None:
+    bench = Workbench(train=TIMED)
+    events = bench.run()
+    assert sum(isinstance(event, Evaluated) for event in events) >= 8
+    last = events[-1]
+    assert isinstance(last, Finished)
+    assert last.elapsed_seconds <= 1.05 * 20.0
+
+
+def test_evaluations_before_the_last_are_estimates_and_say_so() -> None:
+    bench = Workbench(train=TIMED)
+    small_estimates(bench)
+    found = evaluations(bench)
+    assert all(event.is_estimate and event.val_tokens == 64 for event in found[:-1])
+    assert found[-1].val_tokens > 64
+
+
+def test_the_last_evaluation_measures_what_the_time_allows() -> None:
+    bench = Workbench(train=TIMED)
+    small_estimates(bench)
+    bench.trainer._costs.save = 19.0  # so that next to nothing is left
+    last = evaluations(bench)[-1]
+    assert last.is_estimate
+    assert 64 < last.val_tokens < len(bench.corpus.val) - 1
+
+
+def test_the_best_checkpoint_is_measured_again_where_the_last_one_is_worse() -> None:
+    """What is called best has the loss of record, and the newest event with is_best is the best model's."""
+    bench = Workbench(train=dataclasses.replace(TIMED, learning_rate=2.0, max_seconds=8.0))
+    small_estimates(bench)
+    bench.trainer._now.best_val_loss, measure = None, bench.trainer._measure_validation
+    losses = iter([1.0, 2.0, *[3.0] * 100])
+
+    def falling_apart(tokens: int, is_enough: object = None) -> Measured:
+        return Measured(next(losses), tokens) if tokens == 64 else Measured(2.5 if is_first_again() else 1.5, tokens)
+
+    seen: list[int] = []
+
+    def is_first_again() -> bool:
+        seen.append(1)
+        return len(seen) == 1
+
+    bench.trainer._measure_validation = falling_apart  # type: ignore[method-assign]
+    events = bench.run()
+    assert measure is not None
+    best = [event for event in events if isinstance(event, Evaluated) and event.is_best][-1]
+    last = [event for event in events if isinstance(event, Evaluated)][-2]
+    assert (best.val_loss, best.is_estimate, best.step < last.step) == (1.5, False, True)
+    assert (last.val_loss, last.is_best) == (2.5, False)
+    end = events[-1]
+    assert isinstance(end, Finished)
+    assert (end.best_val_loss, end.best_is_estimate) == (1.5, False)
+    assert bench.checkpoints["best"][-1].standing.best_val_loss == 1.5
+    assert bench.checkpoints["best"][-1].standing.step == best.step
+
+
+def test_a_slow_run_reports_and_samples_more_often_than_its_intervals() -> None:
+    bench = Workbench(train=dataclasses.replace(TIMED, log_interval=1_000, sample_interval=1_000))
+    events = bench.run()
+    assert sum(isinstance(event, Progress) for event in events) >= 20
+    assert sum(isinstance(event, Sampled) for event in events) >= 3
+
+
+def test_corrections_by_the_clock_are_logged_as_the_plan_s() -> None:
+    changes = [event for event in Workbench(train=TIMED).run() if isinstance(event, Changed)]
+    assert {(event.setting, event.origin) for event in changes} <= {("max_iters", "plan")}
+
+
+def test_a_budget_set_during_a_run_counts_from_then() -> None:
+    bench = Workbench(train=dataclasses.replace(TRAIN, max_iters=100_000))
+    for event in bench.trainer.run():
+        last = event
+        if isinstance(event, Progress) and event.step == 40:
+            bench.control.change_all({"max_iters": None, "max_seconds": 5.0})
+            changed_at = event.elapsed_seconds
+    assert isinstance(last, Finished)
+    assert last.reason == "time_limit"
+    assert 3.0 <= last.elapsed_seconds - changed_at <= 5.5
+
+
+# Before the start
+
+
+def text_of(characters: int, alphabet: int = 60) -> Corpus:
+    text = "".join(chr(0x4E00 + (k * 7919 + k // 13) % alphabet) for k in range(characters))
+    return Corpus.build(CorpusText(name="text", text=text, digest="", source="text"), 16)
+
+
+def tiny(preset: str = "nano", **settings: object) -> RunConfig:
+    shape = {"n_layer": 1, "n_head": 2, "n_embd": 16, "block_size": 16, "batch_size": 4, "threads": 2, "device": "cpu"}
+    return resolve(preset, "text", **{**shape, **settings})
+
+
+def test_a_calibration_tries_whole_steps_only_where_there_is_time() -> None:
+    """A clock that is a second later at every look makes every pass take a second."""
+    ticks = iter(range(1_000))
+    config = tiny(batch_size=64)
+    found = time_step(config, text_of(3_000), CPU, Control(), 0.5, clock=lambda: float(next(ticks)))
+    assert found.seconds == pytest.approx(1.0 * 64 / 2 + 1.0)
+    ticks = iter(range(1_000))
+    found = time_step(config, text_of(3_000), CPU, Control(), 500.0, clock=lambda: float(next(ticks)))
+    assert found.seconds == pytest.approx(2.0)
+
+
+def test_a_calibration_that_is_stopped_ends_at_once() -> None:
+    control = Control()
+    control.stop()
+    assert time_step(tiny(), text_of(3_000), CPU, control, 1e9).seconds == 1.0
+
+
+def test_a_budget_that_holds_no_useful_number_of_steps_is_refused_with_one_that_does() -> None:
+    config = tiny(max_iters=None, max_seconds=30.0)
+    with pytest.raises(ConfigError, match=r"not one step fits into 30 s .* choose --max-seconds \d+") as refusal:
+        planned(config, text_of(3_000), CPU, Control(), lambda: 29.9)
+    seconds = float(str(refusal.value).split("--max-seconds ")[1].split()[0].rstrip(","))
+    longer = tiny(max_iters=None, max_seconds=seconds)
+    assert planned(longer, text_of(3_000), CPU, Control(), lambda: 29.9)[0] == longer
+
+
+def test_a_few_steps_are_enough_where_a_few_were_asked_for() -> None:
+    config = tiny(max_iters=2, max_seconds=30.0)
+    assert planned(config, text_of(3_000), CPU, Control(), lambda: 1.0)[0] == config
+    assert FEWEST_STEPS > 2
+
+
+# Memory
+
+
+@pytest.mark.parametrize("preset", ["quick", "best", "classic", "nano"])
+def test_every_preset_fits_into_memory_with_an_ordinary_alphabet(preset: str) -> None:
+    require_memory(resolve(preset), 200, replicas=2)
+
+
+@pytest.mark.parametrize("vocab_size", [8_000, 60_000])
+@pytest.mark.parametrize("preset", ["quick", "best", "classic", "nano"])
+def test_a_large_alphabet_fits_or_is_refused_with_settings_that_do(preset: str, vocab_size: int) -> None:
+    config = resolve(preset)
+    try:
+        require_memory(config, vocab_size, replicas=2)
+    except ConfigError as error:
+        words = str(error).split("choose ")[1].split()
+        if words[0] == "a":
+            return
+        names = [word.removeprefix("--").replace("-", "_") for word in words if word.startswith("--")]
+        chosen: dict[str, object] = {}
+        for name in names:
+            after = words[words.index("--" + name.replace("_", "-")) + 1 :]
+            chosen[name] = False if name == "no_induction" else after[0] if name == "preset" else int(after[0])
+        if "no_induction" in chosen:
+            chosen["induction"] = chosen.pop("no_induction")
+        require_memory(resolve(**{"preset": preset, **chosen}), vocab_size, replicas=2)  # type: ignore[arg-type]
+    else:
+        assert training_bytes(config, vocab_size, 2) <= LIMIT_BYTES
+
+
+def test_an_open_number_of_networks_becomes_one_that_fits() -> None:
+    quick = resolve("quick")
+    assert members_that_fit(quick, 65, 2, most=8) > members_that_fit(quick, 4_000, 2, most=8) >= 1
+    assert windows_per_pass(quick.model, 65, 2) > windows_per_pass(quick.model, 8_000, 2) >= 1
