@@ -569,7 +569,7 @@ class Trainer:
         self._reported_at += self._clock.seconds() - began
 
     def _is_evaluation_due(self) -> bool:
-        """At every interval and at the end; not shortly before the end. With a time budget an interval is a tenth of the
+        """At every interval and at the end, not shortly before it; with a time budget an interval is a tenth of the
         run."""
         now, interval = self._now, self._config.eval_interval
         left = now.max_iters - now.step
