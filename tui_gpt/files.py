@@ -116,12 +116,20 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def ensure_folder(folder: Path) -> None:
+    """Make a folder and its parents where they are missing, and force their names to the disk. Raises OSError."""
+    if not folder.is_dir():
+        ensure_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+
+
 def atomic_write(path: Path, data: bytes) -> None:
     """Replace a file in one instant, making its folder if need be. Raises StorageError; the old content then stays."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     with storage_errors(f"write {path}"):
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            ensure_folder(path.parent)
             write_synced(draft, [data])
             draft.replace(path)
             sync_folder(path.parent)
@@ -153,7 +161,7 @@ def commit_folder(target: Path, fill: Callable[[Path], None]) -> None:
     """
     draft = _sibling(target, "tmp")
     with storage_errors(f"save {target}"):
-        target.parent.mkdir(parents=True, exist_ok=True)
+        ensure_folder(target.parent)
         _tidy(target)
         try:
             draft.mkdir()
@@ -174,14 +182,11 @@ def _tidy(target: Path) -> None:
         _promote(target)
     elif os.path.lexists(target):
         remove_tree(old)
-    elif os.path.lexists(old):
-        old.rename(target)
 
 
 def _promote(target: Path) -> None:
     """Give the whole folder `.new` its final name, then prune the previous one."""
     new, _, old = candidates(target)
-    sync_folder(target.parent)
     if os.path.lexists(target):
         remove_tree(old)
         target.rename(old)

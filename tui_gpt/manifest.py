@@ -7,14 +7,13 @@ It is data alone: reading one can fail, with one line, and do nothing else. Tens
 import dataclasses
 import json
 import re
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from tui_gpt.config import RunConfig, checked_setting
+from tui_gpt.config import RunConfig, checked_setting, setting_types
 from tui_gpt.errors import CheckpointError, ConfigError, IncompatibleError
 from tui_gpt.events import Setting
 from tui_gpt.files import candidates, read_json_object
@@ -68,7 +67,7 @@ class CheckpointInfo:
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
         """The info that `to_dict` took apart. Raises ConfigError on anything else."""
-        hints = typing.get_type_hints(cls)
+        hints = setting_types(cls)
         if record.keys() != hints.keys():
             raise ConfigError(f"{min(record.keys() ^ hints.keys())!r} is missing or unknown")
         config = RunConfig.from_dict(_mapping("config", record["config"]))

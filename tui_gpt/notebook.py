@@ -21,7 +21,8 @@ from typing import Any, Literal
 
 from tui_gpt import paths
 from tui_gpt.config import SampleConfig
-from tui_gpt.errors import ConfigError
+from tui_gpt.errors import ConfigError, StorageError
+from tui_gpt.files import atomic_write, ensure_folder, sync_folder
 from tui_gpt.writing import CHANGEABLE
 
 _JsonObject = dict[str, dict[str, Any]]
@@ -282,9 +283,14 @@ class History:
         if not records:
             return True
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            ensure_folder(self.path.parent)
+            is_new = not self.path.exists()
             with self.path.open("a", encoding="utf-8", errors="surrogatepass") as file:
                 file.write(self._mended() + "".join(map(_line, records)))
+                file.flush()
+                os.fsync(file.fileno())
+            if is_new:
+                sync_folder(self.path.parent)
         except OSError:
             return False
         return True
@@ -302,10 +308,8 @@ class History:
             for card in cards
             for record in (*map(_answer_record, card.answers), _layout_record(card.id, card.answers, card.shown))
         ]
-        draft = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
-        with contextlib.suppress(OSError):
-            draft.write_text("".join(map(_line, records)), encoding="utf-8", errors="surrogatepass")
-            draft.replace(self.path)
+        with contextlib.suppress(StorageError):
+            atomic_write(self.path, "".join(map(_line, records)).encode("utf-8", "surrogatepass"))
 
     def _mended(self) -> str:
         """A line break where the file's last line was torn."""

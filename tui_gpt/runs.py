@@ -26,6 +26,7 @@ from tui_gpt.files import (
     atomic_write,
     candidates,
     commit_folder,
+    ensure_folder,
     read_json_object,
     remove_tree,
     storage_errors,
@@ -194,9 +195,10 @@ class Run:
                 os.close(descriptor)
 
     def sync_log(self) -> None:
-        """Force the log to the disk, so that it is never behind a checkpoint. Raises StorageError."""
+        """Force the log and its name to the disk, so that it is never behind a checkpoint. Raises StorageError."""
         with storage_errors(f"write the log of the run {self.name!r}"), self.log_path.open("ab") as log:
             os.fsync(log.fileno())
+            sync_folder(self.path)
 
     def _append(self, descriptor: int, line: bytes) -> None:
         """Write a line of its own, also after one that a crash or a full disk has torn."""
@@ -497,7 +499,7 @@ def _create(path: Path, config: RunConfig) -> bool:
     """Make a run's folder in one instant; False when something stands there."""
     draft = path.with_name(f".draft-{path.name}-{secrets.token_hex(4)}")
     with storage_errors(f"make the run {path}"):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        ensure_folder(path.parent)
         _remove_old_drafts(path.parent)
         if path.exists() and not (path.is_dir() and not any(path.iterdir())):
             return False

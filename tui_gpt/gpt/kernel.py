@@ -90,6 +90,8 @@ def built(library: Path) -> ctypes.CDLL | None:
             made = Path(folder) / library.name
             if not any(_compiles([compiler, *flags], made) for flags in ([*_NATIVE, *_FLAGS], _FLAGS)):
                 return None
+            with made.open("r+b") as file:
+                os.fsync(file.fileno())
             made.replace(library)
     except (OSError, subprocess.SubprocessError):
         return None

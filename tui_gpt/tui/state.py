@@ -6,7 +6,6 @@ a disk that refuses costs the memory and nothing else. No run and no text of the
 
 import dataclasses
 import json
-import os
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +13,9 @@ from typing import Any, Self
 
 from tui_gpt import paths
 from tui_gpt.config import DEFAULT_CORPUS, DEFAULT_PRESET, SampleConfig, checked_setting
-from tui_gpt.errors import ConfigError
+from tui_gpt.errors import ConfigError, StorageError
 from tui_gpt.events import Setting
+from tui_gpt.files import atomic_write
 
 DEFAULT_THEME = "textual-dark"
 
@@ -51,13 +51,9 @@ class AppState:
 
     def save(self, path: Path | None = None) -> bool:
         """Replace the file in one step; whether the disk took it."""
-        path = path or paths.state_file()
-        draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_text(json.dumps(dataclasses.asdict(self), indent=1), encoding="utf-8")
-            draft.replace(path)
-        except OSError:
+            atomic_write(path or paths.state_file(), json.dumps(dataclasses.asdict(self), indent=1).encode())
+        except StorageError:
             return False
         return True
 
