@@ -16,7 +16,7 @@ from typing import Any, Self
 from tui_gpt.config import RunConfig, checked_setting, setting_types
 from tui_gpt.errors import CheckpointError, ConfigError, IncompatibleError
 from tui_gpt.events import Setting
-from tui_gpt.files import candidates, read_json_object
+from tui_gpt.files import candidates, is_folder, is_regular, read_json_object
 
 FORMAT_VERSION = 1
 MANIFEST_FILE = "checkpoint.json"
@@ -126,10 +126,12 @@ def damaged(folder: Path, reason: str) -> CheckpointError:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read and check `checkpoint.json`; the other files are not looked at.
+    """Read and check `checkpoint.json`; the other files are not looked at, and a link to a folder is not followed.
 
     Raises CheckpointError when it is missing or damaged, IncompatibleError when a newer program wrote it.
     """
+    if folder.is_symlink():
+        raise damaged(folder, "it is a link, not a folder")
     try:
         record = read_json_object(folder / MANIFEST_FILE, MANIFEST_LIMIT)
     except FileNotFoundError:
@@ -176,13 +178,15 @@ def read_info(folder: Path) -> CheckpointInfo:
 
 def is_whole(folder: Path) -> bool:
     """Whether a checkpoint stands there with all its files at their sizes; digests are checked by who reads them."""
+    if not is_folder(folder):
+        return False
     try:
         files = read_manifest(folder).files
-        return all((folder / name).stat(follow_symlinks=False).st_size == record.size for name, record in files.items())
     except IncompatibleError:
         return True
-    except (CheckpointError, OSError):
+    except CheckpointError:
         return False
+    return all(is_regular(folder / name, record.size) for name, record in files.items())
 
 
 def newest_whole(target: Path) -> Path | None:

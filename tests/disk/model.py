@@ -226,7 +226,7 @@ class _Disk:
             image = Image(entries, self.durable.contents)
             outlines.setdefault(frozenset(image.paths().items()), image)
         variants = self._data_variants()
-        share = max(8, limit // len(outlines))
+        share = max(4, limit // len(outlines))
         for image in outlines.values():
             alive = [inode for inode in image.reachable() if inode in variants]
             for contents in _choices([variants[inode] for inode in alive], share, chance):

@@ -7,7 +7,6 @@ number of promises that were kept until then; what comes next may be there or no
 import dataclasses
 import io
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +17,8 @@ import torch
 from tests.cli_helpers import evaluated, finished, progress, started
 from tests.disk.survey import Scenario
 from tests.gpt.fuzzing import listing
-from tui_gpt import corpora, notebook
-from tui_gpt.config import RunConfig, SampleConfig, TrainConfig, resolve
+from tui_gpt import corpora, crash, notebook
+from tui_gpt.config import DEFAULT_CORPUS, RunConfig, SampleConfig, TrainConfig, resolve
 from tui_gpt.events import Changed, Event, Finished, Progress, Saved
 from tui_gpt.files import atomic_write, candidates, commit_folder, write_synced
 from tui_gpt.gpt import kernel
@@ -411,12 +410,12 @@ def _is_deleted(root: Path, promises: int) -> None:
 
 def _remember(root: Path) -> Iterator[None]:
     for number in range(1, 4):
-        expect(AppState(prompt=str(number)).save(root / "home" / "state.json"), "the disk refused")
+        expect(AppState(corpus=str(number)).save(root / "home" / "state.json"), "the disk refused")
         yield
 
 
 def _remembers(root: Path, promises: int) -> None:
-    found = int(AppState.load(root / "home" / "state.json").prompt or 0)
+    found = int(AppState.load(root / "home" / "state.json").corpus.replace(DEFAULT_CORPUS, "0"))
     expect(found in (promises, promises + 1), f"remembers {found}")
 
 
@@ -462,7 +461,7 @@ def _answer(number: int) -> Answer:
 FIRST, SECOND, THIRD = (Card(id=f"c{number}", answers=(_answer(number),)) for number in (1, 2, 3))
 LONGER = FIRST.with_answers(_answer(4))
 PAGES: tuple[tuple[Card, ...], ...] = (
-    *((), (FIRST,), (FIRST, SECOND), (LONGER, SECOND), (LONGER,), (LONGER,), (LONGER, THIRD), (LONGER, THIRD)),
+    *((), (FIRST,), (FIRST, SECOND), (LONGER, SECOND), (LONGER,), (LONGER, THIRD), (LONGER, THIRD)),
 )
 """The cards after each promise of `_note`."""
 
@@ -480,7 +479,6 @@ def _note(root: Path) -> Iterator[None]:
             expect(history.save(card), "the disk refused")
             yield
         expect(history.remove(SECOND.id), "the disk refused")
-        yield
         history = History(history.path)
         history.load()
         yield
@@ -515,9 +513,9 @@ def _compile(root: Path) -> Iterator[None]:
 
     library = root / "home" / "cache" / "decode.so"
     with (
-        patch.object(kernel, "_compiles", compiler),
+        patch.object(kernel, "_compiler", lambda: "cc"),
+        patch.object(kernel._compiler_run, "does", compiler),
         patch.object(kernel, "_loaded", lambda _: None),
-        patch.object(shutil, "which", lambda _: "cc"),
     ):
         kernel.built(library)
     expect(library.exists(), "there is no kernel")
@@ -527,6 +525,18 @@ def _compile(root: Path) -> Iterator[None]:
 def _is_compiled(root: Path, promises: int) -> None:
     library = root / "home" / "cache" / "decode.so"
     expect(not library.exists() or library.read_bytes() == KERNEL, "the kernel is torn")
+
+
+def _report(root: Path) -> Iterator[None]:
+    with _home(root):
+        expect(crash.write_report(ZeroDivisionError("a bug")) is not None, "the disk refused")
+    yield
+
+
+def _is_reported(root: Path, promises: int) -> None:
+    reports = [path.read_text() for path in root.rglob("crash-*.txt")]
+    expect(len(reports) in {promises, 1}, "the report is lost")
+    expect(all(text.endswith("last events:\n") for text in reports), "the report is cut")
 
 
 SCENARIOS = (
@@ -543,4 +553,5 @@ SCENARIOS = (
     Scenario("notebook", _note, _is_noted, alters=True),
     Scenario("added texts", _add, _is_added, _texts),
     Scenario("kernel", _compile, _is_compiled),
+    Scenario("crash report", _report, _is_reported),
 )

@@ -20,20 +20,21 @@ class Size:
     """Every so many-th state is gone on from, by the scenario's name."""
 
 
-FEW = Size(12, {"a folder": 16, "a run's life": 250})
-MANY = Size(300, {"a folder": 1, "a run's life": 60})
+FEW = Size(12, {"a folder": 16, "a run's life": 300})
+MANY = Size(300, {"a folder": 1, "a run's life": 150})
 
 
-def survey_all(size: Size, folder: Path, *, only_again: bool = False) -> dict[str, Figures]:
+def survey_all(size: Size, folder: Path) -> dict[str, Figures]:
     """The figures of each scenario. Raises PowerLossError at the first state that is broken."""
     found: dict[str, Figures] = {}
     for scenario in SCENARIOS:
-        if only_again and scenario.name not in AGAIN:
-            continue
         figures = survey(scenario, trace_of(scenario, folder), folder, size.limit)
-        if not only_again:
-            found[scenario.name] = figures
+        found[scenario.name] = figures
         if scenario.name in AGAIN:
-            states = list(figures.states)[:: size.strides[scenario.name]]
-            found[f"{scenario.name}, again"] = survey_again(states, AGAIN[scenario.name], folder, size.limit)
+            found[f"{scenario.name}, again"] = gone_on_from(scenario.name, figures, size, folder)
     return found
+
+
+def gone_on_from(name: str, figures: Figures, size: Size, folder: Path) -> Figures:
+    """The figures of going on from some of the states that a scenario has left, and losing power again."""
+    return survey_again(list(figures.states)[:: size.strides[name]], AGAIN[name], folder, size.limit)
