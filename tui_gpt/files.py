@@ -126,10 +126,14 @@ def sync_folder(folder: Path) -> None:
 
 def ensure_folder(folder: Path) -> None:
     """Make a folder and its parents where they are missing, and force their names to the disk. Raises OSError."""
-    if not folder.is_dir():
+    if folder.is_dir():
+        return
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileNotFoundError:
         ensure_folder(folder.parent)
         folder.mkdir(exist_ok=True)
-        sync_folder(folder.parent)
+    sync_folder(folder.parent)
 
 
 def atomic_write(path: Path, data: bytes) -> None:

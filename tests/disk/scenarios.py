@@ -19,7 +19,8 @@ from tests.disk.survey import Scenario
 from tests.gpt.fuzzing import listing
 from tui_gpt import corpora, crash, notebook
 from tui_gpt.config import DEFAULT_CORPUS, RunConfig, SampleConfig, TrainConfig, resolve
-from tui_gpt.events import Changed, Event, Finished, Progress, Saved
+from tui_gpt.control import Control
+from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Saved
 from tui_gpt.files import atomic_write, candidates, commit_folder, write_synced
 from tui_gpt.gpt import kernel
 from tui_gpt.gpt.checkpoint import read_checkpoint, write_checkpoint
@@ -27,11 +28,13 @@ from tui_gpt.gpt.foreign import import_run
 from tui_gpt.gpt.keeping import Keeper, read_good
 from tui_gpt.gpt.preparation import compact_checkpoint
 from tui_gpt.gpt.replay import cut_log
+from tui_gpt.gpt.saver import BackgroundSaver
 from tui_gpt.gpt.trainer import Kind, Snapshot, Standing
 from tui_gpt.manifest import CheckpointInfo, newest_whole
 from tui_gpt.notebook import Answer, Card, History
 from tui_gpt.recording import Recorder
 from tui_gpt.runs import Run, RunStore
+from tui_gpt.session import Session, TrainRequest
 from tui_gpt.tui.state import AppState
 
 CONFIG = resolve("bigram")
@@ -249,6 +252,56 @@ def live_after(start: Callable[[Path], None]) -> Scenario:
     return Scenario("a run's life again", work, check, begin)
 
 
+class _Training:
+    """A run as the trainer itself writes it, its checkpoints in the thread that trains."""
+
+    EVALUATIONS = (2, 4, 6)
+
+    def __init__(self) -> None:
+        self._promised: list[dict[str, int]] = []
+        """The steps of the checkpoints that were announced, after each promise."""
+
+    def work(self, root: Path) -> Iterator[None]:
+        """Train; each announced checkpoint is a promise."""
+        config = resolve("bigram", str(root / "fox.txt"), batch_size=2, max_iters=6, eval_interval=2, log_interval=1)
+        session = Session(RunStore(root / "runs"))
+        saved: dict[str, int] = {}
+        self._promised = [dict(saved)]
+        with _home(root), patch.object(BackgroundSaver, "submit", _save_at_once):
+            for event in session.train(TrainRequest(config=config, name=NAME), Control()):
+                if isinstance(event, Saved):
+                    saved[Path(event.path).name] = event.step
+                    self._promised.append(dict(saved))
+                    yield
+
+    def check(self, root: Path, promises: int) -> None:
+        """The checkpoints are there, and the log with all that was measured until then."""
+        run = Run(root / "runs" / NAME)
+        least = self._promised[promises]
+        steps = {"best": 0, "last": 0}
+        for kind in ("best", "last"):
+            folder = run.checkpoint_dir(kind)
+            if folder is not None:
+                steps[kind] = read_checkpoint(folder, training=kind == "last").info.step
+            expect(steps[kind] >= least.get(kind, 0), f"{kind} is of step {steps[kind]}, {least} was announced")
+        newest = max(steps.values())
+        events = list(run.events())
+        made = [event.step for event in events if isinstance(event, Progress)]
+        expect(made[:newest] == list(range(1, newest + 1)), f"{steps}: the log has the steps {made}")
+        measured = {event.step for event in events if isinstance(event, Evaluated)}
+        missing = {step for step in self.EVALUATIONS if step <= newest} - measured
+        expect(not missing, f"{steps}: the log lacks the evaluations of {missing}")
+
+
+def _save_at_once(saver: BackgroundSaver, kind: str, step: int, job: Callable[[], Path]) -> None:
+    saver._results.append(saver._attempt(kind, step, job))
+
+
+def _fox(root: Path) -> None:
+    (root / "fox.txt").write_text("the quick brown fox jumps over the lazy dog\n" * 40)
+
+
+TRAINING = _Training()
 STATES = ("new", "running", "paused", "stopped")
 
 
@@ -421,7 +474,7 @@ def _remembers(root: Path, promises: int) -> None:
 
 @contextmanager
 def _home(root: Path) -> Iterator[None]:
-    with patch.dict(os.environ, {"TUI_GPT_HOME": str(root / "home")}):
+    with patch.dict(os.environ, {"TUI_GPT_HOME": str(root / "home"), "TUI_GPT_NO_KERNEL": "1"}):
         yield
 
 
@@ -545,6 +598,7 @@ SCENARIOS = (
     Scenario("run.json", _describe, _is_described),
     Scenario("log", _record, _log_is_not_behind),
     Scenario("a run's life", _live, _lives),
+    Scenario("training", TRAINING.work, TRAINING.check, _fox),
     Scenario("going on", _go_on, _goes_on, _interrupted, alters=True),
     Scenario("export", _export, _is_exported, _a_run),
     Scenario("import", _import, _is_imported, _lecture_model),
