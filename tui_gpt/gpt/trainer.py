@@ -498,7 +498,12 @@ class Trainer:
             return
         self._evaluation_seconds = self._clock.seconds() - began
         self._reported_at += self._evaluation_seconds
-        yield self._note_evaluation(train_loss, val_loss)
+        evaluated = self._note_evaluation(train_loss, val_loss)
+        try:
+            yield evaluated  # it must be in the log before a checkpoint is there that knows of it
+        finally:
+            if evaluated.is_best:
+                self._save("best")
 
     def _is_evaluation_due(self) -> bool:
         """At every eval_interval and at the end; not shortly before the end."""
@@ -514,8 +519,6 @@ class Trainer:
         now.evaluations_without_best = 0 if is_best else now.evaluations_without_best + 1
         if math.isfinite(train_loss) and math.isfinite(val_loss):
             self._note_good()
-        if is_best:
-            self._save("best")
         return Evaluated(
             step=now.step,
             train_loss=train_loss,
