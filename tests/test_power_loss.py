@@ -16,7 +16,7 @@ from tests.disk.recording import Trace, recorded, tree_of
 from tests.disk.scenarios import SCENARIOS
 from tests.disk.sites import sites
 from tests.disk.survey import Figures, Scenario, survey, trace_of, workplace
-from tests.disk.totals import AGAIN, FEW, MANY, gone_on_from, survey_all
+from tests.disk.totals import AGAIN, FEW, MANY, distinct, gone_on_from, survey_all
 from tui_gpt.files import atomic_write
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows forces no folder to the disk")
@@ -58,7 +58,7 @@ def test_a_second_power_loss_is_survived(name: str, folder: Path) -> None:
 
 @pytest.mark.slow
 def test_ten_thousand_states_are_survived(folder: Path) -> None:
-    assert sum(len(figures.states) for figures in survey_all(MANY, folder).values()) >= 10_000
+    assert len(distinct(survey_all(MANY, folder))) >= 10_000
 
 
 @pytest.mark.parametrize("site", sites())

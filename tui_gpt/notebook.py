@@ -559,7 +559,10 @@ def save_copy(card: Card, folder: Path, *, markdown: bool = False) -> Path:
         try:
             with path.open("x", encoding="utf-8", errors="replace") as file:
                 file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
         except FileExistsError:
             continue
+        sync_folder(folder)
         return path
     raise FileExistsError(f"{folder / stem}{suffix} and its successors are all taken")

@@ -4,7 +4,7 @@ import sys
 import time
 
 from tests.disk.survey import workplace
-from tests.disk.totals import FEW, MANY, survey_all
+from tests.disk.totals import FEW, MANY, distinct, survey_all
 
 
 def main() -> None:
@@ -14,8 +14,7 @@ def main() -> None:
         found = survey_all(FEW if "--few" in sys.argv[1:] else MANY, folder)
     for name, figures in found.items():
         print(f"{name:24}{figures.looks:8,} looks{len(figures.states):8,} states")
-    looks = sum(figures.looks for figures in found.values())
-    states = sum(len(figures.states) for figures in found.values())
+    looks, states = sum(figures.looks for figures in found.values()), len(distinct(found))
     print(f"{'all':24}{looks:8,} looks{states:8,} states, all survived, in {time.monotonic() - began:.0f} s")
 
 

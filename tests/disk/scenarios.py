@@ -255,7 +255,7 @@ def live_after(start: Callable[[Path], None]) -> Scenario:
 class _Training:
     """A run as the trainer itself writes it, its checkpoints in the thread that trains."""
 
-    EVALUATIONS = (2, 4, 6)
+    EVALUATIONS = (2, 4)
 
     def __init__(self) -> None:
         self._promised: list[dict[str, int]] = []
@@ -263,7 +263,7 @@ class _Training:
 
     def work(self, root: Path) -> Iterator[None]:
         """Train; each announced checkpoint is a promise."""
-        config = resolve("bigram", str(root / "fox.txt"), batch_size=2, max_iters=6, eval_interval=2, log_interval=1)
+        config = resolve("bigram", str(root / "fox.txt"), batch_size=2, max_iters=4, eval_interval=2, log_interval=1)
         session = Session(RunStore(root / "runs"))
         saved: dict[str, int] = {}
         self._promised = [dict(saved)]
@@ -551,6 +551,18 @@ def _is_noted(root: Path, promises: int) -> None:
         expect(kept <= set(card.answers) <= known, f"{name} has the answers {[answer.id for answer in card.answers]}")
 
 
+def _copy(root: Path) -> Iterator[None]:
+    for markdown in (False, True):
+        notebook.save_copy(FIRST, root, markdown=markdown)
+        yield
+
+
+def _is_copied(root: Path, promises: int) -> None:
+    expected = (notebook.as_text(FIRST) + "\n", notebook.as_markdown(FIRST))
+    for path, content in zip(("tui-gpt-to-be-1.txt", "tui-gpt-to-be-1.md"), expected[:promises], strict=False):
+        expect((root / path).read_text() == content, f"{path} is lost or cut")
+
+
 # What can be made again
 
 
@@ -605,6 +617,7 @@ SCENARIOS = (
     Scenario("delete", _delete, _is_deleted, _two_runs),
     Scenario("state.json", _remember, _remembers),
     Scenario("notebook", _note, _is_noted, alters=True),
+    Scenario("copy of a card", _copy, _is_copied),
     Scenario("added texts", _add, _is_added, _texts),
     Scenario("kernel", _compile, _is_compiled),
     Scenario("crash report", _report, _is_reported),

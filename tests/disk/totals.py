@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.disk.scenarios import SCENARIOS, commit_after, live_after
-from tests.disk.survey import Figures, survey, survey_again, trace_of
+from tests.disk.survey import Figures, State, survey, survey_again, trace_of
 
 AGAIN = {"a folder": commit_after, "a run's life": live_after}
 """How the program goes on from what such a scenario has left."""
@@ -21,7 +21,7 @@ class Size:
 
 
 FEW = Size(12, {"a folder": 16, "a run's life": 300})
-MANY = Size(300, {"a folder": 1, "a run's life": 150})
+MANY = Size(300, {"a folder": 2, "a run's life": 150})
 
 
 def survey_all(size: Size, folder: Path) -> dict[str, Figures]:
@@ -33,6 +33,11 @@ def survey_all(size: Size, folder: Path) -> dict[str, Figures]:
         if scenario.name in AGAIN:
             found[f"{scenario.name}, again"] = gone_on_from(scenario.name, figures, size, folder)
     return found
+
+
+def distinct(found: dict[str, Figures]) -> set[State]:
+    """The states that were seen, each once."""
+    return set[State]().union(*(figures.states for figures in found.values()))
 
 
 def gone_on_from(name: str, figures: Figures, size: Size, folder: Path) -> Figures:
