@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ import pytest
 from tests.cli_helpers import Result
 from tests.damage import trained
 from tests.hostile import KINDS, NotPossibleHereError, Outside, put, remove_all, watchdog
-from tui_gpt import cli, paths
+from tui_gpt import cli, doctor, paths
+from tui_gpt.gpt import kernel
 from tui_gpt.notebook import Answer, Card, History
 from tui_gpt.runs import RunStore
 from tui_gpt.tui.state import AppState
@@ -95,6 +97,25 @@ class Trial:
         self.longest = max(self.longest, *taken)
 
 
+@dataclass
+class Tally:
+    """How much was tried."""
+
+    count: int = 0
+    longest: float = 0.0
+
+
+@pytest.fixture(scope="module")
+def tally() -> Iterator[Tally]:
+    """Prints, with `pytest -s`, how much all tests of this file have tried."""
+    tally = Tally()
+    yield tally
+    print(
+        f"\n{len(KINDS)} kinds of things in {len(RUN_PLACES)} places of a run and {len(HOME_PLACES)} of a home: "
+        f"{tally.count:,} commands, the longest {tally.longest:.2f} s"
+    )
+
+
 @pytest.fixture(scope="module")
 def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with one run that has all the files a run may have."""
@@ -106,12 +127,14 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def trial(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Trial]:
+def trial(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tally: Tally
+) -> Iterator[Trial]:
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # power is not lost here, and hundreds of them are slow
     trial = Trial(tmp_path, capsys)
     yield trial
-    with capsys.disabled():
-        if trial.count:
-            print(f" {trial.count} commands, the longest {trial.longest:.2f} s", end="", flush=True)
+    tally.count += trial.count
+    tally.longest = max(tally.longest, trial.longest)
     remove_all(tmp_path)
 
 
@@ -147,13 +170,33 @@ def test_no_command_is_harmed_by_what_lies_in_a_run(kind: str, healthy: Path, tr
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_command_is_harmed_by_what_lies_in_a_home(kind: str, healthy: Path, trial: Trial) -> None:
+def test_no_command_is_harmed_by_what_lies_in_a_home(
+    kind: str, healthy: Path, trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for place in HOME_PLACES:
         is_own_choice = kind == "link to a folder" and place in FOLDERS  # of whoever moves it to another disk
         if not is_own_choice and prepared(kind, place, healthy, trial):
             trial.doing("history", use_history)
             trial.doing("state", lambda: AppState.load().save())
             trial.of(HOME)
+            if place == "config.toml":
+                monkeypatch.setattr(doctor, "_MEASURE_SECONDS", 0.0)
+                trial.doing("doctor", lambda: list(doctor.examine({})))
+
+
+@pytest.mark.parametrize("place", ["", "library"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kernel_that_is_no_file_of_ones_own_is_not_loaded(
+    kind: str, place: str, trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TUI_GPT_NO_KERNEL")
+    monkeypatch.setenv("PATH", "")
+    library = kernel._library_path()
+    with suppress(NotPossibleHereError):
+        put(kind, library if place else library.parent, trial.outside)
+        trial.doing("kernel", lambda: kernel.kernel(wait=True))
+        trial.doing("status", kernel.status)
+        assert kernel.kernel() is None
 
 
 @pytest.mark.parametrize("source", ["-", "{pipe}", "/dev/zero"])
