@@ -134,8 +134,12 @@ def test_a_link_that_the_user_names_is_followed(store: RunStore, tmp_path: Path)
     (store.root / "moved").symlink_to(tmp_path / "disk")
     assert store.get("moved").require_checkpoint("last") == store.root / "moved" / "last"
     assert [summary.name for summary in store.list()] == ["moved"]
+    with run.lock(), pytest.raises(RunLockedError):
+        store.delete("moved")
+    (run.path / "lock").unlink()
     store.delete("moved")
     assert list(store.root.iterdir()) == []
+    assert sorted(path.name for path in run.path.iterdir()) == ["last", "run.json"]
     assert run.require_checkpoint("last") == tmp_path / "disk" / "last"
 
 

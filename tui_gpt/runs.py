@@ -181,9 +181,7 @@ class Run:
             with storage_errors(f"lock the run {self.name!r}"):
                 lock.acquire()
         except LockHeldError as error:
-            raise RunLockedError(
-                f"{error} is writing the run {self.name!r}: stop it there first, or start a run of another name"
-            ) from None
+            raise _locked(self, str(error)) from None
         self.lock_problem = "" if lock.is_exclusive else self._no_locks()
         try:
             self._remove_drafts()
@@ -321,6 +319,12 @@ class Run:
             with suppress(OSError):
                 times.append(path.lstat().st_mtime)
         return max(times)
+
+
+def _locked(run: Run, holder: str) -> RunLockedError:
+    return RunLockedError(
+        f"{holder} is writing the run {run.name!r}: stop it there first, or start a run of another name"
+    )
 
 
 def _short(error: Exception) -> str:
@@ -472,9 +476,12 @@ class RunStore:
         """Remove a run with its checkpoints. Raises NotFoundError, RunLockedError while it is running, StorageError.
 
         It leaves the list in one instant; what a crash leaves of it is removed with the next one. Of a link to a run
-        elsewhere, the link is removed.
+        elsewhere, the link is removed, and nothing there is touched.
         """
         run = self.get(name)
+        if run.path.is_symlink():
+            self._remove_link(run)
+            return
         with run.lock() as lock, storage_errors(f"remove the run {name!r}"):
             if not _RENAMES_OPEN_FOLDERS:
                 lock.release()  # whoever takes it now has a file open, and the renaming fails
@@ -484,6 +491,13 @@ class RunStore:
             shutil.rmtree(trash, ignore_errors=True)
             with suppress(OSError):
                 remove_tree(trash)
+
+    def _remove_link(self, run: Run) -> None:
+        if (holder := run.writer()) is not None:
+            raise _locked(run, holder)
+        with storage_errors(f"remove the run {run.name!r}"):
+            run.path.unlink()
+            sync_folder(self.root)
 
     def export(self, name: str, which: Which, target: Path) -> Path:
         """Copy a checkpoint, without what only training needs, into a new folder `target`; where it now is.

@@ -20,7 +20,7 @@ from torch.optim import Optimizer
 
 from tui_gpt.config import ModelConfig, RunConfig, SampleConfig, TrainConfig, checked_setting, setting_types
 from tui_gpt.control import Control
-from tui_gpt.corpora import CorpusText, read_corpus
+from tui_gpt.corpora import CorpusText, lasting_source, read_corpus
 from tui_gpt.errors import CheckpointError, ConfigError, IncompatibleError, NotFoundError
 from tui_gpt.events import Setting
 from tui_gpt.gpt.batches import Batch, Batches
@@ -205,6 +205,7 @@ def prepare_resumed(run: Run, changes: Mapping[str, Setting]) -> Prepared:
     """Build `run` as its last checkpoint left it, or anew when it has none yet. Raises TuiGptError."""
     live = _live_changes(changes)
     if not run.ever_saved("last"):
+        lasting_source(run.config.corpus)
         run.truncate_log(-1)
         return prepare_new(dataclasses.replace(run.config, train=changed(run.config.train, live)), None)
     checkpoint = read_checkpoint(run.require_checkpoint("last"), training=True)
@@ -236,7 +237,7 @@ def prepare_resumed(run: Run, changes: Mapping[str, Setting]) -> Prepared:
 
 def _same_corpus(run: Run, checkpoint: Checkpoint) -> Corpus:
     info = checkpoint.info
-    text = read_corpus(info.config.corpus)
+    text = read_corpus(lasting_source(info.config.corpus))
     if text.digest != info.corpus_digest:
         raise IncompatibleError(
             f"the text {info.config.corpus} has changed since run {run.name} began, so the run cannot go on exactly: "
@@ -349,7 +350,8 @@ def evaluate_checkpoint(folder: Path, name: str, control: Control) -> Evaluation
     config = checkpoint.info.config
     world = World.of(config.train)
     tokenizer = CharTokenizer.from_dict(checkpoint.info.tokenizer)
-    corpus = Corpus.build(read_corpus(config.corpus), config.model.block_size, tokenizer)
+    text = read_corpus(lasting_source(config.corpus))
+    corpus = Corpus.build(text, config.model.block_size, tokenizer)
     model, prior = _restored_model(checkpoint)
     order = WindowOrder(len(corpus.train), config.model.block_size, 1, 0)
     batches = Batches(corpus, order, config.model.block_size, prior)
