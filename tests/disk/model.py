@@ -14,11 +14,12 @@ ROOT = 0
 PIECES = 3
 """Blocks into which unsynced content is cut."""
 
-Tree = dict[str, bytes | None]
-"""The relative path of each file with its content, of each folder with None."""
+Content = bytes | str | None
+"""What is in a file, where a symbolic link leads, or None for a folder."""
+Tree = dict[str, Content]
+"""The content of each relative path."""
 Entries = dict[tuple[int, str], int]
-Contents = dict[int, bytes | None]
-"""None is a folder."""
+Contents = dict[int, Content]
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,8 @@ class _Disk:
         self._forget_the_unreachable()
 
     def _content(self, inode: int) -> bytes:
-        return self.durable.contents.get(inode) or b""
+        content = self.durable.contents.get(inode)
+        return content if isinstance(content, bytes) else b""
 
     def _exist(self, changes: Sequence[EntryChange]) -> None:
         for change in changes:

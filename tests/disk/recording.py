@@ -19,6 +19,7 @@ from unittest.mock import patch
 import tui_gpt
 from tests.disk.model import (
     ROOT,
+    Content,
     Contents,
     EntryChange,
     Image,
@@ -118,7 +119,8 @@ class Trace:
     def _data(self, change: Write | Truncate) -> None:
         if any(inode == change.inode and name.endswith(VOLATILE) for (_, name), inode in self._now.entries.items()):
             return
-        before = self._now.contents[change.inode] or b""
+        before = self._now.contents[change.inode]
+        assert isinstance(before, bytes), "something else than a file was written"
         after = self._now.contents[change.inode] = written(change, before)
         if after != before:
             self.operations.append(change)
@@ -291,7 +293,13 @@ def recorded(root: Path, skipped: str | None = None) -> Iterator[Trace]:
 
 def tree_of(root: Path) -> Tree:
     """What is in a folder."""
-    return {str(path.relative_to(root)): None if path.is_dir() else path.read_bytes() for path in root.rglob("*")}
+    return {str(path.relative_to(root)): _content_of(path) for path in root.rglob("*")}
+
+
+def _content_of(path: Path) -> Content:
+    if path.is_symlink():
+        return str(path.readlink())
+    return None if path.is_dir() else path.read_bytes()
 
 
 def image_of(root: Path) -> Image:

@@ -435,27 +435,32 @@ def _is_imported(root: Path, promises: int) -> None:
             )
 
 
-def _two_runs(root: Path) -> None:
-    for name in ("one", "two"):
-        run = RunStore(root).create(CONFIG, name)
+NAMES = ("one", "two", "link")
+
+
+def _three_runs(root: Path) -> None:
+    """The last one is a link to a run that lies elsewhere."""
+    for place in ("runs/one", "runs/two", "away/three"):
+        run = RunStore((root / place).parent).create(CONFIG, Path(place).name)
         _commit(run.path / "last", "7")
+    (root / "runs" / NAMES[2]).symlink_to("../away/three")
 
 
 def _delete(root: Path) -> Iterator[None]:
-    for name in ("one", "two"):
-        RunStore(root).delete(name)
+    for name in NAMES:
+        RunStore(root / "runs").delete(name)
         yield
 
 
 def _is_deleted(root: Path, promises: int) -> None:
-    store = RunStore(root)
+    store = RunStore(root / "runs")
     listed = {summary.name for summary in store.list()}
-    expect(listed <= set(("one", "two")[promises:]), f"{listed} came back")
-    expect(listed >= set(("one", "two")[promises + 1 :]), f"only {listed} are there")
-    for name in listed:
-        files = listing(root / name)
-        expect(store.get(name).state == "new", f"{name} is {store.get(name).state}")
-        expect([files.get(f"last/{file}") for file in "ab"] == [b"7", b"7"], f"{name} has lost files")
+    expect(listed <= set(NAMES[promises:]), f"{listed} came back")
+    expect(listed >= set(NAMES[promises + 1 :]), f"only {listed} are there")
+    for run in (Run(root / "away" / "three"), *map(store.get, listed)):
+        files = listing(run.path)
+        expect(run.state == "new", f"{run.name} is {run.state}")
+        expect([files.get(f"last/{file}") for file in "ab"] == [b"7", b"7"], f"{run.name} has lost files")
 
 
 # The user's own files
@@ -614,7 +619,7 @@ SCENARIOS = (
     Scenario("going on", _go_on, _goes_on, _interrupted, alters=True),
     Scenario("export", _export, _is_exported, _a_run),
     Scenario("import", _import, _is_imported, _lecture_model),
-    Scenario("delete", _delete, _is_deleted, _two_runs),
+    Scenario("delete", _delete, _is_deleted, _three_runs),
     Scenario("state.json", _remember, _remembers),
     Scenario("notebook", _note, _is_noted, alters=True),
     Scenario("copy of a card", _copy, _is_copied),

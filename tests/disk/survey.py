@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from tests.disk.model import Tree, power_losses
+from tests.disk.model import Content, Tree, power_losses
 from tests.disk.recording import Trace, recorded
 from tui_gpt.config import RunConfig
 
@@ -37,7 +37,7 @@ class Scenario:
     """Whether the check writes into the folder."""
 
 
-State = frozenset[tuple[str, bytes | None]]
+State = frozenset[tuple[str, Content]]
 """The items of a tree."""
 
 
@@ -159,6 +159,8 @@ class _Place:
                 continue
             if content is None:
                 os.mkdir(f"{self.root}/{path}")  # noqa: PTH102  (done ten thousand times)
+            elif isinstance(content, str):
+                (self.root / path).symlink_to(content)
             else:
                 (self.root / path).write_bytes(content)
         self._tree = tree.copy()
