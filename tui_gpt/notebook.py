@@ -284,14 +284,19 @@ class History:
         return fresh if self._written.get(card.id) == layout else fresh | {card.id: layout}
 
     def _append(self, news: Callable[[], Mapping[str, Answer | _JsonObject]]) -> bool:
-        """Append what `news` gives once the file is locked, and whether the disk took it."""
+        """Append what `news` gives once the file is locked, and whether the disk took it.
+
+        The file is no longer locked while an answer is forced to the disk, so that other apps need not wait for it.
+        """
         try:
             ensure_folder(self.path.parent)
-            with self._locked(), _opened(self.path) as descriptor:
-                status = os.fstat(descriptor)
-                self._look_at(status)
-                parts = news()
-                append_lines(descriptor, b"".join(map(_line, map(_record, parts.values()))))
+            with contextlib.ExitStack() as opened:
+                with self._locked():
+                    descriptor = opened.enter_context(_opened(self.path))
+                    status = os.fstat(descriptor)
+                    self._look_at(status)
+                    parts = news()
+                    append_lines(descriptor, b"".join(map(_line, map(_record, parts.values()))))
                 if any(isinstance(part, Answer) for part in parts.values()):
                     os.fsync(descriptor)
                 if not status.st_size:
