@@ -18,5 +18,6 @@ def temporary_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name)
     home = tmp_path / "home"
     monkeypatch.setenv("TUI_GPT_HOME", str(home))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache-home"))
     monkeypatch.setenv("TUI_GPT_NO_KERNEL", "1")
     return home

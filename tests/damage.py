@@ -87,7 +87,7 @@ def _read_config() -> None:
 
 
 def _state() -> bytes:
-    AppState(prompt="the fox", corpus=DEFAULT_CORPUS).save()
+    AppState(corpus=DEFAULT_CORPUS).save()
     return paths.state_file().read_bytes()
 
 

@@ -1,12 +1,14 @@
 """The report of an unexpected error."""
 
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
 from tests.cli_helpers import progress
 from tui_gpt import __version__, crash, paths
-from tui_gpt.events import Sampled
+from tui_gpt.errors import StorageError
+from tui_gpt.events import EVENT_TYPES, Initialized, Sampled
 
 
 def failing() -> ZeroDivisionError:
@@ -35,7 +37,45 @@ def test_a_report_holds_no_text_of_the_corpus() -> None:
     text = crash.report(failing(), [Sampled(step=7, prompt="dear", text="diary, today")])
     assert "dear" not in text
     assert "today" not in text
-    assert '"step": 7, "characters": 12' in text
+    assert '"step": 7, "prompt_characters": 4, "text_characters": 12' in text
+
+
+def test_the_messages_of_other_errors_may_quote_the_text_and_are_left_out() -> None:
+    secret = "yraid"[::-1]  # so that the line of this file that is in the traceback does not quote it
+
+    def fail() -> None:
+        try:
+            raise KeyError(secret)
+        except KeyError as error:
+            error.add_note(secret)
+            wrong = ValueError(f"cannot encode {error}")
+            raise ExceptionGroup(secret, [wrong, OSError(28, secret, secret)]) from error
+
+    with pytest.raises(ExceptionGroup) as caught:
+        fail()
+    text = crash.report(caught.value)
+    assert secret not in text
+    for kind in ("KeyError", "ValueError", "ExceptionGroup", "OSError: ENOSPC"):
+        assert kind in text
+
+
+def test_the_message_of_an_error_of_ones_own_is_kept() -> None:
+    assert "StorageError: the disk is full" in crash.report(StorageError("the disk is full"))
+
+
+def test_characters_of_the_text_in_an_event_are_only_counted() -> None:
+    text = crash.report(failing(), [Initialized(step=0, source="shipped", new_characters="äöü")])
+    assert "ä" not in text
+    assert '"source": "shipped", "new_characters_characters": 3' in text
+
+
+def test_every_text_in_every_event_is_known_to_be_the_users_or_not() -> None:
+    """A new field that holds text has to be put on one of the two lists."""
+    harmless = {"device", "preset", "path", "setting", "value", "reason", "source", "origin"}
+    for kind in EVENT_TYPES.values():
+        hints = get_type_hints(kind)
+        texts = {name for name, hint in hints.items() if name != "type" and (hint is str or str in get_args(hint))}
+        assert texts - harmless == set(crash._TEXTS.get(kind.type, ()))
 
 
 def test_old_reports_make_room_for_new_ones() -> None:

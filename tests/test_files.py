@@ -9,10 +9,13 @@ from tests.storage_helpers import killed_at
 from tui_gpt import files
 from tui_gpt.errors import StorageError
 from tui_gpt.files import (
+    UnusableFileError,
     atomic_write,
     candidates,
     commit_folder,
     ensure_free_space,
+    make_folder,
+    open_plain,
     read_json_object,
     read_plain_file,
     remove_tree,
@@ -163,17 +166,104 @@ def test_only_plain_files_of_the_expected_size_are_read(tmp_path: Path) -> None:
     plain, link, pipe = tmp_path / "plain", tmp_path / "link", tmp_path / "pipe"
     plain.write_bytes(b"12345")
     assert read_plain_file(plain, 5) == b"12345"
-    with pytest.raises(ValueError, match="more than the 4 expected"):
+    with pytest.raises(UnusableFileError, match="more than the 4 expected"):
         read_plain_file(plain, 4)
     link.symlink_to(plain)
-    with pytest.raises(ValueError, match="is a link"):
+    with pytest.raises(UnusableFileError, match="is a link"):
         read_plain_file(link, 5)
-    with pytest.raises((ValueError, OSError)):
+    with pytest.raises(UnusableFileError, match="not a plain file"):
         read_plain_file(tmp_path, 5)
     if hasattr(os, "mkfifo"):
         os.mkfifo(pipe)
-        with pytest.raises(ValueError, match="not a plain file"):
+        with pytest.raises(UnusableFileError, match="not a plain file"):
             read_plain_file(pipe, 5)
+
+
+def test_a_file_that_is_exchanged_after_the_first_look_is_not_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look before the opening is not relied on."""
+    (tmp_path / "precious").write_bytes(b"precious")
+    (tmp_path / "link").symlink_to(tmp_path / "precious")
+    os.mkfifo(tmp_path / "pipe")
+    regular = (tmp_path / "precious").lstat()
+    monkeypatch.setattr(Path, "lstat", lambda _: regular)
+    for flags in (os.O_RDONLY, os.O_RDWR):
+        with pytest.raises(OSError, match=r"Too many levels of symbolic links|loop"):
+            open_plain(tmp_path / "link", flags)
+        with pytest.raises(UnusableFileError):
+            open_plain(tmp_path / "pipe", flags)
+
+
+def test_a_file_with_a_second_name_may_be_read_but_not_written_in_place(tmp_path: Path) -> None:
+    (tmp_path / "one").write_bytes(b"12345")
+    (tmp_path / "two").hardlink_to(tmp_path / "one")
+    assert read_plain_file(tmp_path / "two", 5) == b"12345"
+    for flags in (os.O_RDWR, os.O_WRONLY | os.O_APPEND, os.O_RDWR | os.O_CREAT):
+        with pytest.raises(UnusableFileError, match="a second name"):
+            open_plain(tmp_path / "two", flags)
+    atomic_write(tmp_path / "two", b"new")
+    assert (tmp_path / "one").read_bytes() == b"12345"
+
+
+def test_a_device_is_refused_before_it_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening a tape rewinds it."""
+    opened: list[object] = []
+    monkeypatch.setattr(os, "open", lambda *arguments: opened.append(arguments))
+    with pytest.raises(UnusableFileError, match="not a plain file"):
+        open_plain(Path(os.devnull), os.O_RDONLY)
+    assert opened == []
+
+
+def test_a_file_is_written_only_where_none_is(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    for name in ("precious", "link"):
+        with pytest.raises(OSError, match=r"exists|link"):
+            write_synced(tmp_path / name, [b"new"])
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_new_folder_takes_no_place_that_is_taken(tmp_path: Path) -> None:
+    def fill(folder: Path) -> None:
+        write_synced(folder / "a", [b"new"])
+
+    assert make_folder(tmp_path / "deep" / "new", {"a"}, fill)
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["new"]
+    (tmp_path / "empty").mkdir()
+    assert make_folder(tmp_path / "empty", {"a"}, fill)
+    (tmp_path / "file").write_text("a file")
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    for taken in ("deep", "file", "link", "empty"):
+        assert not make_folder(tmp_path / taken, {"a"}, fill)
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_a_folder_that_another_process_makes_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    def slow(folder: Path) -> None:
+        write_synced(folder / "a", [b"mine"])
+        assert make_folder(tmp_path / "run", {"a"}, lambda draft: write_synced(draft / "a", [b"theirs"]) and None)
+
+    assert not make_folder(tmp_path / "run", {"a"}, slow)
+    assert (tmp_path / "run" / "a").read_bytes() == b"theirs"
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_only_old_drafts_of_ones_own_are_tidied_up(tmp_path: Path) -> None:
+    """A run may be made in any folder of the user's."""
+    for name, content in ((".draft-run-0a1b2c3d", "a"), (".draft-novel", "a"), (".draft-novel-0a1b2c3d", "chapter")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / content).write_text("x")
+        os.utime(tmp_path / name, (1e9, 1e9))
+    (tmp_path / ".draft-young-0a1b2c3d").mkdir()
+    make_folder(tmp_path / "run", {"a"}, lambda draft: None)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".draft-novel",
+        ".draft-novel-0a1b2c3d",
+        ".draft-young-0a1b2c3d",
+        "run",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,10 @@ def test_letters_digits_and_a_few_signs_make_a_name(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", ".hidden", "..", "../x", "a/b", "/abs", "-flag", "a b", "é", "a\n", "a@best", "x" * 101, "live", "Shipped"],
+    [
+        *("", ".hidden", "..", "../x", "a/b", "/abs", "-flag", "a b", "é", "a\n", "a@best", "x" * 101, "name."),
+        *("live", "Shipped", "con", "NUL", "aux.txt", "com1", "lpt9.tar.gz"),
+    ],
 )
 def test_whatever_could_leave_its_folder_or_has_a_meaning_is_no_name(name: str) -> None:
     assert not is_name(name)
@@ -21,7 +24,14 @@ def test_whatever_could_leave_its_folder_or_has_a_meaning_is_no_name(name: str) 
 
 @pytest.mark.parametrize(
     ("text", "name"),
-    [("My Book (2)", "my-book-2"), ("../../etc", "etc"), ("Ελλάδα", "text"), ("live", "text"), ("a" * 300, "a" * 50)],
+    [
+        ("My Book (2)", "my-book-2"),
+        ("../../etc", "etc"),
+        ("Ελλάδα", "text"),
+        ("live", "text"),
+        ("con", "text"),
+        ("a" * 300, "a" * 50),
+    ],
 )
 def test_any_text_can_be_turned_into_a_name(text: str, name: str) -> None:
     assert slug(text) == name

@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_gpt.config import SampleConfig
+from tui_gpt.files import atomic_write
 from tui_gpt.notebook import Answer, Card, History, Notebook, as_markdown, as_text, provenance, save_copy
 
 CONFIG = SampleConfig(seed=7)
@@ -201,6 +204,107 @@ class TestHistory:
         kept = [(one.id, one.shown, one.answer.full) for one in History().load(limit=5)]
         assert history.path.stat().st_size < size / 3
         assert [(one.id, one.shown, one.answer.full) for one in History().load()] == kept
+
+    def test_an_old_card_that_was_changed_today_comes_back_with_all_its_answers(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        history, old = History(), card(written("first"), written("second"))
+        history.save(old)
+        for number in range(20):
+            history.save(card(written(prompt=str(number))))
+        history.save(old.swiped(1))
+        size = history.path.stat().st_size
+        monkeypatch.setattr("tui_gpt.notebook.TAIL_BYTES", size // 2)
+        kept = [one.id for one in History().load(limit=3)]
+        assert kept[0] == old.id
+        assert [answer.text for answer in History().load(limit=3)[0].answers] == ["first", "second"]
+        monkeypatch.setattr("tui_gpt.notebook.COMPACT_BYTES", size - 1)
+        assert [one.id for one in History().load(limit=3)] == kept
+        assert history.path.stat().st_size < size
+        assert [answer.text for answer in History().load(limit=3)[0].answers] == ["first", "second"]
+
+    def test_the_card_in_which_the_tail_begins_is_not_shown_with_half_its_answers(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        history = History()
+        for prompt in ("a", "b"):
+            history.save(card(*(written(prompt=prompt) for _ in range(4))))
+        lines = history.path.read_bytes().splitlines(keepends=True)
+        monkeypatch.setattr("tui_gpt.notebook.TAIL_BYTES", sum(map(len, lines[2:])))
+        assert [(one.answer.prompt, len(one.answers)) for one in History().load()] == [("b", 4)]
+
+    def test_a_file_is_not_replaced_by_one_of_about_the_same_size(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        history = History()
+        for _ in range(5):
+            history.save(card())
+        monkeypatch.setattr("tui_gpt.notebook.COMPACT_BYTES", 10)
+        before = history.path.stat().st_ino
+        assert len(History().load()) == 5
+        assert history.path.stat().st_ino == before
+
+    def test_two_apps_lose_nothing_of_each_other(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One makes the file smaller while the other one has cards open that are dropped by it."""
+        first, old = History(), card(written("old"))
+        first.save(old)
+        for number in range(20):
+            first.save(card(written(prompt=str(number))))
+        monkeypatch.setattr("tui_gpt.notebook.COMPACT_BYTES", 10)
+        assert len(History().load(limit=2)) == 2
+        assert b"old" not in first.path.read_bytes()
+        first.save(old.swiped(0))
+        first.save(old.with_answers(written("new")))
+        assert [answer.text for answer in History().load()[-1].answers] == ["old", "new"]
+
+    def test_nothing_is_appended_to_a_file_that_is_being_replaced(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        other, late = History(), card(written("late"))
+        for number in range(20):
+            other.save(card(written(prompt=str(number))))
+        monkeypatch.setattr("tui_gpt.notebook.COMPACT_BYTES", 10)
+        monkeypatch.setattr("tui_gpt.notebook._PATIENCE_SECONDS", 0.0)
+
+        def replace_late(path: Path, data: bytes) -> None:
+            assert other.save(late) is False
+            atomic_write(path, data)
+
+        monkeypatch.setattr("tui_gpt.notebook.atomic_write", replace_late)
+        History().load(limit=2)
+        assert other.save(late)
+        assert [one.answer.text for one in History().load(limit=3)][-1] == "late"
+
+    def test_many_writers_tear_no_line(self) -> None:
+        cards = [card(written("x" * 20_000)) for _ in range(40)]
+        with ThreadPoolExecutor(4) as pool:
+            assert all(pool.map(lambda one: History().save(one), cards))
+        assert {one.id for one in History().load()} == {one.id for one in cards}
+
+    def test_what_the_disk_refused_is_written_with_the_next_change(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        history, first = History(), card(written("a"))
+
+        def refuse(*_: object) -> None:
+            raise OSError(28, "full")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("tui_gpt.notebook.append_lines", refuse)
+            assert history.save(first) is False
+        assert history.save(first)
+        assert [one.answer.text for one in History().load()] == ["a"]
+
+    @pytest.mark.parametrize("name", ["history.jsonl", "history.jsonl.lock"])
+    @pytest.mark.parametrize("kind", ["link", "hard link", "pipe"])
+    def test_nothing_is_appended_to_a_file_elsewhere(self, tmp_path: Path, name: str, kind: str) -> None:
+        precious, history = tmp_path / "notes.txt", History(tmp_path / "here" / "history.jsonl")
+        precious.write_text("precious\n")
+        history.path.parent.mkdir()
+        place = history.path.with_name(name)
+        if kind == "link":
+            place.symlink_to(precious)
+        elif kind == "pipe":
+            os.mkfifo(place)
+        else:
+            place.hardlink_to(precious)
+        assert history.save(card()) is False
+        assert history.load() == []
+        assert precious.read_text() == "precious\n"
 
     def test_a_disk_that_refuses_costs_only_the_history(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")

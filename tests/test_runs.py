@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ from typing import Any
 import pytest
 
 from tests.storage_helpers import killed_at
+from tui_gpt import locks, runs
 from tui_gpt.config import resolve
 from tui_gpt.errors import CheckpointError, NotFoundError, RunLockedError, StorageError, UsageError
 from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Sampled, Saved, Started, to_json
+from tui_gpt.locks import FileLock
 from tui_gpt.manifest import MANIFEST_FILE, MODEL_FILE, CheckpointInfo, FileRecord, Manifest
+from tui_gpt.recording import Recorder
 from tui_gpt.runs import Run, RunStore, RunSummary, find_checkpoint
 
 NANO = resolve("nano")
@@ -107,19 +111,45 @@ def test_a_missing_run_brings_near_names(store: RunStore, run: Run) -> None:
 
 def test_a_folder_outside_the_store_is_opened_or_made(store: RunStore, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="there is no run in"):
-        store.at(tmp_path / "model")
-    made = store.at(tmp_path / "model", NANO)
-    assert store.at(tmp_path / "model").config == made.config == NANO
-    assert store.at(tmp_path / "model", resolve("quick")).config == NANO
+        store.open_at(tmp_path / "model")
+    made = store.create_at(tmp_path / "model", NANO)
+    assert store.open_at(tmp_path / "model").config == made.config == NANO
+
+
+def test_two_starts_on_one_folder_do_not_train_into_one_run(store: RunStore, tmp_path: Path) -> None:
+    store.create_at(tmp_path / "model", NANO)
+    with pytest.raises(UsageError, match="holds a run already: add --resume to go on with it"):
+        store.create_at(tmp_path / "model", resolve("quick"))
+    assert store.open_at(tmp_path / "model").config == NANO
+
+
+def test_a_link_that_the_user_names_is_followed(store: RunStore, tmp_path: Path) -> None:
+    """Whoever moves runs to another disk may leave a link."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    run = store.create_at(tmp_path / "link", NANO)
+    fake_checkpoint(run.path / "last")
+    assert store.open_at(tmp_path / "link").path == tmp_path / "disk"
+    store.root.mkdir(parents=True)
+    (store.root / "moved").symlink_to(tmp_path / "disk")
+    assert store.get("moved").require_checkpoint("last") == store.root / "moved" / "last"
+    assert [summary.name for summary in store.list()] == ["moved"]
+    with run.lock(), pytest.raises(RunLockedError):
+        store.delete("moved")
+    (run.path / "lock").unlink()
+    store.delete("moved")
+    assert list(store.root.iterdir()) == []
+    assert sorted(path.name for path in run.path.iterdir()) == ["last", "run.json"]
+    assert run.require_checkpoint("last") == tmp_path / "disk" / "last"
 
 
 def test_a_folder_that_holds_something_else_is_not_taken_over(store: RunStore, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").write_bytes(b"x")
     with pytest.raises(UsageError, match="holds something else than a run"):
-        store.at(tmp_path / "photos", NANO)
+        store.create_at(tmp_path / "photos", NANO)
     (tmp_path / "empty").mkdir()
-    assert store.at(tmp_path / "empty", NANO).state == "new"
+    assert store.create_at(tmp_path / "empty", NANO).state == "new"
 
 
 def test_a_store_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
@@ -282,6 +312,84 @@ def test_a_process_killed_at_any_point_of_its_bookkeeping_leaves_a_healthy_run(t
             assert list(Run(summary.path).events()) in ([], [progress(1)], [progress(1), Saved(step=1, path="x")])
         point += 1
     assert point > 20
+
+
+def test_a_file_system_without_locks_is_warned_of_and_trained_on(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> bool:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(locks, "_try_lock", refuse)
+    with run.lock():
+        recorder = Recorder(run)
+        shown = [event for one in (started(), progress(1)) for event in recorder.take(one)]
+        recorder.require_all()
+    warnings = [event for event in shown if isinstance(event, Changed)]
+    assert [event.setting for event in warnings] == ["storage_problem"]
+    assert "has no locks" in str(warnings[0].value)
+    assert shown == [started(), warnings[0], progress(1)]
+    assert list(run.events()) == shown
+
+
+@pytest.mark.parametrize("renames_open_folders", [True, False])
+def test_a_run_is_removed_while_nobody_else_can_write_it(
+    store: RunStore, run: Run, monkeypatch: pytest.MonkeyPatch, renames_open_folders: bool
+) -> None:
+    """Windows renames no folder in which a file is open, so there the lock is given back just before."""
+    monkeypatch.setattr(runs, "_RENAMES_OPEN_FOLDERS", renames_open_folders)
+    calls: list[str] = []
+    acquire, release, rename = FileLock.acquire, FileLock.release, Path.rename
+
+    def noted(name: str, call: Callable[..., object]) -> Callable[..., object]:
+        def note(*arguments: object) -> object:
+            calls.append(name)
+            return call(*arguments)
+
+        return note
+
+    monkeypatch.setattr(FileLock, "acquire", noted("acquire", acquire))
+    monkeypatch.setattr(FileLock, "release", noted("release", release))
+    monkeypatch.setattr(Path, "rename", noted("rename", rename))
+    store.delete(run.name)
+    assert calls == (
+        ["acquire", "rename", "release"] if renames_open_folders else ["acquire", "release", "rename", "release"]
+    )
+    assert list(store.root.iterdir()) == []
+
+
+# Files of strangers
+
+
+def test_an_event_is_never_written_through_a_link(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("precious\n")
+    run.log_path.symlink_to(tmp_path / "notes.txt")
+    steps: list[Callable[[], object]] = [lambda: run.record(progress(1)), run.sync_log, lambda: run.truncate_log(5)]
+    for step in steps:
+        with pytest.raises(StorageError, match=r"events\.jsonl: it is a link, not a plain file: move it away"):
+            step()
+    assert (tmp_path / "notes.txt").read_text() == "precious\n"
+    assert list(run.events()) == []
+    assert run.summary().state == "new"
+
+
+def test_a_log_that_cannot_be_read_is_not_replaced_by_an_empty_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.record(progress(1))
+    monkeypatch.setattr(runs, "_LOG_LIMIT", 10)
+    with pytest.raises(StorageError, match=r"could not read the log of the run 'plays': .*more than the 10 expected"):
+        run.truncate_log(5)
+    monkeypatch.undo()
+    assert list(Run(run.path).events()) == [progress(1)]
+
+
+def test_a_checkpoint_folder_that_is_a_link_is_damaged_and_not_taken_for_none(run: Run, tmp_path: Path) -> None:
+    """A run whose `last` is taken for none would begin again from nothing."""
+    elsewhere = fake_checkpoint(tmp_path / "elsewhere")
+    for target in (elsewhere, tmp_path / "nothing"):
+        (run.path / "last").unlink(missing_ok=True)
+        (run.path / "last").symlink_to(target)
+        assert run.checkpoint_dir("last") is None
+        assert run.ever_saved("last")
+        with pytest.raises(CheckpointError, match="is damaged: it is a link, not a folder"):
+            run.require_checkpoint("last")
 
 
 # Checkpoints

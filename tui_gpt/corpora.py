@@ -135,6 +135,8 @@ def _all_of(stream: BinaryIO) -> bytes:
 
 def _bytes_of(path: Path) -> bytes:
     with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size > SIZE_LIMIT:
+            raise _too_large("the text")
         return _all_of(file)
 
 
@@ -301,3 +303,15 @@ def corpus_info(spec: str, stdin: BinaryIO | None = None) -> CorpusInfo:
     alphabet = "".join(sorted(set(read.text)))
     lines = read.text.count("\n") + (not read.text.endswith("\n"))
     return CorpusInfo(read.name, read.source, read.digest, len(read.text), lines, alphabet, read.notes)
+
+
+def lasting_source(source: str) -> str:
+    """Return the source of a text that a run on the disk names.
+
+    Such a source can be read again at any time. Raises CorpusError for stdin, a pipe or a device, which somebody must
+    have written into the run: reading it would wait for ever.
+    """
+    path = Path(source)
+    if source not in _entries() and (source == STDIN or (path.exists() and not (path.is_file() or path.is_dir()))):
+        raise CorpusError(f"the run names {source!r} as its text, which is no file: put its text back")
+    return source

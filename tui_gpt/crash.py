@@ -1,22 +1,31 @@
 """The report of an unexpected error: a file to attach to a bug report, instead of a traceback in the user's face.
 
-It names versions, platform and place, and the last facts of the run. It never holds corpus or prompt: the local
-variables are left out, and of an event's texts only the length is told.
+It names versions, platform and place, and the last facts of the run. It holds no corpus and no prompt: local variables
+are left out, so are the messages of all exceptions but this program's own, because a `KeyError` may quote any text, and
+of a text in an event only the length is given.
 """
 
+import dataclasses
+import errno
+import json
 import platform
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
 from tui_gpt import __version__, paths
-from tui_gpt.events import Event, Sampled, to_json
+from tui_gpt.errors import StorageError, TuiGptError
+from tui_gpt.events import Event
+from tui_gpt.files import atomic_write
 
 _KEPT_REPORTS = 20
 _LAST_EVENTS = 20
+_TEXTS: Mapping[str, tuple[str, ...]] = {"sampled": ("prompt", "text"), "initialized": ("new_characters",)}
+"""The fields of events that hold the user's text."""
 _PACKAGES = ("torch", "textual", "click", "numpy", "safetensors")
 
 
@@ -25,10 +34,9 @@ def write_report(error: BaseException, events: Iterable[Event] = ()) -> Path | N
     folder = paths.logs_dir()
     name = f"crash-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.txt"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(report(error, events), encoding="utf-8", errors="backslashreplace")
+        atomic_write(folder / name, report(error, events).encode("utf-8", errors="backslashreplace"))
         _prune(folder)
-    except OSError:
+    except (OSError, StorageError):
         return None
     return folder / name
 
@@ -47,16 +55,38 @@ def report(error: BaseException, events: Iterable[Event] = ()) -> str:
         f"Python {sys.version.split()[0]} on {platform.platform()}",
         ", ".join(f"{package} {_version(package)}" for package in _PACKAGES),
         f"{type(error).__name__}, at the end of:",
-        "".join(_frames(error)),
+        "".join(_traceback(error)),
         "last events:",
         *(_without_text(event) for event in last),
     ]
     return "\n".join(parts) + "\n"
 
 
-def _frames(error: BaseException) -> list[str]:
-    """The traceback, and the messages too: they are the program's and the libraries' own words."""
-    return traceback.format_exception(error, chain=True)
+def _traceback(error: BaseException) -> Iterator[str]:
+    """The places where an error and those behind it were raised, the oldest first, with the type of each."""
+    for one in reversed(list(_chain(error))):
+        yield from traceback.format_tb(one.__traceback__)
+        yield f"{type(one).__module__}.{type(one).__qualname__}{_message(one)}\n"
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            for one in error.exceptions:
+                yield from _chain(one)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _message(error: BaseException) -> str:
+    """What may be said about an error: its message when it is this program's own, the system's number for it."""
+    if isinstance(error, TuiGptError):
+        return f": {error}"
+    if isinstance(error, OSError) and error.errno is not None:
+        return f": {errno.errorcode.get(error.errno, error.errno)}"
+    return ""
 
 
 def _version(package: str) -> str:
@@ -67,11 +97,14 @@ def _version(package: str) -> str:
 
 
 def _without_text(event: Event) -> str:
-    if isinstance(event, Sampled):
-        return f'{{"type": "sampled", "step": {event.step}, "characters": {len(event.text)}}}'
-    return to_json(event)
+    """An event with the lengths of its texts in their place."""
+    texts = _TEXTS.get(event.type, ())
+    plain = {name: value for name, value in dataclasses.asdict(event).items() if name not in texts}
+    lengths = {f"{name}_characters": len(getattr(event, name)) for name in texts}
+    return json.dumps({"type": event.type, **plain, **lengths})
 
 
 def _prune(folder: Path) -> None:
     for old in sorted(folder.glob("crash-*.txt"))[:-_KEPT_REPORTS]:
-        old.unlink(missing_ok=True)
+        with suppress(OSError):
+            old.unlink()

@@ -15,10 +15,11 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable, Iterator, Set
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from tui_gpt.errors import StorageError
 
@@ -26,6 +27,10 @@ CHUNK = 1 << 20
 """Bytes written at a time."""
 SPACE_RESERVE = 8 << 20
 """Bytes that a disk should still have after a save."""
+
+_DRAFT_NAME = re.compile(r"\.draft-.+-[0-9a-f]{8}")
+_DRAFT_SECONDS = 3_600.0
+"""A draft that was not written to for so long is of a dead process."""
 
 _ELSEWHERE = "or set TUI_GPT_HOME to a folder elsewhere"
 _REASONS = {
@@ -35,6 +40,7 @@ _REASONS = {
     errno.EPERM: f"not permitted: change the permissions of that folder, {_ELSEWHERE}",
     errno.EFBIG: "the file would be larger than allowed: raise the limit (`ulimit -f`)",
     errno.ENOTDIR: "a file stands where a folder is needed: move it away",
+    errno.EISDIR: "a folder stands where a file is needed: move it away",
     errno.ENAMETOOLONG: "the name is too long: choose a shorter one",
 }
 if hasattr(errno, "EDQUOT"):
@@ -51,6 +57,8 @@ def storage_errors(action: str) -> Iterator[None]:
 
 
 def _reason(error: OSError) -> str:
+    if isinstance(error, UnusableFileError):
+        return f"{error.filename}: {error.strerror}: move it away"
     known = _REASONS.get(error.errno or 0)
     return known or f"{error.strerror or error}: look at the disk, then try again"
 
@@ -74,13 +82,13 @@ def _megabytes(count: int) -> str:
 
 
 def write_synced(path: Path, pieces: Iterable[bytes | memoryview]) -> tuple[int, str]:
-    """Write a file and force it to the disk; its size and its SHA-256 in hexadecimal. Raises OSError.
+    """Write a new file and force it to the disk; its size and its SHA-256 in hexadecimal. Raises OSError.
 
     Large pieces are neither copied nor written at once, so other threads can go on meanwhile.
     """
     digest = hashlib.sha256()
     size = 0
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
+    descriptor = open_plain(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
         for piece in _chunks(pieces):
             size += len(piece)
@@ -116,18 +124,88 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def ensure_folder(folder: Path) -> None:
+    """Make a folder and its parents where they are missing, and force their names to the disk. Raises OSError."""
+    if folder.is_dir():
+        return
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileNotFoundError:
+        ensure_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)
+
+
 def atomic_write(path: Path, data: bytes) -> None:
     """Replace a file in one instant, making its folder if need be. Raises StorageError; the old content then stays."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     with storage_errors(f"write {path}"):
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            ensure_folder(path.parent)
             write_synced(draft, [data])
             draft.replace(path)
             sync_folder(path.parent)
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
+
+
+def make_folder(target: Path, names: Set[str], fill: Callable[[Path], None]) -> bool:
+    """Make a new folder in one instant; `fill` writes the files `names` into it and forces each to the disk.
+
+    Return False, and change nothing, when something stands there already, but for an empty folder. Raises OSError.
+    """
+    ensure_folder(target.parent)
+    draft = target.with_name(f".draft-{target.name}-{secrets.token_hex(4)}")
+    _remove_old_drafts(target.parent, names)
+    if _is_taken(target):
+        return False
+    try:
+        draft.mkdir()
+        fill(draft)
+        sync_folder(draft)
+        if os.name == "nt" and target.exists():
+            target.rmdir()
+        draft.rename(target)
+    except OSError as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR) and _is_taken(target):
+            return False
+        raise
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    sync_folder(target.parent)
+    return True
+
+
+def _remove_old_drafts(folder: Path, names: Set[str]) -> None:
+    """Remove what a process left that died while it made a folder.
+
+    The folder may be any of the user's: a draft that is young, or holds anything but `names`, is left alone.
+    """
+    for draft in named_like(folder, _DRAFT_NAME):
+        with suppress(OSError):
+            aged = is_folder(draft) and time.time() - draft.lstat().st_mtime > _DRAFT_SECONDS
+            if aged and {path.name for path in draft.iterdir()} <= names:
+                shutil.rmtree(draft)
+
+
+def named_like(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
+    """What lies in a folder under a name that matches as a whole; nothing where the folder cannot be read."""
+    try:
+        return [path for path in folder.iterdir() if pattern.fullmatch(path.name)]
+    except OSError:
+        return []
+
+
+def real_path(path: Path) -> Path:
+    """A path that the user named, with the links in it resolved."""
+    return Path(os.path.realpath(path.expanduser()))
+
+
+def _is_taken(target: Path) -> bool:
+    return os.path.lexists(target) and not (is_folder(target) and not any(target.iterdir()))
 
 
 def candidates(target: Path) -> list[Path]:
@@ -153,7 +231,7 @@ def commit_folder(target: Path, fill: Callable[[Path], None]) -> None:
     """
     draft = _sibling(target, "tmp")
     with storage_errors(f"save {target}"):
-        target.parent.mkdir(parents=True, exist_ok=True)
+        ensure_folder(target.parent)
         _tidy(target)
         try:
             draft.mkdir()
@@ -174,14 +252,11 @@ def _tidy(target: Path) -> None:
         _promote(target)
     elif os.path.lexists(target):
         remove_tree(old)
-    elif os.path.lexists(old):
-        old.rename(target)
 
 
 def _promote(target: Path) -> None:
     """Give the whole folder `.new` its final name, then prune the previous one."""
     new, _, old = candidates(target)
-    sync_folder(target.parent)
     if os.path.lexists(target):
         remove_tree(old)
         target.rename(old)
@@ -204,26 +279,99 @@ def remove_tree(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def read_plain_file(path: Path, limit: int) -> bytes:
-    """All of a plain file of at most `limit` bytes.
+class UnusableFileError(OSError):
+    """Something else than a regular file of a reasonable size lies where one is expected."""
 
-    A link, a pipe or a device is refused without being opened for long, so that reading a stranger's folder can neither
-    hang nor lead out of it. Raises OSError, or ValueError with what is wrong.
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(errno.EINVAL, what, str(path))
+
+
+def open_plain(path: Path, flags: int) -> int:
+    """Return a descriptor of a regular file, opened with `os.open`'s flags; never follow a link, wait, or run a device.
+
+    What is there is looked at before it is opened, and again after: opening a device can do something already. A file
+    that is to be written must have no second name, because what is written would show under the other name too.
+    Raises UnusableFileError, or another OSError.
     """
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    if path.is_symlink():
-        raise ValueError("is a link, not a plain file")
-    with os.fdopen(os.open(path, flags), "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError("is not a plain file")
-        if status.st_size > limit:
-            raise ValueError(f"has {status.st_size:,} bytes, more than the {limit:,} expected")
+    with suppress(FileNotFoundError):
+        _refuse_irregular(path, path.lstat(), flags)
+    careful = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags | careful, 0o666)
+    try:
+        _refuse_irregular(path, os.fstat(descriptor), flags)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _refuse_irregular(path: Path, status: os.stat_result, flags: int) -> None:
+    if stat.S_ISLNK(status.st_mode):
+        raise UnusableFileError(path, "it is a link, not a plain file")
+    if not stat.S_ISREG(status.st_mode):
+        raise UnusableFileError(path, "it is not a plain file")
+    if flags & (os.O_WRONLY | os.O_RDWR) and status.st_nlink > 1:
+        raise UnusableFileError(path, "it has a second name elsewhere (a hard link)")
+
+
+def read_plain(path: Path, limit: int | None = None) -> BinaryIO:
+    """Open a regular file of at most `limit` bytes to be read. Raises UnusableFileError, or another OSError."""
+    file = os.fdopen(open_plain(path, os.O_RDONLY), "rb")
+    size = os.fstat(file.fileno()).st_size
+    if limit is not None and size > limit:
+        file.close()
+        raise UnusableFileError(path, f"it has {size:,} bytes, more than the {limit:,} expected")
+    return file
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder stands there, and no link to one."""
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def is_regular(path: Path, size: int) -> bool:
+    """Whether a regular file of that many bytes lies there."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size == size
+
+
+def read_plain_file(path: Path, limit: int) -> bytes:
+    """All of a regular file of at most `limit` bytes. Raises UnusableFileError, or another OSError."""
+    with read_plain(path, limit) as file:
         return file.read(limit)
 
 
+def whole_lines(file: BinaryIO, limit: int) -> Iterator[bytes]:
+    """The lines of a file; one of more than `limit` bytes is passed over without being held."""
+    while line := file.readline(limit):
+        if len(line) < limit or line.endswith(b"\n"):
+            yield line
+            continue
+        while (rest := file.readline(limit)) and not rest.endswith(b"\n"):
+            pass
+
+
+def append_lines(descriptor: int, lines: bytes) -> None:
+    """Append whole lines in one write where the system allows it, also after a line that a crash has torn.
+
+    The descriptor is open for reading and appending. Raises OSError.
+    """
+    size = os.lseek(descriptor, 0, os.SEEK_END)
+    if size:
+        os.lseek(descriptor, size - 1, os.SEEK_SET)
+        if os.read(descriptor, 1) != b"\n":
+            lines = b"\n" + lines
+    write_all(descriptor, lines)
+
+
 def read_json_object(path: Path, limit: int) -> dict[str, Any]:
-    """The JSON object in a plain file; its numbers are finite. Raises OSError, or ValueError with what is wrong."""
+    """The JSON object in a regular file; its numbers are finite. Raises OSError, or ValueError with what is wrong."""
     text = read_plain_file(path, limit).decode("utf-8")
     try:
         record = json.loads(text, parse_constant=_whole_number, parse_int=_whole_number, parse_float=_finite_number)

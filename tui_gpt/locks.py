@@ -1,22 +1,33 @@
 """A lock on a file that the system itself takes back when its holder dies.
 
 So there is never a stale lock to find out about: what counts is the lock, and the process number written into the file
-is only there to be named to people. Two holders in one process exclude each other as well. It does not wait.
+is only there to be named to people. Two holders in one process exclude each other as well. The file may lie in a
+stranger's folder: nothing is written before it is known to be a regular file of that folder, and its own holder's.
+
+The library `filelock` is not used: it names no holder of a native lock, takes a pipe for a lock file, and where a file
+system has no `flock` it accepts ENOSYS alone.
 """
 
+import errno
 import os
 import platform
 import sys
 import time
 from pathlib import Path
 
+from tui_gpt.files import open_plain, read_plain_file
+from tui_gpt.inert import inert
+
 _PATIENCE_SECONDS = 0.2
 """Someone who only looks whether a lock is held holds it for a moment."""
 _PAUSE_SECONDS = 0.01
+_SIZE_LIMIT = 1 << 12
+_UNSUPPORTED = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
+"""What a file system says that has no locks, such as some network and FUSE ones."""
 
 
 class LockHeldError(Exception):
-    """Another holder has the lock; the message says who, e.g. `process 1234 on laptop`."""
+    """Another holder has the lock; the message says which, e.g. `process 1234 on laptop`."""
 
 
 class FileLock:
@@ -24,15 +35,17 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.is_exclusive = True
+        """False while it is held on a file system that has no locks, which excludes nobody."""
         self._descriptor: int | None = None
 
-    def acquire(self) -> None:
-        """Take the lock. Raises LockHeldError, or OSError where the file cannot be made or locked."""
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+    def acquire(self, patience: float = _PATIENCE_SECONDS) -> None:
+        """Take the lock, within `patience` seconds. Raises LockHeldError, or OSError where the file cannot be used."""
+        descriptor = open_plain(self.path, os.O_RDWR | os.O_CREAT)
         try:
-            self._lock(descriptor)
-            if not os.path.samestat(os.fstat(descriptor), self.path.stat()):
-                raise FileNotFoundError(f"{self.path} was removed")
+            self.is_exclusive = self._lock(descriptor, patience)
+            if not os.path.samestat(os.fstat(descriptor), self.path.lstat()):
+                raise FileNotFoundError(errno.ENOENT, "it was removed meanwhile", str(self.path))
             os.ftruncate(descriptor, 0)
             os.write(descriptor, f"{os.getpid()} {platform.node()}\n".encode())
         except BaseException:
@@ -40,12 +53,19 @@ class FileLock:
             raise
         self._descriptor = descriptor
 
-    def _lock(self, descriptor: int) -> None:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not _try_lock(descriptor):
-            if time.monotonic() > deadline:
-                raise LockHeldError(_holder_named_in(self.path))
-            time.sleep(_PAUSE_SECONDS)
+    def _lock(self, descriptor: int, patience: float) -> bool:
+        """Lock the file; False where the file system has no locks. Raises LockHeldError."""
+        deadline = time.monotonic() + patience
+        try:
+            while not _try_lock(descriptor):
+                if time.monotonic() > deadline:
+                    raise LockHeldError(_holder_named_in(self.path))
+                time.sleep(_PAUSE_SECONDS)
+        except OSError as error:
+            if error.errno not in _UNSUPPORTED:
+                raise
+            return False
+        return True
 
     def release(self) -> None:
         """Give the lock back; without effect when it is not held."""
@@ -55,9 +75,9 @@ class FileLock:
 
 
 def lock_holder(path: Path) -> str | None:
-    """Who holds the lock, e.g. `process 1234 on laptop`; None when nobody does."""
+    """Return the holder of a lock, e.g. `process 1234 on laptop`; None when it is free, or no lock at all."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = open_plain(path, os.O_RDONLY)
     except OSError:
         return None
     try:
@@ -70,8 +90,8 @@ def lock_holder(path: Path) -> str | None:
 
 def _holder_named_in(path: Path) -> str:
     try:
-        process, host = path.read_bytes()[:200].decode(errors="replace").split(maxsplit=1)
-        return f"process {int(process)}" + ("" if host.strip() == platform.node() else f" on {host.strip()}")
+        process, host = read_plain_file(path, _SIZE_LIMIT)[:200].decode(errors="replace").split()[:2]
+        return f"process {int(process)}" + ("" if host == platform.node() else f" on {inert(host)}")
     except (OSError, ValueError):
         return "another process"
 

@@ -7,17 +7,16 @@ It is data alone: reading one can fail, with one line, and do nothing else. Tens
 import dataclasses
 import json
 import re
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from tui_gpt.config import RunConfig, checked_setting
+from tui_gpt.config import RunConfig, checked_setting, setting_types
 from tui_gpt.errors import CheckpointError, ConfigError, IncompatibleError
 from tui_gpt.events import Setting
-from tui_gpt.files import candidates, read_json_object
+from tui_gpt.files import candidates, is_folder, is_regular, read_json_object
 
 FORMAT_VERSION = 1
 MANIFEST_FILE = "checkpoint.json"
@@ -68,7 +67,7 @@ class CheckpointInfo:
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
         """The info that `to_dict` took apart. Raises ConfigError on anything else."""
-        hints = typing.get_type_hints(cls)
+        hints = setting_types(cls)
         if record.keys() != hints.keys():
             raise ConfigError(f"{min(record.keys() ^ hints.keys())!r} is missing or unknown")
         config = RunConfig.from_dict(_mapping("config", record["config"]))
@@ -127,10 +126,12 @@ def damaged(folder: Path, reason: str) -> CheckpointError:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read and check `checkpoint.json`; the other files are not looked at.
+    """Read and check `checkpoint.json`; the other files are not looked at, and a link to a folder is not followed.
 
     Raises CheckpointError when it is missing or damaged, IncompatibleError when a newer program wrote it.
     """
+    if folder.is_symlink():
+        raise damaged(folder, "it is a link, not a folder")
     try:
         record = read_json_object(folder / MANIFEST_FILE, MANIFEST_LIMIT)
     except FileNotFoundError:
@@ -177,13 +178,15 @@ def read_info(folder: Path) -> CheckpointInfo:
 
 def is_whole(folder: Path) -> bool:
     """Whether a checkpoint stands there with all its files at their sizes; digests are checked by who reads them."""
+    if not is_folder(folder):
+        return False
     try:
         files = read_manifest(folder).files
-        return all((folder / name).stat(follow_symlinks=False).st_size == record.size for name, record in files.items())
     except IncompatibleError:
         return True
-    except (CheckpointError, OSError):
+    except CheckpointError:
         return False
+    return all(is_regular(folder / name, record.size) for name, record in files.items())
 
 
 def newest_whole(target: Path) -> Path | None:

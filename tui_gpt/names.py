@@ -14,21 +14,30 @@ from tui_gpt.writing import LIVE, SHIPPED
 LONGEST_NAME = 100
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _RESERVED = {LIVE, SHIPPED}
+_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
+"""What Windows takes for a device, with any ending."""
 
 
 def is_name(text: str) -> bool:
     """Whether `text` could be the name of a run or of an added text."""
-    return _NAME.fullmatch(text) is not None and len(text) <= LONGEST_NAME and text.lower() not in _RESERVED
+    fits = _NAME.fullmatch(text) is not None and len(text) <= LONGEST_NAME and not text.endswith(".")
+    return fits and text.lower() not in _RESERVED and not _is_device(text)
+
+
+def _is_device(text: str) -> bool:
+    return text.lower().partition(".")[0] in _DEVICES
 
 
 def checked_name(text: str) -> str:
     """`text` itself. Raises UsageError, with the rule, when it cannot be a name."""
     if text.lower() in _RESERVED:
         raise UsageError(f"{text!r} has a meaning of its own here: choose another name")
+    if _is_device(text):
+        raise UsageError(f"{text!r} is the name of a device on Windows: choose another name")
     if not is_name(text):
         raise UsageError(
             f"{text!r} cannot be a name: use up to {LONGEST_NAME} letters, digits and . _ - without accents or spaces, "
-            "and begin with a letter, a digit or _"
+            "begin with a letter, a digit or _, and do not end with a dot"
         )
     return text
 

@@ -14,14 +14,16 @@ import math
 import os
 import struct
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from tui_gpt import paths
 from tui_gpt.config import SampleConfig
-from tui_gpt.errors import ConfigError
+from tui_gpt.errors import ConfigError, StorageError
+from tui_gpt.files import append_lines, atomic_write, ensure_folder, open_plain, read_plain, sync_folder, whole_lines
+from tui_gpt.locks import FileLock, LockHeldError
 from tui_gpt.writing import CHANGEABLE
 
 _JsonObject = dict[str, dict[str, Any]]
@@ -41,7 +43,16 @@ _LEAST_HALF = -60_000.0
 """About the least number that a half float holds."""
 
 COMPACT_BYTES = 16_000_000
-"""The size from which the file is written anew with those cards alone."""
+"""The size from which the file is replaced by one with those cards alone."""
+
+_WHOLE_BYTES = 256_000_000
+"""How much of the history's end is read for answers that lie before its tail."""
+_LINE_BYTES = 16_000_000
+"""Bytes of one line; longer ones are foreign."""
+_WORTHWHILE = 0.75
+"""A smaller file is written only when it has at most this share of the old one's size."""
+_PATIENCE_SECONDS = 2.0
+"""How long another app may take to write."""
 
 
 Change = tuple[int, str, float]
@@ -233,108 +244,184 @@ def _settled(cards: tuple[Card, ...], answer: Answer) -> tuple[Card, ...]:
 
 
 class History:
-    """The notebook's file. A disk that refuses costs the history and nothing else."""
+    """The notebook's file. A disk that refuses costs the history and nothing else.
+
+    Several apps may share it: each appends whole lines, under a lock, and none rewrites what another has just appended.
+    An answer is forced to the disk. Which one a card shows, and that a card is gone, is left to the system.
+    """
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or paths.history_file()
-        self._written: dict[str, object] = {}
+        self._written: dict[str, Answer | _JsonObject] = {}
+        self._file: tuple[int, int] | None = None
+        """The file that holds what `_written` says; another app may have put a new one in its place."""
 
     def load(self, limit: int = HISTORY_CARDS) -> list[Card]:
         """The last cards, oldest first. A file that has grown beyond reason keeps these alone."""
-        cards = self._read()[-limit:]
-        for card in cards:
-            self._news(card)
         if self._size() > COMPACT_BYTES:
-            self._rewrite(cards)
+            with contextlib.suppress(OSError, StorageError, LockHeldError):
+                self._rewrite(limit)
+        self._written = {}
+        cards = self._read(limit)
+        for card in cards:
+            self._written.update(self._news(card))
         return cards
 
     def save(self, card: Card) -> bool:
         """Append what is new about a card; whether the disk took it."""
-        return self._append(self._news(card))
+        return not self._news(card) or self._append(lambda: self._news(card))
 
     def remove(self, card_id: str) -> bool:
         """Append that a card is gone; whether the disk took it."""
-        self._written.pop(card_id, None)
-        return self._append([_layout_record(card_id, (), 0)])
+        return self._append(lambda: {card_id: _layout_record(card_id, (), 0)})
 
-    def _read(self) -> list[Card]:
-        answers: dict[str, Answer] = {}
-        layouts: dict[str, tuple[list[str], int]] = {}
-        for record in self._records():
-            if (answer := _answer_from(record.get("answer"))) is not None:
-                answers[answer.id] = answer
-            if (layout := _layout_from(record.get("card"))) is not None:
-                layouts[layout[0]] = layout[1:]
-        cards = [_assembled(card_id, *layout, answers) for card_id, layout in layouts.items()]
-        return [card for card in cards if card is not None]
-
-    def _news(self, card: Card) -> list[_JsonObject]:
-        """The records of a card that were not written yet, or otherwise; from now on they are."""
-        fresh = [answer for answer in card.answers if self._written.get(answer.id) is not answer]
-        self._written.update((answer.id, answer) for answer in fresh)
+    def _news(self, card: Card) -> dict[str, Answer | _JsonObject]:
+        """The answers of a card and its layout, by name, as far as the file does not hold them yet."""
+        fresh: dict[str, Answer | _JsonObject] = {
+            answer.id: answer for answer in card.answers if self._written.get(answer.id) is not answer
+        }
         layout = _layout_record(card.id, card.answers, card.shown)
-        if self._written.get(card.id) == layout:
-            return list(map(_answer_record, fresh))
-        self._written[card.id] = layout
-        return [*map(_answer_record, fresh), layout]
+        return fresh if self._written.get(card.id) == layout else fresh | {card.id: layout}
 
-    def _append(self, records: Sequence[_JsonObject]) -> bool:
-        if not records:
-            return True
+    def _append(self, news: Callable[[], Mapping[str, Answer | _JsonObject]]) -> bool:
+        """Append what `news` gives once the file is locked, and whether the disk took it.
+
+        The file is no longer locked while an answer is forced to the disk, so that other apps need not wait for it.
+        """
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a", encoding="utf-8", errors="surrogatepass") as file:
-                file.write(self._mended() + "".join(map(_line, records)))
-        except OSError:
+            ensure_folder(self.path.parent)
+            with contextlib.ExitStack() as opened:
+                with self._locked():
+                    descriptor = opened.enter_context(_opened(self.path))
+                    status = os.fstat(descriptor)
+                    self._look_at(status)
+                    parts = news()
+                    append_lines(descriptor, b"".join(map(_line, map(_record, parts.values()))))
+                if any(isinstance(part, Answer) for part in parts.values()):
+                    os.fsync(descriptor)
+                if not status.st_size:
+                    sync_folder(self.path.parent)
+        except (OSError, LockHeldError):
             return False
+        self._written.update(parts)
         return True
+
+    def _look_at(self, status: os.stat_result) -> None:
+        """Forget what was written when another file has taken the place of the one that holds it."""
+        if (status.st_dev, status.st_ino) != self._file:
+            self._written = {}
+        self._file = status.st_dev, status.st_ino
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep other apps from writing the file. Raises LockHeldError, OSError."""
+        lock = FileLock(self.path.with_name(f"{self.path.name}.lock"))
+        lock.acquire(_PATIENCE_SECONDS)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _rewrite(self, limit: int) -> None:
+        """Replace the file by one that holds the last cards alone, where that makes it smaller.
+
+        Raises OSError, StorageError, LockHeldError; the file is then as it was.
+        """
+        with self._locked():
+            gathered = self._gathered(_WHOLE_BYTES, limit)
+            if gathered.lacks_answers:
+                return
+            content = b"".join(_line(record) for card in gathered.cards for record in _records_of(card))
+            if len(content) < _WORTHWHILE * self._size():
+                atomic_write(self.path, content)
+
+    def _read(self, limit: int) -> list[Card]:
+        """The last cards, from the file's end; from more of it where an answer of theirs lies before that."""
+        gathered = self._gathered(TAIL_BYTES, limit)
+        return (self._gathered(_WHOLE_BYTES, limit) if gathered.lacks_answers else gathered).cards
+
+    def _gathered(self, last_bytes: int, limit: int) -> "_Gathered":
+        is_cut = self._size() > last_bytes
+        return _Gathered.of(self._records(last_bytes), limit, is_cut=is_cut)
 
     def _size(self) -> int:
         try:
-            return self.path.stat().st_size
+            return self.path.lstat().st_size
         except OSError:
             return 0
 
-    def _rewrite(self, cards: Sequence[Card]) -> None:
-        """Replace the file by one that holds these cards alone; a disk that refuses leaves it as it is."""
-        records = [
-            record
-            for card in cards
-            for record in (*map(_answer_record, card.answers), _layout_record(card.id, card.answers, card.shown))
-        ]
-        draft = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
-        with contextlib.suppress(OSError):
-            draft.write_text("".join(map(_line, records)), encoding="utf-8", errors="surrogatepass")
-            draft.replace(self.path)
-
-    def _mended(self) -> str:
-        """A line break where the file's last line was torn."""
-        with self.path.open("rb") as file:
-            if file.seek(0, 2) == 0:
-                return ""
-            file.seek(-1, 2)
-            return "" if file.read(1) == b"\n" else "\n"
-
-    def _records(self) -> Iterator[dict[str, Any]]:
+    def _records(self, last_bytes: int) -> Iterator[dict[str, Any]]:
         """The objects in the file's last lines, passing over what is none."""
         try:
-            with self.path.open("rb") as file:
-                size = file.seek(0, 2)
-                file.seek(max(0, size - TAIL_BYTES))
-                tail = file.read()
+            with read_plain(self.path) as file:
+                self._look_at(os.fstat(file.fileno()))
+                file.seek(max(0, file.seek(0, os.SEEK_END) - last_bytes))
+                for line in whole_lines(file, _LINE_BYTES):
+                    record = _parsed(line)
+                    if isinstance(record, dict):
+                        yield record
         except OSError:
             return
-        for line in tail.decode("utf-8", errors="replace").split("\n"):
-            try:
-                record = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(record, dict):
-                yield record
 
 
-def _line(record: _JsonObject) -> str:
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
+@dataclass
+class _Gathered:
+    """The cards that some of the file's records tell of."""
+
+    cards: list[Card]
+    lacks_answers: bool
+    """Whether an answer of theirs lies before the records."""
+
+    @classmethod
+    def of(cls, records: Iterable[Mapping[str, Any]], limit: int, *, is_cut: bool) -> "_Gathered":
+        """The last `limit` cards that were changed, in the order in which they were begun.
+
+        `is_cut` says that more records lie before these. The first card may then be cut from its answers: it is left
+        out, rather than shown without them.
+        """
+        answers: dict[str, Answer] = {}
+        layouts: dict[str, tuple[int, list[str], int]] = {}
+        for number, record in enumerate(records):
+            if (answer := _answer_from(record.get("answer"))) is not None:
+                answers[answer.id] = answer
+            if (layout := _layout_from(record.get("card"))) is not None:
+                layouts[layout[0]] = (number, *layout[1:])
+        standing = {name: layout for name, layout in layouts.items() if layout[1]}
+        newest = sorted(standing, key=lambda name: -standing[name][0])[:limit]
+        lacking = {name for name in newest if not answers.keys() >= set(standing[name][1])} if is_cut else set()
+        first = {min(layouts, key=lambda name: layouts[name][0])} if is_cut and layouts else set()
+        chosen = {name: standing[name] for name in standing if name in newest and name not in lacking & first}
+        cards = [_assembled(name, names, shown, answers) for name, (_, names, shown) in chosen.items()]
+        return cls([card for card in cards if card is not None], bool(lacking - first))
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    descriptor = open_plain(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _parsed(line: bytes) -> Any:
+    try:
+        return json.loads(line.decode("utf-8", errors="replace"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _line(record: _JsonObject) -> bytes:
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
+    return text.encode("utf-8", errors="surrogatepass")
+
+
+def _record(part: Answer | _JsonObject) -> _JsonObject:
+    return _answer_record(part) if isinstance(part, Answer) else part
+
+
+def _records_of(card: Card) -> list[_JsonObject]:
+    return [*map(_answer_record, card.answers), _layout_record(card.id, card.answers, card.shown)]
 
 
 def _answer_record(answer: Answer) -> _JsonObject:
@@ -477,7 +564,10 @@ def save_copy(card: Card, folder: Path, *, markdown: bool = False) -> Path:
         try:
             with path.open("x", encoding="utf-8", errors="replace") as file:
                 file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
         except FileExistsError:
             continue
+        sync_folder(folder)
         return path
     raise FileExistsError(f"{folder / stem}{suffix} and its successors are all taken")

@@ -1,4 +1,5 @@
-"""Where things live: one function a directory, each below `TUI_GPT_HOME` or the platform's user data directory.
+"""Where things live: one function a directory, each below `TUI_GPT_HOME` or the platform's user data directory, but for
+the cache.
 
 Only names are made here; whoever writes into a directory creates it.
 """
@@ -36,7 +37,7 @@ def config_file() -> Path:
 
 
 def state_file() -> Path:
-    """What the app remembers between launches: theme, last prompt, sampling settings."""
+    """What the app remembers between launches: theme, latest choices, sampling settings."""
     return home() / "state.json"
 
 
@@ -48,6 +49,11 @@ def history_file() -> Path:
 def logs_dir() -> Path:
     """Crash reports and the noise of native libraries."""
     return home() / "logs"
+
+
+def cache_dir() -> Path:
+    """What can be made again: the decoding kernel. It is code, so it lies in no home that others may share."""
+    return Path(platformdirs.user_cache_dir("tui-gpt", appauthor=False))
 
 
 def shipped_dir() -> Path:

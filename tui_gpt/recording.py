@@ -19,9 +19,15 @@ class Recorder:
         self._waiting: list[Event] = []
         self._state: RunState | None = None
         self._problem = ""
+        self._warning = run.lock_problem
 
     def take(self, event: Event) -> Iterator[Event]:
         """Record an event; it comes back, with what is new about the disk."""
+        if self._warning:
+            warning, self._warning = self._warning, ""
+            yield from self.take(event)
+            yield from self.take(Changed(step=event.step, setting="storage_problem", value=warning, origin="trainer"))
+            return
         self._waiting.append(event)
         self._state = _state_after(event) or self._state
         before, self._problem = self._problem, self._write()

@@ -3,34 +3,41 @@ checkpoints `last` and `best`.
 
 The folder is the truth and can be read at any time, also while another process writes it: `run.json` is replaced
 atomically, the log only grows, and a line that is torn or foreign is passed over. Only the holder of the run's lock may
-write. No torch is needed here, so a list of runs is quick; tensors are `gpt.checkpoint`'s business.
+write. A run may come from a stranger: what lies in its folder is opened as a regular file, or not at all, and no link
+in it is followed. No torch is needed here, so a list of runs is quick; tensors are `gpt.checkpoint`'s business.
 """
 
 import dataclasses
 import json
 import os
+import re
 import secrets
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 from tui_gpt import paths
 from tui_gpt.config import RunConfig
 from tui_gpt.errors import CheckpointError, ConfigError, NotFoundError, RunLockedError, TuiGptError, UsageError
 from tui_gpt.events import Changed, Evaluated, Event, Finished, Saved, Started, from_json, to_json
 from tui_gpt.files import (
+    append_lines,
     atomic_write,
     candidates,
-    commit_folder,
+    make_folder,
+    named_like,
+    open_plain,
     read_json_object,
+    read_plain,
+    read_plain_file,
+    real_path,
     remove_tree,
     storage_errors,
     sync_folder,
-    write_all,
+    whole_lines,
     write_synced,
 )
 from tui_gpt.locks import FileLock, LockHeldError, lock_holder
@@ -56,11 +63,16 @@ _RUN_FILE = "run.json"
 _LOG_FILE = "events.jsonl"
 _LOCK_FILE = "lock"
 _RUN_FILE_LIMIT = 1 << 20
+_LOG_LIMIT = 1 << 30
+"""Bytes of a log; a million events need 200 MB."""
 _LINE_LIMIT = 1 << 20
 """Bytes of one line of a log; longer ones are foreign."""
 _TAIL = 1 << 16
 """Bytes at the end of a log that a summary looks at."""
 _RUN_FORMAT = 1
+_RENAMES_OPEN_FOLDERS = os.name != "nt"
+"""Windows renames no folder in which a file is open."""
+_TRASH_NAME = re.compile(r"\.trash-.+-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True)
@@ -99,7 +111,8 @@ class Run:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._log_ends_clean = False
+        self.lock_problem = ""
+        """What to warn of while the run is locked: why the lock keeps no other process out."""
 
     @property
     def name(self) -> str:
@@ -158,21 +171,29 @@ class Run:
         return lock_holder(self.path / _LOCK_FILE)
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Be the run's only writer within the block. Raises RunLockedError at once when another one is."""
+    def lock(self) -> Iterator[FileLock]:
+        """Be the run's only writer within the block. Raises RunLockedError at once when another one is.
+
+        On a file system that has no locks the block is entered all the same, and `lock_problem` says so.
+        """
         lock = FileLock(self.path / _LOCK_FILE)
         try:
             with storage_errors(f"lock the run {self.name!r}"):
                 lock.acquire()
         except LockHeldError as error:
-            raise RunLockedError(
-                f"{error} is writing the run {self.name!r}: stop it there first, or start a run of another name"
-            ) from None
+            raise _locked(self, str(error)) from None
+        self.lock_problem = "" if lock.is_exclusive else self._no_locks()
         try:
             self._remove_drafts()
-            yield
+            yield lock
         finally:
             lock.release()
+
+    def _no_locks(self) -> str:
+        return (
+            f"the file system of {self.path} has no locks, so nothing keeps another process from writing this run: "
+            "open it in one process at a time"
+        )
 
     def _remove_drafts(self) -> None:
         """What a process left that died in the middle of an atomic write."""
@@ -183,28 +204,25 @@ class Run:
     def record(self, event: Event) -> None:
         """Append an event to the log, and force the log to the disk after a save or the end. Raises StorageError."""
         line = to_json(event).encode("utf-8", "replace") + b"\n"
-        with storage_errors(f"write the log of the run {self.name!r}"):
-            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
-            descriptor = os.open(self.log_path, flags, 0o666)
-            try:
-                self._append(descriptor, line)
-                if isinstance(event, Saved | Finished):
-                    os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        with self._log_to_write() as descriptor:
+            append_lines(descriptor, line)
+            if isinstance(event, Saved | Finished):
+                os.fsync(descriptor)
 
     def sync_log(self) -> None:
-        """Force the log to the disk, so that it is never behind a checkpoint. Raises StorageError."""
-        with storage_errors(f"write the log of the run {self.name!r}"), self.log_path.open("ab") as log:
-            os.fsync(log.fileno())
+        """Force the log and its name to the disk, so that it is never behind a checkpoint. Raises StorageError."""
+        with self._log_to_write() as descriptor:
+            os.fsync(descriptor)
+            sync_folder(self.path)
 
-    def _append(self, descriptor: int, line: bytes) -> None:
-        """Write a line of its own, also after one that a crash or a full disk has torn."""
-        if not self._log_ends_clean and not _ends_clean(descriptor):
-            line = b"\n" + line
-        self._log_ends_clean = False
-        write_all(descriptor, line)
-        self._log_ends_clean = True
+    @contextmanager
+    def _log_to_write(self) -> Iterator[int]:
+        with storage_errors(f"write the log of the run {self.name!r}"):
+            descriptor = open_plain(self.log_path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+            try:
+                yield descriptor
+            finally:
+                os.close(descriptor)
 
     def events(self) -> Iterator[Event]:
         """The log from its beginning, read as it is consumed; lines that are no event are passed over."""
@@ -212,25 +230,29 @@ class Run:
             yield event
 
     def _lines(self) -> Iterator[tuple[bytes, Event]]:
-        try:
-            with self.log_path.open("rb") as log:
-                for line in _whole_lines(log):
-                    event = _parsed(line)
-                    if event is not None:
-                        yield line, event
-        except OSError:
+        with suppress(OSError):
+            yield from self._readable_lines()
+
+    def _readable_lines(self) -> Iterator[tuple[bytes, Event]]:
+        """The lines that are events, as they are in the file. Raises OSError where a log cannot be read."""
+        if not os.path.lexists(self.log_path):
             return
+        with read_plain(self.log_path, _LOG_LIMIT) as log:
+            for line in whole_lines(log, _LINE_LIMIT):
+                event = _parsed(line)
+                if event is not None:
+                    yield line, event
 
     def truncate_log(self, step: int, forget: Callable[[Event], bool] = lambda _: False) -> None:
         """Forget what happened after `step`, that the run had finished, and what else is to be forgotten, before it
-        goes on. Raises StorageError."""
-        kept = (
-            line
-            for line, event in self._lines()
-            if event.step <= step and not isinstance(event, Finished) and not forget(event)
-        )
-        atomic_write(self.log_path, b"".join(line.rstrip(b"\n") + b"\n" for line in kept))
-        self._log_ends_clean = True
+        goes on. Raises StorageError; a log that cannot be read stays as it is."""
+        with storage_errors(f"read the log of the run {self.name!r}"):
+            kept = [
+                line.rstrip(b"\n") + b"\n"
+                for line, event in self._readable_lines()
+                if event.step <= step and not isinstance(event, Finished) and not forget(event)
+            ]
+        atomic_write(self.log_path, b"".join(kept))
 
     def checkpoint_target(self, which: Which) -> Path:
         """Where `write_checkpoint` is to put a checkpoint."""
@@ -245,7 +267,7 @@ class Run:
         return self._standing_place(which) is not None
 
     def _standing_place(self, which: Which) -> Path | None:
-        return next((place for place in candidates(self.checkpoint_target(which)) if place.exists()), None)
+        return next((place for place in candidates(self.checkpoint_target(which)) if os.path.lexists(place)), None)
 
     def require_checkpoint(self, which: Which) -> Path:
         """`checkpoint_dir`. Raises NotFoundError when there never was one, CheckpointError when it is damaged."""
@@ -295,8 +317,14 @@ class Run:
         times = [0.0]
         for path in (self.path, self.path / _RUN_FILE, self.log_path):
             with suppress(OSError):
-                times.append(path.stat().st_mtime)
+                times.append(path.lstat().st_mtime)
         return max(times)
+
+
+def _locked(run: Run, holder: str) -> RunLockedError:
+    return RunLockedError(
+        f"{holder} is writing the run {run.name!r}: stop it there first, or start a run of another name"
+    )
 
 
 def _short(error: Exception) -> str:
@@ -317,25 +345,6 @@ def _parse_record(record: dict[str, Any]) -> _Record:
     return _Record(RunConfig.from_dict(config), cast(RunState, state))
 
 
-def _ends_clean(descriptor: int) -> bool:
-    """Whether a log is empty or ends with a line end."""
-    size = os.lseek(descriptor, 0, os.SEEK_END)
-    if size == 0:
-        return True
-    os.lseek(descriptor, size - 1, os.SEEK_SET)
-    return os.read(descriptor, 1) == b"\n"
-
-
-def _whole_lines(log: BinaryIO) -> Iterator[bytes]:
-    """The lines of a log; one beyond the limit is passed over without being held."""
-    while line := log.readline(_LINE_LIMIT):
-        if len(line) < _LINE_LIMIT or line.endswith(b"\n"):
-            yield line
-            continue
-        while (rest := log.readline(_LINE_LIMIT)) and not rest.endswith(b"\n"):
-            pass
-
-
 def _parsed(line: bytes) -> Event | None:
     """The event of a line; None for one that is torn, foreign, or holds what cannot be shown."""
     try:
@@ -352,7 +361,7 @@ def _parsed(line: bytes) -> Event | None:
 def _end_events(log_path: Path) -> Iterator[Event]:
     """The first event of a log and those of its last bytes, less the steps in between: reading them takes time."""
     try:
-        with log_path.open("rb") as log:
+        with read_plain(log_path, _LOG_LIMIT) as log:
             ends = [log.readline(_TAIL)]
             tail = max(log.tell(), log.seek(0, os.SEEK_END) - _TAIL)
             log.seek(tail)
@@ -415,21 +424,25 @@ class RunStore:
             number += 1
         return Run(self.root / path)
 
-    def at(self, path: Path, config: RunConfig | None = None) -> Run:
-        """The run in a folder outside the store; where there is none yet, one is made if a `config` is given.
-
-        Raises NotFoundError when there is no run and no config, UsageError when the folder holds something else.
-        """
-        run = Run(path.expanduser().absolute())
-        if (run.path / _RUN_FILE).exists() or any(run.checkpoint_dir(which) for which in get_args(Which)):
+    def open_at(self, path: Path) -> Run:
+        """The run in a folder outside the store. Raises NotFoundError when there is none."""
+        run = Run(real_path(path))
+        if os.path.lexists(run.path / _RUN_FILE) or any(run.checkpoint_dir(which) for which in get_args(Which)):
             return run
-        if config is None:
-            raise NotFoundError(
-                f"there is no run in {path}: name the folder that was given to --model-path in training"
-            )
-        if not _create(run.path, config):
-            raise UsageError(f"{path} holds something else than a run: name a new or an empty folder")
-        return run
+        raise NotFoundError(f"there is no run in {path}: name the folder that was given to --model-path in training")
+
+    def create_at(self, path: Path, config: RunConfig) -> Run:
+        """Make a run in a folder outside the store, new or empty.
+
+        Raises UsageError when the folder holds a run already, or something else, and StorageError.
+        """
+        run = Run(real_path(path))
+        if _create(run.path, config):
+            return run
+        with suppress(NotFoundError):
+            self.open_at(path)
+            raise UsageError(f"{path} holds a run already: add --resume to go on with it, or name a new folder")
+        raise UsageError(f"{path} holds something else than a run: name a new or an empty folder")
 
     def get(self, name: str) -> Run:
         """The run of that name. Raises NotFoundError, naming those that are near."""
@@ -462,14 +475,29 @@ class RunStore:
     def delete(self, name: str) -> None:
         """Remove a run with its checkpoints. Raises NotFoundError, RunLockedError while it is running, StorageError.
 
-        It leaves the list in one instant; what a crash leaves of it is removed with the next one.
+        It leaves the list in one instant; what a crash leaves of it is removed with the next one. Of a link to a run
+        elsewhere, the link is removed, and nothing there is touched.
         """
         run = self.get(name)
-        with run.lock(), storage_errors(f"remove the run {name!r}"):
+        if run.path.is_symlink():
+            self._remove_link(run)
+            return
+        with run.lock() as lock, storage_errors(f"remove the run {name!r}"):
+            if not _RENAMES_OPEN_FOLDERS:
+                lock.release()  # whoever takes it now has a file open, and the renaming fails
             run.path.rename(self.root / f".trash-{name}-{secrets.token_hex(4)}")
             sync_folder(self.root)
-        for trash in self.root.glob(".trash-*"):
+        for trash in named_like(self.root, _TRASH_NAME):
             shutil.rmtree(trash, ignore_errors=True)
+            with suppress(OSError):
+                remove_tree(trash)
+
+    def _remove_link(self, run: Run) -> None:
+        if (holder := run.writer()) is not None:
+            raise _locked(run, holder)
+        with storage_errors(f"remove the run {run.name!r}"):
+            run.path.unlink()
+            sync_folder(self.root)
 
     def export(self, name: str, which: Which, target: Path) -> Path:
         """Copy a checkpoint, without what only training needs, into a new folder `target`; where it now is.
@@ -477,50 +505,31 @@ class RunStore:
         Raises NotFoundError, CheckpointError, UsageError when something is there already, StorageError.
         """
         folder = self.get(name).require_checkpoint(which)
-        place = target.expanduser().absolute()
-        if place.exists() and not (place.is_dir() and not any(place.iterdir())):
-            raise UsageError(f"{target} exists already: name a new folder")
+        place = real_path(target)
         manifest = read_manifest(folder)
-        slim = Manifest(manifest.info, {MODEL_FILE: manifest.files[MODEL_FILE]})
+        record = manifest.files[MODEL_FILE]
+        slim = Manifest(manifest.info, {MODEL_FILE: record})
 
         def fill(draft: Path) -> None:
-            _, digest = write_synced(draft / MODEL_FILE, [(folder / MODEL_FILE).read_bytes()])
-            if digest != slim.files[MODEL_FILE].sha256:
+            _, digest = write_synced(draft / MODEL_FILE, [read_plain_file(folder / MODEL_FILE, record.size)])
+            if digest != record.sha256:
                 raise damaged(folder, f"{MODEL_FILE} is altered (its SHA-256 differs)")
             write_synced(draft / MANIFEST_FILE, [slim.to_json()])
 
-        commit_folder(place, fill)
+        with storage_errors(f"write {target}"):
+            if not make_folder(place, {MODEL_FILE, MANIFEST_FILE}, fill):
+                raise UsageError(f"{target} exists already: name a new folder")
         return place
 
 
 def _create(path: Path, config: RunConfig) -> bool:
     """Make a run's folder in one instant; False when something stands there."""
-    draft = path.with_name(f".draft-{path.name}-{secrets.token_hex(4)}")
     with storage_errors(f"make the run {path}"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_old_drafts(path.parent)
-        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-            return False
-        try:
-            draft.mkdir()
-            write_synced(draft / _RUN_FILE, [_Record(config, "new").to_json()])
-            sync_folder(draft)
-            draft.rename(path)
-        except OSError as error:
-            shutil.rmtree(draft, ignore_errors=True)
-            if path.is_dir() and any(path.iterdir()):
-                return False
-            raise error
-        sync_folder(path.parent)
-    return True
+        return make_folder(path, {_RUN_FILE}, lambda draft: _fill_new(draft, config))
 
 
-def _remove_old_drafts(folder: Path) -> None:
-    """What a process left that died while it made a run; a living one needs milliseconds."""
-    for draft in folder.glob(".draft-*"):
-        with suppress(OSError):
-            if time.time() - draft.stat().st_mtime > 60:
-                shutil.rmtree(draft)
+def _fill_new(draft: Path, config: RunConfig) -> None:
+    write_synced(draft / _RUN_FILE, [_Record(config, "new").to_json()])
 
 
 def find_checkpoint(folder: Path, which: Which = "best") -> Path:
@@ -528,8 +537,8 @@ def find_checkpoint(folder: Path, which: Which = "best") -> Path:
 
     Raises NotFoundError when there is none, CheckpointError when it is damaged.
     """
-    place = folder.expanduser().absolute()
-    if (place / MANIFEST_FILE).exists():
+    place = real_path(folder)
+    if os.path.lexists(place / MANIFEST_FILE):
         return place
     run = Run(place)
     other: Which = "last" if which == "best" else "best"

@@ -5,6 +5,7 @@ which (with torch, a second or two) is imported inside the methods, in the threa
 """
 
 import gc
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -16,7 +17,7 @@ from tui_gpt.config import RunConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import NotFoundError, TuiGptError
 from tui_gpt.events import Event, Setting
-from tui_gpt.files import ensure_free_space
+from tui_gpt.files import ensure_free_space, real_path
 from tui_gpt.names import slug
 from tui_gpt.paths import shipped_dir
 from tui_gpt.recording import Recorder
@@ -154,11 +155,13 @@ class Session:
         """The run to go on with, if the request is not for a new one."""
         if request.resume is None:
             return None
-        return self._store.get(request.resume) if request.model_path is None else self._store.at(request.model_path)
+        return (
+            self._store.get(request.resume) if request.model_path is None else self._store.open_at(request.model_path)
+        )
 
     def _new_run(self, request: TrainRequest, config: RunConfig) -> Run:
         if request.model_path is not None:
-            return self._store.at(request.model_path, config)
+            return self._store.create_at(request.model_path, config)
         return self._store.create(config, request.name)
 
     def _train_locked(self, run: Run, prepared: "Prepared", control: Control, began: float) -> Iterator[Event]:
@@ -239,9 +242,10 @@ class Session:
         if source == SHIPPED:
             return SHIPPED, shipped_dir() / "pretrained"
         if isinstance(source, Path):
-            if (source / "checkpoint.json").exists():
-                return source.name, source
-            return self._checkpoint_in(self._store.at(source), "")
+            folder = real_path(source)
+            if os.path.lexists(folder / "checkpoint.json"):
+                return source.name, folder
+            return self._checkpoint_in(self._store.open_at(source), "")
         name, _, which = source.partition("@")
         return self._checkpoint_in(self._store.get(name), which)
 

@@ -197,9 +197,10 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise ConfigError("it is nested too deeply: mend it, or move it away") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"this is not TOML: {str(error).lower()}: mend that line, or move the file away") from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no plain UTF-8 text"
-        raise ConfigError(f"it cannot be read ({reason}): mend it, or move it away") from error
+    except OSError as error:
+        raise ConfigError(f"it cannot be read ({error.strerror}): mend it, or move it away") from error
+    except ValueError as error:
+        raise ConfigError("it cannot be read (it is no plain UTF-8 text): mend it, or move it away") from error
 
 
 def _checked_document(document: Mapping[str, Any]) -> dict[Section, dict[str, Any]]:

@@ -10,11 +10,11 @@ from tui_gpt.gpt.kernel import kernel
 
 @pytest.fixture(scope="session")
 def kernel_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home in which the kernel lies."""
+    """A cache in which the kernel lies."""
     home = tmp_path_factory.mktemp("kernel-home")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("TUI_GPT_NO_KERNEL", raising=False)
-        patch.setenv("TUI_GPT_HOME", str(home))
+        patch.setenv("XDG_CACHE_HOME", str(home))
         if kernel(wait=True) is None:
             pytest.skip("there is no C compiler here")
     return home
@@ -24,7 +24,7 @@ def kernel_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def library(kernel_home: Path, monkeypatch: pytest.MonkeyPatch) -> ctypes.CDLL:
     """The kernel; everything in this test that decodes uses it."""
     monkeypatch.delenv("TUI_GPT_NO_KERNEL", raising=False)
-    monkeypatch.setenv("TUI_GPT_HOME", str(kernel_home))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(kernel_home))
     made = kernel()
     assert made is not None
     return made

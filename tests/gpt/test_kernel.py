@@ -4,9 +4,15 @@ import contextlib
 import ctypes
 import functools
 import math
+import os
 import platform
 import re
+import shutil
+import stat
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -34,7 +40,7 @@ from tui_gpt.gpt.build import LanguageModel, build_model, load_weights, split_pr
 from tui_gpt.gpt.checkpoint import read_checkpoint
 from tui_gpt.gpt.decode import Decoder, ModernDecoder, Reader, plain_decoder
 from tui_gpt.gpt.decoders import Decoders
-from tui_gpt.gpt.kernel import built, kernel
+from tui_gpt.gpt.kernel import built, kernel, status
 from tui_gpt.gpt.kernel_decode import KernelDecoder, _Team
 from tui_gpt.gpt.packing import STRETCH, Numbers, PackedModel, packed_weights
 from tui_gpt.gpt.sampling import choose, log_softmax
@@ -69,6 +75,8 @@ def test_it_is_not_built_where_it_is_not_wanted(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("TUI_GPT_NO_KERNEL", "1")
     assert kernel(wait=True) is None
     assert not temporary_home.exists()
+    assert not paths.cache_dir().exists()
+    assert status() == (False, "it is off: unset TUI_GPT_NO_KERNEL")
 
 
 def test_without_a_compiler_there_is_none_and_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,11 +84,144 @@ def test_without_a_compiler_there_is_none_and_no_error(tmp_path: Path, monkeypat
     assert built(tmp_path / "decode.so") is None
 
 
-def test_a_compiler_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    compiler(tmp_path / "bin", "exit 1")
+def test_a_compiler_that_fails_is_remembered_for_a_day_and_leaves_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler(tmp_path / "bin", f"echo called >> {tmp_path / 'calls'}; exit 1")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    for _ in range(3):
+        assert built(tmp_path / "cache" / "decode.so") is None
+    assert (tmp_path / "calls").read_text() == "called\n" * 2  # with -march=native and without
+    (left,) = (tmp_path / "cache").iterdir()
+    assert left.name.endswith(".failed")
+    os.utime(left, (1e9, 1e9))
     assert built(tmp_path / "cache" / "decode.so") is None
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert (tmp_path / "calls").read_text() == "called\n" * 4
+
+
+def test_a_failure_of_the_compiler_is_told_with_the_way_to_try_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TUI_GPT_NO_KERNEL")
+    monkeypatch.setattr(kernel_module, "_builders", {})
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert status() == (False, "there is no C compiler: install one")
+    compiler(tmp_path / "bin", "exit 1")
+    assert status() == (True, "it will be built when the first text is written")
+    assert not paths.cache_dir().exists()
+    assert kernel(wait=True) is None
+    is_used, reason = status()
+    assert not is_used
+    assert reason.startswith("the C compiler failed: mend it and remove ")
+    assert Path(reason.rpartition(" ")[2]).exists()
+
+
+def forged(library: Path, folder: Path) -> Path:
+    """A library that leaves a mark when it is loaded."""
+    source, mark = folder / "forged.c", folder / "code ran"
+    source.write_text(
+        f'#include <fcntl.h>\n__attribute__((constructor)) void run(void) {{ open("{mark}", O_CREAT, 0600); }}\n'
+    )
+    subprocess.run(["cc", "-shared", "-fPIC", str(source), "-o", str(library)], check=True)
+    library.chmod(0o700)
+    return mark
+
+
+def owned_by_another(library: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root gives files away")
+    os.chown(library, 65_534, 65_534)
+
+
+def linked(library: Path) -> None:
+    library.rename(library.with_suffix(".real"))
+    library.symlink_to(library.with_suffix(".real"))
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        owned_by_another,
+        lambda library: owned_by_another(library.parent),
+        lambda library: library.chmod(0o720),
+        lambda library: library.chmod(0o702),
+        lambda library: library.parent.chmod(0o777),
+        lambda library: library.with_suffix(".other").hardlink_to(library),
+        linked,
+    ],
+)
+def test_a_library_that_others_may_have_written_is_never_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], None]
+) -> None:
+    monkeypatch.delenv("TUI_GPT_NO_KERNEL")
+    library = kernel_module._library_path()
+    mark = forged(library, tmp_path)
+    spoil(library)
+    monkeypatch.setenv("PATH", "")
+    assert kernel(wait=True) is None
+    assert not mark.exists()
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
+def test_a_library_of_ones_own_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or the test before would show nothing."""
+    monkeypatch.delenv("TUI_GPT_NO_KERNEL")
+    mark = forged(kernel_module._library_path(), tmp_path)
+    monkeypatch.setenv("PATH", "")
+    assert kernel() is not None
+    assert mark.exists()
+    assert status() == (True, str(kernel_module._library_path()))
+
+
+def test_a_cache_of_another_user_is_left_alone_for_a_folder_of_this_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths.cache_dir().mkdir(parents=True)
+    paths.cache_dir().chmod(0o777)
+    place = kernel_module._library_path()
+    assert place.parent != paths.cache_dir()
+    assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
+    assert place == kernel_module._library_path()
+
+
+HANGING = """
+import sys
+from tui_gpt.gpt import kernel
+kernel.PATIENCE_SECONDS = 0.0
+kernel.kernel(wait=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the compiler is a shell script")
+def test_a_compiler_that_hangs_does_not_outlive_the_program(tmp_path: Path) -> None:
+    """It has started another process, as gcc does, and both are gone, with what they left in the cache."""
+    os.mkfifo(tmp_path / "alive")
+    compiler(tmp_path / "bin", f"exec 3> {tmp_path / 'alive'}; sleep 60 & echo started >&3; wait")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TUI_GPT_")}
+    environment |= {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment |= {"PYTHONPATH": str(Path(__file__).parents[2])}
+    with (
+        subprocess.Popen([sys.executable, "-c", HANGING], env=environment, stdin=subprocess.PIPE) as process,
+        (tmp_path / "alive").open() as alive,
+    ):
+        assert alive.readline() == "started\n"
+        process.communicate(b"\n", timeout=50)
+        began = time.monotonic()
+        assert alive.read() == ""
+        assert time.monotonic() - began < 50
+    assert process.returncode == 0
+    assert list((tmp_path / "cache" / "tui-gpt").iterdir()) == []
+
+
+def test_without_a_thread_to_build_it_there_is_none_and_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.delenv("TUI_GPT_NO_KERNEL")
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert kernel(wait=True) is None
 
 
 def test_a_library_that_cannot_be_loaded_is_as_good_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +240,7 @@ def test_what_was_built_is_found_again_without_a_compiler(
 ) -> None:
     monkeypatch.setenv("PATH", "")
     assert kernel() is library
-    assert len(list((kernel_home / "cache").iterdir())) == 1
+    assert [path.suffix for path in paths.cache_dir().iterdir()] == [".so"]
 
 
 def test_a_model_without_blocks_is_read_plainly(library: ctypes.CDLL) -> None:

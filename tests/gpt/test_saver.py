@@ -3,6 +3,8 @@
 import threading
 from pathlib import Path
 
+import pytest
+
 from tui_gpt.errors import StorageError
 from tui_gpt.gpt.saver import BackgroundSaver, SaveResult
 
@@ -71,3 +73,35 @@ def test_what_the_disk_refused_becomes_a_sentence_and_the_next_job_runs() -> Non
         SaveResult("last", 1, None, "the disk is full: free some space"),
         SaveResult("last", 2, Path("last")),
     ]
+
+
+def test_without_a_thread_the_checkpoint_is_written_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    saver = BackgroundSaver()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        saver.submit("last", 1, lambda: Path("last"))
+        saver.wait()
+    saver.submit("best", 2, lambda: Path("best"))
+    saver.wait()
+    assert saver.take_results() == [SaveResult("last", 1, Path("last")), SaveResult("best", 2, Path("best"))]
+
+
+def test_a_job_that_ends_its_thread_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    def leave() -> Path:
+        raise KeyboardInterrupt
+
+    def at_once(thread: threading.Thread) -> None:
+        thread.run()
+
+    saver = BackgroundSaver()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", at_once)
+        with pytest.raises(KeyboardInterrupt):
+            saver.submit("last", 1, leave)
+    saver.wait()
+    saver.submit("last", 2, lambda: Path("last"))
+    saver.wait()
+    assert saver.take_results() == [SaveResult("last", 2, Path("last"))]

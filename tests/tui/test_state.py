@@ -16,8 +16,7 @@ JSON = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(st.text(max_siz
 
 
 def test_what_is_saved_is_loaded() -> None:
-    state = AppState(theme="nord", log_y=True, prompt="ROMEO:\n", sampling=SampleConfig(temperature=0.3, seed=7))
-    state.extras["generate.details"] = True
+    state = AppState(theme="nord", log_y=True, sampling=SampleConfig(temperature=0.3, seed=7))
     assert state.save()
     assert AppState.load() == state
 
@@ -35,7 +34,7 @@ def test_a_damaged_file_gives_defaults(content: bytes) -> None:
 
 def test_a_foreign_field_costs_only_itself() -> None:
     paths.state_file().parent.mkdir(parents=True)
-    record = {"theme": "nord", "log_y": "yes", "sampling": {"temperature": -1}, "extras": [1], "unknown": 1}
+    record = {"theme": "nord", "log_y": "yes", "sampling": {"temperature": -1}, "unknown": 1}
     paths.state_file().write_text(json.dumps(record))
     assert AppState.load() == AppState(theme="nord")
 

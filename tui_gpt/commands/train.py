@@ -96,7 +96,7 @@ def _holds_run(folder: Path) -> bool:
     from tui_gpt.runs import RunStore
 
     try:
-        RunStore().at(folder)
+        RunStore().open_at(folder)
     except NotFoundError:
         return False
     return True
@@ -126,7 +126,7 @@ def _resumed_config(name: str, model_path: Path | None) -> RunConfig:
     from tui_gpt.runs import RunStore
 
     store = RunStore()
-    run = store.at(model_path) if model_path is not None else store.get(name or _newest_name())
+    run = store.open_at(model_path) if model_path is not None else store.get(name or _newest_name())
     return run.config
 
 

@@ -8,6 +8,7 @@ business, what it says of itself `manifest`'s.
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,7 +137,7 @@ def read_checkpoint(folder: Path, *, training: bool = False) -> Checkpoint:
     Raises CheckpointError when it is damaged in any way, IncompatibleError when a newer program wrote it.
     """
     for _ in range(_READ_ATTEMPTS):
-        place = folder if folder.exists() else newest_whole(commit_target(folder)) or folder
+        place = folder if os.path.lexists(folder) else newest_whole(commit_target(folder)) or folder
         before = _identity(place)
         try:
             return _read(place, training)
@@ -149,7 +150,7 @@ def read_checkpoint(folder: Path, *, training: bool = False) -> Checkpoint:
 def _identity(folder: Path) -> tuple[int, int] | None:
     """What tells a folder from another one that took its name."""
     try:
-        status = folder.stat()
+        status = folder.lstat()
     except OSError:
         return None
     return status.st_ino, status.st_mtime_ns
@@ -189,8 +190,6 @@ def _read_file(folder: Path, name: str, record: FileRecord) -> bytes:
         raise damaged(folder, f"{name} is missing") from None
     except OSError as error:
         raise damaged(folder, f"{name} cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise damaged(folder, f"{name} {error}") from error
     if len(data) != record.size:
         raise damaged(folder, f"{name} is cut short ({len(data):,} of {record.size:,} bytes)")
     if hashlib.sha256(data).hexdigest() != record.sha256:

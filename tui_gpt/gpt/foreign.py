@@ -82,8 +82,6 @@ def read_state_dict(file: Path) -> dict[str, Tensor]:
         data = read_plain_file(file, TENSORS_LIMIT)
     except OSError as error:
         raise NotFoundError(f"{file} cannot be read ({error.strerror}): name a file of torch.save") from error
-    except ValueError as error:
-        raise _refused(file, str(error)) from error
     _refuse_more_than_tensors(file, data)
     try:
         loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)

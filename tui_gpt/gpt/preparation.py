@@ -17,7 +17,7 @@ from torch import Tensor
 
 from tui_gpt.config import ModelConfig, RunConfig, SampleConfig
 from tui_gpt.control import Control
-from tui_gpt.corpora import CorpusText, read_corpus
+from tui_gpt.corpora import CorpusText, lasting_source, read_corpus
 from tui_gpt.errors import CheckpointError, IncompatibleError, NotFoundError, UsageError
 from tui_gpt.events import Initialized, Setting
 from tui_gpt.gpt.batches import Batches, window_order
@@ -208,6 +208,7 @@ def prepare_resumed(run: Run, changes: Mapping[str, Setting], control: Control) 
     """Build `run` as its last checkpoint left it, or from scratch when it has none yet. Raises TuiGptError."""
     live = _live_changes(changes)
     if not run.ever_saved("last"):
+        lasting_source(run.config.corpus)
         run.truncate_log(-1)
         return prepare_new(dataclasses.replace(run.config, train=changed(run.config.train, live)), control)
     control.report("reading the checkpoint")
@@ -257,7 +258,7 @@ def _require_more_steps(run: Run, info: CheckpointInfo, changes: Mapping[str, Se
 
 def _same_corpus(run: Run, checkpoint: Checkpoint) -> Corpus:
     info = checkpoint.info
-    text = read_corpus(info.config.corpus)
+    text = read_corpus(lasting_source(info.config.corpus))
     if text.digest != info.corpus_digest:
         raise IncompatibleError(
             f"the text {info.config.corpus} has changed since run {run.name} began, so the run cannot go on exactly: "
@@ -366,7 +367,8 @@ def evaluate_checkpoint(folder: Path, name: str, control: Control) -> Evaluation
     config = checkpoint.info.config
     world = World.of(config.train)
     tokenizer = CharTokenizer.from_dict(checkpoint.info.tokenizer)
-    corpus = Corpus.build(read_corpus(config.corpus), config.model.block_size, tokenizer)
+    text = read_corpus(lasting_source(config.corpus))
+    corpus = Corpus.build(text, config.model.block_size, tokenizer)
     model, prior = _restored_model(checkpoint)
     batches = Batches(corpus, window_order(config, len(corpus.train)), config.model.block_size, prior)
     shards = build_shards(model.to(world.device), config.train, world)

@@ -5,12 +5,12 @@ first: however often a run is interrupted before its next save, none is forgotte
 the rate after a roll-back, is left out, because it will do so again.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 from tui_gpt.events import Changed, Evaluated, Event, Sampled, Setting, from_json, to_json
-from tui_gpt.files import atomic_write, read_plain_file
+from tui_gpt.files import atomic_write, read_plain_file, storage_errors
 from tui_gpt.gpt.trainer import LIVE_SETTINGS, PLAN
 from tui_gpt.manifest import CheckpointInfo
 from tui_gpt.runs import Run
@@ -24,10 +24,10 @@ Changes = dict[int, dict[str, Setting]]
 def cut_log(run: Run, info: CheckpointInfo) -> Changes:
     """Cut the log of `run` at its checkpoint; the changes made there and later, by their steps. Raises StorageError."""
     step = info.step
-    events = [*_kept(run.path / _FILE), *_changes_in(run.events())]
+    events = [*_kept(run), *_changes_in(run.events())]
     ahead = [event for event in events if event.step >= step]
     later = [event for event in ahead if event.step > step]
-    if later or (run.path / _FILE).exists():
+    if later or os.path.lexists(run.path / _FILE):
         atomic_write(run.path / _FILE, "".join(to_json(event) + "\n" for event in later).encode())
     run.truncate_log(step, lambda event: event.step == step and _comes_again(event, info))
     changes: Changes = {}
@@ -54,11 +54,13 @@ def _changes_in(events: Iterator[Event]) -> Iterator[Changed]:
             yield event
 
 
-def _kept(path: Path) -> Iterator[Changed]:
-    """What an earlier resumption has kept; lines that are no change are passed over."""
-    lines: list[str] = []
-    with suppress(OSError, ValueError):
-        lines = read_plain_file(path, _FILE_LIMIT).decode().splitlines()
+def _kept(run: Run) -> Iterator[Changed]:
+    """What an earlier resumption has kept; lines that are no change are passed over. Raises StorageError."""
+    path = run.path / _FILE
+    if not os.path.lexists(path):
+        return
+    with storage_errors(f"read the changes of the run {run.name!r}"):
+        lines = read_plain_file(path, _FILE_LIMIT).decode(errors="replace").splitlines()
     for line in lines:
         with suppress(ValueError, OverflowError, RecursionError):
             yield from _changes_in(iter([from_json(line)]))

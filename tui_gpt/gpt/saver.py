@@ -25,7 +25,10 @@ class SaveResult:
 
 
 class BackgroundSaver:
-    """Runs save jobs, one at a time and in order, in a thread of its own that ends when there is nothing to do."""
+    """Runs save jobs, one at a time and in order, in a thread of its own that ends when there is nothing to do.
+
+    All methods are called by one thread, the trainer's.
+    """
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
@@ -38,9 +41,13 @@ class BackgroundSaver:
         with self._condition:
             self._waiting.pop(kind, None)
             self._waiting[kind] = (step, job)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="checkpoint-writer")
-                self._thread.start()
+            if self._thread is not None:
+                return
+            self._thread = threading.Thread(target=self._work, name="checkpoint-writer")
+        try:
+            self._thread.start()
+        except RuntimeError:  # the system gives no more threads: training waits for the disk, and nothing is lost
+            self._work()
 
     def take_results(self) -> list[SaveResult]:
         """What became of the jobs that ended since the last call."""
@@ -54,19 +61,27 @@ class BackgroundSaver:
             self._condition.wait_for(lambda: self._thread is None)
 
     def _work(self) -> None:
-        while job := self._next_job():
-            result = self._attempt(*job)
-            with self._condition:
-                self._results.append(result)
+        try:
+            while job := self._next_job():
+                result = self._attempt(*job)
+                with self._condition:
+                    self._results.append(result)
+        except BaseException:
+            self._end()
+            raise
 
     def _next_job(self) -> tuple[str, int, Callable[[], Path]] | None:
         with self._condition:
             if self._waiting:
                 kind = next(iter(self._waiting))
                 return kind, *self._waiting.pop(kind)
+            self._end()
+            return None
+
+    def _end(self) -> None:
+        with self._condition:
             self._thread = None
             self._condition.notify_all()
-            return None
 
     def _attempt(self, kind: str, step: int, job: Callable[[], Path]) -> SaveResult:
         try:

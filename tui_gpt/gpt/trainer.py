@@ -594,9 +594,14 @@ class Trainer:
         is_best = self._is_best(rank, final)
         best, again = self._best_again(final.tokens) if not is_best and final.tokens > rank.tokens else (None, None)
         is_best = is_best or (again is not None and final.loss < again.loss)
-        yield self._note_evaluation(train_loss, final, rank, is_best)
+        evaluated = self._note_evaluation(train_loss, final, rank, is_best)
+        try:
+            yield evaluated  # it must be in the log before a checkpoint is on the disk that knows of it
+        finally:
+            if is_best:
+                self._save("best")
         if best is not None and again is not None and not is_best:
-            yield self._note_best_again(best, again)
+            yield from self._note_best_again(best, again)
 
     def _adjusted(self, estimate: Measured) -> Measured:
         """Correct an estimate by how much easier or harder its characters are than those of record; the n-gram prior
@@ -666,11 +671,9 @@ class Trainer:
         now.evaluations_without_best = 0 if is_best else now.evaluations_without_best + 1
         if math.isfinite(train_loss) and math.isfinite(final.loss):
             self._note_good()
-        if is_best:
-            self._save("best")
         return self._evaluated(now.step, train_loss, final, is_best=is_best)
 
-    def _note_best_again(self, best: Snapshot, again: Measured) -> Evaluated:
+    def _note_best_again(self, best: Snapshot, again: Measured) -> Iterator[Event]:
         """The best checkpoint has a new figure; the model in training is another one."""
         now = self._now
         now.best_val_loss, now.best_tokens = again.loss, again.tokens
@@ -681,9 +684,11 @@ class Trainer:
             best_val_loss=again.loss,
             best_tokens=again.tokens,
         )
-        self._best = dataclasses.replace(best, standing=standing)
-        self._submit("best", self._best)
-        return self._evaluated(standing.step, standing.train_loss or again.loss, again, is_best=True)
+        try:
+            yield self._evaluated(standing.step, standing.train_loss or again.loss, again, is_best=True)
+        finally:
+            self._best = dataclasses.replace(best, standing=standing)
+            self._submit("best", self._best)
 
     def _evaluated(self, step: int, train_loss: float, val: Measured, *, is_best: bool) -> Evaluated:
         return Evaluated(

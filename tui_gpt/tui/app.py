@@ -21,6 +21,7 @@ from textual.widgets import Static
 
 from tui_gpt import paths
 from tui_gpt.errors import EXIT_DONE, EXIT_FAILED
+from tui_gpt.files import open_plain
 from tui_gpt.tui.priority import keep_the_screen_quick
 from tui_gpt.tui.state import DEFAULT_THEME, AppState
 
@@ -204,7 +205,9 @@ def native_noise_in_a_file() -> Iterator[None]:
 def _open_log() -> int:
     try:
         paths.logs_dir().mkdir(parents=True, exist_ok=True)
-        return os.open(paths.logs_dir() / "native.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        log = open_plain(paths.logs_dir() / "native.log", os.O_WRONLY | os.O_CREAT)
+        os.ftruncate(log, 0)
+        return log
     except OSError:
         return os.open(os.devnull, os.O_WRONLY)
 

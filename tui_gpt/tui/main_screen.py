@@ -251,7 +251,7 @@ class MainScreen(Screen[None]):
             source = read_corpus(request.config.corpus).source
             config = dataclasses.replace(request.config, corpus=source)
             return dataclasses.replace(request, config=config), RunRecord(name=request.name or "", config=config)
-        run = self._store.get(request.resume) if request.model_path is None else self._store.at(request.model_path)
+        run = self._store.get(request.resume) if request.model_path is None else self._store.open_at(request.model_path)
         record = RunRecord.replay(run.name, run.config, run.events())
         record.phase = "loading"
         return request, record

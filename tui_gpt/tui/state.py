@@ -1,12 +1,11 @@
 """What the app remembers between two launches, in one small JSON file.
 
 The file is a convenience, never a condition: a missing, damaged or foreign one gives the defaults, field by field, and
-a disk that refuses costs the memory and nothing else. No run and no text of the user's is kept here.
+a disk that refuses costs the memory and nothing else. It holds names, paths and settings, no prompt and no text.
 """
 
 import dataclasses
 import json
-import os
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +13,10 @@ from typing import Any, Self
 
 from tui_gpt import paths
 from tui_gpt.config import DEFAULT_CORPUS, DEFAULT_PRESET, SampleConfig, checked_setting
-from tui_gpt.errors import ConfigError
-from tui_gpt.events import Setting
+from tui_gpt.errors import ConfigError, StorageError
+from tui_gpt.files import atomic_write, read_json_object
 
+_SIZE_LIMIT = 1 << 20
 DEFAULT_THEME = "textual-dark"
 
 
@@ -31,13 +31,9 @@ class AppState:
     """The text last trained on."""
     log_y: bool = False
     """Whether the chart's loss axis is logarithmic."""
-    prompt: str = ""
-    """The last prompt."""
     source: str | None = None
     """The model last written with, as `SessionLike.open_model` takes it; None is the newest."""
     sampling: SampleConfig = field(default_factory=SampleConfig)
-    extras: dict[str, Setting] = field(default_factory=dict)
-    """Small choices of one pane, under a name that starts with the pane's."""
 
     @classmethod
     def load(cls, path: Path | None = None) -> Self:
@@ -51,23 +47,18 @@ class AppState:
 
     def save(self, path: Path | None = None) -> bool:
         """Replace the file in one step; whether the disk took it."""
-        path = path or paths.state_file()
-        draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_text(json.dumps(dataclasses.asdict(self), indent=1), encoding="utf-8")
-            draft.replace(path)
-        except OSError:
+            atomic_write(path or paths.state_file(), json.dumps(dataclasses.asdict(self), indent=1).encode("ascii"))
+        except StorageError:
             return False
         return True
 
 
 def _read_object(path: Path) -> dict[str, Any]:
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return read_json_object(path, _SIZE_LIMIT)
+    except (OSError, ValueError):
         return {}
-    return record if isinstance(record, dict) else {}
 
 
 def _understood(name: str, value: Any, hint: Any, default: Any) -> Any:
@@ -75,8 +66,6 @@ def _understood(name: str, value: Any, hint: Any, default: Any) -> Any:
     try:
         if hint is SampleConfig:
             return SampleConfig.from_dict(value) if isinstance(value, dict) else default
-        if typing.get_origin(hint) is dict:
-            return {key: checked_setting(key, one, Setting) for key, one in value.items()}
         return checked_setting(name, value, hint)
-    except (ConfigError, AttributeError):
+    except ConfigError:
         return default

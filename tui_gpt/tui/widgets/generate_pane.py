@@ -210,7 +210,6 @@ class GeneratePane(Widget):
     @on(PromptBox.Sent)
     def _sent(self, event: PromptBox.Sent) -> None:
         text, card_id = event.text, self._editing
-        self._state.prompt = text
         self.box.clear()
         self._stop_editing()
         card = self._notebook.find(card_id) if card_id else None

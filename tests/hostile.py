@@ -1,0 +1,167 @@
+"""What a stranger may put in the place of a file, and how to see that a command has done nothing with it.
+
+Each kind of thing is put into each place of a run's folder and of the user's home; then every command is run. It may
+refuse with one line, or do its work; it may not wait, show a traceback, or change anything outside the folder.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+WATCHDOG_SECONDS = 20.0
+"""After which a command hangs. Those here take a few hundredths of a second, less than 2 s on any machine."""
+SPARSE_BYTES = 1 << 40
+
+
+class HangError(BaseException):
+    """A command did not end."""
+
+
+class NotPossibleHereError(Exception):
+    """This user or this file system cannot make such a thing."""
+
+
+class Outside:
+    """A folder with things of the user's, none of which may change."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "album").mkdir(parents=True)
+        (folder / "notes.txt").write_text("precious notes\n")
+        (folder / "album" / "photo.txt").write_text("a precious photo\n")
+        for path in (folder / "notes.txt", folder / "album", folder):
+            os.utime(path, (1e9, 1e9))
+
+    def state(self) -> dict[str, tuple[object, ...]]:
+        """Bytes, mode and time of all that lies here."""
+        return {str(path.relative_to(self.folder)): _facts(path) for path in (self.folder, *self.folder.rglob("*"))}
+
+
+def _facts(path: Path) -> tuple[object, ...]:
+    status = path.lstat()
+    content = path.read_bytes() if stat.S_ISREG(status.st_mode) else None
+    return status.st_mode, status.st_uid, status.st_mtime_ns, content
+
+
+def _link(place: Path, outside: Path) -> None:
+    place.symlink_to(outside / "notes.txt")
+
+
+def _link_to_folder(place: Path, outside: Path) -> None:
+    place.symlink_to(outside / "album")
+
+
+def _link_to_nothing(place: Path, outside: Path) -> None:
+    place.symlink_to(outside / "new.txt")
+
+
+def _link_to_itself(place: Path, outside: Path) -> None:
+    place.symlink_to(place)
+
+
+def _hard_link(place: Path, outside: Path) -> None:
+    place.hardlink_to(outside / "notes.txt")
+
+
+def _pipe(place: Path, outside: Path) -> None:
+    os.mkfifo(place)
+
+
+def _socket(place: Path, outside: Path) -> None:
+    """Made under a short name, as the system demands, and moved."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(folder / "s"))
+        (folder / "s").rename(place)
+    folder.rmdir()
+
+
+def _device(place: Path, outside: Path) -> None:
+    """Another /dev/zero: reading it to its end takes for ever."""
+    try:
+        os.mknod(place, stat.S_IFCHR | 0o666, os.makedev(1, 5))
+    except OSError as error:
+        raise NotPossibleHereError from error
+
+
+def _folder(place: Path, outside: Path) -> None:
+    (place / "deeper").mkdir(parents=True)
+    (place / "deeper" / "file").write_text("x")
+
+
+def _unreadable(place: Path, outside: Path) -> None:
+    if os.geteuid() == 0:
+        raise NotPossibleHereError
+    place.write_text("{}")
+    place.chmod(0)
+
+
+def _sparse(place: Path, outside: Path) -> None:
+    """A file that claims a terabyte and takes no room."""
+    try:
+        with place.open("wb") as file:
+            file.truncate(SPARSE_BYTES)
+    except OSError as error:
+        place.unlink(missing_ok=True)
+        raise NotPossibleHereError from error
+
+
+KINDS: Mapping[str, Callable[[Path, Path], None]] = {
+    "link": _link,
+    "link to a folder": _link_to_folder,
+    "link to nothing": _link_to_nothing,
+    "link to itself": _link_to_itself,
+    "hard link": _hard_link,
+    "pipe": _pipe,
+    "socket": _socket,
+    "device": _device,
+    "folder": _folder,
+    "unreadable file": _unreadable,
+    "sparse file": _sparse,
+}
+
+
+def put(kind: str, place: Path, outside: Outside) -> None:
+    """Put a thing of that kind in the place of whatever is there. Raises NotPossibleHereError."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place)
+    else:
+        place.unlink(missing_ok=True)
+    KINDS[kind](place, outside.folder)
+
+
+@contextmanager
+def watchdog(seconds: float = WATCHDOG_SECONDS) -> Iterator[list[float]]:
+    """Raise HangError when the block takes longer; the list then gets the seconds that it took."""
+
+    def bark(number: int, frame: FrameType | None) -> None:
+        raise HangError(f"after {seconds:g} s")
+
+    taken: list[float] = []
+    before = signal.signal(signal.SIGALRM, bark)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    began = time.monotonic()
+    try:
+        yield taken
+    finally:
+        taken.append(time.monotonic() - began)
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def remove_all(folder: Path) -> None:
+    """Remove a folder, whatever lies in it."""
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            if stat.S_ISREG(path.lstat().st_mode) and path.lstat().st_nlink == 1:
+                path.chmod(0o600)
+    shutil.rmtree(folder, ignore_errors=True)
