@@ -407,7 +407,7 @@ class RunStore:
         if name is not None:
             run = Run(self.root / checked_name(name))
             if not _create(run.path, config):
-                raise UsageError(f"there is a run {name!r} already: go on with --resume {name}, or choose another name")
+                raise _taken(name)
             return run
         stem = slug(f"{slug(Path(config.corpus).stem)}-{config.preset}")
         number = 1
@@ -445,6 +445,12 @@ class RunStore:
                 return [entry.name for entry in entries if is_name(entry.name) and entry.is_dir()]
         except OSError:
             return []
+
+    def require_free(self, name: str) -> None:
+        """Raise UsageError when a new run cannot have this name."""
+        place = self.root / checked_name(name)
+        if place.exists() and not (place.is_dir() and not any(place.iterdir())):
+            raise _taken(name)
 
     def list(self) -> "list[RunSummary]":
         """Every run, newest first; damaged ones are listed as such."""
@@ -491,6 +497,10 @@ class RunStore:
 
         commit_folder(place, fill)
         return place
+
+
+def _taken(name: str) -> UsageError:
+    return UsageError(f"there is a run {name!r} already: go on with --resume {name}, or choose another name")
 
 
 def _create(path: Path, config: RunConfig) -> bool:

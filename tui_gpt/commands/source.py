@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import click
-from click.core import ParameterSource
 
 from tui_gpt import corpora
+from tui_gpt.commands import common
 from tui_gpt.encodings import NotTextError, decoded
 from tui_gpt.errors import UsageError
 
@@ -13,14 +13,10 @@ _SIZE_LIMIT = 256 << 20
 
 
 def chosen_source(ctx: click.Context) -> str | Path | None:
-    """What `open_model` is to open: --model-path, else --run, else None. Raises UsageError when both were given."""
-    run: str | None = ctx.params["run"]
-    model_path: Path | None = ctx.params["model_path"]
-    if model_path is None:
-        return run
-    if run is not None and ctx.get_parameter_source("run") is ParameterSource.COMMANDLINE:
-        raise UsageError("--run and --model-path cannot go together: leave one of them out")
-    return model_path
+    """Return what `open_model` is to open: --run or --model-path, or None. Raises UsageError when both were given."""
+    common.keep_one(ctx, "run", "model_path")
+    source: str | Path | None = ctx.params["model_path"] or ctx.params["run"]
+    return source
 
 
 def read_text(place: str) -> str:

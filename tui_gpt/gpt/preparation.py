@@ -21,7 +21,7 @@ from torch.optim import Optimizer
 from tui_gpt.config import ModelConfig, RunConfig, SampleConfig, TrainConfig, checked_setting, setting_types
 from tui_gpt.control import Control
 from tui_gpt.corpora import CorpusText, read_corpus
-from tui_gpt.errors import CheckpointError, ConfigError, IncompatibleError, NotFoundError
+from tui_gpt.errors import CheckpointError, ConfigError, CorpusError, IncompatibleError, NotFoundError
 from tui_gpt.events import Setting
 from tui_gpt.gpt.batches import Batch, Batches
 from tui_gpt.gpt.build import (
@@ -201,18 +201,24 @@ def _with_order_of(prior: NgramPrior | None, config: ModelConfig) -> ModelConfig
     return dataclasses.replace(config, ngram_order=prior.order if prior else 0)
 
 
-def prepare_resumed(run: Run, changes: Mapping[str, Setting]) -> Prepared:
-    """Build `run` as its last checkpoint left it, or anew when it has none yet. Raises TuiGptError."""
+def prepare_resumed(run: Run, changes: Mapping[str, Setting], corpus_source: str | None = None) -> Prepared:
+    """Build `run` as its last checkpoint left it, or anew when it has none yet; its text may have moved to
+    `corpus_source`. Raises TuiGptError."""
     live = _live_changes(changes)
     if not run.ever_saved("last"):
         run.truncate_log(-1)
-        return prepare_new(dataclasses.replace(run.config, train=changed(run.config.train, live)), None)
+        source = corpus_source or run.config.corpus
+        return prepare_new(dataclasses.replace(run.config, corpus=source, train=changed(run.config.train, live)), None)
     checkpoint = read_checkpoint(run.require_checkpoint("last"), training=True)
     info = checkpoint.info
     ahead = cut_log(run, info)
     here = ahead.pop(info.step, {})
-    config = dataclasses.replace(info.config, train=changed(info.config.train, {**here, **_place_of(changes)}))
-    corpus = _same_corpus(run, checkpoint)
+    config = dataclasses.replace(
+        info.config,
+        corpus=corpus_source or info.config.corpus,
+        train=changed(info.config.train, {**here, **_place_of(changes)}),
+    )
+    corpus = _same_corpus(run, checkpoint, config.corpus)
     world = World.of(config.train)
     model, prior = _restored_model(checkpoint, corpus)
     shards = _shared_out(model.train().to(world.device), config.train, world)
@@ -234,15 +240,32 @@ def prepare_resumed(run: Run, changes: Mapping[str, Setting]) -> Prepared:
     return prepared
 
 
-def _same_corpus(run: Run, checkpoint: Checkpoint) -> Corpus:
+def _same_corpus(run: Run, checkpoint: Checkpoint, source: str) -> Corpus:
     info = checkpoint.info
-    text = read_corpus(info.config.corpus)
+    text = _text_of_training(
+        source,
+        info,
+        run.name,
+        moved="name its new place as CORPUS beside --resume",
+        changed=f"start a new run with --init-from {run.name}",
+    )
+    return Corpus.build(text, info.config.model.block_size, CharTokenizer.from_dict(info.tokenizer))
+
+
+def _text_of_training(source: str, info: CheckpointInfo, name: str, *, moved: str, changed: str) -> CorpusText:
+    """Return the text that `name` was trained on. Raises IncompatibleError, with a remedy for each case, where it has
+    moved or changed."""
+    try:
+        text = read_corpus(source)
+    except CorpusError as error:
+        raise IncompatibleError(
+            f"the text {source}, which {name} was trained on, is no longer there: put it back, or {moved}"
+        ) from error
     if text.digest != info.corpus_digest:
         raise IncompatibleError(
-            f"the text {info.config.corpus} has changed since run {run.name} began, so the run cannot go on exactly: "
-            f"put the old text back, or start a new run with --init-from {run.name}"
+            f"the text {source} has changed since {name} was trained on it: put the old text back, or {changed}"
         )
-    return Corpus.build(text, info.config.model.block_size, CharTokenizer.from_dict(info.tokenizer))
+    return text
 
 
 def _live_changes(changes: Mapping[str, Setting]) -> dict[str, Setting]:
@@ -343,13 +366,18 @@ def live_sampler(prepared: Prepared, answer: Future[Any], name: str) -> Sampler:
     )
 
 
-def evaluate_checkpoint(folder: Path, name: str, control: Control) -> Evaluation | None:
-    """Measure the checkpoint in `folder` on the validation split of its own text; None when stopped."""
+def evaluate_checkpoint(folder: Path, name: str, control: Control, place: TrainConfig) -> Evaluation | None:
+    """Measure the checkpoint in `folder` on the validation split of its own text; None when stopped.
+
+    `place` holds the device and the threads to compute with: those of the training may not exist here.
+    """
     checkpoint = read_checkpoint(folder)
     config = checkpoint.info.config
-    world = World.of(config.train)
+    world = World.of(place)
     tokenizer = CharTokenizer.from_dict(checkpoint.info.tokenizer)
-    corpus = Corpus.build(read_corpus(config.corpus), config.model.block_size, tokenizer)
+    remedy = "measure any text with --file"
+    text = _text_of_training(config.corpus, checkpoint.info, name, moved=remedy, changed=remedy)
+    corpus = Corpus.build(text, config.model.block_size, tokenizer)
     model, prior = _restored_model(checkpoint)
     order = WindowOrder(len(corpus.train), config.model.block_size, 1, 0)
     batches = Batches(corpus, order, config.model.block_size, prior)
