@@ -11,7 +11,8 @@ import hashlib
 import os
 import stat
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -299,11 +300,22 @@ def _entries() -> dict[str, CorpusEntry]:
 
 
 def list_corpora() -> list[CorpusEntry]:
-    """Every text that has a name: the built-in one, then the added ones in alphabetical order."""
-    found = [(DEFAULT_CORPUS, _built_in_path(), True)]
-    added = sorted(paths.corpora_dir().glob("*.txt")) if paths.corpora_dir().is_dir() else []
-    found += [(path.stem, path, False) for path in added if is_name(path.stem) and path.stem != DEFAULT_CORPUS]
-    return [CorpusEntry(name, path, path.stat().st_size, own) for name, path, own in found if path.is_file()]
+    """Every text that has a name: the built-in one, then the added ones in alphabetical order; none that cannot be
+    looked at."""
+    found: list[tuple[str, Path, bool]] = []
+    with suppress(OSError):
+        found.append((DEFAULT_CORPUS, _built_in_path(), True))
+    with suppress(OSError):
+        added = sorted(paths.corpora_dir().glob("*.txt"))
+        found += [(path.stem, path, False) for path in added if is_name(path.stem) and path.stem != DEFAULT_CORPUS]
+    return list(_existing(found))
+
+
+def _existing(found: Iterable[tuple[str, Path, bool]]) -> Iterator[CorpusEntry]:
+    for name, path, built_in in found:
+        with suppress(OSError):
+            if path.is_file():
+                yield CorpusEntry(name, path, path.stat().st_size, built_in)
 
 
 def add_corpus(spec: str | Path, name: str | None = None) -> CorpusEntry:
