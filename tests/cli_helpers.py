@@ -1,6 +1,6 @@
 """A session without torch for the tests of the command line, and a way to run a command as a user would."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,7 +87,7 @@ class FakeModel:
         for piece in self.stream(prompt, config, control):
             yield tuple(Piece(piece.text.upper() if k else piece.text, piece.logprob) for k in range(count))
 
-    def surprise(self, text: str, *, details: bool = False) -> Sequence[Piece]:
+    def surprise(self, text: str, *, details: bool = False) -> Iterable[Piece]:
         return [Piece(character, -0.6931471805599453) for character in text if character not in "éñ"]
 
 

@@ -27,7 +27,7 @@ from tui_gpt.eta import format_duration, format_rate
 from tui_gpt.events import Event, Finished, to_json
 from tui_gpt.inert import inert
 from tui_gpt.memory import OUT_OF_MEMORY, is_out_of_memory
-from tui_gpt.progress import Heartbeat, ProgressLine, Standing
+from tui_gpt.progress import ProgressLine, Standing
 from tui_gpt.session import Evaluation, SessionLike, TrainRequest
 from tui_gpt.signals import StopOnSignals
 from tui_gpt.writing import Piece, TextModel
@@ -88,7 +88,7 @@ def busy(streams: Streams, name: str, control: Control | None = None) -> Iterato
     reporting.report(name)
     line = ProgressLine(streams.talk, silent=streams.quiet, activity=lambda: reporting.activity)
     try:
-        with Heartbeat(line.beat):
+        with line.heartbeat():
             yield
     finally:
         line.clear()
@@ -106,7 +106,7 @@ def train(session: SessionLike, request: TrainRequest, streams: Streams, *, as_j
     with StopOnSignals(control, message) as signals:
         signals.nothing_to_lose = True
         try:
-            with Heartbeat(line.beat):
+            with line.heartbeat():
                 for event in session.train(request, control):
                     signals.nothing_to_lose = False
                     line.note(event)

@@ -10,7 +10,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -124,9 +124,8 @@ def fitted_line(standing: Standing, width: int, busy_with: str = "") -> str:
 class Heartbeat:
     """Calls a function a few times per second in a thread of its own, as long as it is entered."""
 
-    def __init__(self, beat: Callable[[], None], seconds: float = BEAT_SECONDS) -> None:
+    def __init__(self, beat: Callable[[], None]) -> None:
         self._beat = beat
-        self._seconds = seconds
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -143,7 +142,7 @@ class Heartbeat:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._seconds):
+        while not self._stopped.wait(BEAT_SECONDS):
             self._beat()
 
 
@@ -174,7 +173,7 @@ class ProgressLine:
         self._terminal = not silent and stream.isatty()
         self._last_drawn = -float("inf")
         self._line_stands = False
-        self._busy_with = ""
+        self._busy_with: str | None = None
         self._busy_since = self._last_written = clock()
 
     def note(self, event: Event) -> None:
@@ -205,16 +204,22 @@ class ProgressLine:
             case _:
                 pass
 
+    def heartbeat(self) -> AbstractContextManager[object]:
+        """Return a context in which the line says what goes on without an event; nothing where it is silent."""
+        return nullcontext() if self._silent else Heartbeat(self.beat)
+
     def beat(self) -> None:
         """Say what the work is busy with, unless something was shown a moment ago."""
         with self._lock:
             now = self._clock()
-            activity = self._activity() or Activity("starting" if self.standing.first_step is None else "training")
-            if activity.name != self._busy_with:
-                self._busy_with, self._busy_since = activity.name, now
+            activity = self._activity()
+            name = None if activity is None else activity.name
+            if name != self._busy_with:
+                self._busy_with, self._busy_since = name, now
             if self._silent or now - self._last_written < LONGEST_SILENCE_SECONDS:
                 return
-            text = _busy(activity, now - self._busy_since)
+            steps = Activity("starting" if self.standing.first_step is None else "training")
+            text = _busy(activity or steps, now - self._busy_since)
             if self._terminal:
                 self._draw(text)
             else:
