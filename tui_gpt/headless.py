@@ -4,6 +4,7 @@ It iterates what the session yields and owns no logic of training or writing. st
 reader of stdout has gone away, the work is saved and ended as after a signal.
 """
 
+import errno
 import json
 import math
 import os
@@ -94,6 +95,13 @@ def busy(streams: Streams, name: str, control: Control | None = None) -> Iterato
         line.clear()
 
 
+def unwritable_stdout(error: OSError) -> str:
+    """Return what is wrong with stdout, and the remedy."""
+    if error.errno == errno.EBADF:
+        return "stdout is closed: send it somewhere, e.g. with `> FILE`"
+    return f"stdout cannot be written ({error.strerror}): free some space, or send it elsewhere"
+
+
 # Training
 
 
@@ -140,9 +148,7 @@ def _say_unread(failure: OSError, line: ProgressLine) -> int:
     if isinstance(failure, BrokenPipeError):
         line.say("nobody reads stdout any more, so the run was saved and stopped")
         return EXIT_READER_GONE
-    raise StorageError(
-        f"stdout cannot be written ({failure.strerror}), so the run was saved and stopped: free some space"
-    )
+    raise StorageError(f"the run was saved and stopped, as {unwritable_stdout(failure)}")
 
 
 class _EventWriter:
@@ -388,7 +394,7 @@ def _awaited(parts: Iterator[T], paper: "_Paper", streams: Streams, control: Con
 
     Elsewhere the text itself is seen, maybe on the same screen.
     """
-    with busy(streams, "reading the prompt", control):
+    with busy(streams, "preparing to write", control):
         if paper.is_file:
             yield from parts
             return
