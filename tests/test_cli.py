@@ -638,6 +638,20 @@ def test_an_unknown_run_names_its_neighbour(command: CommandLine) -> None:
     assert "did you mean shakespeare?" in result.err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["runs", "show", "shipped"], ["runs", "export", "shipped@best", "copy"], ["runs", "rm", "shipped", "--yes"],
+        ["train", "--headless", "--resume", "shipped"],
+    ],
+)  # fmt: skip
+def test_the_shipped_model_is_no_run(command: CommandLine, arguments: list[str]) -> None:
+    result = command(*arguments)
+    assert result.code == 1
+    assert "shipped is the model that comes with the program, and no run" in result.err
+    assert "--init-from shipped" in result.err
+
+
 def test_rm_asks_first(command: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     make_run("one")
     refused = command("runs", "rm", "one")
@@ -673,6 +687,8 @@ def test_rm_refuses_a_running_run(command: CommandLine) -> None:
 
 def test_export_takes_best_or_last(command: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, str]] = []
+
+    make_run("one")
 
     def export(self: RunStore, name: str, which: str, target: Path) -> Path:
         asked.append((name, which))

@@ -98,7 +98,7 @@ SAMPLE_HELP: Mapping[str, str] = MappingProxyType(
 _RUN_HELP = {"preset": "The recipe that the other settings change.", "corpus": "The text to learn from."}
 _GENERATE_HELP = {
     "run": "The run to write with: RUN, RUN@best, RUN@last or shipped; unset is the newest.",
-    "num_samples": "Texts to write.",
+    "num_samples": "Texts to write; the seed of each is that of the one before it plus 1.",
 }
 _EXAMPLES = {"max_iters": 2_000, "max_seconds": 180.0, "seed": 1337, "run": "shipped"}
 

@@ -13,10 +13,12 @@ from click.core import ParameterSource
 
 from tui_gpt import paths, settings
 from tui_gpt.config import TrainConfig
-from tui_gpt.errors import UsageError
+from tui_gpt.errors import NotFoundError, UsageError
 from tui_gpt.inert import inert
+from tui_gpt.writing import SHIPPED
 
 if TYPE_CHECKING:
+    from tui_gpt.runs import Run
     from tui_gpt.session import SessionLike
 
 RESUMING = "tui_gpt.resuming"
@@ -37,6 +39,18 @@ def make_session(place: TrainConfig | None = None) -> "SessionLike":
     from tui_gpt.session import HERE, Session
 
     return Session(place=place or HERE)
+
+
+def own_run(name: str) -> "Run":
+    """Return the run of that name. Raises NotFoundError, which says what the shipped model is good for."""
+    from tui_gpt.runs import RunStore
+
+    if name.partition("@")[0] == SHIPPED:
+        raise NotFoundError(
+            f"{SHIPPED} is the model that comes with the program, and no run: write with it by `tui-gpt generate "
+            f"--run {SHIPPED}`, or train on from it by `tui-gpt train --headless --init-from {SHIPPED}`"
+        )
+    return RunStore().get(name)
 
 
 class Option(click.Option):

@@ -127,7 +127,7 @@ def _resume_request(ctx: click.Context) -> TrainRequest:
     if name and model_path is not None:
         raise UsageError(f"--resume {name} and --model-path cannot go together: leave {name} or --model-path out")
     store = RunStore()
-    run = store.at(model_path) if model_path is not None else store.get(name) if name else _newest(store)
+    run = store.at(model_path) if model_path is not None else common.own_run(name) if name else _newest(store)
     resumption = Resumption.of(run, "" if model_path is None else f"--model-path {shlex.quote(str(model_path))}")
     corpus = resumption.moved_corpus(ctx.params["corpus"]) if common.typed(ctx, "corpus") else None
     typed = {name: ctx.params[name] for name in settings.SETTINGS["train"] if common.typed(ctx, name)}
