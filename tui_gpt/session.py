@@ -26,6 +26,7 @@ from tui_gpt.writing import LIVE, SHIPPED, TextModel
 if TYPE_CHECKING:
     from tui_gpt.gpt.preparation import Prepared
     from tui_gpt.gpt.sampler import Sampler
+    from tui_gpt.gpt.start import Start
 
 HERE = TrainConfig(max_iters=1)
 """This machine's own device and all its cores."""
@@ -45,12 +46,16 @@ class TrainRequest:
     """Settings of TrainConfig that take a new value when a run is resumed, e.g. {"max_iters": 4000}."""
     init_from: str | None = None
     """Source (see `SessionLike.open_model`) whose weights a new run starts from."""
+    chosen: Mapping[str, Setting] = field(default_factory=dict)
+    """Settings of the model that the user has asked for; with `init_from` the others are the source's."""
+    preset_chosen: bool = False
+    """Whether the user has named the preset."""
     model_path: Path | None = None
     """Folder that is to hold the run, instead of one in the run store."""
     corpus: str | None = None
     """Where the text of a resumed run is now, if it has moved."""
     began: float | None = None
-    """When the time budget began to count, as `time.monotonic()` tells it; None is when training is asked for."""
+    """`time.monotonic()` when the time budget began, e.g. when the process did; None is now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,26 +134,26 @@ class Session:
     def settle(self) -> None:
         """See `SessionLike.settle`. The collector would else look through a million objects now and then, and nothing
         else runs for those 0.2 s."""
-        from tui_gpt.gpt.build import import_what_optimizers_import
-
-        import_what_optimizers_import()
         gc.freeze()
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         """Train, yielding events as they happen; each is in the run's log before it is yielded. Raises TuiGptError."""
+        began = time.monotonic() if request.began is None else request.began
+        control.report("loading PyTorch")
+        self.wake()
         from tui_gpt.gpt.preparation import prepare_new, prepare_resumed
 
-        began = time.monotonic() if request.began is None else request.began
         existing = self._existing_run(request)
         if existing is None:
-            prepared = prepare_new(request.config, self._init_folder(request))
+            config, start = self._start_of(request)
+            prepared = prepare_new(config, control, start=start, elapsed=lambda: time.monotonic() - began)
             ensure_free_space(request.model_path or self._store.root, prepared.disk_space_needed())
             run = self._new_run(request, prepared.config)
             with run.lock():
                 yield from self._train_locked(run, prepared, control, began)
         else:
             with existing.lock():
-                prepared = prepare_resumed(existing, request.changes, request.corpus)
+                prepared = prepare_resumed(existing, request.changes, control, request.corpus)
                 ensure_free_space(existing.path, prepared.disk_space_needed())
                 yield from self._train_locked(existing, prepared, control, began)
 
@@ -175,6 +180,8 @@ class Session:
             good=prepared.good,
             planned_changes=prepared.planned_changes,
             began=began,
+            step_seconds=prepared.step_seconds,
+            initialized=prepared.initialized,
         )
         recorder = Recorder(run)
         try:
@@ -191,12 +198,19 @@ class Session:
         finally:
             self._live = None
 
-    def _init_folder(self, request: TrainRequest) -> Path | None:
-        return None if request.init_from is None else self._checkpoint_of(request.init_from)[1]
+    def _start_of(self, request: TrainRequest) -> "tuple[RunConfig, Start | None]":
+        """Return the config of a new run, and the model that it starts from, if any."""
+        from tui_gpt.gpt.start import Start
+
+        if request.init_from is None:
+            return request.config, None
+        start = Start.read(request.init_from, self._checkpoint_of(request.init_from)[1])
+        config = start.configured(request.config, request.chosen, preset_chosen=request.preset_chosen)
+        return config, start
 
     def estimate(self, config: RunConfig, control: Control) -> Estimate:
         """Time a few steps of such a run, in a second or two. Raises TuiGptError."""
-        from tui_gpt.gpt.preparation import estimate
+        from tui_gpt.gpt.estimate import estimate
 
         return estimate(config, control)
 
