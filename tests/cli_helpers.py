@@ -1,6 +1,6 @@
 """A session without torch for the tests of the command line, and a way to run a command as a user would."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pytest
 
 from tui_gpt import cli
 from tui_gpt.commands import common
-from tui_gpt.config import RunConfig, SampleConfig
+from tui_gpt.config import RunConfig, SampleConfig, TrainConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import TuiGptError
 from tui_gpt.events import Evaluated, Event, Finished, FinishReason, Progress, Saved, Started
@@ -65,6 +65,8 @@ class FakeModel:
     def __init__(self) -> None:
         self.prompts: list[str] = []
         self.configs: list[SampleConfig] = []
+        self.groups: list[tuple[int | None, int]] = []
+        """The first seed and the number of texts of each call of `stream_many`."""
         self.characters = "abc"
 
     def unknown(self, text: str) -> str:
@@ -81,10 +83,11 @@ class FakeModel:
     def stream_many(
         self, prompt: str, config: SampleConfig, count: int, control: Control | None = None
     ) -> Iterator[tuple[Piece, ...]]:
+        self.groups.append((config.seed, count))
         for piece in self.stream(prompt, config, control):
             yield tuple(Piece(piece.text.upper() if k else piece.text, piece.logprob) for k in range(count))
 
-    def surprise(self, text: str, *, details: bool = False) -> Sequence[Piece]:
+    def surprise(self, text: str, *, details: bool = False) -> Iterable[Piece]:
         return [Piece(character, -0.6931471805599453) for character in text if character not in "éñ"]
 
 
@@ -97,6 +100,7 @@ class FakeSession:
         self.events: list[Event | Exception] = list(events or short_run())
         self.requests: list[TrainRequest] = []
         self.sources: list[str | Path | None] = []
+        self.places: list[TrainConfig | None] = []
         self.control = Control()
         self.model = FakeModel()
 
@@ -146,7 +150,11 @@ class CommandLine:
     def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         self.session = FakeSession()
         self._capsys = capsys
-        monkeypatch.setattr(common, "make_session", lambda: self.session)
+        monkeypatch.setattr(common, "make_session", self._make_session)
+
+    def _make_session(self, place: TrainConfig | None = None) -> FakeSession:
+        self.session.places.append(place)
+        return self.session
 
     def __call__(self, *arguments: str) -> Result:
         self._capsys.readouterr()

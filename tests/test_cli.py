@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,8 +12,11 @@ import pytest
 
 from tests.cli_helpers import CommandLine
 from tui_gpt import __version__, cli, corpora, paths, settings
+from tui_gpt.commands import source as source_module
 from tui_gpt.config import PRESETS, RunConfig
 from tui_gpt.errors import CheckpointError, IncompatibleError
+from tui_gpt.events import Saved
+from tui_gpt.manifest import MANIFEST_FILE, MODEL_FILE, CheckpointInfo, FileRecord, Manifest
 from tui_gpt.runs import Run, RunStore
 from tui_gpt.session import TrainRequest
 
@@ -103,6 +107,9 @@ def test_without_a_terminal_the_app_gives_help_and_leaves(command: CommandLine) 
     result = command()
     assert (result.code, result.out) == (2, "")
     assert result.err.startswith("Usage: tui-gpt")
+    assert result.err.endswith(
+        "error: the app needs a terminal on stdin and stderr: use a command, e.g. `tui-gpt train --headless`\n"
+    )
 
 
 def test_without_arguments_the_app_opens(command: CommandLine, terminal: None, opened: list[Any]) -> None:
@@ -192,6 +199,27 @@ def test_a_setting_out_of_range_is_one_line(command: CommandLine) -> None:
     assert result.err.startswith("error: n_embd 100 cannot be shared out among 7 heads")
 
 
+@pytest.mark.parametrize(("name", "told"), [("one", "there is a run 'one' already"), ("a/b", "cannot be a name")])
+def test_a_name_is_checked_before_anything_else(command: CommandLine, name: str, told: str) -> None:
+    make_run("one")
+    result = command("train", "/no/such/text", "--headless", "--name", name)
+    assert (result.code, told in result.err) == (2, True), result.err
+    assert command.session.requests == []
+
+
+def test_a_wrong_value_in_the_environment_is_called_by_its_variable(
+    command: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUI_GPT_TRAIN_MAX_ITERS", "many")
+    result = command("train", "--headless")
+    assert result.code == 2
+    assert result.err.startswith("error: TUI_GPT_TRAIN_MAX_ITERS in the environment: 'many' is not a valid integer")
+    assert "--max-iters" not in result.err
+    monkeypatch.setenv("TUI_GPT_TRAIN_MAX_ITERS", "0")
+    assert "max_iters is 0" in (told := command("train", "--headless").err)
+    assert "(set by TUI_GPT_TRAIN_MAX_ITERS in the environment)" in told
+
+
 def test_a_bad_corpus_is_told_before_anything_is_made(command: CommandLine, tmp_path: Path) -> None:
     empty = tmp_path / "empty.txt"
     empty.write_text("")
@@ -261,12 +289,41 @@ def test_resume_without_any_run_names_the_remedy(command: CommandLine) -> None:
     assert "start one with" in result.err
 
 
-def test_only_what_was_asked_for_changes_on_resume(command: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+def save(run: Run, step: int, max_iters: int, **settings: Any) -> None:
+    """Give a run a last checkpoint, of which only the description counts here."""
+    config = replace(run.config, train=replace(run.config.train, max_iters=max_iters, **settings))
+    digest = corpora.read_corpus(config.corpus).digest
+    info = CheckpointInfo(
+        config=config, tokenizer={}, vocab_size=65, step=step, max_iters=max_iters, corpus_digest=digest
+    )
+    folder = run.checkpoint_target("last")
+    folder.mkdir()
+    (folder / MODEL_FILE).touch()
+    (folder / MANIFEST_FILE).write_bytes(Manifest(info, {MODEL_FILE: FileRecord(size=0, sha256="0" * 64)}).to_json())
+
+
+def test_only_the_command_line_changes_a_run_on_resume(command: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the environment and the file say is about new runs, and never makes a resume fail, right or wrong."""
     make_run("one")
-    paths.config_file().write_text("[train]\nbatch_size = 3\nn_layer = 2\n")
-    monkeypatch.setenv("TUI_GPT_TRAIN_PATIENCE", "4")
-    assert command("train", "--headless", "--resume", "one", "--max-iters", "4000").code == 0
-    assert dict(command.request.changes) == {"max_iters": 4000, "patience": 4}
+    paths.config_file().write_text("[train]\nbatch_size = 3\nn_layer = 2\nno_such_setting = 1\n")
+    for name, value in {
+        "PATIENCE": "4", "PRESET": "classic", "CORPUS": "/no/such/text", "N_LAYER": "many", "MAX_SECONDS": "-1",
+        "NAME": "two", "INIT_FROM": "three", "MODEL_PATH": "/no/such/folder",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(f"TUI_GPT_TRAIN_{name}", value)
+    result = command("train", "--headless", "--resume", "one", "--max-iters", "4000")
+    assert result.code == 0, result.err
+    assert dict(command.request.changes) == {"max_iters": 4000}
+    assert (command.request.corpus, command.request.model_path) == (None, None)
+
+
+def test_resume_without_a_name_takes_the_run_in_the_folder_of_the_environment(
+    command: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    RunStore().open_at(tmp_path / "kept", RunConfig())
+    monkeypatch.setenv("TUI_GPT_TRAIN_MODEL_PATH", str(tmp_path / "kept"))
+    assert command("train", "--headless", "--resume").code == 0
+    assert (command.request.model_path, command.request.resume) == (tmp_path / "kept", "kept")
 
 
 def test_a_new_number_of_steps_lifts_an_old_time_limit(command: CommandLine) -> None:
@@ -278,19 +335,82 @@ def test_a_new_number_of_steps_lifts_an_old_time_limit(command: CommandLine) -> 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--n-layer", "2"], "a run keeps its n_layer when it is resumed: leave --n-layer out"),
-        (["--preset", "nano"], "a run keeps its preset"),
-        (["tinyshakespeare"], "a run keeps its corpus when it is resumed: leave CORPUS out"),
+        (["--n-layer", "2"], "the run one has n_layer 4 and keeps it when it is resumed: leave --n-layer out"),
+        (["--preset", "quick"], "the run one has preset nano and keeps it"),
         (["--max-iters", "0"], "max_iters is 0"),
         (["--name", "two"], "--resume and --name cannot go together"),
         (["--init-from", "two"], "--resume and --init-from cannot go together"),
-        (["--model-path", "two"], "--resume and --model-path cannot go together"),
+        (["--model-path", "two"], "--resume one and --model-path cannot go together"),
     ],
 )
 def test_what_cannot_change_on_resume_is_refused(command: CommandLine, arguments: list[str], told: str) -> None:
     make_run("one")
     result = command("train", "--headless", "--resume", "one", *arguments)
     assert (result.code, told in result.err) == (2, True), result.err
+
+
+def test_repeating_what_a_run_has_is_no_change(command: CommandLine) -> None:
+    save(make_run("one"), 40, 100, learning_rate=0.5)
+    again = ["tinyshakespeare", "--preset", "nano", "--n-layer", "4", "--seed", "1337", "--max-iters", "100"]
+    result = command("train", "--headless", "--resume", "one", *again, "--learning-rate", "0.5")
+    assert (result.code, dict(command.request.changes)) == (0, {}), result.err
+
+
+def test_a_time_budget_is_a_new_one_even_if_it_is_as_long_as_the_old_one(command: CommandLine) -> None:
+    save(make_run("one"), 40, 100, max_seconds=60.0)
+    command("train", "--headless", "--resume", "one", "--max-seconds", "60")
+    assert dict(command.request.changes) == {"max_seconds": 60.0}
+
+
+@pytest.mark.parametrize("max_iters", [30, 40])
+def test_fewer_steps_than_a_run_has_made_are_refused_with_the_command_that_works(
+    command: CommandLine, max_iters: int
+) -> None:
+    save(make_run("one"), 40, 100)
+    result = command("train", "--headless", "--resume", "one", "--max-iters", str(max_iters))
+    assert result.code == 2
+    assert f"the run one has made 40 steps, and --max-iters {max_iters} asks for no more" in result.err
+    assert "`tui-gpt train --headless --resume one --max-iters 80`" in result.err
+    assert command("train", "--headless", "--resume", "one", "--max-iters", "80").code == 0
+
+
+def test_a_run_in_a_folder_names_that_folder_in_its_remedies(command: CommandLine, tmp_path: Path) -> None:
+    save(RunStore().open_at(tmp_path / "my run", RunConfig()), 40, 100)
+    result = command("train", "--headless", "--resume", "--model-path", str(tmp_path / "my run"), "--max-iters", "3")
+    assert f"--resume --model-path '{tmp_path}/my run' --max-iters 80`" in result.err
+
+
+def test_a_text_that_has_moved_is_named_and_another_one_is_refused(command: CommandLine, tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("a poem\n" * 100)
+    run = RunStore().create(replace(RunConfig(), corpus=str(text)), "one")
+    save(run, 40, 100)
+    moved = text.rename(tmp_path / "moved.txt")
+    assert command("train", str(moved), "--headless", "--resume", "one").code == 0
+    assert command.request.corpus == str(moved)
+    moved.write_text("another poem\n")
+    result = command("train", str(moved), "--headless", "--resume", "one")
+    assert result.code == 2
+    assert "is another text: leave CORPUS out, or start a new run from its weights with --init-from one" in result.err
+
+
+# Options that exclude each other
+
+
+def test_what_is_typed_goes_before_what_the_environment_says_instead(
+    command: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "prompt.txt").write_text("from a file")
+    monkeypatch.setenv("TUI_GPT_GENERATE_MODEL_PATH", "/from/the/environment")
+    monkeypatch.setenv("TUI_GPT_GENERATE_PROMPT", "from the environment")
+    monkeypatch.setenv("TUI_GPT_TRAIN_MODEL_PATH", "/from/the/environment")
+    monkeypatch.setenv("TUI_GPT_TRAIN_RESUME", "gone")
+    assert command("generate").code == 0
+    assert command("generate", "--run", "one", "--prompt-file", str(tmp_path / "prompt.txt")).code == 0
+    assert command.session.sources == [Path("/from/the/environment"), "one"]
+    assert command.session.model.prompts == ["from the environment", "from a file"]
+    assert command("train", "--headless", "--name", "new").code == 0
+    assert (command.request.name, command.request.model_path, command.request.resume) == ("new", None, None)
 
 
 # Failures
@@ -314,6 +434,36 @@ def test_an_unexpected_error_leaves_a_report_and_no_traceback(command: CommandLi
     assert str(report) in result.err
     assert "builtins.RuntimeError" in report.read_text()
     assert '"type": "progress"' in report.read_text()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried …"),
+        RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    ],
+)
+def test_memory_that_runs_out_is_one_line_with_a_remedy(command: CommandLine, error: Exception) -> None:
+    """And nothing is said to be saved unless it is."""
+    command.session.events = [error]
+    result = command("train", "--headless", "--quiet")
+    assert result.code == 1
+    assert result.err.startswith("error: there is not enough memory for this: ")
+    assert result.err.count("\n") == 1
+    assert "saved" not in result.err
+    command.session.events = [Saved(step=5, path="/runs/one/last"), error]
+    assert command("train", "--headless", "--quiet").err.endswith("; the run is saved in /runs/one\n")
+    assert not paths.logs_dir().exists()
+
+
+def test_memory_that_runs_out_elsewhere_is_one_line_too(command: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(spec: str) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(corpora, "corpus_info", full)
+    result = command("data", "info", "tinyshakespeare")
+    assert (result.code, "not enough memory" in result.err) == (1, True)
 
 
 def test_an_unexpected_error_elsewhere_leaves_a_report_too(
@@ -352,15 +502,55 @@ def test_a_prompt_is_read_from_a_file_or_stdin(
 ) -> None:
     (tmp_path / "prompt.txt").write_bytes("\ufeffline\r\n".encode())
     command("generate", "--prompt-file", str(tmp_path / "prompt.txt"))
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"piped")))
-    command("generate", "--prompt-file", "-")
-    assert command.session.model.prompts == ["line\n", "piped"]
+    for arguments in (["--prompt-file", "-"], ["-"]):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"piped")))
+        command("generate", *arguments)
+    assert command.session.model.prompts == ["line\n", "piped", "piped"]
+
+
+def test_a_prompt_stands_before_the_text_on_request(command: CommandLine) -> None:
+    assert command("generate", "To bé ", "--with-prompt", "--max-new-tokens", "3").out == "To bé abc"
+    assert command.session.model.prompts == ["To b "]
+
+
+@pytest.mark.parametrize(
+    ("content", "limit", "told"),
+    [
+        (b"", 10, "text.txt is empty: name a file with some text in it"),
+        ("ééééééé".encode(), 10, "text.txt is larger than 0 MB: choose a smaller part of it"),
+        ("汉字测试文本，今天天气很好。".encode("gb2312"), 1000, "`iconv -f GB18030 -t UTF-8 FILE > NEW_FILE`"),
+    ],
+)
+def test_a_text_that_cannot_be_measured_is_one_line(
+    command: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, limit: int, told: str
+) -> None:
+    """A text beyond the limit is called that, though its cut may fall into a character."""
+    monkeypatch.setattr(source_module, "_SIZE_LIMIT", limit)
+    (tmp_path / "text.txt").write_bytes(content)
+    result = command("eval", "--file", str(tmp_path / "text.txt"))
+    assert (result.code, result.out) == (2, "")
+    assert told in result.err
+
+
+def test_a_piped_text_is_measured_and_not_kept(command: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    for arguments in (["eval", "--file", "-"], ["data", "info", "-"]):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"my secret diary\n")))
+        assert command(*arguments).code == 0
+    assert not paths.home().exists()
+
+
+def test_eval_computes_where_it_is_told_to(command: CommandLine) -> None:
+    assert command("eval").code == 0
+    assert command("eval", "--device", "cpu", "--threads", "3").code == 0
+    places = [(place.device, place.threads) for place in command.session.places if place is not None]
+    assert places == [("auto", 0), ("cpu", 3)]
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (["hi", "--prompt-file", "-"], "PROMPT and --prompt-file cannot go together"),
+        (["--with-prompt", "--json"], "--with-prompt and --json cannot go together"),
         (["--run", "a", "--model-path", "b"], "--run and --model-path cannot go together"),
         (["--prompt-file", "/nowhere"], "/nowhere cannot be read"),
         (["--num-samples", "0"], "num_samples is 0"),
@@ -448,6 +638,20 @@ def test_an_unknown_run_names_its_neighbour(command: CommandLine) -> None:
     assert "did you mean shakespeare?" in result.err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["runs", "show", "shipped"], ["runs", "export", "shipped@best", "copy"], ["runs", "rm", "shipped", "--yes"],
+        ["train", "--headless", "--resume", "shipped"],
+    ],
+)  # fmt: skip
+def test_the_shipped_model_is_no_run(command: CommandLine, arguments: list[str]) -> None:
+    result = command(*arguments)
+    assert result.code == 1
+    assert "shipped is the model that comes with the program, and no run" in result.err
+    assert "--init-from shipped" in result.err
+
+
 def test_rm_asks_first(command: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     make_run("one")
     refused = command("runs", "rm", "one")
@@ -483,6 +687,8 @@ def test_rm_refuses_a_running_run(command: CommandLine) -> None:
 
 def test_export_takes_best_or_last(command: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, str]] = []
+
+    make_run("one")
 
     def export(self: RunStore, name: str, which: str, target: Path) -> Path:
         asked.append((name, which))

@@ -1,7 +1,11 @@
+import bz2
+import gzip
 import hashlib
 import io
+import lzma
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,10 +61,64 @@ def test_escapes_bidi_and_a_few_nulls_stay_as_they_are(tmp_path: Path) -> None:
     assert read_corpus(write(tmp_path / "x.txt", ugly)).text == ugly
 
 
-def test_another_encoding_is_named_with_its_place_and_the_way_to_convert(tmp_path: Path) -> None:
+def test_a_western_encoding_is_offered_with_a_word_to_judge_it_by(tmp_path: Path) -> None:
     message = refusal(write(tmp_path / "x.txt", b"one\ntwo\ncaf\xe9\n"))
     assert "line 3, byte 12 is 0xe9" in message
-    assert "iconv -f WINDOWS-1252 -t UTF-8" in message
+    assert "if 'café' is a word of it, convert it with `iconv -f WINDOWS-1252 -t UTF-8" in message
+
+
+@pytest.mark.parametrize(
+    ("sentence", "encoding", "named"),
+    [
+        ("汉字测试文本，今天天气很好。", "gb2312", "GB18030"),
+        ("吾輩は猫である。名前はまだ無い。", "shift_jis", "CP932"),
+        ("吾輩は猫である。名前はまだ無い。", "euc_jp", "EUC-JP"),
+        ("안녕하세요. 오늘은 날씨가 좋습니다.", "euc_kr", "CP949"),
+        ("今天天氣很好，我們去公園散步。", "big5", "BIG5"),
+        ("Все счастливые семьи похожи друг на друга.", "cp1251", "WINDOWS-1251"),
+        ("Все счастливые семьи похожи друг на друга.", "koi8_r", "KOI8-R"),
+        ("Größe, Maß und süße Öle: ein Satz für jede Zeile.", "cp1252", "WINDOWS-1252"),
+        ("Où est l’élève ? Il a été très déçu par « Noël ».", "cp1252", "WINDOWS-1252"),
+        ("Příliš žluťoučký kůň úpěl ďábelské ódy.", "iso8859_2", "ENCODING"),
+        ("Καλημέρα κόσμε, τι κάνεις σήμερα;", "cp1253", "ENCODING"),
+    ],
+)
+def test_an_encoding_is_named_where_it_is_certain(tmp_path: Path, sentence: str, encoding: str, named: str) -> None:
+    """The command must give the text back; where the encoding is not certain, the user has to name it."""
+    data = f"{sentence}\n".encode(encoding) * 40
+    assert f"`iconv -f {named} -t UTF-8 FILE > NEW_FILE`" in refusal(write(tmp_path / "x.txt", data))
+    if named != "ENCODING":
+        assert data.decode(named) == f"{sentence}\n" * 40
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_a_text_cut_in_its_last_character_is_called_that(tmp_path: Path, cut: int) -> None:
+    data = ("Größe 🙂\n" * 9 + "🙂").encode()[:-cut]
+    message = refusal(write(tmp_path / "x.txt", data))
+    whole = len(("Größe 🙂\n" * 9).encode())
+    assert "is cut off in the middle of its last character" in message
+    assert f"`head -c {whole} FILE > NEW_FILE`" in message
+    data[:whole].decode()
+
+
+def test_a_lone_surrogate_is_called_that(tmp_path: Path) -> None:
+    message = refusal(write(tmp_path / "x.txt", b"lone \xed\xa0\x80 surrogate\n"))
+    assert "holds a lone surrogate, which is no character (line 1, byte 6 is 0xed)" in message
+    assert "`iconv -c -f UTF-8 -t UTF-8" in message
+
+
+@pytest.mark.parametrize(
+    ("data", "command"),
+    [
+        (gzip.compress(b"text"), "gunzip"),
+        (bz2.compress(b"text"), "bunzip2"),
+        (lzma.compress(b"text"), "unxz"),
+        (b"PK\x03\x04rest", "unzip"),
+        (b"%PDF-1.7", "pdftotext"),
+    ],
+)
+def test_what_has_to_be_unpacked_names_the_command(tmp_path: Path, data: bytes, command: str) -> None:
+    assert f"e.g. `{command} " in refusal(write(tmp_path / "x", data))
 
 
 @pytest.mark.parametrize(
@@ -79,9 +137,24 @@ def test_a_binary_file_is_refused_as_one(tmp_path: Path, content: bytes) -> None
     assert "is not a text" in refusal(write(tmp_path / "x.bin", content))
 
 
-@pytest.mark.parametrize("content", [b"", b" \r\n\t\n", b"\xef\xbb\xbf"])
-def test_an_empty_file_is_refused(tmp_path: Path, content: bytes) -> None:
-    assert "is empty: choose a file with some text in it" in refusal(write(tmp_path / "x.txt", content))
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", "is empty"), (b"\xef\xbb\xbf", "is empty"), (b" \r\n\t\n", "is blank, it holds nothing but white space")],
+)
+def test_an_empty_file_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
+    assert f"x.txt {reason}: choose a file with some text in it" in refusal(write(tmp_path / "x.txt", content))
+
+
+@pytest.mark.skipif(not Path("/dev/null").exists(), reason="needs /dev/null")
+def test_an_empty_device_is_called_by_its_own_name() -> None:
+    assert refusal("/dev/null").startswith("/dev/null is empty")
+    assert refusal("-").startswith("stdin is empty")
+
+
+def test_a_closed_stdin_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(CorpusError, match="stdin is closed: pipe a text into it"):
+        read_corpus("-")
 
 
 def test_a_text_beyond_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +195,6 @@ def test_a_folder_is_its_text_files_in_order_of_name(tmp_path: Path) -> None:
     write(folder / ".git" / "config", "no")
     write(folder / "cover.png", b"\x89PNG\0\0\0")
     write(folder / "empty.txt", "")
-    (folder / "link.txt").symlink_to(folder / "b.txt")
     text = read_corpus(str(folder))
     assert text.text == "one\ntwo\nthree\n"
     assert text.name == "my-plays"
@@ -130,10 +202,41 @@ def test_a_folder_is_its_text_files_in_order_of_name(tmp_path: Path) -> None:
     assert text.source == str(folder)
 
 
-def test_a_folder_with_a_badly_encoded_text_names_the_file(tmp_path: Path) -> None:
-    write(tmp_path / "plays" / "a.txt", "fine")
-    write(tmp_path / "plays" / "b.txt", b"caf\xe9")
-    assert "b.txt is not UTF-8" in refusal(str(tmp_path / "plays"))
+def test_what_a_folder_holds_beside_plain_files_is_noted(tmp_path: Path) -> None:
+    write(tmp_path / "plays" / "a.txt", "fine\n")
+    write(tmp_path / "elsewhere" / "b.txt", "not ours\n")
+    (tmp_path / "plays" / "file").symlink_to(tmp_path / "elsewhere" / "b.txt")
+    (tmp_path / "plays" / "folder").symlink_to(tmp_path / "elsewhere")
+    os.mkfifo(tmp_path / "plays" / "pipe")
+    text = read_corpus(str(tmp_path / "plays"))
+    assert text.text == "fine\n"
+    assert text.notes == ("left out 2 symbolic links: file, folder", "left out 1 special file: pipe")
+
+
+def test_a_subfolder_that_cannot_be_read_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "plays" / "a.txt", "fine\n")
+    write(tmp_path / "plays" / "locked" / "b.txt", "secret\n")
+    scandir = os.scandir
+
+    def guarded(place: str) -> Any:
+        if Path(place).name == "locked":
+            raise PermissionError(13, "Permission denied", str(place))
+        return scandir(place)
+
+    monkeypatch.setattr("os.scandir", guarded)
+    assert read_corpus(str(tmp_path / "plays")).notes == ("left out 1 unreadable folder: locked",)
+
+
+def test_badly_encoded_files_of_a_folder_are_all_named_and_the_others_are_read(tmp_path: Path) -> None:
+    write(tmp_path / "plays" / "a.txt", "fine\n")
+    for number in range(7):
+        write(tmp_path / "plays" / f"b{number}.txt", b"caf\xe9\n")
+    text = read_corpus(str(tmp_path / "plays"))
+    assert text.text == "fine\n"
+    (note,) = text.notes
+    assert note.startswith("left out 7 files that are not UTF-8: b0.txt, b1.txt, b2.txt, b3.txt, b4.txt, …; b0.txt is")
+    (tmp_path / "plays" / "a.txt").unlink()
+    assert "holds no text (left out 7 files that are not UTF-8: b0.txt" in refusal(str(tmp_path / "plays"))
 
 
 def test_a_folder_without_text_is_refused(tmp_path: Path) -> None:
@@ -154,6 +257,18 @@ def test_stdin_is_kept_so_that_a_run_can_be_resumed() -> None:
     assert text.source == text.name == f"stdin-{text.digest[:8]}"
     again = read_corpus(text.source)
     assert (again.text, again.digest) == (text.text, text.digest)
+
+
+def test_figures_keep_nothing_and_need_no_room() -> None:
+    info = corpus_info("-", io.BytesIO(b"my secret diary\n"))
+    assert (info.source, info.characters) == ("stdin", 16)
+    assert not paths.home().exists()
+
+
+def test_adding_stdin_keeps_one_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"piped\n")))
+    assert add_corpus("-", "mine").name == "mine"
+    assert [path.name for path in paths.corpora_dir().iterdir()] == ["mine.txt"]
 
 
 @pytest.mark.skipif(not Path("/dev/fd").exists(), reason="needs /dev/fd")

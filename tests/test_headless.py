@@ -4,19 +4,24 @@ import io
 import json
 import os
 import signal
+import threading
+import time
+import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.cli_helpers import FakeModel, FakeSession, finished, progress, short_run, started
+from tests.cli_helpers import FakeModel, FakeSession, evaluated, finished, progress, short_run, started
 from tui_gpt import headless
+from tui_gpt import progress as progress_module
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import StorageError
 from tui_gpt.events import Event, Saved, from_json
 from tui_gpt.headless import Streams
-from tui_gpt.session import TrainRequest
+from tui_gpt.session import Evaluation, TrainRequest
 from tui_gpt.signals import StopOnSignals
 from tui_gpt.writing import Piece
 
@@ -94,10 +99,99 @@ def test_the_summary_names_loss_place_and_the_next_command() -> None:
     headless.train(FakeSession(), TrainRequest(), streams, as_json=False)
     assert talk.getvalue().endswith(
         "done after 40 steps, 1 min 40 s\n"
-        "best validation loss 1.8812 (2.714 bits per character)\n"
+        "best validation loss 1.8812 (2.714 bits per character, on 1,000 characters)\n"
         "saved in /home/runs/one\n"
         "write with it:  tui-gpt generate --run one\n"
+        "train on:       tui-gpt train --headless --resume one --max-iters 80\n"
     )
+
+
+def test_a_best_loss_that_is_an_estimate_is_called_that() -> None:
+    estimate = replace(evaluated(20, 1.9), is_estimate=True)
+    ending = replace(finished(), best_is_estimate=True)
+    streams, _, talk = memory()
+    headless.train(FakeSession([started(), estimate, ending]), TrainRequest(), streams, as_json=False)
+    assert "(2.714 bits per character, estimate on 1,000 characters)\n" in talk.getvalue()
+
+
+def test_a_finished_run_that_is_resumed_says_so_and_names_how_to_train_on() -> None:
+    session = FakeSession([replace(started(), step=40), finished()])
+    streams, _, talk = memory()
+    assert headless.train(session, TrainRequest(resume="one"), streams, as_json=False) == 0
+    assert "nothing is left to do: the run has made all its 40 steps\n" in talk.getvalue()
+    assert talk.getvalue().endswith("tui-gpt train --headless --resume one --max-iters 80\n")
+
+
+def test_every_evaluation_has_a_line_of_its_own_on_a_pipe() -> None:
+    session = FakeSession([started(), *(replace(evaluated(k, 2.0 - k / 10), is_best=k == 2) for k in (1, 2, 3))])
+    streams, _, talk = memory()
+    headless.train(session, TrainRequest(), streams, as_json=False)
+    lines = [line for line in talk.getvalue().splitlines() if "validation loss" in line]
+    assert lines == [
+        "step 1: training loss 1.5000, validation loss 1.9000",
+        "step 2: training loss 1.5000, validation loss 1.8000, the best so far",
+        "step 3: training loss 1.5000, validation loss 1.7000",
+    ]
+
+
+class Waiting(FakeSession):
+    """Is busy with something until stderr says so."""
+
+    def __init__(self, talk: io.StringIO) -> None:
+        super().__init__()
+        self.talk = talk
+
+    def wait_for(self, shown: str) -> None:
+        deadline = time.monotonic() + 60
+        while shown not in self.talk.getvalue():
+            assert time.monotonic() < deadline, self.talk.getvalue()
+            threading.Event().wait(0.01)
+
+    def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
+        self.wait_for("starting, ")
+        control.report("counting n-grams", 0.25)
+        self.wait_for("counting n-grams 25%, ")
+        control.report_idle()
+        yield started()
+        self.wait_for("training, ")
+        yield finished()
+
+    def open_model(self, source: str | Path | None) -> FakeModel:
+        self.wait_for("opening the model, ")
+        return super().open_model(source)
+
+    def evaluate(self, source: str | Path | None, control: Control) -> Evaluation:
+        control.report("evaluating", 0.5)
+        self.wait_for("evaluating 50%, ")
+        return super().evaluate(source, control)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes long in life takes a moment here."""
+    monkeypatch.setattr(progress_module, "LONGEST_SILENCE_SECONDS", 0.01)
+    monkeypatch.setattr(progress_module, "BEAT_SECONDS", 0.005)
+
+
+def test_whatever_takes_long_says_what_it_is(impatient: None) -> None:
+    """Each phase ends only once it was named."""
+    threads = threading.active_count()
+    for screen in (io.StringIO, FakeTerminal):
+        talk = screen()
+        streams = Streams(io.StringIO(), talk)
+        session = Waiting(talk)
+        assert headless.train(session, TrainRequest(), streams, as_json=False) == 0
+        assert write(session, streams) == 0
+        headless.score(session, None, "abc", streams)
+        headless.evaluate(session, None, streams)
+    assert threading.active_count() == threads
+
+
+def test_nothing_is_said_meanwhile_where_silence_was_asked_for(impatient: None) -> None:
+    streams, _, talk = memory(quiet=True)
+    with headless.busy(streams, "waiting"):
+        assert not [thread for thread in threading.enumerate() if thread.name == "heartbeat"]
+    assert talk.getvalue() == ""
 
 
 def test_the_summary_of_a_stopped_run_tells_how_to_go_on() -> None:
@@ -262,6 +356,50 @@ def test_json_is_a_line_a_character() -> None:
     records = [json.loads(line) for line in out.getvalue().splitlines()]
     assert records[0] == {"text": "a", "logprob": -0.5, "alternatives": [["a", 0.6], ["b", 0.4]]}
     assert [record["text"] for record in records] == ["a", "b"]
+
+
+def test_many_texts_are_written_in_groups_that_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = FakeSession()
+    streams, out, _ = memory()
+    write(session, streams, samples=150, length=2)
+    assert session.model.groups == [(7, 64), (71, 64), (135, 22)]
+    assert [int(line.split()[2]) for line in out.getvalue().splitlines() if "sample" in line] == list(range(1, 151))
+    assert out.getvalue().count("ab\n") + out.getvalue().count("AB\n") == 150
+    monkeypatch.setattr(headless, "_HELD_CHARACTERS", 6)
+    session.model.groups.clear()
+    write(session, streams, samples=5, length=3)
+    assert session.model.groups == [(7, 2), (9, 2)]
+
+
+def test_the_prompt_stands_before_each_text_on_request() -> None:
+    session, (streams, out, _) = FakeSession(), memory()
+    config = SampleConfig(max_new_tokens=3, seed=7)
+    headless.generate(session, None, "To é ", config, streams, samples=2, as_json=False, with_prompt=True)
+    assert out.getvalue() == "--- sample 1 ---\nTo é abc\n--- sample 2 ---\nTo é ABC\n"
+
+
+def test_measuring_holds_no_more_than_a_piece() -> None:
+    """The pieces of a text are counted as they come."""
+
+    class Marked(float):
+        pass
+
+    alive: weakref.WeakSet[Marked] = weakref.WeakSet()
+
+    class Measured(FakeModel):
+        most = 0
+
+        def surprise(self, text: str, *, details: bool = False) -> Iterator[Piece]:
+            for character in text:
+                logprob = Marked(-1.0)
+                alive.add(logprob)
+                yield Piece(character, logprob)
+                self.most = max(self.most, len(alive))
+
+    session = FakeSession()
+    session.model = model = Measured()
+    assert headless.score(session, None, "a" * 5_000, memory()[0]).loss == pytest.approx(1.0)
+    assert 0 < model.most < 10
 
 
 def test_several_texts_in_json_bear_their_number_and_have_seeds_of_their_own() -> None:

@@ -409,7 +409,11 @@ def test_a_used_up_quota_is_said_and_saving_goes_on_when_there_is_room_again(
 
 @pytest.fixture
 def read_only_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home that may not be written; root, whom permissions do not stop, becomes somebody else meanwhile."""
+    """A home that may not be written; root, whom permissions do not stop, becomes somebody else meanwhile.
+
+    That user may not be able to read this checkout, so that all that is imported late is imported before.
+    """
+    list(train(resolve("bigram", "tinyshakespeare", max_iters=1), "before"))
     home = Path("/tmp") / f"read-only-{os.getpid()}"
     home.mkdir()
     text = home / "text.txt"

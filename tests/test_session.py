@@ -2,6 +2,7 @@
 
 import dataclasses
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,13 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from tui_gpt.config import RunConfig, SampleConfig, resolve
+from tui_gpt.config import RunConfig, SampleConfig, TrainConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.errors import CorpusError, IncompatibleError, NotFoundError, RunLockedError
 from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Sampled, Started
 from tui_gpt.gpt.checkpoint import Checkpoint, read_checkpoint
 from tui_gpt.gpt.sizing import MOST_MEMBERS
+from tui_gpt.gpt.world import World
 from tui_gpt.manifest import MODEL_FILE
 from tui_gpt.runs import RunStore
 from tui_gpt.session import Session, TrainRequest, compact_checkpoint
@@ -217,6 +219,35 @@ def test_generating_from_the_live_weights_does_not_disturb_the_run(tiny: Make) -
 def test_without_a_run_in_progress_there_is_nothing_live() -> None:
     with pytest.raises(NotFoundError, match="nothing is being trained"):
         Session().open_model("live")
+
+
+@pytest.mark.parametrize("source", ["shipped@last", "shipped@best"])
+def test_the_shipped_model_has_one_checkpoint(source: str) -> None:
+    with pytest.raises(NotFoundError, match="has one checkpoint: ask for shipped"):
+        Session().open_model(source)
+
+
+def test_a_model_is_evaluated_here_and_not_where_it_was_trained(tiny: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device of its training may not exist on this machine."""
+    train(Session(), tiny(threads=2), name="fox")
+    asked: list[TrainConfig] = []
+    original = World.of
+
+    def noted(config: TrainConfig) -> World:
+        asked.append(config)
+        return original(config)
+
+    monkeypatch.setattr(World, "of", noted)
+    Session().evaluate("fox@last", Control())
+    Session(place=TrainConfig(max_iters=1, threads=1, device="cpu")).evaluate("fox@last", Control())
+    assert [(config.device, config.threads) for config in asked] == [("auto", 0), ("cpu", 1)]
+
+
+def test_a_budget_counts_from_when_the_process_began(tiny: Make) -> None:
+    config = tiny(max_iters=None, max_seconds=30)
+    events = list(Session().train(TrainRequest(config=config, began=time.monotonic() - 29), Control()))
+    assert isinstance(events[-1], Finished)
+    assert events[-1].elapsed_seconds > 29
 
 
 def test_an_evaluation_agrees_with_the_one_in_training(tiny: Make) -> None:

@@ -99,7 +99,12 @@ def test_a_value_out_of_range_is_told_with_where_it_was_set(monkeypatch: pytest.
     assert str(caught.value).endswith(f"(set in {path})")
     path.unlink()
     monkeypatch.setenv("TUI_GPT_TRAIN_DROPOUT", "2")
-    with pytest.raises(ConfigError, match=re.escape("dropout is 2: choose a number from 0 to 0.9 (set in the environ")):
+    with pytest.raises(
+        ConfigError,
+        match=re.escape(
+            "dropout is 2: choose a number from 0 to 0.9 (set by TUI_GPT_TRAIN_DROPOUT in the environment)"
+        ),
+    ):
         settings.preferred_run_config()
 
 

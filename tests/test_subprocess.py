@@ -190,6 +190,85 @@ def test_a_reader_that_leaves_meets_no_traceback(place: Path) -> None:
     assert process.returncode == 141
 
 
+@pytest.fixture(scope="module")
+def trained(place: Path) -> str:
+    """A run that has made a few steps."""
+    done = run(place, "train", "text.txt", "--headless", "--quiet", "--name", "small", *TINY, "--max-iters", "3")
+    assert done.returncode == 0, done.stderr
+    return "small"
+
+
+def in_shell(place: Path, command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["/bin/sh", "-c", f"{sys.executable} -m tui_gpt {command}"],
+        cwd=place, env=environment(place), capture_output=True, text=True, timeout=TIMEOUT_SECONDS,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "told"),
+    [
+        ("generate --quiet --run small --max-new-tokens 9 >&-", 1, "error: stdout is closed: send it somewhere"),
+        ("config path >&-", 1, "error: stdout is closed"),
+        ("train - --headless --quiet <&-", 2, "error: stdin is closed: pipe a text into it, or name a file"),
+        ("eval --file - <&-", 2, "error: stdin is closed"),
+        ("generate - <&-", 2, "error: stdin is closed"),
+        ("generate --run small --max-new-tokens 9 2>&-", 0, ""),
+        ("no-such-command 2>&-", 2, ""),
+        ("train --headless --resume small --max-iters 6 <&- >&- 2>&-", 0, ""),
+    ],
+)
+def test_a_closed_stream_is_one_line_or_no_matter(
+    place: Path, trained: str, command: str, code: int, told: str
+) -> None:
+    done = in_shell(place, command)
+    assert done.returncode == code, done.stderr
+    assert done.stderr.startswith(told)
+    assert done.stderr.count("\n") == bool(told)
+    assert not list((place / "home" / "logs").glob("*"))
+
+
+def test_what_goes_to_a_closed_stderr_does_not_end_up_in_a_file(place: Path) -> None:
+    """The next file that is opened would take its place."""
+    script = "import os; from tui_gpt.commands.terminal import occupy_closed_descriptors as occupy; occupy()"
+    script += "; file = open('kept.txt', 'w'); os.write(2, b'noise'); os.write(1, b'noise') if 0 else None"
+    command = f'{sys.executable} -c "{script}; print(file.fileno() > 2, file=file)" <&- >&- 2>&-'
+    subprocess.run(["/bin/sh", "-c", command], cwd=place, env=environment(place), check=True)
+    assert (place / "kept.txt").read_text() == "True\n"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_measuring_a_text_ends_at_once_with_the_code_of_the_signal(
+    place: Path, trained: str, number: signal.Signals, code: int
+) -> None:
+    (place / "long.txt").write_text("the quick brown fox jumps over the lazy dog.\n" * 200_000)
+    process = start(place, "eval", "--run", trained, "--file", "long.txt")
+    assert any("measuring " in line for line in lines_of(process.stderr))
+    process.send_signal(number)
+    out, err = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert (process.returncode, out) == (code, "")
+    assert "Traceback" not in err
+
+
+def test_a_text_that_has_moved_or_changed_is_named(place: Path) -> None:
+    text = place / "moving.txt"
+    text.write_text("the quick brown fox jumps over the lazy dog.\n" * 50)
+    made = run(place, "train", "moving.txt", "--headless", "--quiet", "--name", "moved", *TINY, "--max-iters", "3")
+    assert made.returncode == 0, made.stderr
+    text.rename(place / "there.txt")
+    gone = run(place, "train", "--headless", "--quiet", "--resume", "moved", "--max-iters", "5")
+    assert (gone.returncode, "name its new place as CORPUS beside --resume" in gone.stderr) == (2, True)
+    again = run(place, "train", "there.txt", "--headless", "--quiet", "--resume", "moved", "--max-iters", "5")
+    assert again.returncode == 0, again.stderr
+    assert run(place, "eval", "--run", "moved@last", "--json").returncode == 0
+    (place / "there.txt").write_text("something else\n" * 200)
+    changed = run(place, "eval", "--run", "moved@last", "--json")
+    assert (changed.returncode, changed.stdout) == (2, "")
+    assert "has changed since moved@last was trained on it: put the old text back, or measure any text with --file" in (
+        changed.stderr
+    )
+
+
 ENDING = """
 import atexit, sys, threading, types
 from tui_gpt.cli import main

@@ -8,6 +8,7 @@ import atexit
 import errno
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,10 +17,12 @@ from types import MappingProxyType
 from typing import NoReturn
 
 import click
+from click.core import ParameterSource
 
 from tui_gpt import __version__
-from tui_gpt.commands.terminal import fits_the_app, say_error
+from tui_gpt.commands.terminal import NO_TERMINAL, fits_the_app, occupy_closed_descriptors, say_error
 from tui_gpt.errors import EXIT_DONE, EXIT_FAILED, EXIT_SIGINT, EXIT_USAGE, TuiGptError
+from tui_gpt.memory import OUT_OF_MEMORY, is_out_of_memory
 
 _STDOUT_ERRORS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF})
 """All other errors of the disk have become StorageErrors by now."""
@@ -71,6 +74,7 @@ def cli(ctx: click.Context) -> int:
         return EXIT_DONE
     if not fits_the_app():
         click.echo(ctx.get_help(), err=True)
+        say_error(NO_TERMINAL)
         return EXIT_USAGE
     from tui_gpt.tui.app import run_app
 
@@ -79,12 +83,14 @@ def cli(ctx: click.Context) -> int:
 
 def main() -> NoReturn:
     """The entry point: run the command line of this process and leave with its exit code."""
+    began = time.monotonic() - time.process_time()
+    occupy_closed_descriptors()
     end = _QuickEnd()
     atexit.register(end)  # the first to be registered is the last to be called
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    end.code = run(sys.argv[1:])
+    end.code = run(sys.argv[1:], began)
     sys.exit(end.code)
 
 
@@ -105,19 +111,22 @@ class _QuickEnd:
         os._exit(self.code)
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Do what the arguments say; the exit code. Raises nothing but SystemExit."""
+def run(arguments: Sequence[str], began: float | None = None) -> int:
+    """Do what the arguments say; the exit code. Raises nothing but SystemExit.
+
+    `began` is when the process began, as `time.monotonic()` tells it: a time budget counts from there.
+    """
     try:
-        code = _invoke(arguments)
+        code = _invoke(arguments, began)
         _flush_stdout()
     except OSError as error:
         return _stdout_failed(error)
     return code
 
 
-def _invoke(arguments: Sequence[str]) -> int:
+def _invoke(arguments: Sequence[str], began: float | None) -> int:
     try:
-        return _dispatch(arguments)
+        return _dispatch(arguments, began)
     except TuiGptError as error:
         say_error(str(error))
         return error.exit_code
@@ -134,13 +143,16 @@ def _invoke(arguments: Sequence[str]) -> int:
             raise
         return _report_crash(error)
     except Exception as error:
+        if is_out_of_memory(error):
+            say_error(OUT_OF_MEMORY)
+            return EXIT_FAILED
         return _report_crash(error)
 
 
-def _dispatch(arguments: Sequence[str]) -> int:
+def _dispatch(arguments: Sequence[str], began: float | None) -> int:
     """Let click find the command and run it; unlike click's own `main`, this leaves every exception as it is."""
     try:
-        with cli.make_context("tui-gpt", list(arguments)) as ctx:
+        with cli.make_context("tui-gpt", list(arguments), obj=began) as ctx:
             code = cli.invoke(ctx)
     except click.exceptions.Exit as request:
         return request.exit_code
@@ -150,7 +162,20 @@ def _dispatch(arguments: Sequence[str]) -> int:
 def _usage_sentence(error: click.ClickException) -> str:
     sentence = error.format_message().rstrip(".")
     ctx = error.ctx if isinstance(error, click.UsageError) else None
-    return sentence if ctx is None else f"{sentence}: see `{ctx.command_path} --help`"
+    if ctx is None:
+        return sentence
+    variable = _variable_to_blame(error, ctx) if isinstance(error, click.BadParameter) else None
+    if variable is not None:
+        return f"{variable} in the environment: {error.message.rstrip('.')}: change or unset it"
+    return f"{sentence}: see `{ctx.command_path} --help`"
+
+
+def _variable_to_blame(error: click.BadParameter, ctx: click.Context) -> str | None:
+    """Return the environment variable that holds a bad value; None where the value came from elsewhere."""
+    name = error.param.name if error.param else None
+    if name is None or ctx.get_parameter_source(name) is not ParameterSource.ENVIRONMENT:
+        return None
+    return f"{ctx.auto_envvar_prefix}_{name.upper()}"
 
 
 def _report_crash(error: Exception) -> int:
@@ -167,10 +192,10 @@ def _flush_stdout() -> None:
 
 def _stdout_failed(error: OSError) -> int:
     """Nobody reads stdout any more, which is no news to anybody, or it cannot be written."""
-    from tui_gpt.headless import EXIT_READER_GONE, let_go_of_stdout
+    from tui_gpt.headless import EXIT_READER_GONE, let_go_of_stdout, unwritable_stdout
 
     let_go_of_stdout()
     if isinstance(error, BrokenPipeError):
         return EXIT_READER_GONE
-    say_error(f"stdout cannot be written ({error.strerror}): free some space, or send it elsewhere")
+    say_error(unwritable_stdout(error))
     return EXIT_FAILED

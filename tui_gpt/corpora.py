@@ -1,22 +1,26 @@
 """The texts a model can learn from: the built-in one, those taken in by name, any file, any folder of files, or stdin.
 
 A text is read once, whole, and normalised: UTF-8, no byte order mark, line ends as `\\n`. Whatever cannot be read that
-way is refused with one line that names place and remedy; nothing is guessed, because a wrong guess would cost hours of
-training on garbage. Other characters stay as they are, terminal escapes included: the screens make them harmless.
+way is refused with one line that names place and remedy (encodings.py). Other characters stay as they are, terminal
+escapes included: the screens make them harmless.
 """
 
+import dataclasses
 import difflib
 import hashlib
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO
 
 from tui_gpt import paths
 from tui_gpt.config import DEFAULT_CORPUS
+from tui_gpt.encodings import BinaryError, NotTextError, decoded, require_text
 from tui_gpt.errors import CorpusError
 from tui_gpt.files import atomic_write
 from tui_gpt.names import checked_name, did_you_mean, is_name, slug
@@ -26,16 +30,20 @@ SIZE_LIMIT = 2 << 30
 """Bytes of one corpus."""
 FILES_LIMIT = 100_000
 """Files of one folder."""
-CONTROL_SHARE = 0.02
-"""A text has fewer control characters than this; a binary file has more, or is no UTF-8."""
-
-_CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\b\x1b")) + b"\x7f"
-_MARKS = (
-    (b"\xff\xfe\x00\x00", "UTF-32"),
-    (b"\x00\x00\xfe\xff", "UTF-32"),
-    (b"\xff\xfe", "UTF-16"),
-    (b"\xfe\xff", "UTF-16"),
+_HASHED_AT_ONCE = 1 << 22
+_SHOWN_FILES = 5
+"""How many of the files that were left out of a folder are named, of each kind."""
+_PLURALS: Mapping[str, str] = MappingProxyType(
+    {
+        "binary file": "binary files",
+        "file that is not UTF-8": "files that are not UTF-8",
+        "unreadable file": "unreadable files",
+        "unreadable folder": "unreadable folders",
+        "symbolic link": "symbolic links",
+        "special file": "special files",
+    }
 )
+"""What may be left out of a folder."""
 
 
 @dataclass(frozen=True)
@@ -78,70 +86,86 @@ class CorpusInfo:
     notes: tuple[str, ...] = ()
 
 
-class _NotTextError(Exception):
-    """Some bytes are no text; the message says why."""
+def read_corpus(spec: str, stdin: BinaryIO | None = None, *, keep: bool = True) -> CorpusText:
+    """Return the text that `spec` names: a name from `list_corpora`, a file, a folder of text files, or `-` for stdin.
 
-
-class _BinaryError(_NotTextError):
-    """They are not meant to be one."""
-
-
-def read_corpus(spec: str, stdin: BinaryIO | None = None) -> CorpusText:
-    """The text that `spec` names: a name from `list_corpora`, a file, a folder of text files, or `-` for stdin.
-
-    A name goes before a file of the same name. What came from stdin or a pipe is kept as an added text, so that a run
-    on it can be resumed. Raises CorpusError; StorageError when a text cannot be kept.
+    A name goes before a file of the same name. What came from stdin or a pipe becomes an added text, so that a run on
+    it can be resumed, unless `keep` is false. Raises CorpusError; StorageError when a text cannot be kept.
     """
     if spec == STDIN:
-        return _kept(STDIN, _all_of(stdin or sys.stdin.buffer))
+        return _read_once("stdin", stdin_bytes(stdin), keep)
     entry = _entries().get(spec)
     try:
         path = entry.path if entry else _path_of(spec)
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
             return _read_folder(path)
-        if not stat.S_ISREG(mode):
-            with path.open("rb") as pipe:
-                return _kept(spec, _all_of(pipe))
-        data = _bytes_of(path)
+        data = _bytes_of(path, spec)
     except FileNotFoundError:
         raise _missing(spec) from None
     except (OSError, ValueError, RuntimeError) as error:
         raise _unreadable(spec, error) from error
+    if not stat.S_ISREG(mode):
+        return _read_once(spec, data, keep)
     text = _normalised(spec, data)
     return _corpus(entry.name if entry else slug(path.stem), text, entry.name if entry else str(path.absolute()))
 
 
 def _corpus(name: str, text: str, source: str, notes: tuple[str, ...] = ()) -> CorpusText:
-    if not text.strip():
+    if not text:
         raise CorpusError(f"{source} is empty: choose a file with some text in it")
-    return CorpusText(name, text, hashlib.sha256(text.encode("utf-8")).hexdigest(), source, notes)
+    if text.isspace():
+        raise CorpusError(f"{source} is blank, it holds nothing but white space: choose a file with some text in it")
+    return CorpusText(name, text, _digest(text), source, notes)
 
 
-def _kept(spec: str, data: bytes) -> CorpusText:
-    """A text that can be read only once, kept under a name made from its digest."""
-    read = _corpus("stdin", _normalised("stdin" if spec == STDIN else spec, data), "stdin")
-    name = f"stdin-{read.digest[:8]}"
-    atomic_write(_added_path(name), read.text.encode("utf-8"))
-    return CorpusText(name, read.text, read.digest, name)
+def _digest(text: str) -> str:
+    """Return the SHA-256 of a text in UTF-8, without a second copy of the whole."""
+    digest = hashlib.sha256()
+    for start in range(0, len(text), _HASHED_AT_ONCE):
+        digest.update(text[start : start + _HASHED_AT_ONCE].encode("utf-8"))
+    return digest.hexdigest()
 
 
-def _all_of(stream: BinaryIO) -> bytes:
-    data = stream.read(SIZE_LIMIT + 1)
-    if len(data) > SIZE_LIMIT:
-        raise _too_large("the text")
+def _read_once(spec: str, data: bytes, keep: bool) -> CorpusText:
+    """Return a text that cannot be read again from where it came; with `keep`, it is an added text from now on."""
+    text = _corpus("stdin", _normalised(spec, data), spec)
+    name = f"stdin-{text.digest[:8]}"
+    if not keep:
+        return dataclasses.replace(text, name=name)
+    atomic_write(_added_path(name), text.text.encode("utf-8"))
+    return dataclasses.replace(text, name=name, source=name)
+
+
+def stdin_bytes(stdin: BinaryIO | None = None, limit: int | None = None) -> bytes:
+    """Return all that comes from stdin. Raises CorpusError when it is closed, cannot be read or is too large."""
+    if stdin is None and sys.stdin is None:
+        raise CorpusError("stdin is closed: pipe a text into it, or name a file")
+    try:
+        return all_of(stdin or sys.stdin.buffer, "stdin", limit)
+    except OSError as error:
+        raise CorpusError(f"stdin cannot be read ({error.strerror}): pipe a text into it, or name a file") from error
+
+
+def all_of(stream: BinaryIO, name: str, limit: int | None = None) -> bytes:
+    """Return all bytes of a stream. Raises CorpusError where there are more than `limit`, else SIZE_LIMIT."""
+    most = SIZE_LIMIT if limit is None else limit
+    data = stream.read(most + 1)
+    if len(data) > most:
+        raise _too_large(name, most)
     return data
 
 
-def _bytes_of(path: Path) -> bytes:
+def _bytes_of(path: Path, name: str) -> bytes:
     with path.open("rb") as file:
         if os.fstat(file.fileno()).st_size > SIZE_LIMIT:
-            raise _too_large("the text")
-        return _all_of(file)
+            raise _too_large(name, SIZE_LIMIT)
+        return all_of(file, name)
 
 
-def _too_large(what: str) -> CorpusError:
-    return CorpusError(f"{what} is larger than {SIZE_LIMIT >> 30} GB: choose a smaller part of it")
+def _too_large(name: str, limit: int) -> CorpusError:
+    size = f"{limit >> 30} GB" if limit >> 30 else f"{limit >> 20} MB"
+    return CorpusError(f"{name} is larger than {size}: choose a smaller part of it")
 
 
 def _path_of(spec: str) -> Path:
@@ -169,41 +193,68 @@ def _missing(spec: str) -> CorpusError:
 
 
 def _read_folder(folder: Path) -> CorpusText:
+    left_out = _LeftOut(folder)
     texts: list[str] = []
-    left_out: list[str] = []
     size = 0
-    for path in _files_below(folder):
-        data = _bytes_of(path)
+    for path in _files_below(folder, left_out):
+        try:
+            data = _bytes_of(path, str(path))
+        except OSError:
+            left_out.note("unreadable file", path)
+            continue
         size += len(data)
         if size > SIZE_LIMIT:
-            raise _too_large(str(folder))
+            raise _too_large(str(folder), SIZE_LIMIT)
         try:
-            texts.append(_decoded(data))
-        except _BinaryError:
-            left_out.append(str(path.relative_to(folder)))
-        except _NotTextError as error:
-            raise _bad_text(str(path), error) from error
+            texts.append(_text_of(data))
+        except BinaryError:
+            left_out.note("binary file", path)
+        except NotTextError as error:
+            left_out.note("file that is not UTF-8", path, str(error))
+    notes = left_out.sentences()
     if not any(texts):
-        raise CorpusError(f"the folder {folder} holds no text: put UTF-8 text files into it, or name another")
+        why = f" ({'; '.join(notes)})" if notes else ""
+        raise CorpusError(f"the folder {folder} holds no text{why}: put UTF-8 text files into it, or name another")
     whole = "".join(text if text.endswith("\n") or not text else f"{text}\n" for text in texts)
-    return _corpus(slug(folder.absolute().name), whole, str(folder.absolute()), _notes(left_out))
+    return _corpus(slug(folder.absolute().name), whole, str(folder.absolute()), notes)
 
 
-def _notes(left_out: list[str]) -> tuple[str, ...]:
-    if not left_out:
-        return ()
-    shown = ", ".join(left_out[:3]) + (", …" if len(left_out) > 3 else "")
-    return (f"left out {len(left_out)} binary file{'s' * (len(left_out) > 1)}: {shown}",)
+class _LeftOut:
+    """What a folder holds that is not read, by kind."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._names: dict[str, list[str]] = {}
+        self._reasons: dict[str, str] = {}
+
+    def note(self, kind: str, path: Path, reason: str = "") -> None:
+        """Take in one more; the first `reason` of a kind is shown."""
+        self._names.setdefault(kind, []).append(str(path.relative_to(self._folder)))
+        self._reasons.setdefault(kind, reason)
+
+    def sentences(self) -> tuple[str, ...]:
+        """Return a sentence for each kind, with the first few names."""
+        return tuple(self._sentence(kind, names) for kind, names in self._names.items())
+
+    def _sentence(self, kind: str, names: Sequence[str]) -> str:
+        noun = kind if len(names) == 1 else _PLURALS[kind]
+        shown = ", ".join(names[:_SHOWN_FILES]) + (", …" if len(names) > _SHOWN_FILES else "")
+        reason = f"; {names[0]} {self._reasons[kind]}" if self._reasons[kind] else ""
+        return f"left out {len(names)} {noun}: {shown}{reason}"
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
-    """Every plain file that is not hidden, the folder's own first, in order of name; links are not followed."""
+def _files_below(folder: Path, left_out: "_LeftOut") -> Iterator[Path]:
+    """Yield every plain file that is not hidden, the folder's own first, in order of name; links are not followed."""
     count = 0
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
+    for place, folders, files in os.walk(folder, onerror=lambda error: _note_folder(folder, left_out, error)):
+        links = [name for name in folders if not name.startswith(".") and Path(place, name).is_symlink()]
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in links)
+        for name in sorted([*files, *links]):
             path = Path(place, name)
-            if name.startswith(".") or not stat.S_ISREG(path.lstat().st_mode):
+            if name.startswith("."):
+                continue
+            if (kind := _unread_kind(path)) is not None:
+                left_out.note(kind, path)
                 continue
             count += 1
             if count > FILES_LIMIT:
@@ -211,54 +262,31 @@ def _files_below(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _normalised(spec: str, data: bytes) -> str:
-    try:
-        return _decoded(data)
-    except _BinaryError as error:
-        raise CorpusError(f"{spec} is not a text ({error}): choose a plain text file in UTF-8") from error
-    except _NotTextError as error:
-        raise _bad_text(spec, error) from error
+def _unread_kind(path: Path) -> str | None:
+    """Return what a path in a folder is that is no plain file."""
+    mode = path.lstat().st_mode
+    return None if stat.S_ISREG(mode) else "symbolic link" if stat.S_ISLNK(mode) else "special file"
 
 
-def _bad_text(spec: str, error: _NotTextError) -> CorpusError:
-    encoding = str(error).split()[0]
-    return CorpusError(
-        f"{spec} is not UTF-8 but {error}: convert it first, e.g. `iconv -f {encoding} -t UTF-8 FILE > NEW_FILE`"
-    )
+def _note_folder(folder: Path, left_out: "_LeftOut", error: OSError) -> None:
+    place = Path(error.filename)
+    if place == folder:
+        raise error
+    left_out.note("unreadable folder", place)
 
 
-def _decoded(data: bytes) -> str:
-    """Text with `\\n` line ends. Raises _NotTextError."""
-    for mark, encoding in _MARKS:
-        if data.startswith(mark):
-            raise _NotTextError(f"{encoding} (it begins with that byte order mark)")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _why_not_utf8(data, error.start) from error
-    controls = len(data) - len(data.translate(None, _CONTROLS))
-    if controls > CONTROL_SHARE * len(data):
-        raise _wide(data) or _BinaryError(f"{controls / len(data):.0%} of it are control characters")
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
+def _text_of(data: bytes) -> str:
+    """Return the text of a file. Raises NotTextError."""
+    text = decoded(data)
+    require_text(data)
     return text
 
 
-def _why_not_utf8(data: bytes, place: int) -> _NotTextError:
-    line = data.count(b"\n", 0, place) + 1
-    controls = len(data) - len(data.translate(None, _CONTROLS))
-    if controls:
-        return _wide(data) or _BinaryError(f"control characters, and byte {place + 1:,} is no UTF-8")
-    return _NotTextError(f"WINDOWS-1252 or the like (line {line:,}, byte {place + 1:,} is 0x{data[place]:02x})")
-
-
-def _wide(data: bytes) -> _NotTextError | None:
-    """Why a text of two bytes a character is none, when it looks like one: every other byte is zero."""
-    even, odd = data[:4096:2], data[1:4096:2]
-    for zeros, letters, encoding in ((odd, even, "UTF-16LE"), (even, odd, "UTF-16BE")):
-        if zeros and zeros.count(0) > 0.8 * len(zeros) and letters.count(0) < 0.1 * len(letters):
-            return _NotTextError(f"{encoding} (every other byte is zero)")
-    return None
+def _normalised(spec: str, data: bytes) -> str:
+    try:
+        return _text_of(data)
+    except NotTextError as error:
+        raise CorpusError(f"{spec} {error}") from error
 
 
 def _added_path(name: str) -> Path:
@@ -274,11 +302,22 @@ def _entries() -> dict[str, CorpusEntry]:
 
 
 def list_corpora() -> list[CorpusEntry]:
-    """Every text that has a name: the built-in one, then the added ones in alphabetical order."""
-    found = [(DEFAULT_CORPUS, _built_in_path(), True)]
-    added = sorted(paths.corpora_dir().glob("*.txt")) if paths.corpora_dir().is_dir() else []
-    found += [(path.stem, path, False) for path in added if is_name(path.stem) and path.stem != DEFAULT_CORPUS]
-    return [CorpusEntry(name, path, path.stat().st_size, own) for name, path, own in found if path.is_file()]
+    """Every text that has a name: the built-in one, then the added ones in alphabetical order; none that cannot be
+    looked at."""
+    found: list[tuple[str, Path, bool]] = []
+    with suppress(OSError):
+        found.append((DEFAULT_CORPUS, _built_in_path(), True))
+    with suppress(OSError):
+        added = sorted(paths.corpora_dir().glob("*.txt"))
+        found += [(path.stem, path, False) for path in added if is_name(path.stem) and path.stem != DEFAULT_CORPUS]
+    return list(_existing(found))
+
+
+def _existing(found: Iterable[tuple[str, Path, bool]]) -> Iterator[CorpusEntry]:
+    for name, path, built_in in found:
+        with suppress(OSError):
+            if path.is_file():
+                yield CorpusEntry(name, path, path.stat().st_size, built_in)
 
 
 def add_corpus(spec: str | Path, name: str | None = None) -> CorpusEntry:
@@ -287,7 +326,9 @@ def add_corpus(spec: str | Path, name: str | None = None) -> CorpusEntry:
     Raises CorpusError when the text cannot be read or the name belongs to another text, UsageError when it is no name,
     StorageError.
     """
-    read = read_corpus(str(spec))
+    if name is not None:
+        checked_name(name)
+    read = read_corpus(str(spec), keep=False)
     chosen = checked_name(name if name is not None else read.name)
     known = _entries().get(chosen)
     if known is None:
@@ -299,7 +340,7 @@ def add_corpus(spec: str | Path, name: str | None = None) -> CorpusEntry:
 
 def corpus_info(spec: str, stdin: BinaryIO | None = None) -> CorpusInfo:
     """Figures of the text that `spec` names. Raises CorpusError."""
-    read = read_corpus(spec, stdin)
+    read = read_corpus(spec, stdin, keep=False)
     alphabet = "".join(sorted(set(read.text)))
     lines = read.text.count("\n") + (not read.text.endswith("\n"))
     return CorpusInfo(read.name, read.source, read.digest, len(read.text), lines, alphabet, read.notes)

@@ -44,7 +44,7 @@ def write_report(error: BaseException, events: Iterable[Event] = ()) -> Path | N
 def sentence(path: Path | None) -> str:
     """What to tell the user about a report that lies at `path`."""
     where = f"a report is in {path}" if path else "the report could not be written"
-    return f"something unexpected went wrong, and what was saved is safe: {where}"
+    return f"something unexpected went wrong: {where}"
 
 
 def report(error: BaseException, events: Iterable[Event] = ()) -> str:

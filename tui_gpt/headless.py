@@ -4,19 +4,21 @@ It iterates what the session yields and owns no logic of training or writing. st
 reader of stdout has gone away, the work is saved and ended as after a signal.
 """
 
+import errno
 import json
 import math
 import os
 import secrets
 import shlex
+import stat
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 from tui_gpt import crash
 from tui_gpt.config import SampleConfig
@@ -25,6 +27,7 @@ from tui_gpt.errors import EXIT_DONE, EXIT_FAILED, StorageError, TuiGptError
 from tui_gpt.eta import format_duration, format_rate
 from tui_gpt.events import Event, Finished, to_json
 from tui_gpt.inert import inert
+from tui_gpt.memory import OUT_OF_MEMORY, is_out_of_memory
 from tui_gpt.progress import ProgressLine, Standing
 from tui_gpt.session import Evaluation, SessionLike, TrainRequest
 from tui_gpt.signals import StopOnSignals
@@ -33,9 +36,17 @@ from tui_gpt.writing import Piece, TextModel
 EXIT_READER_GONE = 141
 """What a shell shows for a program whose output nobody reads any more."""
 
+T = TypeVar("T")
+
 _FLUSH_SECONDS = 0.03
 _SEEDS = 2**31
 _RECENT_EVENTS = 20
+_SAMPLES_AT_ONCE = 64
+"""Most texts written side by side: each has keys and values of its own in memory."""
+_HELD_CHARACTERS = 1 << 24
+"""Most characters of texts that wait until those before them are written out."""
+_REPORT_EVERY = 1_000
+"""Characters between two reports of how much of a text was measured."""
 
 
 @dataclass(frozen=True)
@@ -71,27 +82,47 @@ def let_go_of_stdout() -> None:
         sys.stdout = None
 
 
+@contextmanager
+def busy(streams: Streams, name: str, control: Control | None = None) -> Iterator[None]:
+    """Meanwhile say every other second what is going on: `name`, until `control` reports something else."""
+    reporting = control or Control()
+    reporting.report(name)
+    line = ProgressLine(streams.talk, silent=streams.quiet, activity=lambda: reporting.activity)
+    try:
+        with line.heartbeat():
+            yield
+    finally:
+        line.clear()
+
+
+def unwritable_stdout(error: OSError) -> str:
+    """Return what is wrong with stdout, and the remedy."""
+    if error.errno == errno.EBADF:
+        return "stdout is closed: send it somewhere, e.g. with `> FILE`"
+    return f"stdout cannot be written ({error.strerror}): free some space, or send it elsewhere"
+
+
 # Training
 
 
 def train(session: SessionLike, request: TrainRequest, streams: Streams, *, as_json: bool) -> int:
     """Train to the end, or until a signal; the exit code. Raises TuiGptError."""
     control = Control()
-    line = ProgressLine(streams.talk, silent=streams.quiet)
+    line = ProgressLine(streams.talk, silent=streams.quiet, activity=lambda: control.activity)
     log = _EventWriter(streams.out if as_json else None, control)
     message = "" if streams.quiet else "stopping: saving first (once more leaves at once)"
     with StopOnSignals(control, message) as signals:
         signals.nothing_to_lose = True
         try:
-            for event in session.train(request, control):
-                signals.nothing_to_lose = False
-                line.note(event)
-                log.write(event)
+            with line.heartbeat():
+                for event in session.train(request, control):
+                    signals.nothing_to_lose = False
+                    line.note(event)
+                    log.write(event)
         except TuiGptError:
             raise
         except Exception as error:
-            line.clear()
-            streams.put(f"error: {crash.sentence(crash.write_report(error, log.recent))}\n")
+            line.say(f"error: {_failure(error, line.standing, log)}", urgent=True)
             return EXIT_FAILED
         finally:
             line.clear()
@@ -101,13 +132,23 @@ def train(session: SessionLike, request: TrainRequest, streams: Streams, *, as_j
     return signals.exit_code or EXIT_DONE
 
 
+def _failure(error: Exception, standing: Standing, log: "_EventWriter") -> str:
+    """Return what to tell about an error that nobody expected, and where the run is saved if it ever was."""
+    told = OUT_OF_MEMORY if is_out_of_memory(error) else crash.sentence(crash.write_report(error, log.recent))
+    return (
+        told if standing.saved_path is None else f"{told}; the run is saved in {inert(_saved_in(standing.saved_path))}"
+    )
+
+
+def _saved_in(checkpoint: str) -> str:
+    return str(Path(checkpoint).parent)
+
+
 def _say_unread(failure: OSError, line: ProgressLine) -> int:
     if isinstance(failure, BrokenPipeError):
         line.say("nobody reads stdout any more, so the run was saved and stopped")
         return EXIT_READER_GONE
-    raise StorageError(
-        f"stdout cannot be written ({failure.strerror}), so the run was saved and stopped: free some space"
-    )
+    raise StorageError(f"the run was saved and stopped, as {unwritable_stdout(failure)}")
 
 
 class _EventWriter:
@@ -143,17 +184,31 @@ def _say_summary(line: ProgressLine, session: SessionLike, request: TrainRequest
 
 def summary(finished: Finished, standing: Standing, run_name: str | None, model_path: Path | None) -> Iterator[str]:
     """What a run came to, a line a fact, and the commands that go on from there."""
-    yield f"{_ENDINGS[finished.reason]} after {finished.step:,} steps, {format_duration(finished.elapsed_seconds)}"
+    if finished.step == standing.first_step and finished.reason != "stopped":
+        yield f"nothing is left to do: the run has made all its {finished.step:,} steps"
+    else:
+        seconds = format_duration(finished.elapsed_seconds)
+        yield f"{_ENDINGS[finished.reason]} after {finished.step:,} steps, {seconds}"
     if finished.best_val_loss is not None:
-        bits = finished.best_val_loss / math.log(2)
-        yield f"best validation loss {finished.best_val_loss:.4f} ({bits:.3f} bits per character)"
+        yield f"best validation loss {finished.best_val_loss:.4f} ({_measured_on(finished, standing)})"
     if standing.saved_path is not None:
-        yield f"saved in {inert(str(Path(standing.saved_path).parent))}"
-    source = f"--model-path {shlex.quote(str(model_path))}" if model_path else f"--run {run_name}"
-    yield f"write with it:  tui-gpt generate {source}"
+        yield f"saved in {inert(_saved_in(standing.saved_path))}"
+    place = f"--model-path {shlex.quote(str(model_path))}" if model_path else run_name
+    yield f"write with it:  tui-gpt generate {place if model_path else f'--run {run_name}'}"
     if finished.reason == "stopped":
-        target = f" {source}" if model_path else f" {run_name}"
-        yield f"go on with it:  tui-gpt train --headless --resume{target}"
+        yield f"go on with it:  tui-gpt train --headless --resume {place}"
+    else:
+        yield f"train on:       tui-gpt train --headless --resume {place} --max-iters {2 * max(1, finished.step)}"
+
+
+def _measured_on(finished: Finished, standing: Standing) -> str:
+    """Return the best loss in bits, and how much of the validation split it is the mean of."""
+    assert finished.best_val_loss is not None
+    bits = f"{finished.best_val_loss / math.log(2):.3f} bits per character"
+    if standing.best is None:
+        return bits + (", an estimate" if finished.best_is_estimate else "")
+    kind = "estimate on" if finished.best_is_estimate else "on"
+    return f"{bits}, {kind} {standing.best.val_tokens:,} characters"
 
 
 _ENDINGS = {
@@ -176,23 +231,29 @@ def generate(
     *,
     samples: int,
     as_json: bool,
+    with_prompt: bool = False,
 ) -> int:
-    """Write after `prompt` on stdout until the end, or a signal; the exit code. Raises TuiGptError."""
+    """Write after `prompt` on stdout until the end, or a signal; the exit code. Raises TuiGptError.
+
+    Sample k has the seed of the first plus k - 1 and is the same text however many are written.
+    """
     control = Control()
     with StopOnSignals(control) as signals:
         signals.nothing_to_lose = True
-        model = session.open_model(source)
+        with busy(streams, "opening the model"):
+            model = session.open_model(source)
         signals.nothing_to_lose = False
         known = _without_unknown(model, prompt, streams)
         seeded = config if config.seed is not None else replace(config, seed=secrets.randbelow(_SEEDS))
         streams.say(_heading(model, seeded))
         began = time.monotonic()
         paper = _Paper(streams.out)
+        writing = _Writing(model, known, seeded, samples, control)
         try:
             if as_json:
-                count = _write_json(model, known, seeded, samples, control, paper)
+                count = _write_json(writing, paper, streams)
             else:
-                count = _write_text(model, known, seeded, samples, control, paper, streams)
+                count = _write_text(writing, paper, streams, prompt if with_prompt else "")
         except BrokenPipeError:
             let_go_of_stdout()
             return EXIT_READER_GONE
@@ -214,11 +275,19 @@ def _heading(model: TextModel, config: SampleConfig) -> str:
     return f"{inert(model.name)}, step {model.step:,}{loss}, seed {config.seed}"
 
 
+def _is_file(out: TextIO) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(out.fileno()).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 class _Paper:
     """What is written on: made harmless for a terminal, raw for anything else, never more than a moment late."""
 
     def __init__(self, out: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self.terminal = out.isatty()
+        self.is_file = _is_file(out)
         self._out = out
         self._clock = clock
         self._last_flush = -math.inf
@@ -241,63 +310,107 @@ class _Paper:
         self.flush()
 
 
-def _write_text(
-    model: TextModel,
-    prompt: str,
-    config: SampleConfig,
-    samples: int,
-    control: Control,
-    paper: _Paper,
-    streams: Streams,
-) -> int:
-    """One text as it comes, or several with a line before each; the number of characters."""
-    if samples > 1:
-        return _write_several(model, prompt, config, samples, control, paper)
-    if paper.terminal and streams.talk.isatty() and not streams.quiet:
-        streams.put(inert(prompt))
+@dataclass(frozen=True)
+class _Writing:
+    """Texts that a model writes to one prompt."""
+
+    model: TextModel
+    prompt: str
+    config: SampleConfig
+    count: int
+    control: Control
+
+    def texts(self) -> Iterator[Iterator[str]]:
+        """Yield the characters of each text: the first of a group as they come, the others, written meanwhile, after.
+
+        A group is as large as memory allows.
+        """
+        at_once = max(1, min(_SAMPLES_AT_ONCE, _HELD_CHARACTERS // self.config.max_new_tokens))
+        for begin in range(0, self.count, at_once):
+            if self.control.stop_requested:
+                return
+            others: list[list[str]] = [[] for _ in range(min(at_once, self.count - begin) - 1)]
+            yield self._reported(self._group(begin, others), begin, len(others) + 1)
+            yield from (iter(("".join(written),)) for written in others)
+
+    def _group(self, begin: int, others: list[list[str]]) -> Iterator[str]:
+        """Yield the characters of the text at `begin` and append those of the next ones to `others`."""
+        if not others:
+            yield from (piece.text for piece in self.model.stream(self.prompt, self._config(begin), self.control))
+            return
+        group = self.model.stream_many(self.prompt, self._config(begin), len(others) + 1, self.control)
+        for first, *more in group:
+            for written, piece in zip(others, more, strict=True):
+                written.append(piece.text)
+            yield first.text
+
+    def _config(self, number: int) -> SampleConfig:
+        assert self.config.seed is not None
+        return replace(self.config, seed=(self.config.seed + number) % 2**63)
+
+    def _reported(self, parts: Iterator[T], begin: int, size: int) -> Iterator[T]:
+        """Yield the parts of the text at `begin`, one of `size` that are being written, and report how far all are."""
+        for k, part in enumerate(parts):
+            if k % _REPORT_EVERY == 0:
+                done = begin + size * k / self.config.max_new_tokens
+                self.control.report("writing", done / self.count)
+            yield part
+
+    def detailed(self) -> Iterator[Iterator[Piece]]:
+        """Yield the pieces of each text, with the likeliest other characters."""
+        for number in range(self.count):
+            pieces = self.model.stream(self.prompt, self._config(number), self.control, details=True)
+            yield self._reported(pieces, number, 1)
+
+
+def _write_text(writing: _Writing, paper: "_Paper", streams: Streams, prompt: str) -> int:
+    """Write one text as it comes, or several with a line before each, with `prompt` before it; how many characters."""
     count = 0
-    for piece in model.stream(prompt, config, control):
-        paper.put(piece.text)
-        count += 1
-    if paper.terminal:
+    for number, text in enumerate(writing.texts(), start=1):
+        for k, part in enumerate(_awaited(text, paper, streams, writing.control)):
+            if k == 0:
+                _begin_text(number, writing, paper, streams, prompt)
+            paper.put(part)
+            count += len(part)
+    if paper.terminal or writing.count > 1:
         paper.end_line()
     paper.flush()
     return count
 
 
-def _write_several(
-    model: TextModel, prompt: str, config: SampleConfig, samples: int, control: Control, paper: _Paper
-) -> int:
-    """The first text as it comes, the others (written at the same time) after it."""
-    others: list[list[str]] = [[] for _ in range(samples - 1)]
-    paper.put(_divider(1))
-    count = 0
-    for first, *more in model.stream_many(prompt, config, samples, control):
-        paper.put(first.text)
-        for written, piece in zip(others, more, strict=True):
-            written.append(piece.text)
-        count += samples
-    for number, written in enumerate(others, start=2):
+def _begin_text(number: int, writing: _Writing, paper: "_Paper", streams: Streams, prompt: str) -> None:
+    """Write what stands before a text: on a terminal the prompt, so that it can be read as one."""
+    if writing.count > 1:
         paper.end_line()
-        paper.put(_divider(number) + "".join(written))
-    paper.end_line()
-    return count
+        paper.put(f"--- sample {number} ---\n")
+    elif not prompt and paper.terminal and streams.talk.isatty() and not streams.quiet:
+        streams.put(inert(writing.prompt))
+    if prompt:
+        paper.put(prompt)
 
 
-def _divider(number: int) -> str:
-    return f"--- sample {number} ---\n"
+def _awaited(parts: Iterator[T], paper: "_Paper", streams: Streams, control: Control) -> Iterator[T]:
+    """Yield the parts; until the first one is there, and all along where they go to a file, say that they are awaited.
+
+    Elsewhere the text itself is seen, maybe on the same screen.
+    """
+    with busy(streams, "preparing to write", control):
+        if paper.is_file:
+            yield from parts
+            return
+        first = next(parts, None)
+    if first is not None:
+        yield first
+        yield from parts
 
 
-def _write_json(
-    model: TextModel, prompt: str, config: SampleConfig, samples: int, control: Control, paper: _Paper
-) -> int:
-    """A line a character with what the model thought of it; sample k has the seed of the first plus k - 1."""
-    assert config.seed is not None
+def _write_json(writing: _Writing, paper: "_Paper", streams: Streams) -> int:
+    """Write a line a character with what the model thought of it; how many."""
     count = 0
-    for k in range(samples):
-        number = {"sample": k + 1} if samples > 1 else {}
-        for piece in model.stream(prompt, replace(config, seed=(config.seed + k) % 2**63), control, details=True):
-            paper.put(json.dumps({**number, **_piece_record(piece)}, ensure_ascii=paper.terminal) + "\n")
+    for number, pieces in enumerate(writing.detailed(), start=1):
+        sample = {"sample": number} if writing.count > 1 else {}
+        for piece in _awaited(pieces, paper, streams, writing.control):
+            paper.put(json.dumps({**sample, **_piece_record(piece)}, ensure_ascii=paper.terminal) + "\n")
             count += 1
     paper.flush()
     return count
@@ -326,31 +439,52 @@ class TextScore:
     perplexity: float
 
 
-def evaluate(session: SessionLike, source: str | Path | None) -> tuple[Evaluation | None, int]:
-    """Measure a model on its validation split; None and the exit code when a signal came first. Raises TuiGptError."""
+def evaluate(session: SessionLike, source: str | Path | None, streams: Streams) -> Evaluation:
+    """Measure a model on its validation split. Nothing can be lost, so that a signal ends it at once.
+
+    Raises TuiGptError.
+    """
     control = Control()
-    with StopOnSignals(control) as signals:
-        try:
-            return session.evaluate(source, control), signals.exit_code or EXIT_DONE
-        except TuiGptError:
-            if signals.exit_code:
-                return None, signals.exit_code
-            raise
+    with StopOnSignals(control) as signals, busy(streams, "opening the model", control):
+        signals.nothing_to_lose = True
+        return session.evaluate(source, control)
 
 
-def score(session: SessionLike, source: str | Path | None, text: str) -> TextScore:
-    """Measure a model on any text. Raises TuiGptError."""
-    model = session.open_model(source)
-    pieces = model.surprise(text)
-    if not pieces:
+def score(session: SessionLike, source: str | Path | None, text: str, streams: Streams) -> TextScore:
+    """Measure a model on any text. Nothing can be lost, so that a signal ends it at once. Raises TuiGptError."""
+    control = Control()
+    with StopOnSignals(control) as signals, busy(streams, "opening the model", control):
+        signals.nothing_to_lose = True
+        model = session.open_model(source)
+        reading = _Reading(len(text), control)
+        loss = -math.fsum(reading.logprobs(model.surprise(text)))
+    if not reading.characters:
         raise TuiGptError("the model knows none of these characters: choose a text like those it learned from")
-    loss = -math.fsum(piece.logprob for piece in pieces) / len(pieces)
+    loss /= reading.characters
     return TextScore(
         name=model.name,
         step=model.step,
-        characters=len(pieces),
+        characters=reading.characters,
         unknown=model.unknown(text),
         loss=loss,
         bits_per_char=loss / math.log(2),
         perplexity=math.exp(min(loss, 700.0)),
     )
+
+
+@dataclass
+class _Reading:
+    """A text being measured, of which no more than its sums is ever held."""
+
+    length: int
+    control: Control
+    characters: int = 0
+    """Those that the model knows."""
+
+    def logprobs(self, pieces: Iterable[Piece]) -> Iterator[float]:
+        """Yield what the model thought of each character, and report how much of the text is read."""
+        for piece in pieces:
+            if self.characters % _REPORT_EVERY == 0:
+                self.control.report("measuring", self.characters / self.length)
+            self.characters += 1
+            yield piece.logprob

@@ -1,16 +1,20 @@
 """How far a run has come, in one line on stderr.
 
 On a terminal the line is rewritten in place, with a bar that takes the room that is left; elsewhere (a log file, a
-pipe) a new line is written at most once a second. The figures come from the events alone, so a replayed run looks the
-same.
+pipe) a new line is written at most once a second, and one for every evaluation. The figures come from the events alone,
+so a replayed run looks the same. Between events, `Heartbeat` has the line say what the work is busy with.
 """
 
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable
-from typing import TextIO
+from contextlib import AbstractContextManager, nullcontext, suppress
+from types import TracebackType
+from typing import Self, TextIO
 
+from tui_gpt.control import Activity
 from tui_gpt.eta import EtaEstimator, format_count, format_duration, format_rate
 from tui_gpt.events import (
     Changed,
@@ -30,6 +34,9 @@ from tui_gpt.inert import inert
 
 _SECONDS_BETWEEN_LINES = 1.0
 _SECONDS_BETWEEN_FRAMES = 0.1
+LONGEST_SILENCE_SECONDS = 1.5
+"""After which the line says what the work is busy with, on a terminal as elsewhere."""
+BEAT_SECONDS = 0.25
 _SHORTEST_BAR = 8
 _LONGEST_BAR = 40
 _GAP = "  "
@@ -40,6 +47,8 @@ class Standing:
     """What the events have told so far."""
 
     def __init__(self) -> None:
+        self.first_step: int | None = None
+        """Where training began, or went on after a resume; None until it has."""
         self.step = 0
         self.max_iters = 0
         self.loss: float | None = None
@@ -55,7 +64,7 @@ class Standing:
         self.step = event.step
         match event:
             case Started():
-                self.max_iters = event.max_iters
+                self.first_step, self.max_iters = event.step, event.max_iters
             case Changed(setting="max_iters", value=int(value)):
                 self.max_iters = value
             case Progress():
@@ -98,9 +107,11 @@ def bar(share: float, width: int) -> str:
     return ("█" * full + (" ▏▎▍▌▋▊▉"[rest] if rest else "")).ljust(width, "·")
 
 
-def fitted_line(standing: Standing, width: int) -> str:
+def fitted_line(standing: Standing, width: int, busy_with: str = "") -> str:
     """The line for a terminal of `width` columns: share, bar, and as many of the figures as fit."""
-    figures = standing.figures()
+    if standing.first_step is None and busy_with:
+        return busy_with[: max(0, width - 1)]
+    figures = [busy_with] * bool(busy_with) + standing.figures()
     while True:
         text = f"{standing.share:4.0%} "
         tail = _GAP + _GAP.join(figures)
@@ -110,21 +121,69 @@ def fitted_line(standing: Standing, width: int) -> str:
         figures.pop()
 
 
-class ProgressLine:
-    """Writes a run's events to a stream for people. `silent` writes nothing at all."""
+class Heartbeat:
+    """Calls a function a few times per second in a thread of its own, as long as it is entered."""
 
-    def __init__(self, stream: TextIO, *, silent: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, beat: Callable[[], None]) -> None:
+        self._beat = beat
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> Self:
+        with suppress(RuntimeError):  # no more threads: then nothing is said between events
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(BEAT_SECONDS):
+            self._beat()
+
+
+def _no_activity() -> Activity | None:
+    return None
+
+
+class ProgressLine:
+    """Writes a run's events to a stream for people. `silent` writes nothing at all.
+
+    `activity` tells what the work is busy with between events. Every method may be called from any thread.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        silent: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        activity: Callable[[], Activity | None] = _no_activity,
+    ) -> None:
         self.standing = Standing()
         self._stream = stream
         self._silent = silent
         self._clock = clock
+        self._activity = activity
+        self._lock = threading.RLock()
         self._terminal = not silent and stream.isatty()
-        self._last_written = -float("inf")
+        self._last_drawn = -float("inf")
         self._line_stands = False
+        self._busy_with: str | None = None
+        self._busy_since = self._last_written = clock()
 
     def note(self, event: Event) -> None:
         """Take in the next event, and show it if it is time to."""
-        self.standing.note(event)
+        with self._lock:
+            self._busy_since = self._clock()
+            self.standing.note(event)
+            self._show(event)
+
+    def _show(self, event: Event) -> None:
         match event:
             case Started():
                 self.say(_opening(event))
@@ -138,42 +197,85 @@ class ProgressLine:
                 self.say(_difference(event), urgent=True)
             case Sampled():
                 self.say(f"step {event.step:,} writes:\n{inert(event.text)}")
+            case Evaluated() if not self._terminal:
+                self.say(_measured(event))
             case Progress() | Evaluated():
                 self._draw_if_due()
             case _:
                 pass
 
+    def heartbeat(self) -> AbstractContextManager[object]:
+        """Return a context in which the line says what goes on without an event; nothing where it is silent."""
+        return nullcontext() if self._silent else Heartbeat(self.beat)
+
+    def beat(self) -> None:
+        """Say what the work is busy with, unless something was shown a moment ago."""
+        with self._lock:
+            now = self._clock()
+            activity = self._activity()
+            name = None if activity is None else activity.name
+            if name != self._busy_with:
+                self._busy_with, self._busy_since = name, now
+            if self._silent or now - self._last_written < LONGEST_SILENCE_SECONDS:
+                return
+            steps = Activity("starting" if self.standing.first_step is None else "training")
+            text = _busy(activity or steps, now - self._busy_since)
+            if self._terminal:
+                self._draw(text)
+            else:
+                self._write(_GAP.join([text, *self.standing.figures()[:1] * (self.standing.step > 0)]) + "\n")
+
     def _draw_if_due(self) -> None:
         now = self._clock()
-        if self._silent or now - self._last_written < (
-            _SECONDS_BETWEEN_FRAMES if self._terminal else _SECONDS_BETWEEN_LINES
-        ):
+        pause = _SECONDS_BETWEEN_FRAMES if self._terminal else _SECONDS_BETWEEN_LINES
+        if self._silent or now - self._last_drawn < pause:
             return
-        self._last_written = now
+        self._last_drawn = now
         if self._terminal:
-            self._write("\r" + fitted_line(self.standing, _columns(self._stream)) + "\x1b[K")
-            self._line_stands = True
+            self._draw()
         else:
             self._write(_GAP.join(self.standing.figures()) + "\n")
 
+    def _draw(self, busy_with: str = "") -> None:
+        """Write the line in the place of the last one."""
+        self._write("\r" + fitted_line(self.standing, _columns(self._stream), busy_with) + "\x1b[K")
+        self._line_stands = True
+
     def say(self, text: str, *, urgent: bool = False) -> None:
         """Write a line of its own, above the progress line; an urgent one also where silence was asked for."""
-        self.clear()
-        if urgent or not self._silent:
-            self._write(text + "\n")
+        with self._lock:
+            self.clear()
+            if urgent or not self._silent:
+                self._write(text + "\n")
 
     def clear(self) -> None:
         """Take the progress line away, so that whatever is written next begins on a clean line."""
-        if self._line_stands:
-            self._write("\r\x1b[K")
-            self._line_stands = False
+        with self._lock:
+            if self._line_stands:
+                self._write("\r\x1b[K")
+                self._line_stands = False
 
     def _write(self, text: str) -> None:
+        self._last_written = self._clock()
         try:
             self._stream.write(text)
             self._stream.flush()
         except (OSError, ValueError):
             self._silent = True  # nobody reads stderr any more; the work goes on
+
+
+def _busy(activity: Activity, seconds: float) -> str:
+    done = "" if activity.done is None else f" {activity.done:.0%}"
+    return f"{activity.name}{done}, {format_duration(int(seconds))}"
+
+
+def _measured(event: Evaluated) -> str:
+    """The figures of an evaluation, in one line."""
+    part = f" (estimate on {event.val_tokens:,} characters)" if event.is_estimate else ""
+    best = ", the best so far" if event.is_best else ""
+    return (
+        f"step {event.step:,}: training loss {event.train_loss:.4f}, validation loss {event.val_loss:.4f}{part}{best}"
+    )
 
 
 def _opening(event: Started) -> str:

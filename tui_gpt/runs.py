@@ -416,7 +416,7 @@ class RunStore:
         if name is not None:
             run = Run(self.root / checked_name(name))
             if not _create(run.path, config):
-                raise UsageError(f"there is a run {name!r} already: go on with --resume {name}, or choose another name")
+                raise _taken(name)
             return run
         stem = slug(f"{slug(Path(config.corpus).stem)}-{config.preset}")
         number = 1
@@ -458,6 +458,12 @@ class RunStore:
                 return [entry.name for entry in entries if is_name(entry.name) and entry.is_dir()]
         except OSError:
             return []
+
+    def require_free(self, name: str) -> None:
+        """Raise UsageError when a new run cannot have this name."""
+        place = self.root / checked_name(name)
+        if place.exists() and not (place.is_dir() and not any(place.iterdir())):
+            raise _taken(name)
 
     def list(self) -> "list[RunSummary]":
         """Every run, newest first; damaged ones are listed as such."""
@@ -520,6 +526,10 @@ class RunStore:
             if not make_folder(place, {MODEL_FILE, MANIFEST_FILE}, fill):
                 raise UsageError(f"{target} exists already: name a new folder")
         return place
+
+
+def _taken(name: str) -> UsageError:
+    return UsageError(f"there is a run {name!r} already: go on with --resume {name}, or choose another name")
 
 
 def _create(path: Path, config: RunConfig) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from tui_gpt.config import RunConfig
+from tui_gpt.config import RunConfig, TrainConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import NotFoundError, TuiGptError
 from tui_gpt.events import Event, Setting
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from tui_gpt.gpt.preparation import Prepared
     from tui_gpt.gpt.sampler import Sampler
     from tui_gpt.gpt.start import Start
+
+HERE = TrainConfig(max_iters=1)
+"""This machine's own device and all its cores."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,8 @@ class TrainRequest:
     """Whether the user has named the preset."""
     model_path: Path | None = None
     """Folder that is to hold the run, instead of one in the run store."""
+    corpus: str | None = None
+    """Where the text of a resumed run is now, if it has moved."""
     began: float | None = None
     """`time.monotonic()` when the time budget began, e.g. when the process did; None is now."""
 
@@ -107,8 +112,10 @@ class SessionLike(Protocol):
 class Session:
     """The real thing: trains in the run store (or a folder of the user's choice) and opens what is there."""
 
-    def __init__(self, store: RunStore | None = None) -> None:
+    def __init__(self, store: RunStore | None = None, place: TrainConfig = HERE) -> None:
+        """Work in `store`, and evaluate with the device and the threads of `place`."""
         self._store = store or RunStore()
+        self._place = place
         self._run: Run | None = None
         self._live: tuple[Control, Prepared] | None = None
         self._opened: dict[tuple[Path, int], Sampler] = {}
@@ -147,7 +154,7 @@ class Session:
                 yield from self._train_locked(run, prepared, control, began)
         else:
             with existing.lock():
-                prepared = prepare_resumed(existing, request.changes, control)
+                prepared = prepare_resumed(existing, request.changes, control, request.corpus)
                 ensure_free_space(existing.path, prepared.disk_space_needed())
                 yield from self._train_locked(existing, prepared, control, began)
 
@@ -247,6 +254,8 @@ class Session:
                 return source.name, folder
             return self._checkpoint_in(self._store.open_at(source), "")
         name, _, which = source.partition("@")
+        if name == SHIPPED:
+            raise NotFoundError(f"the model that comes with the program has one checkpoint: ask for {SHIPPED}")
         return self._checkpoint_in(self._store.get(name), which)
 
     @staticmethod
@@ -261,7 +270,7 @@ class Session:
         from tui_gpt.gpt.preparation import evaluate_checkpoint
 
         name, folder = self._checkpoint_of(source)
-        result = evaluate_checkpoint(folder, name, control)
+        result = evaluate_checkpoint(folder, name, control, self._place)
         if result is None:
             raise TuiGptError("the evaluation was stopped before its end")
         return result

@@ -98,7 +98,7 @@ SAMPLE_HELP: Mapping[str, str] = MappingProxyType(
 _RUN_HELP = {"preset": "The recipe that the other settings change.", "corpus": "The text to learn from."}
 _GENERATE_HELP = {
     "run": "The run to write with: RUN, RUN@best, RUN@last or shipped; unset is the newest.",
-    "num_samples": "Texts to write.",
+    "num_samples": "Texts to write; the seed of each is that of the one before it plus 1.",
 }
 _EXAMPLES = {"max_iters": 2_000, "max_seconds": 180.0, "seed": 1337, "run": "shipped"}
 
@@ -253,7 +253,7 @@ def run_config(section_levels: Sequence[tuple[str, Values]]) -> RunConfig:
     try:
         return resolve(preset, corpus, **values)
     except ConfigError as error:
-        raise ConfigError(f"{error}{_blame(str(error), section_levels)}") from error
+        raise ConfigError(f"{error}{_blame(str(error), 'train', section_levels)}") from error
 
 
 def sample_config(section_levels: Sequence[tuple[str, Values]]) -> SampleConfig:
@@ -262,13 +262,15 @@ def sample_config(section_levels: Sequence[tuple[str, Values]]) -> SampleConfig:
     try:
         return SampleConfig.from_dict({name: value for name, value in values.items() if name in SAMPLE_HELP})
     except ConfigError as error:
-        raise ConfigError(f"{error}{_blame(str(error), section_levels)}") from error
+        raise ConfigError(f"{error}{_blame(str(error), 'generate', section_levels)}") from error
 
 
-def _blame(sentence: str, section_levels: Sequence[tuple[str, Values]]) -> str:
+def _blame(sentence: str, section: Section, section_levels: Sequence[tuple[str, Values]]) -> str:
     """Where the value that a sentence begins with came from, unless it was the command line."""
     name = sentence.split(" ", 1)[0]
     source = next((source for source, level in section_levels if name in level), COMMAND_LINE)
+    if source == ENVIRONMENT:
+        return f" (set by {SETTINGS[section][name].variable} in the environment)"
     return "" if source == COMMAND_LINE else f" (set in {source})"
 
 

@@ -4,7 +4,7 @@ A face never holds a model, only a `TextModel`; so the Generate tab, the command
 torch.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from tui_gpt.config import SampleConfig
@@ -63,7 +63,10 @@ class TextModel(Protocol):
     def stream_many(
         self, prompt: str, config: SampleConfig, count: int, control: Control | None = None
     ) -> Iterator[tuple[Piece, ...]]:
-        """Write `count` answers to one prompt at once: each item holds the next piece of every answer."""
+        """Write `count` answers to one prompt at once: each item holds the next piece of every answer.
 
-    def surprise(self, text: str, *, details: bool = False) -> Sequence[Piece]:
+        Answer k (from 0) is what `stream` writes with the seed plus k, however many there are.
+        """
+
+    def surprise(self, text: str, *, details: bool = False) -> Iterable[Piece]:
         """How well the model predicts `text`: one piece a known character, the first without any context."""

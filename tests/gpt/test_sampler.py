@@ -1,6 +1,8 @@
 """A model that writes: what it yields, how it is steered, and that equal seeds write equal text."""
 
+import ctypes
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,6 +11,8 @@ from tests import oracle
 from tests.gpt.writers import CONFIGS, TEXT, TOKENIZER, tiny_model, tiny_prior, tiny_sampler
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
+from tui_gpt.gpt import decoders
+from tui_gpt.gpt.decode import Floats, Ints, ModernDecoder
 from tui_gpt.gpt.sampler import Sampler
 
 SHORT = SampleConfig(max_new_tokens=40, temperature=1.0, seed=3)
@@ -153,7 +157,7 @@ def test_the_log_probability_is_the_models_own_whatever_the_temperature() -> Non
 def test_reading_a_text_finds_what_writing_it_found(sampler: Sampler) -> None:
     """`surprise` sees just what `stream` saw, also where the window slides."""
     written = list(sampler.stream("", SampleConfig(max_new_tokens=100, temperature=1.0, seed=5), details=True))
-    read = sampler.surprise("".join(piece.text for piece in written), details=True)
+    read = list(sampler.surprise("".join(piece.text for piece in written), details=True))
     assert [piece.text for piece in read] == [piece.text for piece in written]
     assert [piece.logprob for piece in read] == pytest.approx([piece.logprob for piece in written], abs=1e-4)
     assert [piece.alternatives[0][0] for piece in read] == [piece.alternatives[0][0] for piece in written]
@@ -161,8 +165,24 @@ def test_reading_a_text_finds_what_writing_it_found(sampler: Sampler) -> None:
 
 def test_surprise_skips_what_it_does_not_know() -> None:
     sampler = tiny_sampler("classic")
-    assert sampler.surprise("th→e") == sampler.surprise("the")
-    assert sampler.surprise("") == []
+    assert list(sampler.surprise("th→e")) == list(sampler.surprise("the"))
+    assert list(sampler.surprise("")) == []
+
+
+def test_a_text_is_read_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first piece is there before the last one is computed, so that no text is too long to be measured."""
+    read: list[int] = []
+    original = ModernDecoder._logits
+
+    def counted(self: ModernDecoder, tokens: Ints, every: bool = False) -> Floats:
+        read.append(tokens.shape[1])
+        return original(self, tokens, every)
+
+    monkeypatch.setattr(ModernDecoder, "_logits", counted)
+    pieces = iter(tiny_sampler("modern").surprise(TEXT * 20))
+    next(pieces)
+    assert sum(read) < len(TEXT)
+    assert sum(1 for _ in pieces) == 20 * len(TEXT) - 1
 
 
 def test_many_answers_come_at_once(sampler: Sampler) -> None:
@@ -174,6 +194,35 @@ def test_many_answers_come_at_once(sampler: Sampler) -> None:
 
 def test_one_of_one_answer_is_the_stream(sampler: Sampler) -> None:
     assert [piece for (piece,) in sampler.stream_many("the ", SHORT, 1)] == list(sampler.stream("the ", SHORT))
+
+
+def texts_of(sampler: Sampler, count: int) -> list[str]:
+    columns = sampler.stream_many("\n", SHORT, count)
+    return ["".join(piece.text for piece in answer) for answer in zip(*columns, strict=True)]
+
+
+def test_an_answer_does_not_depend_on_how_many_are_written(sampler: Sampler) -> None:
+    """Answer k is the stream with the seed plus k."""
+    alone = [text_of(sampler, "\n", replace(SHORT, seed=3 + k)) for k in range(5)]
+    for count in (1, 3, 5):
+        assert texts_of(sampler, count) == alone[:count]
+
+
+@pytest.mark.parametrize("name", ["classic", "induction", "committee", "wide"])
+def test_an_answer_is_the_same_to_the_last_bit_however_many_are_written(name: str, library: ctypes.CDLL) -> None:
+    """A difference in the last bit of a logit turns a draw sooner or later."""
+    sampler = tiny_sampler(name)
+    alone = [list(sampler.stream("\n", replace(SHORT, seed=3 + k))) for k in range(13)]
+    for count in (2, 3, 4, 5, 13):
+        columns = sampler.stream_many("\n", SHORT, count)
+        assert [list(answer) for answer in zip(*columns, strict=True)] == alone[:count]
+
+
+def test_a_build_under_way_is_waited_for_however_long_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the first texts would come from the plain path and later ones, of the same seed, from the kernel."""
+    ready = iter([None, None, ctypes.CDLL(None)])
+    monkeypatch.setattr(decoders, "kernel", lambda wait=False: next(ready))
+    assert decoders._built_kernel() is not None
 
 
 def test_many_answers_stop_together() -> None:

@@ -12,11 +12,17 @@ import click
 from click.core import ParameterSource
 
 from tui_gpt import paths, settings
-from tui_gpt.errors import UsageError
+from tui_gpt.config import TrainConfig
+from tui_gpt.errors import NotFoundError, UsageError
 from tui_gpt.inert import inert
+from tui_gpt.writing import SHIPPED
 
 if TYPE_CHECKING:
+    from tui_gpt.runs import Run
     from tui_gpt.session import SessionLike
+
+RESUMING = "tui_gpt.resuming"
+"""In a click context's `meta`: whether --resume is on the command line."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,11 +34,23 @@ _SOURCES = {
 }
 
 
-def make_session() -> "SessionLike":
-    """The session that a command works with."""
-    from tui_gpt.session import Session
+def make_session(place: TrainConfig | None = None) -> "SessionLike":
+    """The session that a command works with; `place` holds the device and the threads to evaluate with."""
+    from tui_gpt.session import HERE, Session
 
-    return Session()
+    return Session(place=place or HERE)
+
+
+def own_run(name: str) -> "Run":
+    """Return the run of that name. Raises NotFoundError, which says what the shipped model is good for."""
+    from tui_gpt.runs import RunStore
+
+    if name.partition("@")[0] == SHIPPED:
+        raise NotFoundError(
+            f"{SHIPPED} is the model that comes with the program, and no run: write with it by `tui-gpt generate "
+            f"--run {SHIPPED}`, or train on from it by `tui-gpt train --headless --init-from {SHIPPED}`"
+        )
+    return RunStore().get(name)
 
 
 class Option(click.Option):
@@ -43,6 +61,22 @@ class Option(click.Option):
         self.heading = heading
 
 
+class NewRunOption(Option):
+    """An option that is about new runs: with --resume on the command line, the environment does not set it."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Return what the environment sets."""
+        return None if ctx.meta.get(RESUMING) else super().resolve_envvar_value(ctx)
+
+
+class NewRunArgument(click.Argument):
+    """An argument that is about new runs, as `NewRunOption`."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Return what the environment sets."""
+        return None if ctx.meta.get(RESUMING) else super().resolve_envvar_value(ctx)
+
+
 class SettingsCommand(click.Command):
     """A command whose options may also be set in `config.toml`, in the section that bears its name."""
 
@@ -50,8 +84,10 @@ class SettingsCommand(click.Command):
     menus: Mapping[str, Sequence[tuple[str, str]]] = {}
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the arguments; the file is not looked at where only help was asked for."""
-        if not set(args) & set(ctx.help_option_names):
+        """Read the arguments; the file is not looked at where help was asked for, nor with --resume: it is about new
+        runs, so that nothing in it keeps a run from being resumed."""
+        ctx.meta[RESUMING] = any(word == "--resume" or word.startswith("--resume=") for word in args)
+        if not ctx.meta[RESUMING] and not set(args) & set(ctx.help_option_names):
             ctx.default_map = settings.load(self.section)
         return super().parse_args(ctx, args)
 
@@ -78,7 +114,8 @@ def setting_option(section: settings.Section, name: str, heading: str, **kwargs:
         kwargs.setdefault("type", click.Choice(typing.get_args(kind)))
     else:
         kwargs = {"type": _TYPES[kind], "metavar": _METAVARS[kind]} | kwargs
-    return click.option(flag, cls=Option, default=None, help=setting.help, heading=heading, **kwargs)
+    kind_of_option = NewRunOption if section == "train" else Option
+    return click.option(flag, cls=kind_of_option, default=None, help=setting.help, heading=heading, **kwargs)
 
 
 def setting_options(section: settings.Section, names: Iterable[str], heading: str) -> Callable[[F], F]:
@@ -107,11 +144,33 @@ def chosen_levels(ctx: click.Context, section: settings.Section) -> list[tuple[s
     return list(levels.items())
 
 
-def refuse_together(**given: object) -> None:
-    """Raise UsageError when more than one of these options was given."""
-    names = ["--" + name.replace("_", "-") for name, value in given.items() if value is not None]
-    if len(names) > 1:
-        raise UsageError(f"{names[0]} and {names[1]} cannot go together: leave one of them out")
+def typed(ctx: click.Context, name: str) -> bool:
+    """Return whether an option was given on the command line."""
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def keep_one(ctx: click.Context, *names: str) -> None:
+    """Of options that exclude each other, keep the one from the strongest source: command line, environment, file.
+
+    Raises UsageError when several of them were given on the command line: the others are defaults, which give way.
+    """
+    given = sorted(
+        (name for name in names if ctx.params[name] is not None),
+        key=lambda name: (not typed(ctx, name), ctx.get_parameter_source(name) is not ParameterSource.ENVIRONMENT),
+    )
+    explicit = [name for name in given if typed(ctx, name)]
+    if len(explicit) > 1:
+        raise UsageError(f"{flag(explicit[0])} and {flag(explicit[1])} cannot go together: leave one of them out")
+    for name in given[1:]:
+        ctx.params[name] = None
+
+
+_ARGUMENTS = frozenset({"prompt", "corpus"})
+
+
+def flag(name: str) -> str:
+    """Return a parameter as it is written on the command line."""
+    return name.upper() if name in _ARGUMENTS else "--" + name.replace("_", "-")
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: frozenset[int] = frozenset()) -> str:

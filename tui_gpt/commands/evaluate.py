@@ -3,37 +3,51 @@
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from tui_gpt.commands import common
 from tui_gpt.commands.source import chosen_source, read_text
-from tui_gpt.errors import EXIT_DONE
+from tui_gpt.config import DeviceName, TrainConfig
+from tui_gpt.corpora import STDIN
+from tui_gpt.errors import UsageError
 
 
 @click.command("eval")
 @click.option("--run", metavar="RUN[@best|@last]", help="The run to measure, the newest unless named.")
 @click.option("--model-path", metavar="DIR", type=click.Path(path_type=Path), help="A run's folder, or a checkpoint's.")
 @click.option("--file", metavar="F", help="Measure on this text instead; - is stdin.")
+@click.option(
+    "--device", type=click.Choice(get_args(DeviceName)), default="auto", show_default=True,
+    help="Where to read the validation split; --file is read on the CPU.",
+)  # fmt: skip
+@click.option("--threads", metavar="N", type=click.INT, default=0, help="CPU threads for it; 0 is one per core.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.pass_context
-def evaluate(ctx: click.Context, /, file: str | None, as_json: bool, **_: Any) -> int:
+def evaluate(
+    ctx: click.Context, /, file: str | None, device: DeviceName, threads: int, as_json: bool, **_: Any
+) -> None:
     """Measure a model: validation loss (nats per character), bits per character, perplexity.
 
     The validation split of its own text is read whole; --file measures any other text.
     """
     source = chosen_source(ctx)
+    place = TrainConfig(max_iters=1, device=device, threads=threads)
     from tui_gpt import headless
 
+    session, streams = common.make_session(place), headless.Streams.standard()
     if file is not None:
-        text = read_text(file)
-        _print(headless.score(common.make_session(), source, text), as_json)
-        return EXIT_DONE
-    evaluation, code = headless.evaluate(common.make_session(), source)
-    if evaluation is not None:
-        _print(evaluation, as_json)
-    return code
+        _print(headless.score(session, source, _text_in(file), streams), as_json)
+    else:
+        _print(headless.evaluate(session, source, streams), as_json)
+
+
+def _text_in(file: str) -> str:
+    text = read_text(file)
+    if not text:
+        raise UsageError(f"{'stdin' if file == STDIN else file} is empty: name a file with some text in it")
+    return text
 
 
 _LABELS = {

@@ -8,6 +8,7 @@ import click
 from tui_gpt import settings
 from tui_gpt.commands import common
 from tui_gpt.commands.source import chosen_source, read_text
+from tui_gpt.corpora import STDIN
 from tui_gpt.errors import UsageError
 
 _MOST_SAMPLES = 10_000
@@ -30,9 +31,14 @@ class _GenerateCommand(common.SettingsCommand):
 @common.setting_options("generate", settings.SAMPLE_HELP, "The text")
 @common.setting_option("generate", "num_samples", "The text")
 @click.option(
+    "--with-prompt", is_flag=True, default=None, cls=common.Option, heading="Output",
+    help="Print the prompt before what follows it.",
+)  # fmt: skip
+@click.option(
     "--json",
     "as_json",
     is_flag=True,
+    default=None,
     cls=common.Option,
     heading="Output",
     help="A line a character, with its log-probability and the likeliest others.",
@@ -42,23 +48,41 @@ class _GenerateCommand(common.SettingsCommand):
 def generate(
     ctx: click.Context,
     /,
-    prompt: str | None,
-    prompt_file: str | None,
     num_samples: int | None,
-    as_json: bool,
+    with_prompt: bool | None,
+    as_json: bool | None,
     quiet: bool,
     **_: Any,
 ) -> int:
-    """Write a text that goes on from PROMPT, with the newest run's best model, else the one that came along."""
-    if prompt is not None and prompt_file is not None:
-        raise UsageError("PROMPT and --prompt-file cannot go together: leave one of them out")
+    """Write a text that goes on from PROMPT, with the newest run's best model, else the one that came along.
+
+    PROMPT - is read from stdin.
+    """
+    common.keep_one(ctx, "prompt", "prompt_file")
     samples = 1 if num_samples is None else num_samples
     if not 1 <= samples <= _MOST_SAMPLES:
         raise UsageError(f"num_samples is {samples}: choose a whole number from 1 to {_MOST_SAMPLES:,}")
+    if with_prompt and as_json:
+        raise UsageError("--with-prompt and --json cannot go together: leave one of them out")
     config = settings.sample_config(common.chosen_levels(ctx, "generate"))
     source = chosen_source(ctx)
-    text = read_text(prompt_file) if prompt_file is not None else prompt or ""
+    prompt = _prompt(ctx.params["prompt"], ctx.params["prompt_file"])
     from tui_gpt import headless
 
-    streams = headless.Streams.standard(quiet=quiet)
-    return headless.generate(common.make_session(), source, text, config, streams, samples=samples, as_json=as_json)
+    return headless.generate(
+        common.make_session(),
+        source,
+        prompt,
+        config,
+        headless.Streams.standard(quiet=quiet),
+        samples=samples,
+        as_json=bool(as_json),
+        with_prompt=bool(with_prompt),
+    )
+
+
+def _prompt(prompt: str | None, file: str | None) -> str:
+    """Return the prompt that was given, or read it from a file or stdin. Raises UsageError."""
+    if file is None and prompt == STDIN:
+        file = STDIN
+    return prompt or "" if file is None else read_text(file)

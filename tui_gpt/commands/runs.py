@@ -62,7 +62,7 @@ def _steps(summary: storage.RunSummary) -> str:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def show_run(name: str, as_json: bool) -> None:
     """Show one run: how it stands, its settings, its checkpoints."""
-    run = storage.RunStore().get(name)
+    run = common.own_run(name)
     summary = run.summary()
     checkpoints = {which: _checkpoint(run, which) for which in ("best", "last")}
     if as_json:
@@ -117,6 +117,7 @@ def _checkpoint_line(checkpoint: dict[str, Any]) -> str:
 def export_run(source: str, target: Path, small: bool) -> None:
     """Copy a checkpoint (the best unless named) into a new folder, ready for --model-path."""
     name, _, which = source.partition("@")
+    common.own_run(name)
     if which == "last":
         place = storage.RunStore().export(name, "last", target)
     elif which in ("", "best"):
@@ -152,7 +153,7 @@ def remove_runs(names: tuple[str, ...], yes: bool) -> None:
     """Remove runs with all their checkpoints."""
     store = storage.RunStore()
     for name in names:
-        store.get(name)
+        common.own_run(name)
     if not yes:
         _ask(names)
     for name in names:

@@ -1,7 +1,7 @@
 """`tui-gpt train`: in the app, or headless."""
 
 import dataclasses
-from collections.abc import Mapping
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +9,15 @@ import click
 
 from tui_gpt import settings
 from tui_gpt.commands import common, terminal
-from tui_gpt.config import DEFAULT_PRESET, PRESETS, RunConfig, TrainConfig
-from tui_gpt.errors import IncompatibleError, NotFoundError, UsageError
-from tui_gpt.events import Setting
+from tui_gpt.commands.resumption import Resumption
+from tui_gpt.config import DEFAULT_PRESET, PRESETS, RunConfig
+from tui_gpt.corpora import read_corpus
+from tui_gpt.errors import NotFoundError, UsageError
+from tui_gpt.inert import inert
+from tui_gpt.runs import Run, RunStore
 from tui_gpt.session import TrainRequest
 
 _NEWEST = ""
-_FIXED_ON_RESUME = ("preset", "corpus", *settings.MODEL_HELP)
 
 
 class _TrainCommand(common.SettingsCommand):
@@ -29,16 +31,18 @@ class _TrainCommand(common.SettingsCommand):
 
 
 @click.command(cls=_TrainCommand)
-@click.argument("corpus", required=False, envvar="TUI_GPT_TRAIN_CORPUS")
+@click.argument("corpus", required=False, envvar="TUI_GPT_TRAIN_CORPUS", cls=common.NewRunArgument)
 @click.option("--headless", is_flag=True, cls=common.Option, heading="The run", help="Train without the app.")
 @common.setting_option("train", "preset", "The run", metavar="NAME")
 @common.setting_options("train", ["max_iters", "max_seconds"], "The run")
-@click.option("--name", metavar="RUN", cls=common.Option, heading="The run", help="Name of the new run.")
+@click.option("--name", metavar="RUN", cls=common.NewRunOption, heading="The run", help="Name of the new run.")
 @click.option(
     "--resume", metavar="[RUN]", is_flag=False, flag_value=_NEWEST, cls=common.Option, heading="The run",
     help="Go on with a run, the newest unless named.",
 )  # fmt: skip
-@click.option("--init-from", metavar="RUN", cls=common.Option, heading="The run", help="Start from a run's weights.")
+@click.option(
+    "--init-from", metavar="RUN", cls=common.NewRunOption, heading="The run", help="Start from a run's weights."
+)
 @click.option(
     "--model-path", metavar="DIR", type=click.Path(file_okay=False, path_type=Path), cls=common.Option,
     heading="The run", help="Keep the run in this folder.",
@@ -60,9 +64,11 @@ def train(ctx: click.Context, /, headless: bool, as_json: bool, quiet: bool, **_
     from tui_gpt import headless as face
 
     streams = face.Streams.standard(quiet=quiet)
-    request, notes = request_from(ctx)
+    with face.busy(streams, "reading the text"):
+        request, notes = request_from(ctx)
     for note in notes:
         streams.say(note)
+    request = dataclasses.replace(request, began=ctx.find_root().obj)
     return face.train(common.make_session(), request, streams, as_json=as_json)
 
 
@@ -71,30 +77,35 @@ def _train_in_app(ctx: click.Context, as_json: bool) -> int:
         raise UsageError("--json is for training without the app: add --headless")
     if not terminal.fits_the_app():
         raise UsageError("the app needs a terminal on stdin and stderr: add --headless to train without it")
-    request, _ = request_from(ctx)
+    request, notes = request_from(ctx)
+    for note in notes:
+        click.echo(inert(note), err=True)
     from tui_gpt.tui.app import run_app
 
     return run_app(request=request)
 
 
 def request_from(ctx: click.Context) -> tuple[TrainRequest, tuple[str, ...]]:
-    """What was asked for, checked as far as it can be without torch, and notes on the text. Raises TuiGptError."""
+    """Return what was asked for, checked as far as it can be without torch, and notes on the text. Raises TuiGptError.
+
+    What the environment and `config.toml` set holds for new runs alone.
+    """
+    common.keep_one(ctx, "resume", "name")
+    common.keep_one(ctx, "resume", "init_from")
     if ctx.params["resume"] is not None:
         return _resume_request(ctx), ()
+    common.keep_one(ctx, "name", "model_path")
+    name: str | None = ctx.params["name"]
     model_path: Path | None = ctx.params["model_path"]
-    common.refuse_together(name=ctx.params["name"], model_path=model_path)
+    if name is not None:
+        RunStore().require_free(name)
     if model_path is not None and _holds_run(model_path):
         raise UsageError(f"{model_path} holds a run already: add --resume to go on with it, or name a new folder")
     config, notes = _with_corpus(settings.run_config(common.chosen_levels(ctx, "train")))
-    request = TrainRequest(
-        config=config, name=ctx.params["name"], init_from=ctx.params["init_from"], model_path=model_path
-    )
-    return request, notes
+    return TrainRequest(config=config, name=name, init_from=ctx.params["init_from"], model_path=model_path), notes
 
 
 def _holds_run(folder: Path) -> bool:
-    from tui_gpt.runs import RunStore
-
     try:
         RunStore().open_at(folder)
     except NotFoundError:
@@ -104,57 +115,28 @@ def _holds_run(folder: Path) -> bool:
 
 def _with_corpus(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
     """The config with a text that can be read again from anywhere, and notes on what was left out of it."""
-    from tui_gpt.corpora import read_corpus
-
     text = read_corpus(config.corpus)
     return dataclasses.replace(config, corpus=text.source), text.notes
 
 
 def _resume_request(ctx: click.Context) -> TrainRequest:
-    model_path: Path | None = ctx.params["model_path"]
     name: str = ctx.params["resume"]
-    common.refuse_together(resume=name, name=ctx.params["name"], init_from=ctx.params["init_from"])
-    common.refuse_together(resume=name or None, model_path=model_path)
-    config = _resumed_config(name, model_path)
-    changes = _changes(ctx, config)
-    if model_path is not None:
-        return TrainRequest(config=config, model_path=model_path, resume=model_path.name, changes=changes)
-    return TrainRequest(config=config, resume=name or _newest_name(), changes=changes)
-
-
-def _resumed_config(name: str, model_path: Path | None) -> RunConfig:
-    from tui_gpt.runs import RunStore
-
+    model_path: Path | None = ctx.params["model_path"]
+    if model_path is not None and not common.typed(ctx, "model_path") and (name or not _holds_run(model_path)):
+        model_path = None
+    if name and model_path is not None:
+        raise UsageError(f"--resume {name} and --model-path cannot go together: leave {name} or --model-path out")
     store = RunStore()
-    run = store.open_at(model_path) if model_path is not None else store.get(name or _newest_name())
-    return run.config
+    run = store.open_at(model_path) if model_path is not None else common.own_run(name) if name else _newest(store)
+    resumption = Resumption.of(run, "" if model_path is None else f"--model-path {shlex.quote(str(model_path))}")
+    corpus = resumption.moved_corpus(ctx.params["corpus"]) if common.typed(ctx, "corpus") else None
+    typed = {name: ctx.params[name] for name in settings.SETTINGS["train"] if common.typed(ctx, name)}
+    changes = resumption.changes(typed)
+    return TrainRequest(config=run.config, resume=run.name, model_path=model_path, changes=changes, corpus=corpus)
 
 
-def _newest_name() -> str:
-    from tui_gpt.runs import RunStore
-
-    run = RunStore().newest(with_checkpoint=True)
+def _newest(store: RunStore) -> Run:
+    run = store.newest(with_checkpoint=True)
     if run is None:
-        raise NotFoundError("there is no run to go on with: start one with `tui-gpt train --headless`")
-    return run.name
-
-
-def _changes(ctx: click.Context, config: RunConfig) -> Mapping[str, Setting]:
-    """The settings that were asked for by command line or environment, not by the file: it is about new runs."""
-    explicit = [level for source, level in common.chosen_levels(ctx, "train")[:2]]
-    changes = settings.merged(*explicit)
-    fixed = [name for name in _FIXED_ON_RESUME if name in changes]
-    if fixed:
-        option = fixed[0].upper() if fixed[0] == "corpus" else "--" + fixed[0].replace("_", "-")
-        raise IncompatibleError(
-            f"a run keeps its {fixed[0]} when it is resumed: leave {option} out, or use --init-from"
-        )
-    _check_changes(changes)
-    if "max_iters" in changes and "max_seconds" not in changes and config.train.max_seconds is not None:
-        changes["max_seconds"] = None
-    return changes
-
-
-def _check_changes(changes: Mapping[str, Any]) -> None:
-    """Raise ConfigError for a value out of range."""
-    TrainConfig.from_dict({"max_iters": 1, **changes})
+        raise NotFoundError("there is no run to resume: start one with `tui-gpt train --headless`")
+    return run

@@ -139,7 +139,9 @@ class CachedDecoder(ABC):
 
     def _logits(self, tokens: Ints, every: bool = False) -> Floats:
         with using_cores(1), torch.inference_mode():
-            return self._read(torch.from_numpy(tokens).to(self._device), every).cpu().numpy()
+            return (
+                self._read(torch.from_numpy(tokens.astype(np.int64, copy=False)).to(self._device), every).cpu().numpy()
+            )
 
     @abstractmethod
     def _read(self, tokens: Tensor, every: bool) -> Tensor:

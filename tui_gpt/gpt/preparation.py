@@ -15,10 +15,10 @@ from typing import Any
 
 from torch import Tensor
 
-from tui_gpt.config import ModelConfig, RunConfig, SampleConfig
+from tui_gpt.config import ModelConfig, RunConfig, SampleConfig, TrainConfig
 from tui_gpt.control import Control
 from tui_gpt.corpora import CorpusText, lasting_source, read_corpus
-from tui_gpt.errors import CheckpointError, IncompatibleError, NotFoundError, UsageError
+from tui_gpt.errors import CheckpointError, CorpusError, IncompatibleError, NotFoundError, UsageError
 from tui_gpt.events import Initialized, Setting
 from tui_gpt.gpt.batches import Batches, window_order
 from tui_gpt.gpt.build import (
@@ -204,23 +204,32 @@ def _with_order_of(prior: NgramPrior | None, config: ModelConfig) -> ModelConfig
     return dataclasses.replace(config, ngram_order=prior.order if prior else 0)
 
 
-def prepare_resumed(run: Run, changes: Mapping[str, Setting], control: Control) -> Prepared:
-    """Build `run` as its last checkpoint left it, or from scratch when it has none yet. Raises TuiGptError."""
+def prepare_resumed(
+    run: Run, changes: Mapping[str, Setting], control: Control, corpus_source: str | None = None
+) -> Prepared:
+    """Build `run` as its last checkpoint left it, or from scratch when it has none yet; its text may have moved to
+    `corpus_source`. Raises TuiGptError."""
     live = _live_changes(changes)
     if not run.ever_saved("last"):
         lasting_source(run.config.corpus)
         run.truncate_log(-1)
-        return prepare_new(dataclasses.replace(run.config, train=changed(run.config.train, live)), control)
+        source = corpus_source or run.config.corpus
+        config = dataclasses.replace(run.config, corpus=source, train=changed(run.config.train, live))
+        return prepare_new(config, control)
     control.report("reading the checkpoint")
     checkpoint = read_checkpoint(run.require_checkpoint("last"), training=True)
     info = checkpoint.info
     _require_more_steps(run, info, live)
     control.report("reading the text")
-    corpus = _same_corpus(run, checkpoint)
+    corpus = _same_corpus(run, checkpoint, corpus_source or info.config.corpus)
     ahead = cut_log(run, info)
     here = ahead.pop(info.step, {})
     settings = {name: value for name, value in here.items() if name != PLAN}
-    config = dataclasses.replace(info.config, train=changed(info.config.train, {**settings, **_place_of(changes)}))
+    config = dataclasses.replace(
+        info.config,
+        corpus=corpus_source or info.config.corpus,
+        train=changed(info.config.train, {**settings, **_place_of(changes)}),
+    )
     world = World.of(config.train)
     standing = _restored_standing(info, here, live)
     budget = live.get("max_seconds", config.train.max_seconds) if standing.follows_clock else None
@@ -256,15 +265,32 @@ def _require_more_steps(run: Run, info: CheckpointInfo, changes: Mapping[str, Se
         )
 
 
-def _same_corpus(run: Run, checkpoint: Checkpoint) -> Corpus:
+def _same_corpus(run: Run, checkpoint: Checkpoint, source: str) -> Corpus:
     info = checkpoint.info
-    text = read_corpus(lasting_source(info.config.corpus))
+    text = _text_of_training(
+        source,
+        info,
+        run.name,
+        moved="name its new place as CORPUS beside --resume",
+        changed=f"start a new run with --init-from {run.name}",
+    )
+    return Corpus.build(text, info.config.model.block_size, CharTokenizer.from_dict(info.tokenizer))
+
+
+def _text_of_training(source: str, info: CheckpointInfo, name: str, *, moved: str, changed: str) -> CorpusText:
+    """Return the text that `name` was trained on. Raises IncompatibleError, with a remedy for each case, where it has
+    moved or changed."""
+    try:
+        text = read_corpus(lasting_source(source))
+    except CorpusError as error:
+        raise IncompatibleError(
+            f"the text {source}, which {name} was trained on, is no longer there: put it back, or {moved}"
+        ) from error
     if text.digest != info.corpus_digest:
         raise IncompatibleError(
-            f"the text {info.config.corpus} has changed since run {run.name} began, so the run cannot go on exactly: "
-            f"put the old text back, or start a new run with --init-from {run.name}"
+            f"the text {source} has changed since {name} was trained on it: put the old text back, or {changed}"
         )
-    return Corpus.build(text, info.config.model.block_size, CharTokenizer.from_dict(info.tokenizer))
+    return text
 
 
 def _live_changes(changes: Mapping[str, Setting]) -> dict[str, Setting]:
@@ -361,17 +387,21 @@ def live_sampler(prepared: Prepared, answer: Future[Any], name: str) -> Sampler:
     )
 
 
-def evaluate_checkpoint(folder: Path, name: str, control: Control) -> Evaluation | None:
-    """Measure the checkpoint in `folder` on the validation split of its own text; None when stopped."""
+def evaluate_checkpoint(folder: Path, name: str, control: Control, place: TrainConfig) -> Evaluation | None:
+    """Measure the checkpoint in `folder` on the validation split of its own text; None when stopped.
+
+    `place` holds the device and the threads to compute with: those of the training may not exist here.
+    """
     checkpoint = read_checkpoint(folder)
     config = checkpoint.info.config
-    world = World.of(config.train)
+    world = World.of(place)
     tokenizer = CharTokenizer.from_dict(checkpoint.info.tokenizer)
-    text = read_corpus(lasting_source(config.corpus))
+    remedy = "measure any text with --file"
+    text = _text_of_training(config.corpus, checkpoint.info, name, moved=remedy, changed=remedy)
     corpus = Corpus.build(text, config.model.block_size, tokenizer)
     model, prior = _restored_model(checkpoint)
     batches = Batches(corpus, window_order(config, len(corpus.train)), config.model.block_size, prior)
-    shards = build_shards(model.to(world.device), config.train, world)
+    shards = build_shards(model.to(world.device), place, world)
     total = batches.record_tokens
 
     def report(done: int) -> bool:

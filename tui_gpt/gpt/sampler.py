@@ -10,7 +10,7 @@ import itertools
 import math
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 
 import numpy as np
@@ -76,17 +76,23 @@ class Sampler:
     def stream_many(
         self, prompt: str, config: SampleConfig, count: int, control: Control | None = None
     ) -> Iterator[tuple[Piece, ...]]:
-        """Write `count` answers to one prompt at once: each item holds the next piece of every answer."""
+        """Write `count` answers to one prompt at once: each item holds the next piece of every answer.
+
+        Answer k (from 0) is what `stream` writes with the seed plus k, however many there are.
+        """
         yield from self._written(prompt, config, count, control, details=False)
 
-    def surprise(self, text: str, *, details: bool = False) -> Sequence[Piece]:
+    def surprise(self, text: str, *, details: bool = False) -> Iterator[Piece]:
         """How well the model predicts `text`: one piece a known character, each from what `stream` would have seen.
 
         The first is predicted as the first character of a text, after the line break that an empty prompt stands for.
+        Of a long text, only a piece is held in more than a byte or two per character.
         """
-        tokens = np.concatenate([self._prompt_tokens(""), self._tokenizer.encode(text).astype(np.int64)])
+        known = self._tokenizer.encode_compact(text)
+        tokens = np.concatenate([self._prompt_tokens("").astype(known.dtype), known])
         rows = itertools.chain.from_iterable(self._decoders.plain().readings(tokens[:-1]))
-        return [self._piece(row, int(token), details) for row, token in zip(rows, tokens[1:], strict=True)]
+        for row, token in zip(rows, tokens[1:], strict=True):
+            yield self._piece(row, int(token), details)
 
     def _written(
         self, prompt: str, config: SampleConfig, count: int, control: Control | None, details: bool
@@ -146,18 +152,18 @@ class Sampler:
 
 
 class _Uniforms:
-    """Rows (count,) of random numbers in [0, 1), the same however many are taken at once."""
+    """Rows (count,) of random numbers in [0, 1), the same however many are taken at once; column k has a generator of
+    its own, with the seed plus k."""
 
     def __init__(self, seed: int, count: int) -> None:
-        self._generator = torch.Generator().manual_seed(seed)
+        self._generators = [torch.Generator().manual_seed((seed + k) % 2**63) for k in range(count)]
         self._left: Uniforms = np.zeros((0, count))
 
     def take(self, n: int) -> Uniforms:
         """The next n rows (n, count), n at most UNIFORMS_AT_ONCE."""
         if len(self._left) < n:
-            count = self._left.shape[1]
-            fresh = torch.rand(UNIFORMS_AT_ONCE, count, generator=self._generator, dtype=torch.float64).numpy()
-            self._left = np.concatenate([self._left, fresh])
+            columns = [torch.rand(UNIFORMS_AT_ONCE, generator=one, dtype=torch.float64) for one in self._generators]
+            self._left = np.concatenate([self._left, torch.stack(columns, dim=1).numpy()])
         taken, self._left = self._left[:n], self._left[n:]
         return taken
 

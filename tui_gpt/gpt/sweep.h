@@ -112,25 +112,41 @@ INLINE float sum(floats x)
 #endif
 }
 
-/* sums (columns, PANEL) = one panel times x (columns, in): memory is read in order, every lane adds up its own output */
-INLINE void sweep(const int columns, const int is_half, const void *panel, const void *next, const float *x, int64_t in,
-                  floats sums[BYTE_COLUMNS][VECTORS])
+/* row i of a panel times the columns of x is added to s */
+INLINE void sweep_row(const int columns, const int is_half, const void *panel, const void *next, const float *x, int64_t in,
+                      int64_t i, floats s[BYTE_COLUMNS][VECTORS])
 {
-    floats s[BYTE_COLUMNS][VECTORS], w[VECTORS];
-    memset(s, 0, sizeof s);
-    for (int64_t i = 0; i < in; i++) {
-        load_row(is_half, panel, next, i, w);
-#pragma GCC unroll 12
-        for (int c = 0; c < columns; c++)
-#pragma GCC unroll 8
-            for (int v = 0; v < VECTORS; v++)
-                s[c][v] += w[v] * x[c * in + i];
-    }
+    floats w[VECTORS];
+    load_row(is_half, panel, next, i, w);
 #pragma GCC unroll 12
     for (int c = 0; c < columns; c++)
 #pragma GCC unroll 8
         for (int v = 0; v < VECTORS; v++)
-            sums[c][v] = s[c][v];
+            s[c][v] += w[v] * x[c * in + i];
+}
+
+/* sums (columns, PANEL) = one panel times x (columns, in): every lane adds up its own output, in the order of `sweep_one`:
+   what is written does not depend on how many texts are */
+INLINE void sweep(const int columns, const int is_half, const void *panel, const void *next, const float *x, int64_t in,
+                  floats sums[BYTE_COLUMNS][VECTORS])
+{
+    const int64_t whole = in - in % WAYS;
+    for (int k = 0; k < WAYS; k++) {
+        floats s[BYTE_COLUMNS][VECTORS];
+        memset(s, 0, sizeof s);
+        for (int64_t i = k; i < whole; i += WAYS)
+            sweep_row(columns, is_half, panel, next, x, in, i, s);
+        for (int64_t i = whole; i < in && k == 0; i++)
+            sweep_row(columns, is_half, panel, next, x, in, i, s);
+#pragma GCC unroll 12
+        for (int c = 0; c < columns; c++)
+#pragma GCC unroll 8
+            for (int v = 0; v < VECTORS; v++)
+                if (k)
+                    sums[c][v] += s[c][v];
+                else
+                    sums[c][v] = s[c][v];
+    }
 }
 
 /* the same for one column */
