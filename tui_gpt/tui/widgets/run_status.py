@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 from tui_gpt.eta import EtaEstimator, format_count, format_duration
 from tui_gpt.inert import inert
-from tui_gpt.tui.record import RunRecord
+from tui_gpt.tui.record import RunRecord, loss_words
 
 _LEAST_CELL = 12
 _ENDINGS = {
@@ -50,21 +50,17 @@ def figures(record: RunRecord, smoothed: float | None) -> list[tuple[str, str]]:
     """(name, value) pairs, the most telling first."""
     progress = record.progress
     evaluation = record.evaluations[-1] if record.evaluations else None
-    best = record.best.val_loss if record.best else None
+    about = "~" if evaluation and evaluation.is_estimate else ""
     return [
-        ("loss", _loss(smoothed)),
-        ("validation", _loss(evaluation.val_loss if evaluation else None)),
-        ("best", _loss(best)),
-        ("bits/char", f"{evaluation.bits_per_char:.2f}" if evaluation else "–"),
+        ("loss", "–" if smoothed is None else f"{smoothed:.3f}"),
+        ("validation", loss_words(evaluation) if evaluation else "–"),
+        ("best", loss_words(record.best) if record.best else "–"),
+        ("bits/char", f"{about}{evaluation.bits_per_char:.2f}" if evaluation else "–"),
         ("chars/s", format_count(progress.tokens_per_second) if progress else "–"),
         ("rate", f"{progress.learning_rate:.2g}" if progress else "–"),
         ("parameters", format_count(record.started.parameters) if record.started else "–"),
         ("device", record.started.device if record.started else "–"),
     ]
-
-
-def _loss(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
 
 
 class RunStatus(Widget):
