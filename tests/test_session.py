@@ -13,9 +13,11 @@ from tui_gpt.config import RunConfig, SampleConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.errors import CorpusError, IncompatibleError, NotFoundError, RunLockedError
 from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Sampled, Started
+from tui_gpt.gpt import preparation
 from tui_gpt.gpt.checkpoint import Checkpoint, read_checkpoint
 from tui_gpt.gpt.sizing import MOST_MEMBERS
 from tui_gpt.manifest import MODEL_FILE
+from tui_gpt.recording import Recorder
 from tui_gpt.runs import RunStore
 from tui_gpt.session import Session, TrainRequest, compact_checkpoint
 
@@ -212,6 +214,23 @@ def test_generating_from_the_live_weights_does_not_disturb_the_run(tiny: Make) -
     writer.join()
     assert [(step, len(text)) for step, text in written] == [(6, 9)]
     assert learned(events) == quiet
+
+
+def test_live_weights_asked_for_after_the_last_step_are_refused_at_once(
+    tiny: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session still knows the run, but nobody is there any more who would answer."""
+    session, refusals = Session(), []
+
+    def ask(_recorder: Recorder) -> None:
+        with pytest.raises(NotFoundError, match="just ended"):
+            session.open_model("live")
+        refusals.append(True)
+
+    monkeypatch.setattr(preparation, "_LIVE_TIMEOUT_SECONDS", 1e9)
+    monkeypatch.setattr(Recorder, "require_all", ask)
+    train(session, tiny())
+    assert refusals == [True]
 
 
 def test_without_a_run_in_progress_there_is_nothing_live() -> None:
