@@ -1,7 +1,9 @@
 """A session finds runs, trains them, writes their log, and opens what came out; for real, on tiny models."""
 
 import dataclasses
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -313,3 +315,18 @@ def size_of(folder: Path) -> int:
     """Bytes of the weights, the prior's counts left out."""
     tensors = load_file(folder / MODEL_FILE)
     return sum(tensor.nbytes for name, tensor in tensors.items() if not name.startswith("prior."))
+
+
+def test_what_was_there_when_torch_came_can_still_be_collected_later() -> None:
+    """Such as a widget that was on screen then, and is gone now."""
+
+    class Widget:
+        itself: object
+
+    widget = Widget()
+    widget.itself = widget
+    left = weakref.ref(widget)
+    Session().settle()
+    del widget
+    gc.collect()
+    assert left() is None

@@ -34,6 +34,7 @@ _CHART: Keys = (
 _PROMPT: Keys = (
     ("Enter", "write; Ctrl+J breaks the line"),
     ("↑ ↓", "earlier prompts"),
+    ("Ctrl+_", "undo what was typed"),
     ("Ctrl+R", "measure how likely this text is"),
     ("Ctrl+T", "steady, lively, wild"),
     ("Ctrl+O", "choose the model"),

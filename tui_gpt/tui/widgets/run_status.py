@@ -1,5 +1,7 @@
 """The figures of a run: a headline, a row of numbers, and how far it has come."""
 
+import time
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.style import Style
@@ -12,6 +14,7 @@ from tui_gpt.inert import inert
 from tui_gpt.tui.record import RunRecord, loss_words
 
 _LEAST_CELL = 12
+_TICK_SECONDS = 1.0
 _ENDINGS = {
     "completed": "finished",
     "time_limit": "time is up",
@@ -20,9 +23,11 @@ _ENDINGS = {
 }
 
 
-def headline(record: RunRecord) -> str:
-    """What the run is doing, and what the user can do about it, in a sentence."""
+def headline(record: RunRecord, activity: str = "") -> str:
+    """What the run is doing, in a sentence; `activity` is what its worker is busy with between two events."""
     step = f"step {record.step:,}"
+    if activity and record.is_live:
+        return activity
     match record.phase:
         case "loading":
             return f"preparing {record.config.corpus}…"
@@ -33,7 +38,7 @@ def headline(record: RunRecord) -> str:
         case "paused":
             return f"paused at {step}"
         case "stopping":
-            return "saving…"
+            return "saving…" if record.step else "stopping…"
         case "failed":
             return f"{record.name or 'the run'} failed"
         case _:
@@ -73,22 +78,35 @@ class RunStatus(Widget):
         "run-status--rest",
     }
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic, id: str | None = None) -> None:
         super().__init__(id=id)
+        self._clock = clock
         self._record = RunRecord()
         self._smoothed: float | None = None
         self._eta = EtaEstimator()
+        self._marked_at = clock()
+        """When the newest figures came."""
 
     def show(self, record: RunRecord) -> None:
         """Draw `record` as it stands now; call again whenever it has grown."""
         if record is not self._record:
-            self._eta = EtaEstimator()
+            self._eta, self._marked_at = EtaEstimator(), self._clock()
+        if record.progress is not self._record.progress:
+            self._marked_at = self._clock()
         self._record = record
         line = record.train.smoothed()
         self._smoothed = line[-1][1] if line else None
         if record.progress:
             self._eta.mark(record.progress.step, record.progress.elapsed_seconds)
         self.refresh()
+
+    def on_mount(self) -> None:
+        """Time goes on while steps are long and no figures come."""
+        self.set_interval(_TICK_SECONDS, self._tick)
+
+    def _tick(self) -> None:
+        if self._record.phase in ("running", "pausing"):
+            self.refresh()
 
     def render(self) -> RenderResult:
         """The three lines."""
@@ -124,8 +142,11 @@ class RunStatus(Widget):
         if not self._record.is_live or not total:
             elapsed = self._record.progress.elapsed_seconds if self._record.progress else None
             return f"  {format_duration(elapsed)}" if elapsed is not None else ""
+        passed = self._clock() - self._marked_at if self._record.phase in ("running", "pausing") else 0.0
         seconds = self._eta.seconds_left(total)
-        return f"  {format_duration(seconds)} left" if seconds is not None else ""
+        if seconds is None:
+            return f"  {format_duration(int(passed))} so far" if passed >= 1.0 else ""
+        return f"  {format_duration(max(0.0, seconds - passed))} left"
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"run-status--{name}")
