@@ -10,6 +10,7 @@ from textual.app import RenderResult
 from textual.widget import Widget
 
 from tui_gpt.eta import EtaEstimator, format_count, format_duration
+from tui_gpt.events import Progress
 from tui_gpt.inert import inert
 from tui_gpt.tui.record import RunRecord, loss_words
 
@@ -84,6 +85,7 @@ class RunStatus(Widget):
         self._record = RunRecord()
         self._smoothed: float | None = None
         self._eta = EtaEstimator()
+        self._progress_shown: Progress | None = None
         self._marked_at = clock()
         """When the newest figures came."""
 
@@ -91,8 +93,8 @@ class RunStatus(Widget):
         """Draw `record` as it stands now; call again whenever it has grown."""
         if record is not self._record:
             self._eta, self._marked_at = EtaEstimator(), self._clock()
-        if record.progress is not self._record.progress:
-            self._marked_at = self._clock()
+        if record.progress is not self._progress_shown:
+            self._progress_shown, self._marked_at = record.progress, self._clock()
         self._record = record
         line = record.train.smoothed()
         self._smoothed = line[-1][1] if line else None
@@ -127,7 +129,7 @@ class RunStatus(Widget):
         record = self._record
         total = record.max_iters or 0
         words = f"  step {record.step:,} of {total:,}" if total else f"  step {record.step:,}"
-        words += self._time_left(total)
+        words += f"  {self.time_words()}".rstrip()
         share = min(1.0, record.step / total) if total else 0.0
         cells = max(4, width - len(words) - 6)
         done = round(share * cells)
@@ -138,15 +140,18 @@ class RunStatus(Widget):
             (words, self._style("name")),
         )
 
-    def _time_left(self, total: int) -> str:
-        if not self._record.is_live or not total:
-            elapsed = self._record.progress.elapsed_seconds if self._record.progress else None
-            return f"  {format_duration(elapsed)}" if elapsed is not None else ""
-        passed = self._clock() - self._marked_at if self._record.phase in ("running", "pausing") else 0.0
+    def time_words(self) -> str:
+        """The time that the run has still to go, or has taken; it goes on between two events, as steps may be long."""
+        record, total = self._record, self._record.max_iters or 0
+        if not record.is_live or not total:
+            return format_duration(record.progress.elapsed_seconds) if record.progress else ""
+        passed = self._clock() - self._marked_at if record.phase in ("running", "pausing") else 0.0
         seconds = self._eta.seconds_left(total)
         if seconds is None:
-            return f"  {format_duration(int(passed))} so far" if passed >= 1.0 else ""
-        return f"  {format_duration(max(0.0, seconds - passed))} left"
+            return f"{format_duration(int(passed))} so far" if passed >= 1.0 else ""
+        if passed > seconds:
+            return f"last figures {format_duration(int(passed))} ago"
+        return f"{format_duration(seconds - passed)} left"
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"run-status--{name}")
