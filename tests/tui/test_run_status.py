@@ -28,7 +28,7 @@ def test_the_time_left_goes_down_while_no_figures_come() -> None:
             record.apply(figures[second])
             status.show(record)
         said.append(status.time_words())
-    assert said == ["", "12 s so far", "", "40 s left", "30 s left", "last figures 49 s ago"]
+    assert said == ["", "12 s so far", "5 s so far", "40 s left", "30 s left", "last figures 49 s ago"]
 
 
 def test_a_paused_run_has_no_clock() -> None:

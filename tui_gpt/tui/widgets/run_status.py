@@ -148,7 +148,8 @@ class RunStatus(Widget):
         passed = self._clock() - self._marked_at if record.phase in ("running", "pausing") else 0.0
         seconds = self._eta.seconds_left(total)
         if seconds is None:
-            return f"{format_duration(int(passed))} so far" if passed >= 1.0 else ""
+            elapsed = passed + (record.progress.elapsed_seconds if record.progress else 0.0)
+            return f"{format_duration(int(elapsed))} so far" if elapsed >= 1.0 else ""
         if passed > seconds:
             return f"last figures {format_duration(int(passed))} ago"
         return f"{format_duration(seconds - passed)} left"
