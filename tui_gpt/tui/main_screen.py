@@ -610,7 +610,7 @@ class MainScreen(Screen[None]):
             return
         try:
             with self._errand(f"deleting {run.name}"):
-                await in_background(self._store.delete, run.name)
+                await asyncio.to_thread(self._store.delete, run.name)
         except TuiGptError as error:
             self._say(error)
             return
@@ -626,7 +626,7 @@ class MainScreen(Screen[None]):
         else:
             try:
                 with self._errand(f"opening {run.name}"):
-                    record = await in_background(self._replayed, run.name)
+                    record = await asyncio.to_thread(self._replayed, run.name)
             except TuiGptError as error:
                 self._say(error)
                 return
