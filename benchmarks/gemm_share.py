@@ -21,11 +21,11 @@ from peers import PlainGPT, PlainTraining, Shape
 
 from tui_gpt.config import PRESETS, ModelConfig, resolve
 from tui_gpt.control import Control
+from tui_gpt.cores import available_cores
 from tui_gpt.events import Event, Progress
 from tui_gpt.gpt.linear import is_quick_product_available, linear
 from tui_gpt.gpt.preparation import prepare_new
 from tui_gpt.gpt.trainer import Trainer
-from tui_gpt.gpt.world import available_cores
 from tui_gpt.runs import RunStore
 
 PEAK_SIZES = (1_024, 2_048, 3_072)
@@ -96,7 +96,7 @@ def gemm_peak() -> float:
 def our_turns(preset: str, seconds: float, folder: Path) -> Iterator[float]:
     """Characters per second of one turn after the other of our trainer."""
     config = resolve(preset, max_iters=1_000_000, eval_interval=1_000_000, log_interval=1, sample_interval=0)
-    prepared = prepare_new(config, None)
+    prepared = prepare_new(config, Control())
     run = RunStore(folder).create(config, "gemm")
     events: Iterator[Event] = Trainer(prepared.parts(run), config.train, Control()).run()
     characters = prepared.parts(run).tokens_a_batch

@@ -91,7 +91,7 @@ def evaluate(model: Any, corpus: Corpus, block_size: int, step: int) -> None:
     """The whole validation split, in windows of the context that start with nothing before them."""
     model.eval()
     total, count = 0.0, 0
-    for inputs, targets in validation_windows(corpus.val, block_size):
+    for inputs, targets in validation_windows(corpus.val, block_size, len(corpus.val), 16_384):
         total += float(loss_of(model, inputs, targets)) * targets.numel()
         count += targets.numel()
     model.train()

@@ -25,10 +25,10 @@ from peers import PlainGPT, PlainTraining, Shape
 
 from tui_gpt.config import resolve
 from tui_gpt.control import Control
+from tui_gpt.cores import available_cores
 from tui_gpt.events import Event, Progress
 from tui_gpt.gpt.preparation import prepare_new
 from tui_gpt.gpt.trainer import Trainer
-from tui_gpt.gpt.world import available_cores
 from tui_gpt.runs import RunStore
 
 TURNS = 20
@@ -63,7 +63,7 @@ def compare_iterations() -> None:
     """The whole trainer, events and all, beside the plain step."""
     iterations = TURNS * ITERATIONS_A_TURN + ITERATIONS_A_TURN
     config = resolve("nano", max_iters=iterations, eval_interval=100_000, log_interval=ITERATIONS_A_TURN)
-    prepared = prepare_new(config, None)
+    prepared = prepare_new(config, Control())
     with tempfile.TemporaryDirectory() as folder:
         run = RunStore(Path(folder)).create(config, "nano")
         events = Trainer(prepared.parts(run), config.train, Control()).run()

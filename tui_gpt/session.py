@@ -26,6 +26,7 @@ from tui_gpt.writing import LIVE, SHIPPED, TextModel
 if TYPE_CHECKING:
     from tui_gpt.gpt.preparation import Prepared
     from tui_gpt.gpt.sampler import Sampler
+    from tui_gpt.gpt.start import Start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +43,14 @@ class TrainRequest:
     """Settings of TrainConfig that take a new value when a run is resumed, e.g. {"max_iters": 4000}."""
     init_from: str | None = None
     """Source (see `SessionLike.open_model`) whose weights a new run starts from."""
+    chosen: Mapping[str, Setting] = field(default_factory=dict)
+    """Settings of the model that the user has asked for; with `init_from` the others are the source's."""
+    preset_chosen: bool = False
+    """Whether the user has named the preset."""
     model_path: Path | None = None
     """Folder that is to hold the run, instead of one in the run store."""
+    began: float | None = None
+    """`time.monotonic()` when the time budget began, e.g. when the process did; None is now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +83,7 @@ class SessionLike(Protocol):
         """Import torch, so that the next call need not."""
 
     def settle(self) -> None:
-        """After `wake`: import what only training needs, and let the garbage collector look through it once."""
+        """After `wake`: let the garbage collector look through all that was imported, once."""
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         """Train, yielding events as they happen; each is in the run's log before it is yielded. Raises TuiGptError."""
@@ -123,26 +130,26 @@ class Session:
         A full collection takes 0.25 s, in which no other thread runs; after this one none is due before there are a
         quarter more objects. `gc.freeze` would be quicker, but keep for good what is on screen now.
         """
-        from tui_gpt.gpt.build import import_what_optimizers_import
-
-        import_what_optimizers_import()
         gc.collect()
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         """Train, yielding events as they happen; each is in the run's log before it is yielded. Raises TuiGptError."""
+        began = time.monotonic() if request.began is None else request.began
+        control.report("loading PyTorch")
+        self.wake()
         from tui_gpt.gpt.preparation import prepare_new, prepare_resumed
 
-        began = time.monotonic()
         existing = self._existing_run(request)
         if existing is None:
-            prepared = prepare_new(request.config, self._init_folder(request))
+            config, start = self._start_of(request)
+            prepared = prepare_new(config, control, start=start, elapsed=lambda: time.monotonic() - began)
             ensure_free_space(request.model_path or self._store.root, prepared.disk_space_needed())
             run = self._new_run(request, prepared.config)
             with run.lock():
                 yield from self._train_locked(run, prepared, control, began)
         else:
             with existing.lock():
-                prepared = prepare_resumed(existing, request.changes)
+                prepared = prepare_resumed(existing, request.changes, control)
                 ensure_free_space(existing.path, prepared.disk_space_needed())
                 yield from self._train_locked(existing, prepared, control, began)
 
@@ -169,6 +176,8 @@ class Session:
             good=prepared.good,
             planned_changes=prepared.planned_changes,
             began=began,
+            step_seconds=prepared.step_seconds,
+            initialized=prepared.initialized,
         )
         recorder = Recorder(run)
         try:
@@ -185,12 +194,19 @@ class Session:
         finally:
             self._live = None
 
-    def _init_folder(self, request: TrainRequest) -> Path | None:
-        return None if request.init_from is None else self._checkpoint_of(request.init_from)[1]
+    def _start_of(self, request: TrainRequest) -> "tuple[RunConfig, Start | None]":
+        """Return the config of a new run, and the model that it starts from, if any."""
+        from tui_gpt.gpt.start import Start
+
+        if request.init_from is None:
+            return request.config, None
+        start = Start.read(request.init_from, self._checkpoint_of(request.init_from)[1])
+        config = start.configured(request.config, request.chosen, preset_chosen=request.preset_chosen)
+        return config, start
 
     def estimate(self, config: RunConfig, control: Control) -> Estimate:
         """Time a few steps of such a run, in a second or two. Raises TuiGptError."""
-        from tui_gpt.gpt.preparation import estimate
+        from tui_gpt.gpt.estimate import estimate
 
         return estimate(config, control)
 

@@ -11,6 +11,7 @@ from tui_gpt.config import ModelConfig, TrainConfig
 from tui_gpt.gpt.build import build_model, build_optimizers
 from tui_gpt.gpt.committee import Committee, averaged
 from tui_gpt.gpt.modern import modern_optimizers
+from tui_gpt.gpt.optimizer import Optimizer
 
 CONFIG = ModelConfig(
     architecture="modern", block_size=12, n_layer=1, n_head=2, n_embd=16, ngram_order=3, induction=True, members=3
@@ -35,7 +36,7 @@ def example() -> Batch:
     return tokens, tokens.roll(-1, 1), prior
 
 
-def trained(model: nn.Module, optimizers: Sequence[torch.optim.Optimizer], batch: Batch) -> None:
+def trained(model: nn.Module, optimizers: Sequence[Optimizer], batch: Batch) -> None:
     for _ in range(5):
         _, loss = model(*batch)
         loss.backward()

@@ -43,7 +43,10 @@ def test_a_short_text_says_what_would_do(length: int, block_size: int) -> None:
             Corpus.build(text_of("x" * length), int(words[-1]))
     else:
         assert WindowOrder(len(corpus.train), block_size, 1, 0).windows >= 1
-        assert sum(targets.numel() for _, targets in validation_windows(corpus.val, block_size)) >= 1
+        assert (
+            sum(targets.numel() for _, targets in validation_windows(corpus.val, block_size, len(corpus.val), 2048))
+            >= 1
+        )
 
 
 ORDERS = st.fixed_dictionaries(
@@ -124,10 +127,10 @@ def test_targets_are_the_inputs_one_token_later() -> None:
 
 
 @settings(max_examples=60)
-@given(length=st.integers(2, 200), block_size=st.integers(1, 64), tokens_a_batch=st.integers(1, 128))
-def test_validation_meets_every_target_once(length: int, block_size: int, tokens_a_batch: int) -> None:
+@given(length=st.integers(2, 200), block_size=st.integers(1, 64), tokens_per_batch=st.integers(1, 128))
+def test_validation_meets_every_target_once(length: int, block_size: int, tokens_per_batch: int) -> None:
     tokens = np.arange(length, dtype=np.uint8)
-    batches = list(validation_windows(tokens, block_size, tokens_a_batch))
+    batches = list(validation_windows(tokens, block_size, length, tokens_per_batch))
     targets = [int(token) for _, batch in batches for token in batch.flatten()]
     assert sorted(targets) == list(range(1, length))
     for inputs, batch in batches:

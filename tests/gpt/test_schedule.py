@@ -1,11 +1,11 @@
-"""Rates and plans are arithmetic."""
+"""Rates are arithmetic."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_gpt.config import Schedule, TrainConfig
-from tui_gpt.gpt.schedule import TimeBudget, is_replanning_step, is_worth_changing, learning_rate_at
+from tui_gpt.gpt.schedule import learning_rate_at
 
 
 def config(schedule: Schedule, **settings: float) -> TrainConfig:
@@ -39,34 +39,3 @@ def test_a_short_run_warms_up_for_a_tenth_of_it() -> None:
 @given(st.integers(0, 300), st.integers(1, 200), st.sampled_from(["linear", "cosine", "constant"]))
 def test_a_rate_is_never_negative_nor_above_its_peak(step: int, max_iters: int, schedule: Schedule) -> None:
     assert 0.0 <= learning_rate_at(step, max_iters, config(schedule, min_lr_ratio=0.0)) <= 1.0
-
-
-def test_a_budget_leaves_time_for_the_evaluations() -> None:
-    planned = TimeBudget(seconds=100.0).plan(
-        step=0, elapsed_seconds=0.0, step_seconds=0.1, evaluation_seconds=5.0, eval_interval=100
-    )
-    evaluations = planned // 100 + 1
-    assert 95.0 <= planned * 0.1 + evaluations * 5.0 <= 100.0
-
-
-def test_a_spent_budget_still_makes_one_step() -> None:
-    budget = TimeBudget(seconds=10.0)
-    assert budget.plan(7, elapsed_seconds=20.0, step_seconds=1.0, evaluation_seconds=1.0, eval_interval=10) == 8
-
-
-def test_a_budget_keeps_to_the_number_of_steps_that_was_asked_for() -> None:
-    budget = TimeBudget(seconds=1e6, max_iters=50)
-    assert budget.plan(0, elapsed_seconds=0.0, step_seconds=0.1, evaluation_seconds=0.0, eval_interval=10) == 50
-
-
-def test_the_clock_is_looked_at_early_and_then_now_and_then() -> None:
-    looks = [step for step in range(1, 1001) if is_replanning_step(step, 1000)]
-    assert looks[:6] == [1, 2, 4, 8, 16, 32]
-    assert 20 <= len(looks) <= 30
-    assert looks[-1] == 1000
-
-
-def test_a_small_difference_is_not_announced() -> None:
-    assert not is_worth_changing(planned=1040, max_iters=1000, step=0)
-    assert is_worth_changing(planned=1100, max_iters=1000, step=0)
-    assert is_worth_changing(planned=1003, max_iters=1000, step=990)

@@ -12,13 +12,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tui_gpt.gpt.data import Corpus, WindowOrder, gather, validation_windows
+from tui_gpt.config import RunConfig
+from tui_gpt.gpt.data import Corpus, WindowOrder, gather, record_tokens, validation_windows
 from tui_gpt.gpt.ngram import NgramPrior
 
 TRAIN_SAMPLE_TOKENS = 16_384
-"""Training characters measured at an evaluation."""
-CACHE_BYTES = 256 * 2**20
-"""Memory that the validation rows of the prior may keep between evaluations."""
+"""Training characters that an evaluation reads at most."""
+TOKENS_PER_BATCH = 2_048
+"""Characters of an evaluation that go through a replica together: what is computed of more does not stay in the
+CPU's caches."""
+LOGITS_PER_BATCH = 2**21
+"""Logits of an evaluation that are computed together: with a large alphabet fewer characters are read at a time."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,18 @@ class Batch:
         parts = zip(self.inputs.tensor_split(count), self.targets.tensor_split(count), priors, strict=True)
         return [Batch(inputs, targets, prior) for inputs, targets, prior in parts]
 
+    def thinned(self, count: int) -> "Batch":
+        """`count` of the windows, evenly spread."""
+        chosen = [k * len(self.inputs) // count for k in range(count)]
+        prior = None if self.prior is None else self.prior[chosen]
+        return Batch(self.inputs[chosen], self.targets[chosen], prior)
+
+
+def window_order(config: RunConfig, train_tokens: int) -> WindowOrder:
+    """Return which windows each batch of a run holds; each member of a committee has its own."""
+    windows = config.train.batch_size * config.model.networks
+    return WindowOrder(train_tokens, config.model.block_size, windows, config.train.seed)
+
 
 class Batches:
     """The batches of one run."""
@@ -50,7 +66,6 @@ class Batches:
         self._order = order
         self._block_size = block_size
         self._prior = prior
-        self._validation: list[Batch] | None = None
 
     def training(self, number: int) -> Batch:
         """Batch `number` of the run."""
@@ -58,29 +73,34 @@ class Batches:
         inputs, targets = gather(self._corpus.train, starts, self._block_size)
         return Batch(inputs, targets, self._training_rows(starts))
 
-    def training_sample(self) -> Iterator[Batch]:
-        """A fixed selection of training windows, to be measured beside the validation split."""
-        count = max(1, TRAIN_SAMPLE_TOKENS // self._block_size)
+    @property
+    def record_tokens(self) -> int:
+        """Characters of the validation split that the loss of record is measured on."""
+        return record_tokens(len(self._corpus.val), self._block_size)
+
+    def training_sample(self, tokens: int = TRAIN_SAMPLE_TOKENS) -> Iterator[Batch]:
+        """Yield evenly spread training windows of about that many characters, to be measured beside the validation
+        split."""
+        count = max(1, min(tokens, TRAIN_SAMPLE_TOKENS) // self._block_size)
         last = len(self._corpus.train) - self._block_size - 1
         starts = np.unique(np.linspace(0, last, count).astype(np.int64))
-        for part in np.array_split(starts, max(1, len(starts) * self._block_size // 8_192)):
+        rows = max(1, self._tokens_per_batch(tokens) // self._block_size)
+        for first in range(0, len(starts), rows):
+            part = starts[first : first + rows]
             inputs, targets = gather(self._corpus.train, part, self._block_size)
             yield Batch(inputs, targets, self._training_rows(part))
 
-    def validation(self) -> Iterator[Batch]:
-        """The whole validation split in non-overlapping windows, every target once."""
-        if self._validation is not None:
-            yield from self._validation
-            return
-        made = (self._validation_batch(*pair) for pair in validation_windows(self._corpus.val, self._block_size))
-        if self._prior is not None and len(self._corpus.val) * self._prior.vocab_size * 4 > CACHE_BYTES:
-            yield from made
-            return
-        kept = []
-        for batch in made:
-            kept.append(batch)
-            yield batch
-        self._validation = kept
+    def validation(self, tokens: int | None = None) -> Iterator[Batch]:
+        """Yield evenly spread, non-overlapping validation windows of about that many characters; None is as many as the
+        loss of record is measured on."""
+        wanted = self.record_tokens if tokens is None else tokens
+        windows = validation_windows(self._corpus.val, self._block_size, wanted, self._tokens_per_batch(wanted))
+        for inputs, targets in windows:
+            yield self._validation_batch(inputs, targets)
+
+    def _tokens_per_batch(self, wanted: int) -> int:
+        """Return how many characters go through a replica together, so that a few are still shared by two replicas."""
+        return min(TOKENS_PER_BATCH, LOGITS_PER_BATCH // self._corpus.tokenizer.vocab_size, -(-wanted // 2))
 
     def _training_rows(self, starts: np.ndarray) -> Tensor | None:
         if self._prior is None:

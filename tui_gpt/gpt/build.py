@@ -2,20 +2,22 @@
 
 import threading
 from collections.abc import Mapping
-from importlib import import_module
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim import AdamW, Optimizer
 
 from tui_gpt.config import ModelConfig, TrainConfig
 from tui_gpt.errors import CheckpointError, IncompatibleError
 from tui_gpt.gpt.classic import Classic
 from tui_gpt.gpt.committee import Committee, networks_of
+from tui_gpt.gpt.data import Corpus
 from tui_gpt.gpt.induction import Induction, folded_case
-from tui_gpt.gpt.modern import Modern, modern_optimizers
+from tui_gpt.gpt.memory import windows_per_pass
+from tui_gpt.gpt.modern import Modern, modern_optimizers, ngram_rows
 from tui_gpt.gpt.ngram import NgramPrior
+from tui_gpt.gpt.optimizer import AdamW, Optimizer
 from tui_gpt.gpt.shards import Shards, share_parameters
 from tui_gpt.gpt.tokenizer import CharTokenizer
 from tui_gpt.gpt.world import World
@@ -24,6 +26,9 @@ PRIOR_PREFIX = "prior."
 
 POSITIONS_AT_ONCE = 4_096
 """Characters that a network on a CPU reads in one pass of training."""
+
+NGRAMS_TAKEN = 1_000_000
+"""Characters of a text whose n-grams' embeddings are taken over from another model."""
 
 _drawing = threading.Lock()
 """Held while weights are drawn: PyTorch's initialisation takes its numbers from the one generator of the process."""
@@ -55,11 +60,6 @@ def tell_characters(model: LanguageModel, tokenizer: CharTokenizer) -> None:
             module.folded.copy_(folded_case(tokenizer.characters))
 
 
-def import_what_optimizers_import() -> None:
-    """PyTorch's compiler, which the first of its optimizers imports to tell it that it is not meant."""
-    import_module("torch._dynamo")
-
-
 def build_optimizers(model: LanguageModel, config: TrainConfig, shards: Shards | None = None) -> list[Optimizer]:
     """The optimizers of all parameters, which may use the threads of `shards`; each group's `lr_scale` is its rate as a
     multiple of the run's learning rate."""
@@ -71,30 +71,33 @@ def build_optimizers(model: LanguageModel, config: TrainConfig, shards: Shards |
         {"params": decayed, "weight_decay": config.weight_decay, "lr_scale": 1.0},
         {"params": plain, "weight_decay": 0.0, "lr_scale": 1.0},
     ]
-    return [_adamw([group for group in groups if group["params"]], config)]
-
-
-def _adamw(groups: list[dict[str, object]], config: TrainConfig) -> AdamW:
-    return AdamW(groups, lr=config.learning_rate, betas=(config.beta1, config.beta2), fused=True)
+    used = [group for group in groups if group["params"]]
+    return [AdamW(used, lr=config.learning_rate, betas=(config.beta1, config.beta2))]
 
 
 def build_shards(model: LanguageModel, config: TrainConfig, world: World) -> Shards:
-    """`model` and its replicas, each with its own dropout."""
+    """Return `model` and its replicas, each with its own dropout.
+
+    Where there is one replica per core, each has one thread of this program and PyTorch makes none of its own: idle
+    OpenMP threads wait in a loop and take the cores from other programs.
+    """
     count = world.shards(config)
+    torch.set_num_threads(max(1, world.cores // count))
     replicas = [model]
     for number in range(1, count):
         replica = build_model(model.config, model.vocab_size, config.seed + number)
         share_parameters(model, replica)
         replicas.append(replica)
-    return Shards(replicas, world.device, max(1, world.cores // count), _windows_at_once(model, world))
+    return Shards(replicas, world.device, max(1, world.cores // count), _windows_per_pass(model, world, count))
 
 
-def _windows_at_once(model: LanguageModel, world: World) -> int | None:
-    """How many windows go through a replica on a CPU together: what is computed of more does not stay in its caches. A
-    committee's are shared out among its members anyway."""
+def _windows_per_pass(model: LanguageModel, world: World, replicas: int) -> int | None:
+    """Return how many windows go through a replica on a CPU together: what is computed of more does not stay in its
+    caches, or not in memory. A committee's are shared out among its members anyway."""
     if world.device.type != "cpu" or model.config.networks > 1:
         return None
-    return max(1, POSITIONS_AT_ONCE // model.config.block_size)
+    in_caches = max(1, POSITIONS_AT_ONCE // model.config.block_size)
+    return min(in_caches, windows_per_pass(model.config, model.vocab_size, replicas))
 
 
 def random_generators(shards: Shards) -> dict[str, torch.Generator]:
@@ -140,19 +143,41 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
         ) from error
 
 
-def take_weights(model: LanguageModel, weights: Mapping[str, Tensor], old: CharTokenizer, new: CharTokenizer) -> None:
-    """Start `model` from `weights` of a model of the same shape whose characters are among the new ones.
+def take_weights(model: LanguageModel, weights: Mapping[str, Tensor], old: CharTokenizer, corpus: Corpus) -> None:
+    """Start `model` from `weights` of a model of the same shape whose characters are among the corpus's.
 
-    What belongs to characters the old model did not know stays as it was initialised. Raises IncompatibleError where
-    the shapes differ otherwise.
+    What belongs to characters the old model did not know stays as it was initialised, and so do n-gram embeddings with
+    such a character in them. Raises IncompatibleError where the shapes differ otherwise.
     """
+    new = corpus.tokenizer
     places = torch.from_numpy(new.encode(old.characters)).long()
     for name, target in model.state_dict().items():
         source = weights.get(name)
         if source is None or source.ndim != target.ndim:
             raise IncompatibleError("the run to start from has a model of another kind: leave --preset as it was there")
-        indices = [_places(a, b, places, new.vocab_size) for a, b in zip(source.shape, target.shape, strict=True)]
-        target[torch.meshgrid(*indices, indexing="ij") if indices else ...] = source
+        source = source.to(target.dtype)
+        if name.endswith("position_embedding.weight"):
+            target.copy_(source[: len(target)])
+        elif name.endswith("ngram_embedding.weight") and old != new:
+            _take_ngrams(target, source, old, corpus)
+        elif not name.endswith("folded"):
+            indices = [_places(a, b, places, new.vocab_size) for a, b in zip(source.shape, target.shape, strict=True)]
+            target[torch.meshgrid(*indices, indexing="ij") if indices else ...] = source
+
+
+def _take_ngrams(target: Tensor, source: Tensor, old: CharTokenizer, corpus: Corpus) -> None:
+    """Put the embeddings of the n-grams of the new text where they belong: both alphabets number n-grams their own
+    way."""
+    tokens = corpus.train[:NGRAMS_TAKEN].astype(np.int64)
+    to_old = np.full(corpus.tokenizer.vocab_size, -1)
+    to_old[corpus.tokenizer.encode(old.characters)] = np.arange(old.vocab_size)
+    old_tokens = to_old[tokens]
+    rows = ngram_rows(torch.from_numpy(tokens[None]), corpus.tokenizer.vocab_size)[0]
+    old_rows = ngram_rows(torch.from_numpy(np.maximum(old_tokens, 0)[None]), old.vocab_size)[0]
+    is_known = torch.from_numpy(old_tokens >= 0)
+    for n in range(1, 1 + rows.shape[1]):
+        is_known = is_known & F.pad(torch.from_numpy(old_tokens >= 0), (n, 0))[: len(tokens)]
+        target[rows[is_known, n - 1]] = source[old_rows[is_known, n - 1]]
 
 
 def _places(old_length: int, new_length: int, places: Tensor, vocab_size: int) -> Tensor:

@@ -24,7 +24,8 @@ Tokens = npt.NDArray[np.unsignedinteger[Any]]
 Starts = npt.NDArray[np.int64]
 
 TRAIN_SHARE = 0.9
-VALIDATION_TOKENS_A_BATCH = 16_384
+RECORD_LIMIT = 120_000
+"""Characters of the validation split that the loss of record is measured on at most."""
 
 
 @dataclass(frozen=True)
@@ -126,17 +127,25 @@ def _tensor(windows: npt.NDArray[np.int64]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(windows))
 
 
-def validation_windows(
-    tokens: Tokens, block_size: int, tokens_a_batch: int = VALIDATION_TOKENS_A_BATCH
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of (inputs, targets), each (B, T) int64, that hold every token but the first once as a target.
+def record_tokens(n_tokens: int, block_size: int) -> int:
+    """Return how many characters of a validation split of `n_tokens` the loss of record is measured on: all but the
+    first where there are at most RECORD_LIMIT, else the targets of evenly spread windows."""
+    return n_tokens - 1 if n_tokens <= RECORD_LIMIT else max(1, RECORD_LIMIT // block_size) * block_size
 
-    Windows do not overlap; what is left at the end makes a last batch (1, shorter T).
+
+def validation_windows(
+    tokens: Tokens, block_size: int, wanted: int, tokens_per_batch: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield batches of (inputs, targets), each (B, T) int64: evenly spread windows that hold about `wanted` targets.
+
+    Windows do not overlap. When all are wanted, what is left at the end makes a last batch (1, shorter T), so that
+    every token but the first is a target once.
     """
     windows, tail = divmod(len(tokens) - 1, block_size)
-    rows = max(1, tokens_a_batch // block_size)
-    for first in range(0, windows, rows):
-        starts = np.arange(first, min(first + rows, windows), dtype=np.int64) * block_size
-        yield gather(tokens, starts, block_size)
-    if tail > 0:
+    count = windows if wanted >= len(tokens) - 1 else min(windows, max(1, wanted // block_size))
+    chosen = np.arange(count, dtype=np.int64) * windows // max(count, 1)
+    rows = max(1, tokens_per_batch // block_size)
+    for first in range(0, count, rows):
+        yield gather(tokens, chosen[first : first + rows] * block_size, block_size)
+    if tail > 0 and (wanted >= len(tokens) - 1 or windows == 0):
         yield gather(tokens, np.array([windows * block_size]), tail)

@@ -2,6 +2,7 @@
 
 import ctypes
 
+from tui_gpt.cores import available_cores
 from tui_gpt.gpt.build import LanguageModel
 from tui_gpt.gpt.decode import PlainDecoder, plain_decoder
 from tui_gpt.gpt.kernel import kernel
@@ -10,7 +11,7 @@ from tui_gpt.gpt.ngram import NgramPrior
 from tui_gpt.gpt.packing import Numbers, PackedModel
 from tui_gpt.gpt.sharing import Pace, SideBySide, Together, thread_counts
 from tui_gpt.gpt.streams import PlainStreams, Streams
-from tui_gpt.gpt.world import available_cores, using_cores
+from tui_gpt.gpt.world import using_cores
 
 MANY = 4
 """Texts from which on bytes pay; fewer are written with weights in half precision. A number and no timing, as it could

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from tui_gpt.errors import TuiGptError
+from tui_gpt.config import checked_setting, setting_types
+from tui_gpt.errors import CheckpointError, ConfigError, TuiGptError
 from tui_gpt.files import discard_folder
+from tui_gpt.gpt.build import PRIOR_PREFIX
 from tui_gpt.gpt.checkpoint import read_checkpoint
 from tui_gpt.gpt.trainer import Kind, Snapshot, Standing
-from tui_gpt.manifest import newest_whole
+from tui_gpt.manifest import CheckpointInfo, newest_whole
 from tui_gpt.runs import Run
 
 _GOOD_FOLDER = "good"
@@ -43,10 +45,32 @@ class Keeper:
             self._forget_good()
         return target
 
+    def read_best(self) -> Snapshot | None:
+        """Return the `best` checkpoint, without what only training needs; None where there is none that can be read."""
+        folder = self._run.checkpoint_dir("best")
+        try:
+            checkpoint = None if folder is None else read_checkpoint(folder)
+        except TuiGptError:
+            return None
+        if checkpoint is None:
+            return None
+        weights = {name: t for name, t in checkpoint.weights.items() if not name.startswith(PRIOR_PREFIX)}
+        return Snapshot(standing_of(checkpoint.info), checkpoint.info.config.train, weights, {})
+
     def _forget_good(self) -> None:
         self._kept = None
         with suppress(OSError):  # what stays is of an older step than any that will be asked for
             discard_folder(self._run.path / _GOOD_FOLDER)
+
+
+def standing_of(info: CheckpointInfo) -> Standing:
+    """Return where a trainer stood when it wrote a checkpoint. Raises CheckpointError."""
+    hints = setting_types(Standing)
+    try:
+        kept = {name: checked_setting(name, value, hints[name]) for name, value in info.extra.items() if name in hints}
+    except ConfigError as error:
+        raise CheckpointError(f"the checkpoint is altered ({error}): resume a copy, or start a new run") from error
+    return Standing(**{**kept, "step": info.step, "max_iters": info.max_iters})
 
 
 def read_good(run: Run, standing: Standing) -> Snapshot | None:

@@ -20,13 +20,13 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim import AdamW, Optimizer
 
 from tui_gpt.config import ModelConfig, TrainConfig
 from tui_gpt.gpt.classic import Dropout
 from tui_gpt.gpt.induction import Induction, Matches
 from tui_gpt.gpt.linear import linear
 from tui_gpt.gpt.muon import Muon
+from tui_gpt.gpt.optimizer import AdamW, Optimizer
 from tui_gpt.gpt.shards import Shards
 
 LOGIT_CAP = 15.0
@@ -146,6 +146,18 @@ class Block(nn.Module):
         return x + worked_out
 
 
+def ngram_rows(tokens: Tensor, vocab_size: int) -> Tensor:
+    """Return (B, T, 3) row numbers for the n-grams that end at tokens (B, T); what lies before them counts as character
+    0."""
+    key, offset, rows = tokens, 0, []
+    for n, size in enumerate(NGRAM_TABLES, 1):
+        key = key * vocab_size + F.pad(tokens, (n, 0))[:, : tokens.shape[1]]
+        spread = key if vocab_size**2 <= size and n == 1 else (key * 0x9E3779B1 & 0xFFFFFFFFFFFF) >> 16
+        rows.append(spread % size + offset)
+        offset += size
+    return torch.stack(rows, dim=-1)
+
+
 class NgramEmbedding(nn.Module):
     """An embedding for the last 2, 3 and 4 characters, added up: what a network without a prior has in its place.
 
@@ -159,14 +171,8 @@ class NgramEmbedding(nn.Module):
         self.weight = nn.Parameter(torch.randn(sum(NGRAM_TABLES), n_embd) * 0.1)
 
     def rows(self, tokens: Tensor) -> Tensor:
-        """(B, T, 3) row numbers for tokens (B, T); what lies before them counts as character 0."""
-        key, offset, rows = tokens, 0, []
-        for n, size in enumerate(NGRAM_TABLES, 1):
-            key = key * self.vocab_size + F.pad(tokens, (n, 0))[:, : tokens.shape[1]]
-            spread = key if self.vocab_size**2 <= size and n == 1 else (key * 0x9E3779B1 & 0xFFFFFFFFFFFF) >> 16
-            rows.append(spread % size + offset)
-            offset += size
-        return torch.stack(rows, dim=-1)
+        """`ngram_rows` of tokens (B, T)."""
+        return ngram_rows(tokens, self.vocab_size)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, T, C) for tokens (B, T)."""
@@ -271,5 +277,5 @@ def modern_optimizers(networks: Sequence[Modern], config: TrainConfig, shards: S
     matrices: list[dict[str, Any]] = [{"params": in_blocks, "lr_scale": 1.0}]
     threads: dict[str, Any] = {"parts": len(shards.replicas), "at_once": shards.at_once} if shards else {}
     muon = Muon(matrices, lr=config.learning_rate, weight_decay=config.weight_decay, **threads)
-    adam = AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
+    adam = AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
     return [muon, adam]

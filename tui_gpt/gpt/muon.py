@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, overload
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from tui_gpt.gpt.linear import products
+from tui_gpt.gpt.optimizer import Optimizer
 
 Coefficients = tuple[float, float, float]
 AtOnce = Callable[[Sequence[Callable[[], None]]], object]
@@ -93,7 +94,7 @@ def _one_by_one(jobs: Sequence[Callable[[], None]]) -> None:
         job()
 
 
-class Muon(torch.optim.Optimizer):
+class Muon(Optimizer):
     """Orthogonalised Nesterov momentum with decoupled weight decay.
 
     Parameters have at least two dimensions; leading ones count matrices, so a (3, C, C) projection to queries, keys
@@ -114,29 +115,17 @@ class Muon(torch.optim.Optimizer):
         parts: int = 1,
         at_once: AtOnce = _one_by_one,
     ) -> None:
-        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        super().__init__(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
         self._parts = parts
         self._at_once = at_once
         for group in self.param_groups:
             if any(p.ndim < 2 for p in group["params"]):
                 raise ValueError("Muon takes matrices only: give vectors and scalars to AdamW.")
 
-    @overload
-    def step(self, closure: None = None) -> None: ...
-
-    @overload
-    def step(self, closure: Callable[[], float]) -> float: ...
-
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """One update of every parameter that has a gradient."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+    def step(self) -> None:
         for group in self.param_groups:
             self._step_group(group)
-        return loss
 
     def _step_group(self, group: dict[str, Any]) -> None:
         parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
@@ -157,10 +146,10 @@ class Muon(torch.optim.Optimizer):
     def _momentum_direction(self, parameter: Tensor, momentum: float) -> Tensor:
         """The Nesterov direction; counts the step."""
         assert parameter.grad is not None
+        if parameter not in self.state:
+            steps = torch.zeros((), dtype=torch.int64)
+            self.state[parameter] = {"step": steps, "momentum": torch.zeros_like(parameter)}
         state = self.state[parameter]
-        if not state:
-            state["step"] = torch.zeros((), dtype=torch.int64)
-            state["momentum"] = torch.zeros_like(parameter)
         share = min(int(state["step"]) / self.MOMENTUM_STEPS, 1.0)
         momentum = self.MOMENTUM_START + share * (momentum - self.MOMENTUM_START)
         state["step"] += 1

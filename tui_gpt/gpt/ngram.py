@@ -14,12 +14,16 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from tui_gpt.config import RunConfig
 
 Ints = npt.NDArray[np.signedinteger[Any]]
 Tokens = npt.NDArray[np.integer[Any]]
@@ -33,20 +37,26 @@ FIT_LIMIT = 3_000_000
 NODE_LIMIT = 7_000_000
 """N-grams of all orders together, at 125 bytes each at most; where nothing comes again, the longer ones have nothing to
 tell."""
-CACHE_LIMIT = 256 * 2**20
-"""Bytes that the cross-fitted rows of all training positions may take; beyond it rows are made for each batch."""
 DENSE_LIMIT = 1_000_000
 """Probabilities in a table's dense rows, which spare short contexts the sparse way."""
 CHUNK_LIMIT = 4_000_000
 """Probabilities worked on at a time."""
+MIN_COUNTED = 1_000_000
+"""Tokens that are counted however short the time."""
+COUNTED_PER_SECOND = 30_000
+"""Tokens counted at most per second of a time budget."""
+SECONDS_PER_TOKEN = 1.7e-6
+"""Of counting, on a slow CPU."""
 MAX_ORDER = 16
 """Tokens of an n-gram at most, as in the configuration of a model."""
 MARGIN = 0.05
 """Share of the text either side of a fold that its rows do not count either."""
 SMALL_ALPHABET = 256
 """Distinct tokens up to which any order is worth counting."""
-HELD_OUT_SAMPLE = 30_000
-"""Positions of the text, evenly spread, that the discounts are fitted on."""
+HELD_OUT_SAMPLE = 20_000
+"""Positions of the text, evenly spread over the folds used, that the discounts are fitted on."""
+DISCOUNT_FOLDS = 3
+"""Folds that the discounts are fitted on: with all nine they predict no better and take twice as long to find."""
 
 
 @dataclass(frozen=True)
@@ -199,9 +209,11 @@ def _fit_discounts(trie: Trie, folds: int) -> Floats:
     rest of the text.
     """
     size = len(trie.ids[1])
-    step = max(1, size // HELD_OUT_SAMPLE)
+    every = max(1, folds // DISCOUNT_FOLDS)
+    pairs = list(zip(pairwise(_edges(size, folds)), _held_out_ranges(size, folds), strict=True))[every // 2 :: every]
+    step = max(1, sum(end - begin for (begin, end), _ in pairs) // HELD_OUT_SAMPLE)
     counts_of_targets, bases = [], []
-    for (begin, end), held_out in zip(pairwise(_edges(size, folds)), _held_out_ranges(size, folds), strict=True):
+    for (begin, end), held_out in pairs:
         counts = _event_counts(trie, held_out)
         targets = np.arange(begin, end, step)
         counts_of_targets.append(_target_counts(trie, counts, targets))
@@ -323,19 +335,20 @@ class NgramPrior:
         self._discounts = _fit_discounts(self.trie, folds) if discounts is None else discounts
         self.table = _build_table(self.trie, range(0), self._discounts)
         self._fold_tables: list[Table] = []
-        self._cache: npt.NDArray[np.float16] | None = None
 
     @classmethod
-    def fit(cls, tokens: Tokens, vocab_size: int, order: int | None = None, folds: int = 9) -> NgramPrior:
-        """Count the training tokens (N,), kept as they are; `order` None chooses one that the alphabet can fill. It
-        becomes less where there would be too many n-grams."""
+    def fit(
+        cls, tokens: Tokens, vocab_size: int, order: int | None = None, folds: int = 9, limit: int = FIT_LIMIT
+    ) -> NgramPrior:
+        """Count the training tokens (N,), kept as they are, or `limit` of them; `order` None chooses one that the
+        alphabet can fill. It becomes less where there would be too many n-grams."""
         if len(tokens) == 0:
             raise ValueError("an n-gram prior needs at least one token of text.")
         order = order or chosen_order(vocab_size)
         folds = max(2, min(folds, len(tokens)))
         edges = _edges(len(tokens), folds)
-        piece = min(len(tokens), FIT_LIMIT) // folds
-        whole = len(tokens) <= FIT_LIMIT
+        piece = min(len(tokens), limit) // folds
+        whole = len(tokens) <= limit
         sample = tokens if whole else np.concatenate([tokens[a : a + piece] for a in edges[:-1]])
         return cls(tokens, sample.astype(np.int64), vocab_size, order, folds)
 
@@ -358,24 +371,24 @@ class NgramPrior:
         self.prepare_training()
         windows = self._tokens[starts[:, None] + np.arange(length)].astype(np.int64)
         targets = starts[:, None] + np.arange(1, length + 1)
-        if self._cache is None:
-            return self._cross_fitted(windows, targets)
-        rows: Floats = self._cache[targets % len(self._tokens)].astype(np.float32)
-        short = min(max(self.order - 2, 0), length)
-        rows[:, :short] = self._cross_fitted(windows[:, :short], targets[:, :short])
+        fold = np.searchsorted(_edges(len(self._tokens), self.folds)[1:-1], targets % len(self._tokens), side="right")
+        contexts = self._training_contexts(windows, targets)
+        rows = np.empty((*windows.shape, self.vocab_size), np.float32)
+        for f in np.unique(fold):
+            here = fold == f
+            rows[here] = _rows(self.trie, self._fold_tables[f], [ids[here] for ids in contexts])
         return rows
 
     def prepare_training(self) -> None:
-        """Count the folds, and keep every training position's row where they fit; done once, by itself if need be."""
+        """Count the text without each fold; done once, on first use if need be."""
         if self._fold_tables:
             return
         if len(self._tokens) != self._text_size:
             raise ValueError("this prior counted a sample of a longer text: load it with the whole text to train on it")
-        edges = _edges(len(self._sample), self.folds)
         ranges = _held_out_ranges(len(self._sample), self.folds)
-        self._fold_tables = [_build_table(self.trie, held_out, self._discounts) for held_out in ranges]
-        if len(self._sample) == len(self._tokens) and self._sample.size * self.vocab_size * 2 <= CACHE_LIMIT:
-            self._cache = self._all_training_rows(edges)
+        with ThreadPoolExecutor(2) as threads:
+            build = partial(_build_table, self.trie, discounts=self._discounts)
+            self._fold_tables = list(threads.map(build, ranges))
 
     def next_row(self, context: Sequence[int]) -> Floats:
         """(V,): log-probabilities of the token after `context`."""
@@ -403,7 +416,7 @@ class NgramPrior:
     def state(self) -> dict[str, npt.NDArray[Any]]:
         """The tokens counted, compressed, and the settings: they define every row."""
         width = np.min_scalar_type(self.vocab_size - 1)
-        packed = zlib.compress(self._sample.astype(width).tobytes(), 9)
+        packed = zlib.compress(self._sample.astype(width).tobytes(), 3)
         settings = [self.vocab_size, self.order, self.folds, width.itemsize, self._text_size]
         tokens = np.frombuffer(packed, np.uint8).copy()
         return {"tokens": tokens, "settings": np.array(settings, np.int64), "discounts": self._discounts}
@@ -441,26 +454,15 @@ class NgramPrior:
             contexts.append(ids)
         return contexts
 
-    def _cross_fitted(self, windows: Ints, targets: Ints) -> Floats:
-        """(B, T, V): each row from the table that left its target's fold out."""
-        fold = np.searchsorted(_edges(len(self._tokens), self.folds)[1:-1], targets % len(self._tokens), side="right")
-        contexts = self._contexts(windows)
-        rows = np.empty((*windows.shape, self.vocab_size), np.float32)
-        for f in np.unique(fold):
-            here = fold == f
-            rows[here] = _rows(self.trie, self._fold_tables[f], [ids[here] for ids in contexts])
-        return rows
-
-    def _all_training_rows(self, edges: list[int]) -> npt.NDArray[np.float16]:
-        """(N, V): the cross-fitted rows for every token of the text, with all of the text before it as context."""
-        cache = np.empty((len(self._tokens), self.vocab_size), np.float16)
-        step = max(1, CHUNK_LIMIT // self.vocab_size)
-        for table, (begin, end) in zip(self._fold_tables, pairwise(edges), strict=True):
-            for a in range(begin, end, step):
-                targets = np.arange(a, min(a + step, end))
-                contexts = [self.trie.ids[k][(targets - k) % len(cache)] for k in range(1, self.order)]
-                cache[targets] = _rows(self.trie, table, [targets, *contexts])
-        return cache
+    def _training_contexts(self, windows: Ints, targets: Ints) -> Contexts:
+        """`_contexts` of training windows (B, T): looked up by position where all of the text was counted."""
+        if len(self._sample) != len(self._tokens):
+            return self._contexts(windows)
+        size, place = len(self._tokens), np.arange(1, windows.shape[1] + 1)
+        contexts: Contexts = [np.zeros(windows.shape, np.int64)]
+        for k in range(1, self.order):
+            contexts.append(np.where(place >= k, self.trie.ids[k][(targets - k) % size], -1))
+        return contexts
 
 
 class NgramCursor:
@@ -492,6 +494,17 @@ def _unpacked(packed: npt.NDArray[Any], width: int) -> Ints:
         raise ValueError("its tokens are cut short, or too many")
     tokens: Ints = np.frombuffer(raw, np.dtype(f"u{width}")).astype(np.int64)
     return tokens
+
+
+def count_limit(max_seconds: float | None) -> int:
+    """Return how many tokens a run with a time budget counts at most, so that counting takes a small part of it."""
+    return FIT_LIMIT if max_seconds is None else min(FIT_LIMIT, max(MIN_COUNTED, int(COUNTED_PER_SECOND * max_seconds)))
+
+
+def counting_seconds(config: RunConfig, n_tokens: int) -> float:
+    """Return about how long counting takes for a training text of `n_tokens`."""
+    counted = min(n_tokens, count_limit(config.train.max_seconds)) if config.model.ngram_order else 0
+    return counted * SECONDS_PER_TOKEN
 
 
 def chosen_order(vocab_size: int) -> int:

@@ -5,8 +5,7 @@ run's. What comes out is the same: the parts of a trainer, and where it stands.
 """
 
 import dataclasses
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
@@ -14,48 +13,46 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
-from tui_gpt.config import ModelConfig, RunConfig, SampleConfig, TrainConfig, checked_setting, setting_types
+from tui_gpt.config import ModelConfig, RunConfig, SampleConfig
 from tui_gpt.control import Control
 from tui_gpt.corpora import CorpusText, read_corpus
-from tui_gpt.errors import CheckpointError, ConfigError, IncompatibleError, NotFoundError
-from tui_gpt.events import Setting
-from tui_gpt.gpt.batches import Batch, Batches
+from tui_gpt.errors import CheckpointError, IncompatibleError, NotFoundError, UsageError
+from tui_gpt.events import Initialized, Setting
+from tui_gpt.gpt.batches import Batches, window_order
 from tui_gpt.gpt.build import (
     PRIOR_PREFIX,
     LanguageModel,
     build_model,
     build_optimizers,
     build_shards,
-    import_what_optimizers_import,
     load_weights,
     prior_tensors,
     random_generators,
     split_prior,
-    take_weights,
     tell_characters,
 )
 from tui_gpt.gpt.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from tui_gpt.gpt.compact import compacted
-from tui_gpt.gpt.data import Corpus, WindowOrder
+from tui_gpt.gpt.data import Corpus
+from tui_gpt.gpt.estimate import planned, timed
 from tui_gpt.gpt.evaluation import bits_per_character, mean_loss, perplexity
-from tui_gpt.gpt.interruption import StepAbandonedError, abandoned_on_stop
-from tui_gpt.gpt.keeping import Keeper, read_good
-from tui_gpt.gpt.ngram import NgramPrior, fitting_order
+from tui_gpt.gpt.keeping import Keeper, read_good, standing_of
+from tui_gpt.gpt.ngram import NgramPrior, count_limit, fitting_order
+from tui_gpt.gpt.optimizer import Optimizer
 from tui_gpt.gpt.replay import cut_log
 from tui_gpt.gpt.sampler import Sampler
 from tui_gpt.gpt.shards import Shards
-from tui_gpt.gpt.sizing import needs_sizing, sized
+from tui_gpt.gpt.sizing import MOST_MEMBERS
+from tui_gpt.gpt.start import Start
 from tui_gpt.gpt.state import restore_optimizers
 from tui_gpt.gpt.tokenizer import CharTokenizer
-from tui_gpt.gpt.trainer import LIVE_SETTINGS, LiveWeights, Parts, Snapshot, Standing, changed, restore_generators
+from tui_gpt.gpt.trainer import LIVE_SETTINGS, PLAN, LiveWeights, Parts, Snapshot, Standing, changed, restore_generators
 from tui_gpt.gpt.world import World, using_cores
 from tui_gpt.manifest import CheckpointInfo
 from tui_gpt.runs import Run
-from tui_gpt.session import Estimate, Evaluation
+from tui_gpt.session import Evaluation
 
 SAMPLE_CHARACTERS = 240
 SAMPLE_PROMPT = "\n"
@@ -75,6 +72,10 @@ class Prepared:
     optimizers: Sequence[Optimizer]
     prior: NgramPrior | None
     world: World
+    step_seconds: float = 1.0
+    """What a step takes, as far as it was tried."""
+    initialized: Initialized | None = None
+    """What a new run has taken over from another model."""
     standing: Standing | None = None
     """Where a resumed run stands; None for a new one."""
     good: Snapshot | None = None
@@ -84,17 +85,20 @@ class Prepared:
     def parts(self, run: Run) -> Parts:
         """What a trainer works with, its checkpoints going into `run`."""
         config = self.config.model
-        order = _window_order(self.config, self.corpus)
+        order = window_order(self.config, len(self.corpus.train))
+        keeper = Keeper(run, self._write, self.good)
         return Parts(
             model=self.model,
             optimizers=self.optimizers,
             batches=Batches(self.corpus, order, config.block_size, self.prior),
             generators=random_generators(self.shards),
             shards=self.shards,
-            commit=Keeper(run, self._write, self.good).commit,
+            commit=keeper.commit,
+            read_best=keeper.read_best,
             write_sample=self._write_sample,
             device=self.world.device,
             tokens_a_batch=order.batch_size * config.block_size,
+            networks=config.networks,
             train_tokens=len(self.corpus.train),
             val_tokens=len(self.corpus.val),
             preset=self.config.preset,
@@ -138,27 +142,34 @@ class Prepared:
         return (piece.text for piece in sampler.stream(SAMPLE_PROMPT, sample))
 
 
-def prepare_new(config: RunConfig, init_folder: Path | None) -> Prepared:
-    """Build a new run; with `init_folder` from the weights of the checkpoint there. Raises TuiGptError."""
+def prepare_new(
+    config: RunConfig,
+    control: Control,
+    *,
+    start: Start | None = None,
+    elapsed: Callable[[], float] = lambda: 0.0,
+) -> Prepared:
+    """Build a new run; with `start` from the weights of another model.
+
+    `elapsed` tells the seconds of a time budget that are used up. Raises TuiGptError, ConfigError among them where the
+    run would not fit into its time or into memory.
+    """
+    control.report("reading the text")
     text = read_corpus(config.corpus)
     config = dataclasses.replace(config, corpus=text.source)
-    if init_folder is None:
-        corpus = Corpus.build(text, config.model.block_size)
-        world = World.of(config.train)
-        config = _sized(config, corpus, world, Control())
-        model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed)
-    else:
-        start = read_checkpoint(init_folder)
-        config = dataclasses.replace(config, model=_shape_of(start, config))
-        corpus = Corpus.build(text, config.model.block_size, _extended_tokenizer(start, text))
-        world = World.of(config.train)
-        model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed)
-        weights, _ = split_prior(start.weights)
-        take_weights(model, weights, CharTokenizer.from_dict(start.info.tokenizer), corpus.tokenizer)
+    tokenizer = None if start is None else _extended_tokenizer(start.checkpoint, text)
+    corpus = Corpus.build(text, config.model.block_size, tokenizer)
+    world = World.of(config.train)
+    most_members = MOST_MEMBERS if start is None else start.networks
+    config, step = planned(config, corpus, world, control, elapsed, most_members)
+    model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed)
+    if start is not None:
+        start.give_weights(model, corpus)
     tell_characters(model, corpus.tokenizer)
-    prior = _fit_prior(config.model, corpus)
+    control.report("counting n-grams")
+    prior = _fit_prior(config, corpus)
     config = dataclasses.replace(config, model=_with_order_of(prior, config.model))
-    shards = _shared_out(model.to(world.device), config.train, world)
+    shards = build_shards(model.to(world.device), config.train, world)
     return Prepared(
         config=config,
         corpus=corpus,
@@ -167,20 +178,9 @@ def prepare_new(config: RunConfig, init_folder: Path | None) -> Prepared:
         optimizers=build_optimizers(model, config.train, shards),
         prior=prior,
         world=world,
+        step_seconds=step.seconds,
+        initialized=None if start is None else start.event(corpus),
     )
-
-
-def _shared_out(model: LanguageModel, config: TrainConfig, world: World) -> Shards:
-    """The model's replicas. Where there is one a core, it has a thread of ours and PyTorch makes none of its own, as
-    OpenMP's wait for each other in a loop, which is ruinous where another program needs a core."""
-    shards = build_shards(model, config, world)
-    torch.set_num_threads(max(1, world.cores // len(shards.replicas)))
-    return shards
-
-
-def _shape_of(start: Checkpoint, config: RunConfig) -> ModelConfig:
-    """The model to start from, with the dropout that was asked for."""
-    return dataclasses.replace(start.info.config.model, dropout=config.model.dropout)
 
 
 def _extended_tokenizer(start: Checkpoint, text: CorpusText) -> CharTokenizer:
@@ -189,11 +189,14 @@ def _extended_tokenizer(start: Checkpoint, text: CorpusText) -> CharTokenizer:
     return CharTokenizer("".join(sorted(old.characters + old.unknown(text.text))))
 
 
-def _fit_prior(config: ModelConfig, corpus: Corpus) -> NgramPrior | None:
-    if config.ngram_order == 0:
+def _fit_prior(config: RunConfig, corpus: Corpus) -> NgramPrior | None:
+    if config.model.ngram_order == 0:
         return None
     vocab_size = corpus.tokenizer.vocab_size
-    return NgramPrior.fit(corpus.train, vocab_size, fitting_order(config.ngram_order, vocab_size))
+    order = fitting_order(config.model.ngram_order, vocab_size)
+    prior = NgramPrior.fit(corpus.train, vocab_size, order, limit=count_limit(config.train.max_seconds))
+    prior.prepare_training()
+    return prior
 
 
 def _with_order_of(prior: NgramPrior | None, config: ModelConfig) -> ModelConfig:
@@ -201,22 +204,29 @@ def _with_order_of(prior: NgramPrior | None, config: ModelConfig) -> ModelConfig
     return dataclasses.replace(config, ngram_order=prior.order if prior else 0)
 
 
-def prepare_resumed(run: Run, changes: Mapping[str, Setting]) -> Prepared:
-    """Build `run` as its last checkpoint left it, or anew when it has none yet. Raises TuiGptError."""
+def prepare_resumed(run: Run, changes: Mapping[str, Setting], control: Control) -> Prepared:
+    """Build `run` as its last checkpoint left it, or from scratch when it has none yet. Raises TuiGptError."""
     live = _live_changes(changes)
     if not run.ever_saved("last"):
         run.truncate_log(-1)
-        return prepare_new(dataclasses.replace(run.config, train=changed(run.config.train, live)), None)
+        return prepare_new(dataclasses.replace(run.config, train=changed(run.config.train, live)), control)
+    control.report("reading the checkpoint")
     checkpoint = read_checkpoint(run.require_checkpoint("last"), training=True)
     info = checkpoint.info
+    _require_more_steps(run, info, live)
+    control.report("reading the text")
+    corpus = _same_corpus(run, checkpoint)
     ahead = cut_log(run, info)
     here = ahead.pop(info.step, {})
-    config = dataclasses.replace(info.config, train=changed(info.config.train, {**here, **_place_of(changes)}))
-    corpus = _same_corpus(run, checkpoint)
+    settings = {name: value for name, value in here.items() if name != PLAN}
+    config = dataclasses.replace(info.config, train=changed(info.config.train, {**settings, **_place_of(changes)}))
     world = World.of(config.train)
-    model, prior = _restored_model(checkpoint, corpus)
-    shards = _shared_out(model.train().to(world.device), config.train, world)
     standing = _restored_standing(info, here, live)
+    budget = live.get("max_seconds", config.train.max_seconds) if standing.follows_clock else None
+    step_seconds = timed(config, corpus, world, control, float(budget)).seconds if budget else 1.0
+    control.report("counting n-grams")
+    model, prior = _restored_model(checkpoint, corpus)
+    shards = build_shards(model.train().to(world.device), config.train, world)
     prepared = Prepared(
         config=config,
         corpus=corpus,
@@ -225,6 +235,7 @@ def prepare_resumed(run: Run, changes: Mapping[str, Setting]) -> Prepared:
         optimizers=build_optimizers(model, config.train, shards),
         prior=prior,
         world=world,
+        step_seconds=step_seconds,
         standing=standing,
         good=_fitting(read_good(run, standing), model),
         planned_changes={**ahead, info.step: live},
@@ -232,6 +243,16 @@ def prepare_resumed(run: Run, changes: Mapping[str, Setting]) -> Prepared:
     restore_optimizers(prepared.optimizers, checkpoint.training or {})
     restore_generators(random_generators(prepared.shards), checkpoint.training or {})
     return prepared
+
+
+def _require_more_steps(run: Run, info: CheckpointInfo, changes: Mapping[str, Setting]) -> None:
+    """Raise UsageError where a run is resumed for fewer steps than it has made."""
+    max_iters = changes.get("max_iters")
+    if isinstance(max_iters, int) and max_iters < info.step:
+        raise UsageError(
+            f"the run {run.name} has made {info.step:,} steps and cannot be resumed for {max_iters:,}: choose "
+            f"--max-iters above {info.step}, or leave it out"
+        )
 
 
 def _same_corpus(run: Run, checkpoint: Checkpoint) -> Corpus:
@@ -264,14 +285,10 @@ def _restored_standing(info: CheckpointInfo, here: Mapping[str, Setting], change
     A new time budget counts from now, and so does one of which nothing was used; otherwise the log is followed, not the
     clock. Raises CheckpointError.
     """
-    hints = setting_types(Standing)
-    try:
-        kept = {name: checked_setting(name, value, hints[name]) for name, value in info.extra.items() if name in hints}
-    except ConfigError as error:
-        raise CheckpointError(f"the checkpoint is altered ({error}): go on from a copy, or start anew") from error
-    standing = Standing(**{**kept, "step": info.step, "max_iters": info.max_iters})
+    standing = standing_of(info)
     standing.follows_clock = changes.get("max_seconds") is not None or info.step == 0
-    if isinstance(max_iters := here.get("max_iters"), int):
+    max_iters = here.get(PLAN, here.get("max_iters"))
+    if isinstance(max_iters, int):
         standing.max_iters = max(max_iters, standing.step)
     if "learning_rate" in here:
         standing.bad_steps = 0
@@ -351,9 +368,15 @@ def evaluate_checkpoint(folder: Path, name: str, control: Control) -> Evaluation
     tokenizer = CharTokenizer.from_dict(checkpoint.info.tokenizer)
     corpus = Corpus.build(read_corpus(config.corpus), config.model.block_size, tokenizer)
     model, prior = _restored_model(checkpoint)
-    order = WindowOrder(len(corpus.train), config.model.block_size, 1, 0)
-    batches = Batches(corpus, order, config.model.block_size, prior)
-    loss = mean_loss(Shards([model.to(world.device)], world.device), batches.validation(), world.device, control)
+    batches = Batches(corpus, window_order(config, len(corpus.train)), config.model.block_size, prior)
+    shards = build_shards(model.to(world.device), config.train, world)
+    total = batches.record_tokens
+    try:
+        loss = mean_loss(
+            shards, batches.validation(), world.device, control, lambda n: control.report("evaluating", n / total)
+        )
+    finally:
+        shards.close()
     if loss is None:
         return None
     return Evaluation(
@@ -362,89 +385,5 @@ def evaluate_checkpoint(folder: Path, name: str, control: Control) -> Evaluation
         val_loss=loss,
         bits_per_char=bits_per_character(loss),
         perplexity=perplexity(loss),
-        val_tokens=len(corpus.val),
+        val_tokens=total,
     )
-
-
-# Before the start
-
-
-def estimate(config: RunConfig, control: Control) -> Estimate:
-    """Time a few steps of such a run. The prior's share is left out: it costs seconds once, and little a step."""
-    corpus = Corpus.build(read_corpus(config.corpus), config.model.block_size)
-    world = World.of(config.train)
-    config = _sized(config, corpus, world, control)
-    step_seconds, parameters = _timed_step(config, corpus, world, control)
-    iterations, seconds = config.train.max_iters, config.train.max_seconds
-    if seconds is not None:
-        fitting = max(1, int(seconds / step_seconds))
-        iterations = fitting if iterations is None else min(iterations, fitting)
-    assert iterations is not None
-    return Estimate(
-        seconds=iterations * step_seconds,
-        iterations=iterations,
-        parameters=parameters,
-        train_tokens=len(corpus.train),
-    )
-
-
-def _sized(config: RunConfig, corpus: Corpus, world: World, control: Control) -> RunConfig:
-    """`config` with a number of networks, if that was left to the time."""
-    if not needs_sizing(config):
-        return config
-    step_seconds = 1.0 if config.train.max_seconds is None else _timed_step(config, corpus, world, control)[0]
-    return sized(config, step_seconds, len(corpus.train))
-
-
-def _window_order(config: RunConfig, corpus: Corpus) -> WindowOrder:
-    """Which windows each batch holds; each member of a committee has its own."""
-    windows = config.train.batch_size * config.model.networks
-    return WindowOrder(len(corpus.train), config.model.block_size, windows, config.train.seed)
-
-
-def _timed_step(config: RunConfig, corpus: Corpus, world: World, control: Control) -> tuple[float, int]:
-    """Seconds that a step of such a model takes, without its prior; and the model's parameters."""
-    model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed).to(world.device)
-    shards = _shared_out(model, config.train, world)
-    batches = Batches(corpus, _window_order(config, corpus), config.model.block_size, None)
-    import_what_optimizers_import()
-    rehearsal = _Rehearsal(model, shards, build_optimizers(model, config.train, shards), config.train)
-    try:
-        seconds = rehearsal.quickest(batches, control)
-    finally:
-        shards.close()
-    return seconds, sum(parameter.numel() for parameter in model.parameters())
-
-
-@dataclass(frozen=True)
-class _Rehearsal:
-    """Steps of a model that nobody will use."""
-
-    model: LanguageModel
-    shards: Shards
-    optimizers: Sequence[Optimizer]
-    config: TrainConfig
-
-    def quickest(self, batches: Batches, control: Control) -> float:
-        """Seconds of the quickest of three steps, or fewer if they are slow."""
-        best, spent = float("inf"), 0.0
-        for number in range(3):
-            if control.stop_requested or spent > 1.0:
-                break
-            try:
-                with abandoned_on_stop(self.shards.replicas, control):
-                    seconds = self._step(batches.training(number))
-            except StepAbandonedError:
-                break
-            best, spent = min(best, seconds), spent + seconds
-        return best if spent else 1.0
-
-    def _step(self, batch: Batch) -> float:
-        began = time.monotonic()
-        _, gradients = self.shards.gradients(batch)
-        computed = time.monotonic()
-        for parameter, gradient in zip(self.model.parameters(), gradients, strict=True):
-            parameter.grad = gradient
-        for optimizer in self.optimizers:
-            optimizer.step()
-        return (computed - began) * self.config.gradient_accumulation + time.monotonic() - computed

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tui_gpt.events import Changed, Evaluated, Event, Sampled, Setting, from_json, to_json
 from tui_gpt.files import atomic_write, read_plain_file
-from tui_gpt.gpt.trainer import LIVE_SETTINGS
+from tui_gpt.gpt.trainer import LIVE_SETTINGS, PLAN
 from tui_gpt.manifest import CheckpointInfo
 from tui_gpt.runs import Run
 
@@ -32,7 +32,7 @@ def cut_log(run: Run, info: CheckpointInfo) -> Changes:
     run.truncate_log(step, lambda event: event.step == step and _comes_again(event, info))
     changes: Changes = {}
     for event in ahead:
-        changes.setdefault(event.step, {})[event.setting] = event.value
+        changes.setdefault(event.step, {})[PLAN if event.origin == "plan" else event.setting] = event.value
     return changes
 
 

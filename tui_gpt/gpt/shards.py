@@ -55,6 +55,12 @@ class Shards:
         losses, gradients = zip(*results, strict=True)
         return torch.stack(losses).sum(), [_summed(parts) for parts in zip(*gradients, strict=True)]
 
+    def loss(self, batch: Batch) -> float:
+        """Return the mean loss over a small batch, in training mode, computed by the first replica alone."""
+        moved = batch.to(self._device)
+        with torch.no_grad(), using_cores(self._cores):
+            return float(self.replicas[0](moved.inputs, moved.targets, moved.prior)[1])
+
     def _gradients_of(self, whole: int, model: nn.Module, piece: Batch) -> tuple[Tensor, Sequence[Tensor]]:
         """What a piece of a batch of `whole` windows adds to the loss, and its gradients, one pass after another."""
         passes = piece.split(math.ceil(len(piece.inputs) / (self._most_windows or whole)))

@@ -15,25 +15,29 @@ MOST_MEMBERS = 8
 """Networks beyond which one more is hardly worth its time."""
 MOST_READINGS = 2.0
 """How often each may read it, where there is time for more than the most networks need."""
+FEWEST_STEPS = 100
+"""Steps that a run with several networks has at least: with fewer, one network learns more."""
 
 
 def needs_sizing(config: RunConfig) -> bool:
-    """Whether the number of networks is left to the time."""
+    """Return whether the number of networks is left to the time."""
     return config.model.members == 0
 
 
-def sized(config: RunConfig, step_seconds: float, train_tokens: int) -> RunConfig:
-    """`config` with as many networks as its time allows, `step_seconds` being what one network takes for a step.
+def sized(config: RunConfig, step_seconds: float, train_tokens: int, most: int = MOST_MEMBERS) -> RunConfig:
+    """Return `config` with as many networks, up to `most`, as its time allows, `step_seconds` being what one network
+    takes for a step.
 
     Where there is time for more than the most, the number of steps is limited instead.
     """
     train = config.train
-    tokens_a_step = train.batch_size * train.gradient_accumulation * config.model.block_size
-    steps_a_reading = max(1.0, train_tokens / tokens_a_step)
+    tokens_per_step = train.batch_size * train.gradient_accumulation * config.model.block_size
+    steps_per_epoch = max(1.0, train_tokens / tokens_per_step)
     members = 1
     if train.max_seconds is not None:
-        members = int(train.max_seconds / step_seconds / (READINGS * steps_a_reading))
+        steps = max(READINGS * steps_per_epoch, FEWEST_STEPS)
+        members = int(train.max_seconds / step_seconds / steps)
     if members > MOST_MEMBERS and train.max_iters is None:
-        train = dataclasses.replace(train, max_iters=round(MOST_READINGS * steps_a_reading))
-    members = max(1, min(members, MOST_MEMBERS))
+        train = dataclasses.replace(train, max_iters=max(round(MOST_READINGS * steps_per_epoch), FEWEST_STEPS))
+    members = max(1, min(members, most))
     return dataclasses.replace(config, model=dataclasses.replace(config.model, members=members), train=train)

@@ -1,16 +1,16 @@
 """A training run's tensors as one flat mapping, so that a checkpoint holds data and nothing else.
 
-Optimizers keep their state in nested dictionaries keyed by a parameter's number; here each tensor gets a name such as
-`optimizer.0.17.exp_avg`. Hyperparameters are not part of it: they come from the run's configuration.
+Each tensor of an optimizer has a name such as `optimizer.0.17.exp_avg`: the optimizer's number, the parameter's.
+ Hyperparameters are not part of it: they come from the run's configuration.
 """
 
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from tui_gpt.errors import CheckpointError
+from tui_gpt.gpt.optimizer import Optimizer
 
 Tensors = Mapping[str, Tensor]
 
@@ -21,34 +21,29 @@ def copied_weights(model: nn.Module) -> dict[str, Tensor]:
 
 
 def copied_optimizers(optimizers: Sequence[Optimizer]) -> dict[str, Tensor]:
-    """Every optimizer's tensors, on the CPU; numbers become float64 scalars."""
+    """Every optimizer's tensors, on the CPU."""
     return {
-        f"optimizer.{number}.{parameter}.{key}": _as_tensor(value)
+        f"optimizer.{number}.{place}.{key}": tensor.detach().to("cpu", copy=True)
         for number, optimizer in enumerate(optimizers)
-        for parameter, entries in optimizer.state_dict()["state"].items()
-        for key, value in entries.items()
+        for place, parameter in enumerate(optimizer.parameters())
+        for key, tensor in optimizer.state.get(parameter, {}).items()
     }
 
 
-def _as_tensor(value: object) -> Tensor:
-    if isinstance(value, Tensor):
-        return value.detach().to("cpu", copy=True)
-    return torch.tensor(value, dtype=torch.float64)
-
-
 def restore_optimizers(optimizers: Sequence[Optimizer], tensors: Tensors) -> None:
-    """Put back what `copied_optimizers` took. Raises CheckpointError where it does not fit these optimizers."""
+    """Put back copies of what `copied_optimizers` took. Raises CheckpointError where it does not fit."""
     for number, optimizer in enumerate(optimizers):
         state = _entries_of(f"optimizer.{number}.", tensors)
-        whole = optimizer.state_dict()
-        numbers = [parameter for group in whole["param_groups"] for parameter in group["params"]]
-        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-        shapes = {number: parameter.shape for number, parameter in zip(numbers, parameters, strict=True)}
-        if not all(_fits(entries, shapes.get(parameter)) for parameter, entries in state.items()):
+        parameters = dict(enumerate(optimizer.parameters()))
+        shapes = {place: parameter.shape for place, parameter in parameters.items()}
+        if not all(_fits(entries, shapes.get(place)) for place, entries in state.items()):
             raise CheckpointError(
                 "the checkpoint's optimizer state is of another model: start a new run with --init-from"
             )
-        optimizer.load_state_dict({"state": state, "param_groups": whole["param_groups"]})
+        optimizer.state = {
+            parameters[place]: {key: tensor.to(parameters[place].device, copy=True) for key, tensor in entries.items()}
+            for place, entries in state.items()
+        }
 
 
 def _fits(entries: Tensors, shape: torch.Size | None) -> bool:

@@ -17,7 +17,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from tui_gpt.config import TrainConfig
 from tui_gpt.control import Control
@@ -28,27 +27,38 @@ from tui_gpt.events import (
     Event,
     Finished,
     FinishReason,
+    Initialized,
     Paused,
     Progress,
+    Refused,
     Resumed,
+    ResumeDiffers,
     Sampled,
     Saved,
     Setting,
     Started,
 )
-from tui_gpt.gpt.batches import Batches
+from tui_gpt.gpt.batches import Batch, Batches
 from tui_gpt.gpt.compiling import compile_blocks
 from tui_gpt.gpt.evaluation import bits_per_character, mean_loss
 from tui_gpt.gpt.interruption import StepAbandonedError, abandoned_on_stop
+from tui_gpt.gpt.optimizer import Optimizer
+from tui_gpt.gpt.planner import (
+    EVALUATIONS,
+    TRAIN_TOKENS_PER_VAL_TOKEN,
+    Costs,
+    Planner,
+    evaluation_seconds,
+    is_replanning_step,
+    is_worth_changing,
+)
 from tui_gpt.gpt.saver import BackgroundSaver
-from tui_gpt.gpt.schedule import TimeBudget, is_replanning_step, is_worth_changing, learning_rate_at
+from tui_gpt.gpt.schedule import learning_rate_at
 from tui_gpt.gpt.shards import Shards
 from tui_gpt.gpt.state import copied_optimizers, copied_weights, restore_optimizers
 
 Kind = Literal["last", "best"]
 
-REHEARSALS = 3
-"""Steps timed before a time budget is turned into a plan."""
 MOST_BAD_STEPS = 2
 """Steps that may meet NaN or infinity: the first is skipped, the second goes back to the last good state."""
 LEAST_TO_COME = 0.1
@@ -63,6 +73,11 @@ LIVE_SETTINGS = frozenset(
     }
 )  # fmt: skip
 """What may take a new value while a run is under way."""
+PLAN = "plan"
+"""Among changes that are made again after a resume: the number of steps that the time budget's plan came to."""
+FEWEST_EVENTS = 100
+"""Progress events that a run with a time budget has at least, if it has as many steps."""
+FEWEST_SAMPLES = 4
 
 
 @dataclass
@@ -75,6 +90,18 @@ class Standing:
     train_loss: float | None = None
     val_loss: float | None = None
     best_val_loss: float | None = None
+    val_tokens: int = 0
+    """Validation characters that `val_loss` was measured on."""
+    best_tokens: int = 0
+    """Validation characters that `best_val_loss` was measured on."""
+    best_rank_loss: float | None = None
+    """The best model's loss on the characters that models are compared on."""
+    best_rank_tokens: int = 0
+    """How many those are."""
+    estimate_tokens: int = 0
+    """Validation characters of an evaluation before the last, in a run with a time budget; 0 before there is a plan."""
+    next_loss: float | None = None
+    """Loss of a few windows of the next batch, computed with each `last` checkpoint and again after a resume."""
     evaluated_step: int = 0
     sampled_step: int = 0
     evaluations_without_best: int = 0
@@ -126,11 +153,15 @@ class Parts:
     """Every source of randomness in the model, by name."""
     commit: Callable[[Kind, Snapshot], Path]
     """Writes a checkpoint; runs in another thread and raises StorageError when it cannot."""
+    read_best: Callable[[], Snapshot | None]
+    """The `best` checkpoint that was committed last, without what only training needs."""
     write_sample: Callable[[int], Iterable[str]]
     """A few characters from the model as it stands at the given step, as they come."""
     device: torch.device
     tokens_a_batch: int
     """Characters in one forward pass, of all members of a committee."""
+    networks: int
+    """Members of a committee; 1 for a single network."""
     train_tokens: int
     val_tokens: int
     preset: str
@@ -173,9 +204,15 @@ class Trainer:
         planned_changes: Mapping[int, Mapping[str, Setting]] | None = None,
         clock: Callable[[], float] = time.monotonic,
         began: float | None = None,
+        step_seconds: float = 1.0,
+        initialized: Initialized | None = None,
     ) -> None:
-        """`good` is what a second bad step goes back to, None the start; `began` the clock's reading from which this
-        run's seconds count, None now."""
+        """Prepare a run.
+
+        `good` is what a second bad step goes back to, None the start; `began` the clock's reading from which this run's
+        seconds count, None now; `step_seconds` what a step takes, as far as that is known; `initialized` what a new
+        run has taken over from another model.
+        """
         self._parts = parts
         self._model = parts.model
         self._config = config
@@ -197,7 +234,10 @@ class Trainer:
         self._grad_norm = torch.tensor(self._now.grad_norm, device=parts.device)
         self._step_seconds = 0.0
         self._steps_timed = 0
-        self._evaluation_seconds = 0.0
+        self._costs = Costs(step=step_seconds, token=evaluation_seconds(step_seconds, self._tokens_a_step()))
+        self._budget_began = self._now.elapsed_seconds
+        self._resumed = standing is not None
+        self._initialized = initialized
         self._reported_at, self._reported_step = self._clock.seconds(), self._now.step
         self._good = good
         self._copies: _Copies | None = None
@@ -215,6 +255,10 @@ class Trainer:
                 self._note_good()
             yield self._started()
             yield from compiling
+            yield from self._check_resume()
+            if self._initialized is not None:
+                yield self._initialized
+                self._save("last")  # before this, resuming would start from scratch
             while True:
                 yield from self._obey_control()
                 yield from self._correct_plan()
@@ -232,6 +276,7 @@ class Trainer:
         finally:
             self._saver.wait()
             self._parts.shards.close()
+            self._control.report_idle()
             self._control.close()
 
     # One step
@@ -239,6 +284,7 @@ class Trainer:
     def _make_step(self) -> Iterator[Event]:
         """One step, or none when it had to be left in the middle."""
         began = self._clock.seconds()
+        self._control.report(f"step {self._now.step + 1:,}")
         generators = copied_generators(self._parts.generators)
         try:
             loss = self._accumulate_gradients(self._now.step)
@@ -303,7 +349,7 @@ class Trainer:
 
     def _clear_gradients(self) -> None:
         for optimizer in self._parts.optimizers:
-            optimizer.zero_grad(set_to_none=True)
+            optimizer.zero_grad()
 
     # NaN and infinity
 
@@ -327,7 +373,7 @@ class Trainer:
         good = self._good
         assert good is not None
         self._model.load_state_dict(good.weights)
-        restore_optimizers(self._parts.optimizers, {name: tensor.clone() for name, tensor in good.training.items()})
+        restore_optimizers(self._parts.optimizers, good.training)
         restore_generators(self._parts.generators, good.training)
         self._config = dataclasses.replace(self._config, learning_rate=self._config.learning_rate / 2)
         return [
@@ -348,7 +394,7 @@ class Trainer:
 
     def _obey_control(self) -> Iterator[Event]:
         self._answer_weight_requests()
-        yield from self._apply(self._planned_changes.get(self._now.step, {}))
+        yield from self._apply(self._planned_changes.get(self._now.step, {}), from_log=True)
         yield from self._apply(self._control.take_changes())
         if not self._control.pause_requested:
             return
@@ -365,19 +411,44 @@ class Trainer:
         if not self._control.stop_requested:
             yield Resumed(step=self._now.step)
 
-    def _apply(self, changes: Mapping[str, Setting]) -> Iterator[Event]:
-        for setting, value in changes.items():
-            if setting not in LIVE_SETTINGS:
-                continue
-            try:
-                self._config = changed(self._config, {setting: value})
-            except ConfigError:
-                continue
-            if setting == "learning_rate":
-                self._now.bad_steps = 0
-            if setting == "max_iters" and isinstance(value, int):
-                self._now.max_iters = max(value, self._now.step)
+    def _apply(self, changes: Mapping[str, Setting], *, from_log: bool = False) -> Iterator[Event]:
+        """Make all of these changes or none."""
+        wanted = {setting: value for setting, value in changes.items() if setting != PLAN}
+        try:
+            self._config = self._changed(wanted)
+        except ConfigError as error:
+            yield from (Refused(step=self._now.step, setting=setting, reason=str(error)) for setting in wanted)
+            return
+        if "learning_rate" in wanted:
+            self._now.bad_steps = 0
+        if isinstance(max_iters := wanted.get("max_iters"), int):
+            self._now.max_iters = max_iters
+        for setting, value in wanted.items():
             yield Changed(step=self._now.step, setting=setting, value=value)
+        if isinstance(planned := changes.get(PLAN), int):
+            self._now.max_iters = max(planned, self._now.step)
+            yield Changed(step=self._now.step, setting="max_iters", value=planned, origin="plan")
+        elif wanted.get("max_seconds") is not None and not from_log:
+            yield from self._begin_budget()
+
+    def _changed(self, changes: Mapping[str, Setting]) -> TrainConfig:
+        """Return the config with these changes. Raises ConfigError."""
+        fixed = sorted(changes.keys() - LIVE_SETTINGS)
+        if fixed:
+            raise ConfigError(f"{fixed[0]} cannot change during a run: start a new run for it")
+        max_iters = changes.get("max_iters")
+        if isinstance(max_iters, int) and max_iters < self._now.step:
+            raise ConfigError(
+                f"max_iters is {max_iters:,} and {self._now.step:,} steps are made: choose a larger number"
+            )
+        return changed(self._config, changes)
+
+    def _begin_budget(self) -> Iterator[Event]:
+        """Plan for a time budget that was set during the run and begins now."""
+        self._budget_began = self._clock.seconds()
+        self._now.follows_clock = True
+        self._make_plan()
+        yield Changed(step=self._now.step, setting="max_iters", value=self._now.max_iters, origin="plan")
 
     def _answer_weight_requests(self) -> None:
         requests = [
@@ -408,52 +479,42 @@ class Trainer:
     # The plan: how many steps
 
     def _make_plan(self) -> None:
-        if self._now.max_iters == 0 or (self._config.max_seconds is not None and self._now.follows_clock):
-            self._now.max_iters = self._planned_iters(self._time_a_step())
-
-    def _time_a_step(self) -> float:
-        """Seconds that a step takes: the quickest of a few rehearsals, which leave no trace."""
+        now = self._now
         if self._config.max_seconds is None:
-            return 0.0
-        generators = copied_generators(self._parts.generators)
-        try:
-            self._accumulate_gradients(self._now.step)
-            return min(self._rehearsal() for _ in range(REHEARSALS))
-        except StepAbandonedError:
-            return 1.0
-        finally:
-            self._clear_gradients()
-            restore_generators(self._parts.generators, generators)
+            now.max_iters = now.max_iters or self._config.max_iters or 0
+        elif now.max_iters == 0 or now.follows_clock:
+            now.estimate_tokens = now.estimate_tokens or self._planner(self._config.max_seconds).estimate_tokens()
+            now.max_iters = self._planned_iters(self._config.max_seconds)
 
-    def _rehearsal(self) -> float:
-        began = self._clock.read()
-        self._accumulate_gradients(self._now.step)
-        return self._clock.read() - began
-
-    def _planned_iters(self, step_seconds: float) -> int:
-        if self._config.max_seconds is None:
-            assert self._config.max_iters is not None
-            return self._config.max_iters
-        budget = TimeBudget(self._config.max_seconds, self._config.max_iters)
-        evaluation_seconds = self._evaluation_seconds or self._guessed_evaluation_seconds(step_seconds)
-        return budget.plan(
-            self._now.step, self._clock.seconds(), step_seconds, evaluation_seconds, self._config.eval_interval
+    def _planner(self, max_seconds: float) -> Planner:
+        return Planner(
+            seconds=max_seconds,
+            began=self._budget_began,
+            record_tokens=self._parts.batches.record_tokens,
+            costs=self._costs,
+            sample_interval=self._config.sample_interval,
         )
 
-    def _guessed_evaluation_seconds(self, step_seconds: float) -> float:
-        """An evaluation is a forward pass, about a third of a step's work for each character."""
-        return step_seconds / 3 * self._parts.val_tokens / self._tokens_a_step()
+    def _planned_iters(self, max_seconds: float) -> int:
+        now, limit = self._now, self._config.max_iters
+        passes = 2 if now.evaluations_without_best else 1
+        planned = self._planner(max_seconds).plan(
+            now.step, self._clock.seconds(), now.estimate_tokens, final_passes=passes
+        )
+        return planned if limit is None else min(planned, max(limit, now.step))
 
     def _correct_plan(self) -> Iterator[Event]:
-        now = self._now
-        if self._config.max_seconds is None or not now.follows_clock or now.evaluated_step == now.max_iters:
+        now, seconds = self._now, self._config.max_seconds
+        if seconds is None or not now.follows_clock or now.evaluated_step == now.max_iters:
             return
         if not self._steps_timed or not is_replanning_step(now.step, now.max_iters):
             return
-        if now.step >= now.max_iters and self._clock.seconds() > SPENT_SHARE * self._config.max_seconds:
-            return
-        planned = self._planned_iters(self._step_seconds / self._steps_timed)
+        self._costs.note_step(self._step_seconds, self._steps_timed)
         self._step_seconds, self._steps_timed = 0.0, 0
+        left = self._planner(seconds).remaining(self._clock.seconds())
+        if now.step >= now.max_iters and left < (1 - SPENT_SHARE) * seconds:
+            return
+        planned = self._planned_iters(seconds)
         if is_worth_changing(planned, now.max_iters, now.step):
             now.max_iters = planned
             yield Changed(step=now.step, setting="max_iters", value=planned, origin="plan")
@@ -462,12 +523,12 @@ class Trainer:
 
     def _report_progress_if_due(self) -> Iterator[Event]:
         now = self._now
-        if now.step % self._config.log_interval and now.step != now.max_iters:
+        if (now.step % self._log_interval() and now.step != now.max_iters) or not now.loss_count:
             return
         seconds = self._clock.seconds()
         progress = Progress(
             step=now.step,
-            loss=float(self._loss_sum) / now.loss_count if now.loss_count else 0.0,
+            loss=float(self._loss_sum) / now.loss_count,
             learning_rate=learning_rate_at(now.step - 1, now.max_iters, self._config),
             grad_norm=float(self._grad_norm),
             tokens_per_second=self._tokens_a_step()
@@ -480,6 +541,12 @@ class Trainer:
         self._reported_at, self._reported_step = seconds, now.step
         yield progress
 
+    def _log_interval(self) -> int:
+        """Return the steps between two progress events: fewer than asked for where a time budget holds few steps."""
+        if self._config.max_seconds is None:
+            return self._config.log_interval
+        return min(self._config.log_interval, max(1, self._now.max_iters // FEWEST_EVENTS))
+
     def _tokens_a_step(self) -> int:
         return self._parts.tokens_a_batch * self._config.gradient_accumulation
 
@@ -487,46 +554,136 @@ class Trainer:
         now = self._now
         if now.step in (0, now.evaluated_step) or not self._is_evaluation_due() or self._control.stop_requested:
             return
-        began = self._clock.seconds()
-        train_loss = mean_loss(
-            self._parts.shards, self._parts.batches.training_sample(), self._parts.device, self._control
+        began, tokens = self._clock.seconds(), self._rank_tokens()
+        train_loss = self._measure(
+            self._parts.batches.training_sample(int(tokens * TRAIN_TOKENS_PER_VAL_TOKEN)), tokens
         )
-        val_loss = mean_loss(self._parts.shards, self._parts.batches.validation(), self._parts.device, self._control)
-        if train_loss is None or val_loss is None:
+        rank_loss = self._measure_validation(tokens)
+        if train_loss is None or rank_loss is None:
             return
-        self._evaluation_seconds = self._clock.seconds() - began
-        self._reported_at += self._evaluation_seconds
-        yield self._note_evaluation(train_loss, val_loss)
+        seconds = self._clock.seconds() - began
+        self._costs.note_evaluation(seconds, int(tokens * (1 + TRAIN_TOKENS_PER_VAL_TOKEN)))
+        yield from self._conclude(train_loss, rank_loss, tokens)
+        self._reported_at += self._clock.seconds() - began
 
     def _is_evaluation_due(self) -> bool:
-        """At every eval_interval and at the end; not shortly before the end."""
-        interval, left = self._config.eval_interval, self._now.max_iters - self._now.step
-        return left <= 0 or (self._now.step % interval == 0 and left >= interval * LEAST_TO_COME)
+        """At every interval and at the end; not shortly before the end."""
+        now, interval = self._now, self._config.eval_interval
+        left = now.max_iters - now.step
+        if left <= 0:
+            return True
+        if self._config.max_seconds is None:
+            return now.step % interval == 0 and left >= interval * LEAST_TO_COME
+        interval = min(interval, max(1, now.max_iters // EVALUATIONS))
+        return now.step - now.evaluated_step >= interval and left >= interval / 2
 
-    def _note_evaluation(self, train_loss: float, val_loss: float) -> Evaluated:
+    def _rank_tokens(self) -> int:
+        """Return how many validation characters models are compared on: with a time budget maybe fewer than those of
+        record."""
+        record = self._parts.batches.record_tokens
+        return min(record, self._now.estimate_tokens or record) if self._config.max_seconds is not None else record
+
+    def _final_tokens(self, rank_tokens: int) -> int:
+        """Return how many validation characters the last evaluation reads."""
+        if self._config.max_seconds is None or not self._now.follows_clock:
+            return self._parts.batches.record_tokens
+        return self._planner(self._config.max_seconds).final_tokens(rank_tokens)
+
+    def _conclude(self, train_loss: float, rank_loss: float, rank_tokens: int) -> Iterator[Event]:
+        """Measure the last model more exactly than those before it, and find out which one is the best."""
+        loss, tokens = rank_loss, rank_tokens
+        if self._now.step >= self._now.max_iters:
+            tokens = self._final_tokens(rank_tokens)
+            measured = rank_loss if tokens == rank_tokens else self._measure_validation(tokens)
+            if measured is None:
+                return
+            loss = measured
+        is_best = self._is_best(rank_loss, rank_tokens, loss, tokens)
+        best, best_loss = self._best_again(tokens) if not is_best and tokens > rank_tokens else (None, None)
+        is_best = is_best or (best_loss is not None and loss < best_loss)
+        yield self._note_evaluation(train_loss, (loss, tokens), (rank_loss, rank_tokens), is_best)
+        if best is not None and best_loss is not None and not is_best:
+            yield self._note_best_again(best, best_loss, tokens)
+
+    def _is_best(self, rank_loss: float, rank_tokens: int, loss: float, tokens: int) -> bool:
         now = self._now
-        is_best = math.isfinite(val_loss) and (now.best_val_loss is None or val_loss < now.best_val_loss)
-        now.train_loss, now.val_loss, now.evaluated_step = train_loss, val_loss, now.step
+        if not math.isfinite(loss) or now.best_val_loss is None:
+            return math.isfinite(loss)
+        if now.best_rank_loss is not None and rank_tokens == now.best_rank_tokens:
+            return rank_loss < now.best_rank_loss
+        return tokens == now.best_tokens and loss < now.best_val_loss
+
+    def _best_again(self, tokens: int) -> tuple[Snapshot | None, float | None]:
+        """Return the best checkpoint so far, where it was measured on less than `tokens`, and its loss on them."""
+        self._saver.wait()
+        best = self._parts.read_best() if self._now.best_tokens < tokens else None
+        if best is None:
+            return None, None
+        weights = copied_weights(self._model)
+        try:
+            self._model.load_state_dict(best.weights)
+            return best, self._measure_validation(tokens)
+        finally:
+            self._model.load_state_dict(weights)
+
+    def _measure_validation(self, tokens: int) -> float | None:
+        return self._measure(self._parts.batches.validation(tokens), tokens)
+
+    def _measure(self, batches: Iterable[Batch], tokens: int) -> float | None:
+        """Return the mean loss, in nats per character; None when asked to stop on the way."""
+
+        def report(done: int) -> None:
+            self._control.report("evaluating", min(1.0, done / max(tokens, 1)))
+
+        return mean_loss(self._parts.shards, batches, self._parts.device, self._control, report)
+
+    def _note_evaluation(
+        self, train_loss: float, measured: tuple[float, int], ranked: tuple[float, int], is_best: bool
+    ) -> Evaluated:
+        now, (val_loss, tokens) = self._now, measured
+        now.train_loss, now.val_loss, now.val_tokens, now.evaluated_step = train_loss, val_loss, tokens, now.step
         self._saved_step = -1  # a checkpoint of this step, if there is one, does not know of it
-        now.best_val_loss = val_loss if is_best else now.best_val_loss
+        if is_best:
+            now.best_val_loss, now.best_tokens = measured
+            now.best_rank_loss, now.best_rank_tokens = ranked
         now.evaluations_without_best = 0 if is_best else now.evaluations_without_best + 1
         if math.isfinite(train_loss) and math.isfinite(val_loss):
             self._note_good()
         if is_best:
             self._save("best")
+        return self._evaluated(now.step, train_loss, val_loss, tokens, is_best=is_best)
+
+    def _note_best_again(self, best: Snapshot, loss: float, tokens: int) -> Evaluated:
+        """The best checkpoint has a new figure; the model in training is another one."""
+        now = self._now
+        now.best_val_loss, now.best_tokens = loss, tokens
+        standing = dataclasses.replace(
+            best.standing, val_loss=loss, val_tokens=tokens, best_val_loss=loss, best_tokens=tokens
+        )
+        self._best = dataclasses.replace(best, standing=standing)
+        self._submit("best", self._best)
+        return self._evaluated(standing.step, standing.train_loss or loss, loss, tokens, is_best=True)
+
+    def _evaluated(self, step: int, train_loss: float, val_loss: float, tokens: int, *, is_best: bool) -> Evaluated:
         return Evaluated(
-            step=now.step,
+            step=step,
             train_loss=train_loss,
             val_loss=val_loss,
             bits_per_char=bits_per_character(val_loss),
             is_best=is_best,
-            val_tokens=self._parts.val_tokens,
+            val_tokens=tokens,
+            is_estimate=self._is_estimate(tokens),
         )
 
+    def _is_estimate(self, tokens: int) -> bool:
+        return tokens < self._parts.batches.record_tokens
+
     def _sample_if_due(self) -> Iterator[Event]:
-        now, interval = self._now, self._config.sample_interval
-        if not interval or now.step == 0 or now.step % interval or now.sampled_step == now.step:
+        now = self._now
+        if now.step in (0, now.sampled_step) or not self._is_sample_due():
             return
+        began = self._clock.seconds()
+        self._control.report("writing a sample")
         pieces = []
         for piece in self._parts.write_sample(now.step):
             if self._control.stop_requested:
@@ -534,7 +691,36 @@ class Trainer:
             pieces.append(piece)
         now.sampled_step = now.step
         self._saved_step = -1
+        self._costs.sample = self._clock.seconds() - began
+        self._reported_at += self._costs.sample
         yield Sampled(step=now.step, prompt="\n", text="".join(pieces))
+
+    def _is_sample_due(self) -> bool:
+        """At every interval; at least a few times in a time budget."""
+        now, interval = self._now, self._config.sample_interval
+        if not interval or self._config.max_seconds is None:
+            return interval > 0 and now.step % interval == 0
+        return now.step - now.sampled_step >= min(interval, max(1, now.max_iters // FEWEST_SAMPLES))
+
+    # The resume guard
+
+    def _check_resume(self) -> Iterator[Event]:
+        """Compare the first loss after a resume with what the interrupted run has computed."""
+        expected = self._now.next_loss
+        if not self._resumed or expected is None:
+            return
+        loss = self._next_loss()
+        if loss != expected:
+            yield ResumeDiffers(step=self._now.step, expected_loss=expected, loss=loss)
+
+    def _next_loss(self) -> float:
+        """Return the training loss of a few windows of the next batch; changes nothing."""
+        batch = self._parts.batches.training(self._now.step * self._config.gradient_accumulation)
+        generators = copied_generators(self._parts.generators)
+        try:
+            return self._parts.shards.loss(batch.thinned(self._parts.networks))
+        finally:
+            restore_generators(self._parts.generators, generators)
 
     # Saving
 
@@ -547,6 +733,8 @@ class Trainer:
             self._save("last")
 
     def _save(self, kind: Kind) -> None:
+        if kind == "last":
+            self._now.next_loss = self._next_loss()
         snapshot = self._snapshot()
         if kind == "best":
             self._best = snapshot
@@ -562,7 +750,14 @@ class Trainer:
         return self._good if self._now.good_step != self._now.step else None
 
     def _submit(self, kind: Kind, snapshot: Snapshot) -> None:
-        self._saver.submit(kind, snapshot.standing.step, lambda: self._parts.commit(kind, snapshot))
+        self._saver.submit(kind, snapshot.standing.step, lambda: self._commit(kind, snapshot))
+
+    def _commit(self, kind: Kind, snapshot: Snapshot) -> Path:
+        """Write a checkpoint, in the saver's thread, and note how long that takes."""
+        began = self._clock.read()
+        path = self._parts.commit(kind, snapshot)
+        self._costs.note_save(self._clock.read() - began)
+        return path
 
     def _snapshot(self) -> Snapshot:
         self._now.elapsed_seconds = self._clock.seconds()
@@ -613,7 +808,8 @@ class Trainer:
     def _reason_to_end(self) -> FinishReason | None:
         now = self._now
         if now.step >= now.max_iters and now.evaluated_step == now.step:
-            return "completed" if now.max_iters == self._config.max_iters else "time_limit"
+            is_cut = self._config.max_seconds is not None and now.max_iters != self._config.max_iters
+            return "time_limit" if is_cut else "completed"
         if self._control.stop_requested:
             return "stopped"
         if self._config.patience and now.evaluations_without_best >= self._config.patience:
@@ -621,6 +817,7 @@ class Trainer:
         return None
 
     def _finish(self, reason: FinishReason) -> Iterator[Event]:
+        self._control.report("saving")
         if self._saved_step != self._now.step:
             self._save("last")
         self._saver.wait()
@@ -633,6 +830,7 @@ class Trainer:
             step=self._now.step,
             reason=reason,
             best_val_loss=self._now.best_val_loss,
+            best_is_estimate=self._now.best_val_loss is not None and self._is_estimate(self._now.best_tokens),
             elapsed_seconds=self._clock.seconds(),
         )
         if self._storage_problem:

@@ -1,6 +1,5 @@
 """Where training happens: the device, and how many threads it may use."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from tui_gpt.config import TrainConfig
+from tui_gpt.cores import available_cores
 from tui_gpt.errors import ConfigError
 
 
@@ -50,13 +50,6 @@ def using_cores(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def available_cores() -> int:
-    """CPU cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def choose_device(name: str) -> torch.device:

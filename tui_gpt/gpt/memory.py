@@ -1,0 +1,99 @@
+"""How much memory a training run takes, so that it is bounded before it starts, whatever the alphabet.
+
+The figures are upper estimates for a CPU. What grows with the alphabet is worked on in smaller passes first; a run that
+takes too much even so is refused with settings that fit.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+
+from tui_gpt.config import ModelConfig, RunConfig, resolve
+from tui_gpt.errors import ConfigError
+
+LIMIT_BYTES = 1_200_000_000
+"""For parameters, their copies, and one pass; PyTorch and the n-gram prior take up to as much again."""
+PASS_BYTES = 600_000_000
+"""For what one pass keeps for its backward pass, on all replicas together."""
+COPIES = 10
+"""Of the parameters: gradients, optimizer state, and the copies that checkpoints are written from."""
+LOGITS_KEPT = {"modern": 20, "classic": 8}
+"""Numbers per character of the alphabet that a pass keeps at each position, measured."""
+CHANNELS_KEPT = 32
+"""Numbers per block and channel that it keeps, measured."""
+
+
+def window_bytes(config: ModelConfig, vocab_size: int) -> int:
+    """Return the bytes that one window of one network keeps in training."""
+    numbers = LOGITS_KEPT[config.architecture] * vocab_size + CHANNELS_KEPT * config.n_layer * config.n_embd
+    return 4 * config.block_size * (numbers + 2 * config.block_size)
+
+
+def windows_per_pass(config: ModelConfig, vocab_size: int, replicas: int) -> int:
+    """Return how many windows each replica can work on together, at least one."""
+    return max(1, PASS_BYTES // (replicas * window_bytes(config, vocab_size)))
+
+
+def parameter_count(config: ModelConfig, vocab_size: int) -> int:
+    """Return about how many parameters a model of this shape has."""
+    blocks, channels = config.n_layer, config.n_embd
+    if not blocks:
+        return vocab_size**2
+    tables = 2 + 2 * bool(config.ngram_order) + 9 * config.induction
+    return config.networks * (12 * blocks * channels**2 + (tables * vocab_size + config.block_size) * channels)
+
+
+def training_bytes(config: RunConfig, vocab_size: int, replicas: int) -> int:
+    """Return about how many bytes a run takes beside PyTorch and the n-gram prior's tables."""
+    model, windows = config.model, config.train.batch_size * config.model.networks
+    in_a_pass = windows if model.networks > 1 else replicas * windows_per_pass(model, vocab_size, replicas)
+    prior = 2 * 4 * windows * model.block_size * vocab_size if model.ngram_order else 0
+    passing = min(windows, in_a_pass) * window_bytes(model, vocab_size)
+    return COPIES * 4 * parameter_count(model, vocab_size) + passing + prior
+
+
+def members_that_fit(config: RunConfig, vocab_size: int, replicas: int, most: int) -> int:
+    """Return how many networks, up to `most` and at least one, fit into memory."""
+    fitting = (count for count in range(most, 1, -1) if _fits(_with(config, members=count), vocab_size, replicas))
+    return next(fitting, 1)
+
+
+def require_memory(config: RunConfig, vocab_size: int, replicas: int) -> None:
+    """Raise ConfigError, with settings that fit, when a run takes too much memory."""
+    if _fits(config, vocab_size, replicas):
+        return
+    gigabytes = training_bytes(config, vocab_size, replicas) / 1e9
+    options = (words for words, smaller in _smaller(config) if _fits(smaller, vocab_size, replicas))
+    remedy = next(options, "a text with fewer distinct characters")
+    raise ConfigError(
+        f"with {vocab_size:,} distinct characters this model takes about {gigabytes:.1f} GB of memory, and "
+        f"{LIMIT_BYTES / 1e9:.1f} GB are allowed: choose {remedy}"
+    )
+
+
+def _smaller(config: RunConfig) -> Iterator[tuple[str, RunConfig]]:
+    """Yield smaller configurations, and the options that ask for them."""
+    if config.model.networks > 1:
+        yield "--members 1", _with(config, members=1)
+    if config.model.architecture == "modern":
+        small = _with(config, members=1, induction=False)
+        yield "--members 1 --no-induction", small
+        yield "--members 1 --no-induction --batch-size 1", _with(small, batch_size=1)
+    if config.model.block_size > 64:
+        yield "--block-size 64", _with(config, block_size=64)
+    yield "--preset nano", resolve("nano", corpus=config.corpus)
+    yield "--preset nano --n-embd 32", resolve("nano", corpus=config.corpus, n_embd=32)
+
+
+def _with(config: RunConfig, **settings: int | bool) -> RunConfig:
+    names = {field.name for field in dataclasses.fields(ModelConfig)}
+    model = {name: value for name, value in settings.items() if name in names}
+    train = {name: value for name, value in settings.items() if name not in names}
+    return dataclasses.replace(
+        config,
+        model=dataclasses.replace(config.model, **model),  # type: ignore[arg-type]  # names and types are the callers'
+        train=dataclasses.replace(config.train, **train),  # type: ignore[arg-type]
+    )
+
+
+def _fits(config: RunConfig, vocab_size: int, replicas: int) -> bool:
+    return training_bytes(config, vocab_size, replicas) <= LIMIT_BYTES
