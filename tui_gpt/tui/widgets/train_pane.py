@@ -90,6 +90,7 @@ class TrainPane(Widget):
         self._base = base
         self.record: RunRecord | None = None
         """The run on screen; None is the form."""
+        self._estimate = ""
         self._activity = ""
         """What the run's worker is busy with, in words."""
         self._buttons_of: tuple[Phase, bool] | None = None
@@ -239,6 +240,9 @@ class TrainPane(Widget):
 
     def show_estimate(self, words: str) -> None:
         """What is known of the time the form's run takes."""
+        if words == self._estimate:
+            return
+        self._estimate = words
         self.query_one("#estimate", Static).update(words)
         if self.record is None:
             self.query_one(LossChart).message = f"press s to train\n\n{words.split(' · ')[0]}"
