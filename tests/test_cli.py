@@ -320,7 +320,7 @@ def test_only_the_command_line_changes_a_run_on_resume(command: CommandLine, mon
 def test_resume_without_a_name_takes_the_run_in_the_folder_of_the_environment(
     command: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    RunStore().open_at(tmp_path / "kept", RunConfig())
+    RunStore().create_at(tmp_path / "kept", RunConfig())
     monkeypatch.setenv("TUI_GPT_TRAIN_MODEL_PATH", str(tmp_path / "kept"))
     assert command("train", "--headless", "--resume").code == 0
     assert (command.request.model_path, command.request.resume) == (tmp_path / "kept", "kept")
@@ -375,7 +375,7 @@ def test_fewer_steps_than_a_run_has_made_are_refused_with_the_command_that_works
 
 
 def test_a_run_in_a_folder_names_that_folder_in_its_remedies(command: CommandLine, tmp_path: Path) -> None:
-    save(RunStore().open_at(tmp_path / "my run", RunConfig()), 40, 100)
+    save(RunStore().create_at(tmp_path / "my run", RunConfig()), 40, 100)
     result = command("train", "--headless", "--resume", "--model-path", str(tmp_path / "my run"), "--max-iters", "3")
     assert f"--resume --model-path '{tmp_path}/my run' --max-iters 80`" in result.err
 

@@ -58,3 +58,21 @@ def test_each_request_for_weights_is_answered_on_its_own() -> None:
     first, second = control.ask_weights(), control.ask_weights()
     assert control.take_weight_requests() == [first, second]
     assert control.take_weight_requests() == []
+
+
+def test_a_worker_that_has_ended_refuses_requests_for_weights_at_once() -> None:
+    """Whoever asks must not wait for an answer that nobody gives."""
+    control = Control()
+    waiting = control.ask_weights()
+    control.close()
+    late = control.ask_weights()
+    assert waiting.cancelled()
+    assert late.cancelled()
+    assert control.take_weight_requests() == []
+
+
+def test_suspensions_add_up() -> None:
+    control = Control()
+    control.leave_out(2.0)
+    control.leave_out(3.5)
+    assert control.suspended_seconds == 5.5

@@ -1,8 +1,10 @@
 """A session finds runs, trains them, writes their log, and opens what came out; for real, on tiny models."""
 
 import dataclasses
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,12 @@ from tui_gpt.config import RunConfig, SampleConfig, TrainConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.errors import CorpusError, IncompatibleError, NotFoundError, RunLockedError
 from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Sampled, Started
+from tui_gpt.gpt import preparation
 from tui_gpt.gpt.checkpoint import Checkpoint, read_checkpoint
 from tui_gpt.gpt.sizing import MOST_MEMBERS
 from tui_gpt.gpt.world import World
 from tui_gpt.manifest import MODEL_FILE
+from tui_gpt.recording import Recorder
 from tui_gpt.runs import RunStore
 from tui_gpt.session import Session, TrainRequest, compact_checkpoint
 
@@ -216,6 +220,23 @@ def test_generating_from_the_live_weights_does_not_disturb_the_run(tiny: Make) -
     assert learned(events) == quiet
 
 
+def test_live_weights_asked_for_after_the_last_step_are_refused_at_once(
+    tiny: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session still knows the run, but nobody is there any more who would answer."""
+    session, refusals = Session(), []
+
+    def ask(_recorder: Recorder) -> None:
+        with pytest.raises(NotFoundError, match="just ended"):
+            session.open_model("live")
+        refusals.append(True)
+
+    monkeypatch.setattr(preparation, "_LIVE_TIMEOUT_SECONDS", 1e9)
+    monkeypatch.setattr(Recorder, "require_all", ask)
+    train(session, tiny())
+    assert refusals == [True]
+
+
 def test_without_a_run_in_progress_there_is_nothing_live() -> None:
     with pytest.raises(NotFoundError, match="nothing is being trained"):
         Session().open_model("live")
@@ -325,3 +346,18 @@ def size_of(folder: Path) -> int:
     """Bytes of the weights, the prior's counts left out."""
     tensors = load_file(folder / MODEL_FILE)
     return sum(tensor.nbytes for name, tensor in tensors.items() if not name.startswith("prior."))
+
+
+def test_what_was_there_when_torch_came_can_still_be_collected_later() -> None:
+    """Such as a widget that was on screen then, and is gone now."""
+
+    class Widget:
+        itself: object
+
+    widget = Widget()
+    widget.itself = widget
+    left = weakref.ref(widget)
+    Session().settle()
+    del widget
+    gc.collect()
+    assert left() is None

@@ -180,6 +180,65 @@ def is_saved(store: RunStore, name: str) -> bool:
     return (store.root / name).exists() and store.get(name).checkpoint_dir("last") is not None
 
 
+SHELL = """
+import os, signal, sys
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+child = os.fork()
+if child == 0:
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpid())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    os.execv(sys.executable, [sys.executable, "-c", WRAPPER, *sys.argv[1:]])
+while True:
+    _, status = os.waitpid(child, os.WUNTRACED)
+    os.tcsetpgrp(0, os.getpgrp())
+    if not os.WIFSTOPPED(status):
+        sys.exit(os.waitstatus_to_exitcode(status))
+    print("the job is stopped", flush=True)
+    if input() == "fg":
+        os.tcsetpgrp(0, child)
+    os.killpg(child, signal.SIGCONT)
+"""
+"""What a shell does with one job. The job is a program that waits for another one, as `uv run` does."""
+WRAPPER = "import subprocess, sys; sys.exit(subprocess.call([sys.executable, *sys.argv[1:]]))"
+
+
+def test_ctrl_z_goes_back_to_the_shell_and_fg_brings_everything_back(tmp_path: Path) -> None:
+    """Also after a `bg`: without the terminal nothing can be drawn."""
+    (tmp_path / "text.txt").write_text(TEXT)
+    home, store = tmp_path / "home", RunStore(tmp_path / "home" / "runs")
+    command = ["-m", "tui_gpt", "train", str(tmp_path / "text.txt"), *TINY, "--name", "one"]
+    with Terminal(["-c", f"WRAPPER = {WRAPPER!r}\n{SHELL}", *command], home) as terminal:
+        terminal.wait_until(lambda: is_saved(store, "one"))
+        for answers in (["fg"], ["bg", "fg"]):
+            terminal.forget()
+            terminal.type("\x1a")
+            for answer in answers:
+                terminal.wait_for("the job is stopped")
+                check_terminal(terminal, "app")
+                terminal.screen = terminal.screen.replace("the job is stopped", "")
+                terminal.type(f"{answer}\n")
+            terminal.wait_until(lambda: terminal.mode(1049) is True)
+            terminal.wait_for("training")
+        terminal.type("q")
+        terminal.wait_for("Save and quit")
+        terminal.type("s")
+        assert terminal.wait_for_exit() == EXIT_DONE
+        check_terminal(terminal, "app")
+    assert store.get("one").state == "stopped"
+
+
+def test_ctrl_z_without_a_shell_to_go_back_to_changes_nothing(tmp_path: Path) -> None:
+    """Nobody could wake the app again."""
+    with Terminal(["-m", "tui_gpt"], tmp_path / "home") as terminal:
+        terminal.wait_for("press s to train", "about")
+        terminal.type("\x1a")
+        terminal.wait_until(lambda: terminal.mode(1049) is False)
+        terminal.wait_until(lambda: terminal.mode(1049) is True)
+        terminal.type("q")
+        assert terminal.wait_for_exit() == EXIT_DONE
+
+
 @pytest.mark.parametrize("face", FACES)
 def test_a_terminal_that_is_closed_loses_no_work(face: str, tmp_path: Path) -> None:
     """What a lost SSH connection does, and the end of the parent that held the terminal."""

@@ -35,6 +35,8 @@ class Control:
         self._save = threading.Event()
         self._changes: dict[str, Setting] = {}
         self._weight_requests: list[Future[Any]] = []
+        self._closed = False
+        self._suspended_seconds = 0.0
         self._lock = threading.Lock()
         self._activity: Activity | None = None
 
@@ -105,10 +107,13 @@ class Control:
 
     def ask_weights(self) -> Future[Any]:
         """Ask for a copy of the weights as they stand after the step under way: a mapping of names to tensors, with
-        the number of that step. The future is cancelled when the worker ends first."""
+        the number of that step. The future is cancelled when the worker ends first, or has ended."""
         future: Future[Any] = Future()
         with self._lock:
-            self._weight_requests.append(future)
+            if self._closed:
+                future.cancel()
+            else:
+                self._weight_requests.append(future)
         return future
 
     def take_weight_requests(self) -> list[Future[Any]]:
@@ -118,6 +123,23 @@ class Control:
         with self._lock:
             requests, self._weight_requests = self._weight_requests, []
         return requests
+
+    def close(self) -> None:
+        """Called by the worker when it ends: cancel every request for weights, also those still to come."""
+        with self._lock:
+            self._closed = True
+            requests, self._weight_requests = self._weight_requests, []
+        for request in requests:
+            request.cancel()
+
+    def leave_out(self, seconds: float) -> None:
+        """Say that the whole process was suspended for that time, which does not count as the worker's."""
+        self._suspended_seconds += seconds
+
+    @property
+    def suspended_seconds(self) -> float:
+        """How long the process was suspended since the worker began."""
+        return self._suspended_seconds
 
     def wait_while_paused(self) -> Iterator[None]:
         """Yield now and then until resumed or stopped, so that the waiting worker can look at other requests."""

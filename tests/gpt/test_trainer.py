@@ -385,6 +385,15 @@ def test_a_request_for_weights_after_the_end_is_refused() -> None:
     assert late.cancelled()
 
 
+def test_the_time_in_which_the_process_was_suspended_does_not_count() -> None:
+    bench = Workbench()
+    for event in bench.trainer.run():
+        if isinstance(event, Started):
+            bench.control.leave_out(1e6)
+        if isinstance(event, Finished):
+            assert event.elapsed_seconds < 0
+
+
 def test_a_config_with_both_limits_ends_at_the_nearer_one() -> None:
     train = TrainConfig(**{**dataclasses.asdict(TRAIN), "max_iters": 3, "max_seconds": 1e6})
     assert finished(Workbench(train=train).run()).reason == "completed"

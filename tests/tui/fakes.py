@@ -1,5 +1,6 @@
 """Fakes that read in ten seconds: a session that trains and writes from a script, without CPU and without sleeping."""
 
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -32,6 +33,11 @@ def evaluated(step: int, val_loss: float, *, is_best: bool = True) -> Evaluated:
         is_best=is_best,
         val_tokens=111_540,
     )
+
+
+def estimated(step: int, val_loss: float, *, is_best: bool = True) -> Evaluated:
+    """An evaluation on a small part of the validation split."""
+    return dataclasses.replace(evaluated(step, val_loss, is_best=is_best), val_tokens=8_192, is_estimate=True)
 
 
 def started(max_iters: int, step: int = 0, preset: str = "quick") -> Started:

@@ -3,9 +3,9 @@
 import dataclasses
 import gc
 import os
-import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from textual.events import DescendantFocus
@@ -13,16 +13,25 @@ from textual.pilot import Pilot
 from textual.widgets import Button, DataTable, Input, Static, TabbedContent
 from textual.widgets._footer import FooterKey
 
-from tests.tui.fakes import FakeSession, finished, started, training_script, wait_until
+from tests.tui.fakes import (
+    FakeSession,
+    estimated,
+    evaluated,
+    finished,
+    progress,
+    started,
+    training_script,
+    wait_until,
+)
 from tui_gpt import paths
-from tui_gpt.config import PRESETS, RunConfig, resolve
+from tui_gpt.config import PRESETS, RunConfig, SampleConfig, resolve
 from tui_gpt.control import Control
-from tui_gpt.errors import EXIT_DONE, DivergedError
-from tui_gpt.events import Changed, Event, Sampled
+from tui_gpt.errors import EXIT_DONE, ConfigError, DivergedError
+from tui_gpt.events import Changed, Event, Initialized, Refused, ResumeDiffers, Sampled
 from tui_gpt.inert import inert
 from tui_gpt.runs import RunStore
 from tui_gpt.session import Estimate, TrainRequest
-from tui_gpt.tui.app import TuiGptApp, ignore_stray_continue, native_noise_in_a_file, usable_theme
+from tui_gpt.tui.app import TuiGptApp, native_noise_in_a_file, usable_theme
 from tui_gpt.tui.main_screen import MainScreen
 from tui_gpt.tui.state import DEFAULT_THEME, AppState
 from tui_gpt.tui.widgets.dialogs import NumberScreen, QuestionScreen
@@ -71,6 +80,11 @@ def chart_text(main: MainScreen) -> str:
 
 def footer_keys(main: MainScreen) -> list[str]:
     return [key.description for key in main.query(FooterKey) if key.display]
+
+
+def notices(main: MainScreen) -> str:
+    """What passed by."""
+    return "\n".join(notice.message for notice in main.app._notifications)
 
 
 async def start_and_hold(pilot: AppPilot, main: MainScreen, session: FakeSession) -> None:
@@ -214,6 +228,48 @@ async def test_the_learning_rate_changes_while_paused() -> None:
         await wait_until(pilot, lambda: not isinstance(main.app.screen, NumberScreen))
         assert main.training is not None
         assert main.training.control.take_changes() == {"learning_rate": 5e-4}
+
+
+async def ask_for_the_rate(pilot: AppPilot, main: MainScreen, session: FakeSession) -> None:
+    """Pause, and open the dialog."""
+    await start_and_hold(pilot, main, session)
+    await pilot.press("p")
+    await wait_until(pilot, lambda: phase(main) == "paused")
+    await pilot.press("e")
+    await wait_until(pilot, lambda: isinstance(main.app.screen, NumberScreen))
+
+
+async def type_number(pilot: AppPilot, main: MainScreen, text: str) -> str:
+    """Type a number into the dialog and press Enter; what the dialog then says is wrong."""
+    dialog = main.app.screen
+    await wait_until(pilot, lambda: bool(dialog.query("#refusal")))
+    refusal = dialog.query_one("#refusal", Static)
+    dialog.query_one(Input).value = text
+    await pilot.pause()
+    await pilot.press("enter")
+    await pilot.pause()
+    return str(refusal.content)
+
+
+async def test_a_rate_that_cannot_be_is_said_in_the_dialog_which_stays() -> None:
+    async with running(FakeSession(hold_at=300)) as (pilot, main, session):
+        await ask_for_the_rate(pilot, main, session)
+        for text in ("0,001", "50", "", "-1", "1e"):
+            assert "learning_rate" in await type_number(pilot, main, text)
+            assert isinstance(main.app.screen, NumberScreen)
+        assert main.training is not None
+        assert main.training.control.take_changes() == {}
+        assert await type_number(pilot, main, "0.001") == ""
+        await wait_until(pilot, lambda: main.is_current)
+        assert main.training.control.take_changes() == {"learning_rate": 0.001}
+
+
+async def test_the_dialog_begins_with_the_rate_that_holds_now() -> None:
+    changed = Changed(step=10, setting="learning_rate", value=0.005)
+    script = [event for one in training_script() for event in ((one, changed) if one.step == 10 else (one,))]
+    async with running(FakeSession(script, hold_at=300)) as (pilot, main, session):
+        await ask_for_the_rate(pilot, main, session)
+        assert main.app.screen.query_one(Input).value == "0.005"
 
 
 async def test_an_invalid_setting_shows_its_sentence_and_cannot_start() -> None:
@@ -496,6 +552,38 @@ async def test_deleting_a_run_is_asked_first() -> None:
         assert len(RunStore().list()) == 1
 
 
+async def test_the_run_under_way_is_not_deleted_and_stays_on_screen() -> None:
+    stored("first")
+    RunStore().get("first").set_state("stopped")
+    async with running(FakeSession(hold_at=300)) as (pilot, main, _):
+        await open_runs(pilot, main, 1)
+        await pilot.press("r")
+        await wait_until(pilot, lambda: main.is_training and main.train_pane.record is main.record)
+        await wait_until(pilot, lambda: main.record is not None and main.record.name == "first")
+        await open_runs(pilot, main, 1)
+        await pilot.press("d")
+        await wait_until(pilot, lambda: "first is training: stop it first" in notices(main))
+        assert main.is_current
+        assert main.train_pane.record is main.record
+        assert len(RunStore().list()) == 1
+
+
+async def test_a_run_that_another_process_writes_is_not_deleted_and_stays_on_screen() -> None:
+    stored("first")
+    async with running() as (pilot, main, _):
+        await open_runs(pilot, main, 1)
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: main.train_pane.record is not None)
+        await open_runs(pilot, main, 1)
+        with RunStore().get("first").lock():
+            await pilot.press("d")
+            await wait_until(pilot, lambda: isinstance(main.app.screen, QuestionScreen))
+            await pilot.press("d")
+            await wait_until(pilot, lambda: "is writing the run" in notices(main))
+        assert main.train_pane.record is not None
+        assert len(RunStore().list()) == 1
+
+
 async def test_a_finished_run_goes_on_to_the_step_that_is_asked_for() -> None:
     stored("first")
     async with running() as (pilot, main, session):
@@ -507,6 +595,21 @@ async def test_a_finished_run_goes_on_to_the_step_that_is_asked_for() -> None:
         assert session.requests[0].resume == "first"
         assert session.requests[0].changes == {"max_iters": 200, "max_seconds": None}
         assert main.active_tab == "train"
+
+
+async def test_a_finished_run_goes_on_only_to_a_later_step() -> None:
+    stored("first")
+    async with running() as (pilot, main, session):
+        await open_runs(pilot, main, 1)
+        await pilot.press("r")
+        await wait_until(pilot, lambda: isinstance(main.app.screen, NumberScreen))
+        for text in ("", "100", "1e3", "1,5"):
+            assert "no step above 100" in await type_number(pilot, main, text)
+        assert "100,000,000" in await type_number(pilot, main, "200000000")
+        assert session.requests == []
+        await type_number(pilot, main, "1,000")
+        await wait_until(pilot, lambda: len(session.requests) == 1)
+        assert session.requests[0].changes == {"max_iters": 1_000, "max_seconds": None}
 
 
 async def test_a_stopped_run_goes_on_at_once_with_its_past_in_the_chart() -> None:
@@ -541,6 +644,187 @@ async def test_a_second_run_is_refused_while_one_trains() -> None:
         assert len(session.requests) == 1
 
 
+async def test_an_estimate_is_told_from_a_loss_of_record() -> None:
+    """While it is trained, figures come from a part of the text; the best model is measured on the whole at the end."""
+    script: list[Event] = [started(200)]
+    for step in (50, 100, 150, 200):
+        script += [progress(step, 2.0), estimated(step, 2.0 - step / 1_000, is_best=step < 200)]
+    script += [evaluated(150, 1.7), finished(200, 1.7)]
+    async with running(FakeSession(script, hold_at=150), size=(120, 36)) as (pilot, main, session):
+        await start_and_hold(pilot, main, session)
+        await wait_until(pilot, lambda: "○" in chart_text(main))
+        assert "○ estimate on 8,192 of 111,540 characters" in chart_text(main)
+        assert "● validation" not in chart_text(main)
+        assert "~1.900" in str(main.query_one("#status").render())
+        session.gate.set()
+        await wait_until(pilot, lambda: phase(main) == "finished")
+        assert "● validation  ○ estimate on 8,192 of 111,540 characters" in chart_text(main)
+        figures = str(main.query_one("#status").render())
+        assert "1.700" in figures
+        assert "~1.700" not in figures
+
+
+async def test_what_the_trainer_announces_is_said() -> None:
+    news: list[Event] = [
+        Initialized(step=0, source="shipped", new_characters="äß"),
+        Refused(step=5, setting="max_iters", reason="the run has made 9 steps"),
+        ResumeDiffers(step=5, expected_loss=2.5, loss=2.75),
+    ]
+    async with running(FakeSession([started(10), *news, finished(10, None)])) as (pilot, main, _):
+        await pilot.press("s")
+        await wait_until(pilot, lambda: phase(main) == "finished")
+        assert "started from shipped; new characters: äß" in notices(main)
+        assert "max_iters stays as it is: the run has made 9 steps" in notices(main)
+        assert "2.750000" in notices(main)
+
+
+class Busy(FakeSession):
+    """Says what it does before its first event and before its estimate, and does so until the gate opens."""
+
+    def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
+        self._work(control, "counting n-grams", 0.4)
+        if not control.stop_requested:
+            yield from super().train(request, control)
+
+    def estimate(self, config: RunConfig, control: Control) -> Estimate:
+        self._work(control, "timing steps", 0.3)
+        return super().estimate(config, control)
+
+    def _work(self, control: Control, name: str, done: float) -> None:
+        control.report(name, done)
+        while not self.gate.wait(0.005) and not control.stop_requested:
+            pass
+        control.report_idle()
+
+
+async def test_what_a_worker_is_busy_with_is_on_screen_while_no_event_comes() -> None:
+    async with running(Busy()) as (pilot, main, session):
+        await wait_until(pilot, lambda: "how long? timing steps 30 %" in shown(main, "#estimate"))
+        await pilot.press("s")
+        await wait_until(pilot, lambda: "counting n-grams 40 %, 1 s" in shown(main, "#headline-text"))
+        await wait_until(pilot, lambda: "counting n-grams 40 %, 1 s" in shown(main, "#top-status"))
+        session.gate.set()
+        await wait_until(pilot, lambda: phase(main) == "finished")
+        assert "n-grams" not in shown(main, "#headline-text")
+
+
+async def test_stopping_is_said_at_once_also_before_the_first_step() -> None:
+    class Deaf(Busy):
+        """Cannot be stopped while it works, as an import cannot."""
+
+        def _work(self, control: Control, name: str, done: float) -> None:
+            control.report("loading PyTorch")
+            self.gate.wait()
+
+    async with running(Deaf()) as (pilot, main, session):
+        await pilot.press("s")
+        await wait_until(pilot, lambda: main.is_training)
+        await pilot.press("x")
+        assert "stopping" in shown(main, "#headline-text")
+        assert "stopping" in shown(main, "#top-status")
+        await wait_until(pilot, lambda: "stopping: loading PyTorch" in shown(main, "#headline-text"))
+        session.gate.set()
+        await wait_until(pilot, lambda: main.train_pane.record is None)
+
+
+async def test_quitting_before_the_first_step_asks_nothing_and_does_not_wait() -> None:
+    """The worker is never let go."""
+
+    class Stuck(Busy):
+        def _work(self, control: Control, name: str, done: float) -> None:
+            self.gate.wait()
+
+    session = Stuck()
+    async with running(session) as (pilot, main, _):
+        await pilot.press("s")
+        await wait_until(pilot, lambda: main.is_training)
+        await pilot.press("q")
+        await wait_until(pilot, lambda: not main.app.is_running)
+        assert not session.gate.is_set()
+        assert main.app.return_code == EXIT_DONE
+        session.gate.set()
+        assert main.training is not None
+        main.training.wait(10.0)
+        main.training = None
+
+
+async def test_what_was_left_out_of_a_text_is_said(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("to be or not to be\n")
+    (tmp_path / "picture.bin").write_bytes(bytes(range(256)))
+    request = TrainRequest(config=resolve("nano", str(tmp_path)))
+    async with running(request=request) as (pilot, main, _):
+        await wait_until(pilot, lambda: phase(main) == "finished")
+        assert "picture.bin" in notices(main)
+
+
+@pytest.mark.parametrize("sentence", ["batch_size is 64: that takes 40 GB", "this takes 40 GB of memory: train a nano"])
+async def test_settings_that_only_the_session_can_judge_are_refused_in_the_form(sentence: str) -> None:
+    """Under the field that the sentence names, else where the time is told; and the form is as it was."""
+    session = FakeSession([], fail_with=ConfigError(sentence))
+    async with running(session) as (pilot, main, _):
+        await wait_until(pilot, lambda: "about" in shown(main, "#estimate"))
+        main.query_one("#setting-seed", Input).value = "77"
+        await pilot.press("s")
+        await wait_until(pilot, lambda: sentence in shown(main, "#sentence") + shown(main, "#estimate"))
+        assert main.train_pane.record is None
+        assert main.query_one("#setting-seed", Input).value == "77"
+        await wait_until(pilot, lambda: not main.is_training)
+        await pilot.pause()
+        assert not any(worker.group == "estimate" for worker in main.workers if worker.is_running)
+        assert sentence in shown(main, "#sentence") + shown(main, "#estimate")
+
+
+async def test_an_estimate_that_is_refused_says_why_under_its_field() -> None:
+    refusal = ConfigError("max_seconds is 1: the evaluation alone takes 20 s")
+    async with running(FakeSession(refuse_estimate=refusal)) as (pilot, main, _):
+        await wait_until(pilot, lambda: str(refusal) in shown(main, "#sentence"))
+        assert main.query_one("#setting-max_seconds").has_class("wrong")
+
+
+async def test_a_disk_that_does_not_take_the_app_s_state_is_said_once_and_when_leaving() -> None:
+    async with running() as (pilot, main, _):
+        paths.state_file().parent.mkdir(parents=True, exist_ok=True)
+        paths.state_file().mkdir()
+        for theme in ("nord", "gruvbox", "dracula"):
+            main.app.theme = theme
+            await pilot.pause()
+        assert notices(main).count("cannot be saved") == 1
+        await pilot.press("q")
+        await wait_until(pilot, lambda: not main.app.is_running)
+        assert any("cannot be saved" in str(words) for words in main.app._exit_renderables)
+
+
+async def test_the_generate_tab_begins_with_what_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment, then the file, then what is remembered; `config show` reports the first two."""
+    AppState(sampling=SampleConfig(temperature=0.1, top_k=3, max_new_tokens=50), source="remembered").save()
+    paths.config_file().write_text('[generate]\nmax_new_tokens = 77\ntop_k = 5\nrun = "shipped"\n')
+    monkeypatch.setenv("TUI_GPT_GENERATE_TOP_K", "7")
+    async with running() as (pilot, main, _):
+        await pilot.press("2")
+        await wait_until(pilot, lambda: main.generate_pane is not None and main.generate_pane.is_mounted)
+        assert main.generate_pane is not None
+        config = main.generate_pane.controls.config
+        assert (config.max_new_tokens, config.top_k, config.temperature) == (77, 7, 0.1)
+        assert main.state.source == "shipped"
+
+
+async def test_settings_for_writing_that_cannot_be_are_said() -> None:
+    paths.config_file().parent.mkdir(parents=True, exist_ok=True)
+    paths.config_file().write_text("[generate]\ntemperature = -1\n")
+    async with running() as (pilot, main, _):
+        await pilot.press("2")
+        await wait_until(pilot, lambda: "temperature is -1" in notices(main))
+        assert main.state.sampling == SampleConfig()
+
+
+async def test_the_time_in_which_the_app_was_suspended_is_not_the_run_s() -> None:
+    async with running(FakeSession(hold_at=300)) as (pilot, main, session):
+        await start_and_hold(pilot, main, session)
+        main.was_suspended(5.0)
+        assert main.training is not None
+        assert main.training.control.suspended_seconds == 5.0
+
+
 async def test_an_unexpected_error_in_the_background_is_said_and_the_app_lives_on() -> None:
     class Broken(FakeSession):
         def estimate(self, config: RunConfig, control: Control) -> Estimate:
@@ -550,18 +834,3 @@ async def test_an_unexpected_error_in_the_background_is_said_and_the_app_lives_o
         await wait_until(pilot, lambda: any(paths.logs_dir().glob("crash-*.txt")))
         await pilot.press("s")
         await wait_until(pilot, lambda: phase(main) == "finished")
-
-
-def test_a_stray_continue_does_not_wake_an_app_that_was_never_asleep() -> None:
-    """Only after SIGTSTP does SIGCONT reach Textual's handler."""
-    calls: list[int] = []
-    numbers = (signal.SIGTSTP, signal.SIGCONT)
-    before = [signal.signal(number, lambda number, _frame: calls.append(number)) for number in numbers]
-    try:
-        ignore_stray_continue()
-        for number in (signal.SIGCONT, signal.SIGTSTP, signal.SIGCONT, signal.SIGCONT):
-            signal.raise_signal(number)
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
-    assert calls == [signal.SIGTSTP, signal.SIGCONT]

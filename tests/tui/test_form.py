@@ -2,9 +2,20 @@
 
 import pytest
 
-from tui_gpt.config import PRESETS, RunConfig, resolve
+from tui_gpt.config import PRESETS, RunConfig, TrainConfig, resolve
+from tui_gpt.errors import ConfigError, CorpusError
 from tui_gpt.events import Setting
-from tui_gpt.tui.form import FIELDS, FieldError, config_of, parsed, texts, with_samples
+from tui_gpt.tui.form import (
+    FIELDS,
+    FieldError,
+    changed_setting,
+    config_of,
+    field_of,
+    later_step,
+    parsed,
+    texts,
+    with_samples,
+)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -75,3 +86,44 @@ def test_samples_are_written_at_each_evaluation_unless_asked_otherwise() -> None
 def test_every_field_is_a_setting_of_a_run() -> None:
     run = RunConfig().to_dict()
     assert {field.name for field in FIELDS} <= run["model"].keys() | run["train"].keys()
+
+
+@pytest.mark.parametrize("text", ["0,001", "0,5", "1,00", "10,5", ",5", "1,0000"])
+def test_a_decimal_comma_is_refused_and_never_taken_for_another_number(text: str) -> None:
+    """`0,001` without its comma would be 1."""
+    with pytest.raises(FieldError, match="point and no comma") as refusal:
+        parsed("learning_rate", text)
+    assert refusal.value.field == "learning_rate"
+
+
+@pytest.mark.parametrize(("text", "value"), [("1,000", 1_000), ("12,345,678", 12_345_678), ("1_000", 1_000)])
+def test_digits_may_be_grouped(text: str, value: int) -> None:
+    assert parsed("max_iters", text) == value
+
+
+def test_a_changed_setting_is_checked_as_the_run_would() -> None:
+    config = TrainConfig(max_iters=10)
+    assert changed_setting(config, "learning_rate", "5e-4") == 5e-4
+    for text, reason in (("50", "from 1e-09 to 10"), ("abc", "a number"), ("", "empty"), ("0,001", "no comma")):
+        with pytest.raises(FieldError, match=reason):
+            changed_setting(config, "learning_rate", text)
+
+
+def test_a_run_is_trained_on_to_a_later_step() -> None:
+    assert later_step(100, "1,000") == 1_000
+    for text in ("100", "abc", "", "1.5", "-3", "200000000000"):
+        with pytest.raises(FieldError):
+            later_step(100, text)
+
+
+@pytest.mark.parametrize(
+    ("error", "field"),
+    [
+        (ConfigError("batch_size is 900: it takes 40 GB, and 8 GB are free"), "batch_size"),
+        (ConfigError("the run takes 40 GB: choose fewer blocks"), None),
+        (ConfigError(""), None),
+        (CorpusError("it is empty"), "corpus"),
+    ],
+)
+def test_a_refusal_belongs_to_the_field_that_it_names(error: ConfigError | CorpusError, field: str | None) -> None:
+    assert field_of(error) == field

@@ -1,6 +1,9 @@
 """The Generate tab by keys, as a user presses them, with a model that writes from a script."""
 
+import asyncio
 import math
+import os
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,11 +15,13 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList
 
 from tests.tui.fakes import FakeSession, FakeTextModel, wait_until
-from tui_gpt.config import SampleConfig
+from tui_gpt.config import SampleConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.errors import CheckpointError
 from tui_gpt.notebook import Answer, Card, History
+from tui_gpt.runs import Run, RunStore
 from tui_gpt.tui.state import AppState
+from tui_gpt.tui.widgets import generate_pane
 from tui_gpt.tui.widgets.generate_pane import GeneratePane
 from tui_gpt.tui.widgets.model_chooser import ModelChooser
 from tui_gpt.writing import Piece, TextModel
@@ -609,3 +614,103 @@ async def test_leaving_the_app_stops_the_writing() -> None:
         await wait_until(pilot, lambda: "xabc" in app.screen_text)
         app.pane.stop()
     assert [card.answer.text for card in History().load()] == ["abc"]
+
+
+async def test_a_disk_that_does_not_take_the_cards_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And again where it had taken one in between."""
+    takes = iter([False, False, True, False])
+    monkeypatch.setattr(History, "save", lambda _history, _card: next(takes))
+    app = Host(FakeSession())
+    async with app.run_test() as pilot:
+        for refusals in (1, 1, 1, 2):
+            await Seen(app, pilot).press("a", "enter")
+            assert sum("cannot be saved" in notice.message for notice in app._notifications) == refusals
+
+
+async def test_a_model_that_takes_long_to_open_is_waited_for_in_seconds() -> None:
+    class Slow(FakeSession):
+        def open_model(self, source: str | Path | None) -> TextModel:
+            self.gate.wait()
+            return super().open_model(source)
+
+    session = Slow()
+    app = Host(session)
+    async with app.run_test() as pilot:
+        await pilot.press("a", "enter")
+        await wait_until(pilot, lambda: "opening the newest model … 1 s" in app.screen_text)
+        session.gate.set()
+        await Seen(app, pilot).written()
+        assert "…" not in app.screen_text
+
+
+async def test_a_model_that_reads_a_long_prompt_is_waited_for_in_seconds() -> None:
+    model = GatedModel(free=0)
+    app = Host(FakeSession(model=model))
+    async with app.run_test() as pilot:
+        await pilot.press("a", "enter")
+        await wait_until(pilot, lambda: "writing … 1 s" in app.screen_text)
+        model.gate.set()
+        await Seen(app, pilot).written()
+
+
+async def test_alternatives_are_waited_for_in_seconds() -> None:
+    model = GatedModel(free=5)
+    app = Host(FakeSession(model=model))
+    async with app.run_test() as pilot:
+        await Seen(app, pilot).press("a", "enter")
+        model.free = 0
+        await pilot.press("escape", "t")
+        panel = app.pane.panel
+        await wait_until(pilot, lambda: "thinking … 1 s" in panel.render_line(2).text)
+        model.gate.set()
+        await wait_until(pilot, lambda: bool(panel.alternatives))
+
+
+async def test_no_thread_to_write_with_is_said_on_the_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_work: object, _name: str) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(generate_pane, "start_in_background", refuse)
+    app = Host(FakeSession())
+    async with app.run_test() as pilot:
+        await Seen(app, pilot).press("a", "enter")
+        assert "no thread" in app.answer.error
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives threads a priority of their own")
+async def test_writing_slows_none_of_the_threads_that_the_app_shares() -> None:
+    """A thread that has stepped back cannot come forward again, so it must not be one that lists runs afterwards."""
+
+    class Named(FakeTextModel):
+        def unknown(self, text: str) -> str:
+            threads.append(threading.current_thread())
+            return super().unknown(text)
+
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    threads: list[threading.Thread] = []
+    app = Host(FakeSession(model=Named()))
+    async with app.run_test() as pilot:
+        before = await asyncio.to_thread(niceness)
+        await Seen(app, pilot).press("a", "enter")
+        assert not threads[0].name.startswith("asyncio")
+        assert await asyncio.to_thread(niceness) == before
+
+
+async def test_only_checkpoints_that_there_are_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {("last-only", "last"), ("both", "best"), ("both", "last")}
+
+    def found(run: Run, which: str) -> Path | None:
+        return run.path if (run.name, which) in there else None
+
+    monkeypatch.setattr(Run, "checkpoint_dir", found)
+    for name in ("last-only", "both", "neither"):
+        RunStore().create(resolve("nano"), name)
+    app = Host(FakeSession())
+    async with app.run_test() as pilot:
+        await pilot.press("ctrl+o")
+        await wait_until(pilot, lambda: isinstance(app.screen, ModelChooser) and bool(app.screen.query(OptionList)))
+        options = app.screen.query_one(OptionList)
+        lines = [str(options.get_option_at_index(k).prompt) for k in range(options.option_count)]
+        assert {line.split()[0] for line in lines if "@" in line} == {"last-only@last", "both@best", "both@last"}

@@ -117,8 +117,8 @@ def test_too_narrow_for_columns_shows_the_answer_that_is_meant() -> None:
 
 
 def test_the_chooser_offers_live_weights_only_while_there_are_some() -> None:
-    assert [source for source, _, _ in choices([], live=False)] == ["", "shipped"]
-    assert [source for source, _, _ in choices([], live=True)] == ["", "live", "shipped"]
+    assert [source for source, _, _ in choices([], {}, live=False)] == ["", "shipped"]
+    assert [source for source, _, _ in choices([], {}, live=True)] == ["", "live", "shipped"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Threads that compute step back, and nothing but them."""
 
+import asyncio
 import gc
 import importlib
 import os
@@ -12,7 +13,8 @@ import tui_gpt.tui
 from tui_gpt.tui.priority import (
     BACKGROUND_NICENESS,
     SWITCH_SECONDS,
-    in_a_passing_thread,
+    in_background,
+    is_anybody_at_work,
     keep_the_screen_quick,
     nothing_collected,
     step_back,
@@ -62,25 +64,40 @@ def test_the_collector_rests_and_goes_on() -> None:
     assert [*states, gc.isenabled()] == [False, True]
 
 
-async def test_a_passing_thread_is_gone_when_its_work_is_done() -> None:
+async def test_a_background_thread_steps_back_and_is_gone_when_its_work_is_done() -> None:
+    """The threads that asyncio keeps are left as they are."""
     seen: list[threading.Thread] = []
+    niceness: list[int] = []
 
     def work(number: int) -> int:
         seen.append(threading.current_thread())
+        niceness.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
         return number + 1
 
-    assert await in_a_passing_thread(work, 2) == 3
+    assert await in_background(work, 2) == 3
     seen[0].join(timeout=10)
     assert not seen[0].is_alive()
     assert seen[0] is not threading.current_thread()
+    assert seen[0].daemon
+    if sys.platform == "linux":
+        assert niceness[0] >= BACKGROUND_NICENESS
 
 
-async def test_what_goes_wrong_in_a_passing_thread_is_told() -> None:
+async def test_a_background_thread_at_work_is_noticed() -> None:
+    gate = threading.Event()
+    work = asyncio.ensure_future(in_background(gate.wait))
+    await asyncio.sleep(0)
+    assert is_anybody_at_work()
+    gate.set()
+    assert await work
+
+
+async def test_what_goes_wrong_in_background_is_told() -> None:
     def fail() -> None:
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        await in_a_passing_thread(fail)
+        await in_background(fail)
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_a_continuation_keeps_the_probabilities_it_had() -> None:
 
 def test_seconds_count_from_the_opened_model_to_the_last_character() -> None:
     """However late somebody looks."""
-    times = iter([10.0, 10.5, 11.0, 11.5, 12.5])
+    times = iter([9.0, 10.0, 10.5, 11.0, 11.5, 12.5])
     writer = Writer(Answer(config=CONFIG), clock=lambda: next(times))
     run(writer, FakeSession())
     writer.take()

@@ -11,10 +11,9 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -221,7 +220,11 @@ class Trainer:
         self._control = control
         self._now = standing or Standing()
         self._planned_changes = planned_changes or {}
-        self._clock = _Clock(clock, self._now.elapsed_seconds, clock() if began is None else began)
+
+        def awake() -> float:
+            return clock() - control.suspended_seconds
+
+        self._clock = _Clock(awake, self._now.elapsed_seconds, awake() if began is None else began)
         self._saver = BackgroundSaver()
         self._saved_at = self._clock.seconds()
         self._saved_step = self._now.step if standing else -1
@@ -276,7 +279,7 @@ class Trainer:
             self._saver.wait()
             self._parts.shards.close()
             self._control.report_idle()
-            self._refuse_weight_requests()
+            self._control.close()
 
     # One step
 
@@ -458,11 +461,6 @@ class Trainer:
             answer = LiveWeights(step=self._now.step, val_loss=self._now.val_loss, weights=weights)
             for request in requests:
                 request.set_result(answer)
-
-    def _refuse_weight_requests(self) -> None:
-        requests: list[Future[Any]] = self._control.take_weight_requests()
-        for request in requests:
-            request.cancel()
 
     def _compile_if_asked(self) -> Iterator[Event]:
         """Let the blocks run compiled, or tell why they do not; leaves no trace in the run."""

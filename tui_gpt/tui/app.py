@@ -8,9 +8,9 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from types import FrameType
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, ComposeResult, SystemCommand
@@ -22,7 +22,7 @@ from textual.widgets import Static
 from tui_gpt import paths
 from tui_gpt.errors import EXIT_DONE, EXIT_FAILED
 from tui_gpt.files import open_plain
-from tui_gpt.tui.priority import keep_the_screen_quick
+from tui_gpt.tui.priority import is_anybody_at_work, keep_the_screen_quick
 from tui_gpt.tui.state import DEFAULT_THEME, AppState
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _SAVING_PATIENCE_SECONDS = 10.0
 """How long a run may take to be saved after a bug."""
+_BACKGROUND_SECONDS = 0.1
 
 
 class TuiGptApp(App[None]):
@@ -43,6 +44,7 @@ class TuiGptApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
         Binding("q", "quit", "Quit", show=False),
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False, priority=True),
     ]
 
     def __init__(
@@ -85,7 +87,8 @@ class TuiGptApp(App[None]):
 
     def _remember_theme(self, theme: Theme) -> None:
         self.state.theme = theme.name
-        self.state.save()
+        if self.main is not None:
+            self.main.save_state()
 
     async def action_quit(self) -> None:
         """Leave; ask first while a run is under way."""
@@ -126,8 +129,26 @@ class TuiGptApp(App[None]):
             if number is not None:
                 with suppress(NotImplementedError, RuntimeError, ValueError):
                     loop.add_signal_handler(number, self._signalled, 128 + number)
-        with suppress(AttributeError, ValueError):
-            ignore_stray_continue()
+        if hasattr(signal, "SIGTSTP"):
+            signal.signal(signal.SIGCONT, signal.SIG_DFL)  # Textual's handler would start a second reader of the keys
+            self._catch_suspension()
+
+    def _catch_suspension(self) -> None:
+        """Let SIGTSTP do what Ctrl+Z does. In the event loop: Textual's own handler interrupts whatever is drawing."""
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTSTP, self.action_suspend_process)
+
+    def action_suspend_process(self) -> None:
+        """Give the terminal back and stop, until the shell's `fg`; training stops as well, and so does its clock."""
+        if self._driver is None or not self._driver.can_suspend or not hasattr(signal, "SIGTSTP"):
+            return
+        with self.suspend():
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGTSTP)
+            began = time.monotonic()
+            stop_until_foreground()
+            if self.main is not None:
+                self.main.was_suspended(time.monotonic() - began)
+            self._catch_suspension()
 
     def _signalled(self, code: int) -> None:
         if self.main is None:
@@ -142,43 +163,29 @@ class TuiGptApp(App[None]):
         if self.main is not None and self.main.training is not None:
             self.main.training.wait(_SAVING_PATIENCE_SECONDS)
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether a thread is at work that cannot be ended: an import, or a run that was not waited for."""
-        main = self.main
-        return main is not None and (main.waker.is_busy or (main.training is not None and main.training.is_alive))
-
 
 def usable_theme(name: str, available: Container[str], *, no_color: bool) -> str:
     """`name`, unless there is none such, or it would be black on black: ANSI colours without colour."""
     return DEFAULT_THEME if name not in available or (no_color and "ansi" in name) else name
 
 
-def ignore_stray_continue() -> None:
-    """Let SIGCONT wake the app only after SIGTSTP has put it to sleep.
-
-    Textual takes any SIGCONT for the end of a suspension and starts a second reader of the keyboard; one of the two
-    never ends, and the process stays behind after the app has left. Raises AttributeError where there is no such
-    signal.
+def stop_until_foreground() -> None:
+    """Stop this process and those that wrap it, as Ctrl+Z does to a program that does not catch it; return when the
+    shell has given the terminal back. Where no shell is there to do so, the system ignores the signal.
     """
-    sleep, wake = signal.getsignal(signal.SIGTSTP), signal.getsignal(signal.SIGCONT)
-    if not callable(sleep) or not callable(wake):
-        return
-    asleep = False
+    while True:
+        os.kill(0, signal.SIGTSTP)
+        if _is_in_foreground():
+            return
+        time.sleep(_BACKGROUND_SECONDS)  # after the shell's `bg`: nothing can be drawn, so it stops again
 
-    def on_stop(number: int, frame: FrameType | None) -> None:
-        nonlocal asleep
-        asleep = True
-        sleep(number, frame)
 
-    def on_continue(number: int, frame: FrameType | None) -> None:
-        nonlocal asleep
-        if asleep:
-            asleep = False
-            wake(number, frame)
-
-    signal.signal(signal.SIGTSTP, on_stop)
-    signal.signal(signal.SIGCONT, on_continue)
+def _is_in_foreground() -> bool:
+    """Also where the terminal is gone: then there is nothing to wait for."""
+    try:
+        return os.tcgetpgrp(sys.__stdin__.fileno() if sys.__stdin__ else 0) == os.getpgrp()
+    except OSError:
+        return True
 
 
 @contextmanager
@@ -227,7 +234,7 @@ def run_app(
         with suppress(KeyboardInterrupt):
             app.wait_for_training()
     code = EXIT_FAILED if app.return_code is None else app.return_code
-    if app.is_busy:
+    if is_anybody_at_work():
         sys.stderr.flush()
         os._exit(code)  # the interpreter would wait for, or crash in, a thread in the middle of an import
     return code

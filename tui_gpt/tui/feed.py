@@ -40,6 +40,8 @@ class Training:
         self.control = Control()
         self.error: Exception | None = None
         """What ended it, when it did not end well."""
+        self.has_begun = False
+        """Whether there was an event: before the first one there is nothing to lose."""
         self._session = session
         self._buffer = EventBuffer()
         self._thread = threading.Thread(target=self._work, name="training", daemon=True)
@@ -70,4 +72,5 @@ class Training:
 
     def _fill(self, events: Iterable[Event]) -> None:
         for event in events:
+            self.has_begun = True
             self._buffer.put(event)

@@ -4,6 +4,7 @@ The config classes themselves are the judges of a setting; here it is only found
 """
 
 import dataclasses
+import re
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from types import NoneType
 from typing import Any, TypeVar
 
 from tui_gpt.config import ModelConfig, RunConfig, TrainConfig, checked_setting
-from tui_gpt.errors import ConfigError
+from tui_gpt.errors import ConfigError, CorpusError
 from tui_gpt.events import Setting
 
 _Config = TypeVar("_Config", ModelConfig, TrainConfig)
@@ -43,6 +44,8 @@ FIELDS = (
 )
 """In reading order of two columns: how it is trained at the left, what is trained at the right."""
 
+_GROUPED = re.compile(r"[+-]?([1-9]\d{0,2}(,\d{3})+|\d+(_\d+)+|\d+)(\.\d*)?(e[+-]?\d+)?", re.ASCII)
+"""A number whose digits are grouped by commas or underscores, or not at all."""
 _HINTS: dict[str, Any] = {**typing.get_type_hints(ModelConfig), **typing.get_type_hints(TrainConfig)}
 
 
@@ -92,7 +95,7 @@ def parsed(name: str, text: str) -> Setting:
     text = text.strip()
     if not text and NoneType in options:
         return None
-    plain = text.replace(",", "").replace("_", "")
+    plain = _without_separators(text)
     value: Setting = text
     for kind in (int, float):
         if kind in options:
@@ -104,8 +107,41 @@ def parsed(name: str, text: str) -> Setting:
     try:
         checked: Setting = checked_setting(name, value, hint)
     except ConfigError as error:
-        raise FieldError(name, str(error) if text else f"{name} is empty: fill it in") from None
+        raise FieldError(name, _spelled_out(name, text, str(error))) from None
     return checked
+
+
+def _without_separators(text: str) -> str:
+    """A number without what only groups its digits; a decimal comma stays, for it is something else."""
+    return text.replace(",", "").replace("_", "") if _GROUPED.fullmatch(text) else text
+
+
+def _spelled_out(name: str, text: str, sentence: str) -> str:
+    if not text:
+        return f"{name} is empty: fill it in"
+    return f"{sentence}, with a point and no comma" if "," in text and is_number(name) else sentence
+
+
+def changed_setting(config: TrainConfig, name: str, text: str) -> Setting:
+    """A new value for one setting of a run, as typed. Raises FieldError, also where the run cannot take it."""
+    value = parsed(name, text)
+    try:
+        TrainConfig.from_dict({**dataclasses.asdict(config), name: value})
+    except ConfigError as error:
+        raise FieldError(name, str(error)) from None
+    return value
+
+
+def later_step(made: int, text: str) -> int:
+    """The step up to which a run is to be trained that has made `made`, as typed. Raises FieldError."""
+    try:
+        value = parsed("max_iters", text)
+    except FieldError:
+        value = None
+    if not isinstance(value, int) or value <= made:
+        raise FieldError("max_iters", f"{text.strip() or 'nothing'} is no step above {made:,}: choose a whole number")
+    changed_setting(TrainConfig(max_iters=1), "max_iters", text)
+    return value
 
 
 def config_of(base: RunConfig, corpus: str, typed: Mapping[str, str], edited: str = "") -> RunConfig:
@@ -127,12 +163,18 @@ def config_of(base: RunConfig, corpus: str, typed: Mapping[str, str], edited: st
         raise FieldError(_blamed(str(error), edited), str(error)) from None
 
 
+def field_of(error: ConfigError | CorpusError) -> str | None:
+    """The field that a sentence is about, if it can be told."""
+    if isinstance(error, CorpusError):
+        return "corpus"
+    first = str(error).split()[0].rstrip(":") if str(error).strip() else ""
+    return first if any(first == field.name for field in FIELDS) else None
+
+
 def _replaced(config: _Config, values: Mapping[str, Any]) -> _Config:
     return dataclasses.replace(config, **{name: value for name, value in values.items() if hasattr(config, name)})
 
 
 def _blamed(sentence: str, edited: str) -> str:
     """The field that a sentence of the config's is about: the one it starts with, else the one edited last."""
-    first = sentence.split()[0].rstrip(":")
-    names = [field.name for field in FIELDS]
-    return first if first in names and not edited else edited or "max_iters"
+    return edited or field_of(ConfigError(sentence)) or "max_iters"

@@ -59,6 +59,14 @@ class Looking:
             self._model = None
             self._wanted = None
 
+    def fail(self, sentence: str) -> None:
+        """There is no thread for what is wanted: answer it with that sentence."""
+        with self._lock:
+            self._running = False
+            if self._wanted is not None:
+                self._known[self._wanted] = Thought(error=sentence)
+                self._wanted = None
+
     def stop(self) -> None:
         """Let the thread come to an end."""
         self._control.stop()

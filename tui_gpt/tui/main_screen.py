@@ -6,33 +6,36 @@ are drawn ten times a second. It holds no arithmetic and draws nothing.
 
 import asyncio
 import dataclasses
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Static, TabbedContent, TabPane
 from textual.worker import Worker, WorkerState
 
-from tui_gpt import crash
+from tui_gpt import crash, paths
 from tui_gpt.config import PRESETS, RunConfig, resolve
-from tui_gpt.control import Control
+from tui_gpt.control import Activity, Control
 from tui_gpt.corpora import read_corpus
-from tui_gpt.errors import EXIT_DONE, ConfigError, CorpusError, TuiGptError
-from tui_gpt.events import Event, Saved
+from tui_gpt.errors import EXIT_DONE, ConfigError, TuiGptError, UsageError
+from tui_gpt.events import Event, Initialized, Refused, ResumeDiffers, Saved, Setting
 from tui_gpt.inert import inert
 from tui_gpt.runs import RunStore, RunSummary
 from tui_gpt.session import SessionLike, TrainRequest
+from tui_gpt.tui.activity import ActivityWatch, run_activity
 from tui_gpt.tui.feed import Training
-from tui_gpt.tui.priority import in_a_passing_thread
-from tui_gpt.tui.record import Phase, RunRecord
+from tui_gpt.tui.form import changed_setting, later_step
+from tui_gpt.tui.priority import in_background
+from tui_gpt.tui.record import Phase, RunRecord, initialized_words
 from tui_gpt.tui.state import AppState
-from tui_gpt.tui.waking import Waker, WakingSession
+from tui_gpt.tui.waking import LOADING, Waker, WakingSession
 from tui_gpt.tui.widgets.dialogs import NumberScreen, delete_question, quit_question
 from tui_gpt.tui.widgets.help_screen import HelpScreen
 from tui_gpt.tui.widgets.key_footer import KeyFooter
@@ -47,8 +50,14 @@ _RUNS_SECONDS = 5.0
 _TYPING_SECONDS = 0.4
 """How long the form must rest before its run is timed."""
 _REFUSAL_SECONDS = 10.0
-_PREPARING_PATIENCE_SECONDS = 2.0
+_PREPARING_PATIENCE_SECONDS = 0.5
 """How long quitting waits for a run that has not made a step: there is nothing of it to lose."""
+
+
+def unsaved_state() -> str:
+    """The sentence for a disk that does not take what the app remembers."""
+    file = inert(str(paths.state_file()))
+    return f"theme, preset and sampling settings cannot be saved in {file}: free some space, or make it writable"
 
 
 class SteadyTabs(TabbedContent):
@@ -95,6 +104,13 @@ class MainScreen(Screen[None]):
         self.waker = Waker(session)
         self._session = WakingSession(session, self.waker)
         self._estimating = Control()
+        self._is_estimating = False
+        self._refused: RunConfig | None = None
+        """The form's run that was refused: its sentence is to stay, so nothing is timed."""
+        self._state_saved = True
+        self._errands: list[str] = []
+        """What is being done on the disk, in words."""
+        self._watches = {name: ActivityWatch() for name in ("top", "run", "estimate")}
         self._leaving: int | None = None
         self._ticker: Timer | None = None
         self._last_events: list[Event] = []
@@ -157,6 +173,7 @@ class MainScreen(Screen[None]):
             if self.generate_pane is None:
                 from tui_gpt.tui.widgets.generate_pane import GeneratePane
 
+                self._take_standing_settings()
                 pane = GeneratePane(self._session, self.state, store=self._store)
                 await self.query_one("#generate", TabPane).mount(pane)
                 self.generate_pane = pane
@@ -164,21 +181,71 @@ class MainScreen(Screen[None]):
                     pane.training_changed(self._session.run_name)
         return self.generate_pane
 
+    def _take_standing_settings(self) -> None:
+        """What `config.toml` and the environment say of writing goes before what is remembered from last time."""
+        from tui_gpt import settings
+
+        try:
+            levels = settings.standing_levels("generate")
+            settings.sample_config(levels)
+        except ConfigError as error:
+            self.notify(inert(str(error)), severity="warning", markup=False, timeout=_REFUSAL_SECONDS)
+            return
+        chosen = settings.merged(*(level for _, level in levels))
+        sampling = {name: value for name, value in chosen.items() if name in settings.SAMPLE_HELP}
+        self.state.sampling = dataclasses.replace(self.state.sampling, **sampling)
+        self.state.source = chosen.get("run", self.state.source)
+
     def show_status(self) -> None:
         """The right end of the top line: what goes on behind any tab."""
-        words = ""
-        if self._leaving is not None:
-            words = "saving…"
-        elif self.waker.error is not None:
+        if self.waker.error is not None and self._leaving is None:
             words = "no PyTorch"
-        elif not self.waker.is_done:
-            words = "waking PyTorch…"
-        elif self.record is not None and self.record.is_live:
-            share = f" {self.record.step / self.record.max_iters:.0%}" if self.record.max_iters else ""
-            words = f"{self.record.phase}{share}"
+        else:
+            activity = self._activity()
+            words = self._watches["top"].words(activity) or (
+                f"{activity.name}…" if activity else self._progress_words()
+            )
         if words != self._status_shown:
             self._status_shown = words
-            self.query_one("#top-status", Static).update(words)
+            self.query_one("#top-status", Static).update(inert(words))
+
+    def _activity(self) -> Activity | None:
+        """What there is to wait for, the most important first."""
+        activity = self._run_activity()
+        if activity is None and self._errands:
+            return Activity(self._errands[-1])
+        return Activity(LOADING) if activity is None and not self.waker.is_done else activity
+
+    def _run_activity(self) -> Activity | None:
+        """What the run under way is busy with."""
+        if self.training is None or self.record is None:
+            return None
+        return run_activity(self.training.control.activity, self.record.phase, self.record.step)
+
+    def _progress_words(self) -> str:
+        record = self.record
+        if record is None or not record.is_live:
+            return ""
+        return f"{record.phase} {record.step / record.max_iters:.0%}" if record.max_iters else record.phase
+
+    def _show_activities(self) -> None:
+        """Say what everybody is busy with who tells nothing else."""
+        self.show_status()
+        self.train_pane.show_activity(self._watches["run"].words(self._run_activity()))
+        if self._is_estimating:
+            activity = self._estimating.activity or Activity("timing a few steps")
+            self.train_pane.show_estimate(
+                f"how long? {self._watches['estimate'].words(activity) or activity.name + '…'}"
+            )
+
+    @contextmanager
+    def _errand(self, words: str) -> Iterator[None]:
+        """Say so while something is being done on the disk."""
+        self._errands.append(words)
+        try:
+            yield
+        finally:
+            self._errands.remove(words)
 
     # Tabs
 
@@ -224,10 +291,13 @@ class MainScreen(Screen[None]):
             return
         self._estimating.stop()
         try:
-            request, record = await asyncio.to_thread(self._prepared, request)
+            with self._errand("reading the text"):
+                request, record, notes = await in_background(self._prepared, request)
         except TuiGptError as error:
             self._refuse(error)
             return
+        for note in notes:
+            self.notify(inert(note), markup=False, timeout=_REFUSAL_SECONDS)
         self.record = record
         self.training = Training(self._session, request)
         self.training.start()
@@ -236,25 +306,31 @@ class MainScreen(Screen[None]):
         self._training_changed()
 
     def _refuse(self, error: TuiGptError) -> None:
-        """A run cannot start: the sentence stands at the text it is about, or passes by."""
-        if isinstance(error, CorpusError) and self.train_pane.record is None:
-            self.train_pane.form.show_sentence("corpus", inert(str(error)))
+        """A run cannot start: the form says why; where a run is on screen instead, the sentence passes by."""
+        if self.train_pane.record is None:
+            self.train_pane.refuse(error)
+            self._refused = self.train_pane.form.described
         else:
-            self.notify(inert(str(error)), severity="error", markup=False, timeout=_REFUSAL_SECONDS)
+            self._say(error)
 
-    def _prepared(self, request: TrainRequest) -> tuple[TrainRequest, RunRecord]:
-        """The request with a text that can be found again, and what is known of the run so far. Reads the disk.
+    def _say(self, error: TuiGptError) -> None:
+        self.notify(inert(str(error)), severity="error", markup=False, timeout=_REFUSAL_SECONDS)
+
+    def _prepared(self, request: TrainRequest) -> tuple[TrainRequest, RunRecord, tuple[str, ...]]:
+        """The request with a text that can be found again, what is known of the run so far, and notes on the text.
+        Reads the disk.
 
         Raises TuiGptError before anything was made.
         """
         if request.resume is None:
-            source = read_corpus(request.config.corpus).source
-            config = dataclasses.replace(request.config, corpus=source)
-            return dataclasses.replace(request, config=config), RunRecord(name=request.name or "", config=config)
+            text = read_corpus(request.config.corpus)
+            config = dataclasses.replace(request.config, corpus=text.source)
+            record = RunRecord(name=request.name or "", config=config)
+            return dataclasses.replace(request, config=config), record, text.notes
         run = self._store.get(request.resume) if request.model_path is None else self._store.open_at(request.model_path)
         record = RunRecord.replay(run.name, run.config, run.events())
         record.phase = "loading"
-        return request, record
+        return request, record, ()
 
     @property
     def is_training(self) -> bool:
@@ -263,7 +339,7 @@ class MainScreen(Screen[None]):
 
     def _tick(self) -> None:
         """Ten times a second: take in what the trainer has told."""
-        self.show_status()
+        self._show_activities()
         training = self.training
         if training is None:
             return
@@ -289,6 +365,25 @@ class MainScreen(Screen[None]):
             self._training_changed()
         if any(isinstance(event, Saved) for event in events):
             self._refresh_runs_on_screen()
+        for event in events:
+            self._announce(event)
+
+    def _announce(self, event: Event) -> None:
+        """Say what the user must know now, and what the chart has no more than a mark for."""
+        severity: SeverityLevel = "warning"
+        match event:
+            case Refused():
+                words = f"{event.setting} stays as it is: {event.reason}"
+            case ResumeDiffers():
+                words = (
+                    f"the first loss is {event.loss:.6f}, and was {event.expected_loss:.6f} before the interruption: "
+                    "this machine or this version computes differently"
+                )
+            case Initialized():
+                words, severity = initialized_words(event), "information"
+            case _:
+                return
+        self.notify(inert(words), severity=severity, markup=False, timeout=_REFUSAL_SECONDS)
 
     def _training_over(self, training: Training) -> None:
         self.training = None
@@ -301,6 +396,9 @@ class MainScreen(Screen[None]):
             record.phase = "replayed"
         if self._leaving is not None:
             self.leave_now(self._leaving)
+        elif record.started is None and training.request.resume is None and isinstance(training.error, UsageError):
+            self.train_pane.show_form(training.request.config)
+            self._refuse(training.error)
         elif record.started is None and training.error is None:
             self.train_pane.show_form()
         elif self.train_pane.record is record:
@@ -388,14 +486,18 @@ class MainScreen(Screen[None]):
     async def action_change_rate(self) -> None:
         """Ask for a new peak learning rate."""
         assert self.record is not None
-        now = self.record.config.train.learning_rate
+        config, rate = self.record.config.train, self.record.learning_rate
+        detail = "The new peak holds from the next step on; the schedule goes on."
         answer = await self.app.push_screen_wait(
-            NumberScreen("Learning rate", "The new peak holds from the next step on; the schedule goes on.", f"{now:g}")
+            NumberScreen(
+                "Learning rate",
+                detail,
+                f"{config.learning_rate if rate is None else rate:g}",
+                lambda text: changed_setting(config, "learning_rate", text),
+            )
         )
-        if answer is None or self.training is None:
-            return
-        with suppress(ValueError):
-            self.training.control.change("learning_rate", float(answer))
+        if answer is not None and self.training is not None:
+            self.training.control.change("learning_rate", answer)
 
     def action_go_on(self) -> None:
         """Resume the run on screen."""
@@ -410,16 +512,15 @@ class MainScreen(Screen[None]):
         if self.is_training:
             self.notify("a run is training already: stop it first", severity="warning")
             return
-        changes: dict[str, int | float | str | bool | None] = {}
+        changes: dict[str, Setting] = {}
         if done:
+            detail = f"{name} has made its {step:,} steps. Up to which step?"
             answer = await self.app.push_screen_wait(
-                NumberScreen("Train on", f"{name} has made its {step:,} steps. Up to which step?", str(max_iters * 2))
+                NumberScreen("Train on", inert(detail), str(max_iters * 2), lambda text: later_step(step, text))
             )
-            try:
-                changes["max_seconds"] = None
-                changes["max_iters"] = int((answer or "").replace(",", "").replace("_", ""))
-            except ValueError:
+            if answer is None:
                 return
+            changes = {"max_iters": answer, "max_seconds": None}
         self.begin_training(TrainRequest(resume=name, changes=changes))
 
     async def action_write(self) -> None:
@@ -440,9 +541,10 @@ class MainScreen(Screen[None]):
     def _estimate_wanted(self, event: TrainPane.EstimateWanted) -> None:
         self._estimating.stop()
         self.workers.cancel_group(self, "estimate")
+        self._is_estimating = False
         if event.config is None:
             self.train_pane.show_estimate("")
-        elif not self.is_training:
+        elif not self.is_training and event.config != self._refused:
             self._estimating = Control()
             self._estimate(event.config, self._estimating)
 
@@ -450,17 +552,18 @@ class MainScreen(Screen[None]):
     async def _estimate(self, config: RunConfig, control: Control) -> None:
         pane = self.train_pane
         await asyncio.sleep(_TYPING_SECONDS)
-        pane.show_estimate("how long? timing a few steps…" if self.waker.is_done else "waking PyTorch…")
+        self._is_estimating = True
         try:
-            estimate = await in_a_passing_thread(self._session.estimate, config, control)
-        except CorpusError as error:
-            pane.form.show_sentence("corpus", inert(str(error)))
-            pane.show_estimate("")
+            estimate = await in_background(self._session.estimate, config, control)
         except TuiGptError as error:
-            pane.show_estimate(inert(str(error)))
+            if not control.stop_requested:
+                pane.refuse(error)
         else:
             if not control.stop_requested:
                 pane.show_estimate(estimate_words(estimate))
+        finally:
+            if control is self._estimating:
+                self._is_estimating = False
 
     @on(Worker.StateChanged)
     def _worker_changed(self, event: Worker.StateChanged) -> None:
@@ -500,12 +603,17 @@ class MainScreen(Screen[None]):
 
     @work(exclusive=True, group="question", exit_on_error=False)
     async def _delete(self, run: RunSummary) -> None:
+        if self._is_under_way(run.name):
+            self.notify(f"{run.name} is training: stop it first", severity="warning", markup=False)
+            return
         if not await self.app.push_screen_wait(delete_question(run.name)):
             return
         try:
-            await asyncio.to_thread(self._store.delete, run.name)
+            with self._errand(f"deleting {run.name}"):
+                await asyncio.to_thread(self._store.delete, run.name)
         except TuiGptError as error:
-            self.notify(inert(str(error)), severity="error", markup=False)
+            self._say(error)
+            return
         if self.train_pane.record is not None and self.train_pane.record.name == run.name:
             self.train_pane.show_form()
         self.refresh_runs()
@@ -513,17 +621,22 @@ class MainScreen(Screen[None]):
     @work(exclusive=True, group="open", exit_on_error=False)
     async def _open(self, run: RunSummary) -> None:
         """Show a run's chart; the one under way is shown live."""
-        if self.record is not None and self.is_training and run.name == self.record.name:
+        if self.record is not None and self._is_under_way(run.name):
             record = self.record
         else:
             try:
-                record = await asyncio.to_thread(self._replayed, run.name)
+                with self._errand(f"opening {run.name}"):
+                    record = await asyncio.to_thread(self._replayed, run.name)
             except TuiGptError as error:
-                self.notify(inert(str(error)), severity="error", markup=False)
+                self._say(error)
                 return
         self.train_pane.show_run(record)
         self.action_tab("train")
         self.refresh_bindings()
+
+    def _is_under_way(self, name: str) -> bool:
+        """Whether this app trains the run of that name."""
+        return self.is_training and self.record is not None and self.record.name == name
 
     def _replayed(self, name: str) -> RunRecord:
         run = self._store.get(name)
@@ -532,8 +645,8 @@ class MainScreen(Screen[None]):
     # Leaving
 
     def action_quit(self) -> None:
-        """Leave; ask first while a run is under way."""
-        if self.is_training and self._leaving is None:
+        """Leave; ask first while a run is under way that has something to lose."""
+        if self.training is not None and self.training.has_begun and self._leaving is None:
             self._ask_to_quit()
         else:
             self.leave(EXIT_DONE)
@@ -559,7 +672,7 @@ class MainScreen(Screen[None]):
             self.leave_now(code)
             return
         self.action_stop()
-        if self.record is None or self.record.started is None:
+        if not self.training.has_begun:
             self.set_timer(_PREPARING_PATIENCE_SECONDS, lambda: self.leave_now(code))
 
     def _stop_everything(self) -> None:
@@ -580,8 +693,19 @@ class MainScreen(Screen[None]):
         """Exit without waiting for anything."""
         if self._ticker is not None:
             self._ticker.stop()
-        self.state.save()
-        self.app.exit(return_code=code)
+        self.app.exit(return_code=code, message=None if self.state.save() else unsaved_state())
+
+    def save_state(self) -> None:
+        """Save what the app remembers; a disk that refuses is said once, and again after it has taken it."""
+        saved = self.state.save()
+        if self._state_saved and not saved:
+            self.notify(unsaved_state(), severity="warning", markup=False, timeout=_REFUSAL_SECONDS)
+        self._state_saved = saved
+
+    def was_suspended(self, seconds: float) -> None:
+        """The process slept for that time; it does not count as the run's."""
+        if self.training is not None:
+            self.training.control.leave_out(seconds)
 
     # Help
 

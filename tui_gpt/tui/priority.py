@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from typing import ParamSpec, TypeVar
 
@@ -49,14 +49,38 @@ def step_back() -> None:
             os.setpriority(os.PRIO_PROCESS, thread, niceness)
 
 
-async def in_a_passing_thread(work: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
-    """What `work` returns, computed in a thread that ends with it.
+def start_in_background(work: Callable[[], object], name: str) -> None:
+    """Let `work`, which raises nothing, run in a thread of its own that steps back and ends with it.
 
+    Not in one of asyncio's: those would stay slow for whatever they do next, and are waited for when the app leaves.
     A thread that has computed with several cores keeps helpers for as long as it lives, and where there are more
     helpers than cores OpenMP lets all of them sleep between two operations, training's too.
+
+    Raises RuntimeError where the system has no thread left.
     """
-    threads = ThreadPoolExecutor(1, "passing")
-    try:
-        return await asyncio.wrap_future(threads.submit(work, *args, **kwargs))
-    finally:
-        threads.shutdown(wait=False)
+
+    def run() -> None:
+        step_back()
+        work()
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+
+
+async def in_background(work: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
+    """What `work` returns, computed by `start_in_background`."""
+    future: Future[Result] = Future()
+
+    def compute() -> None:
+        try:
+            future.set_result(work(*args, **kwargs))
+        except BaseException as error:
+            future.set_exception(error)
+
+    future.set_running_or_notify_cancel()
+    start_in_background(compute, "background")
+    return await asyncio.wrap_future(future)
+
+
+def is_anybody_at_work() -> bool:
+    """Whether a thread that nobody waits for has not ended: the interpreter must not be taken from under it."""
+    return any(thread.daemon for thread in threading.enumerate())

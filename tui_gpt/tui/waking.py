@@ -17,6 +17,8 @@ from tui_gpt.session import Estimate, Evaluation, SessionLike, TrainRequest
 from tui_gpt.tui.priority import nothing_collected
 from tui_gpt.writing import TextModel
 
+LOADING = "loading PyTorch"
+"""The name of that activity."""
 _POLL_SECONDS = 0.05
 
 
@@ -99,12 +101,16 @@ class WakingSession:
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         """See `SessionLike.train`."""
+        control.report(LOADING)
         self._waker.wait(to_train=True)
+        control.report_idle()
         yield from self._session.train(request, control)
 
     def estimate(self, config: RunConfig, control: Control) -> Estimate:
         """See `SessionLike.estimate`."""
+        control.report(LOADING)
         self._waker.wait(to_train=True)
+        control.report_idle()
         return self._session.estimate(config, control)
 
     def open_model(self, source: str | Path | None) -> TextModel:
@@ -114,7 +120,9 @@ class WakingSession:
 
     def evaluate(self, source: str | Path | None, control: Control) -> Evaluation:
         """See `SessionLike.evaluate`."""
+        control.report(LOADING)
         self._waker.wait()
+        control.report_idle()
         return self._session.evaluate(source, control)
 
     @property

@@ -42,6 +42,7 @@ class Writer:
         self._texts: list[list[str]] = [[] for _ in answers]
         self._logprobs: list[list[float]] = [[] for _ in answers]
         self._changes: list[Change] = []
+        self._asked_at = clock()
         self._began = 0.0
         self._arrived_at = 0.0
         self.seconds = 0.0
@@ -51,6 +52,11 @@ class Writer:
     def phase(self) -> Phase:
         """How far it is."""
         return self._phase
+
+    @property
+    def waiting_seconds(self) -> float:
+        """How long nothing has been written yet; 0 once something has."""
+        return 0.0 if self._arrived_at else self._clock() - self._asked_at
 
     @property
     def answers(self) -> tuple[Answer, ...]:
@@ -117,6 +123,10 @@ class Writer:
             self._finish(str(error))
         except Exception as error:
             self._finish(f"something unexpected happened while writing ({type(error).__name__}: {error})")
+
+    def fail(self, sentence: str) -> None:
+        """Nothing will be written, for the reason in that sentence."""
+        self._finish(sentence)
 
     def _pieces(self, session: SessionLike) -> Iterator[tuple[Piece, ...]]:
         """What is written, a character of every answer at a time."""

@@ -89,6 +89,7 @@ class AlternativesPanel(Widget, can_focus=True):
         self.share: float | None = None
         self.alternatives: tuple[Alternative, ...] | None = None
         self.error = ""
+        self.waiting = ""
         self.place = 0
 
     def show(
@@ -97,11 +98,18 @@ class AlternativesPanel(Widget, can_focus=True):
         """Show the alternatives to the character `taken` ("" at the end of the text) and what `share` it had, where
         that is known; `alternatives` is None while they are computed."""
         self.taken, self.share, self.error = taken, share, error
+        self.waiting = ""
         self.alternatives = None if alternatives is None else tuple(alternatives)
         self.place = 0
         if self.alternatives and len(self.alternatives) > 1 and self.alternatives[0][0] == taken:
             self.place = 1
         self.refresh()
+
+    def wait(self, words: str) -> None:
+        """Say for how long nothing is known yet."""
+        if words != self.waiting:
+            self.waiting = words
+            self.refresh()
 
     def action_choose(self, by: int) -> None:
         """Go to another character."""
@@ -149,7 +157,7 @@ class AlternativesPanel(Widget, can_focus=True):
         if y < _HEAD_ROWS:
             return []
         if self.alternatives is None or self.error:
-            rows = glyphs(self.error) or "thinking …"
+            rows = glyphs(self.error) or f"thinking …{self.waiting}"
             start = (y - _HEAD_ROWS) * max(1, width)
             return [(rows[start : start + width], "title")]
         if y - _HEAD_ROWS >= len(self.alternatives):

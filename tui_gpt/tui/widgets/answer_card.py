@@ -88,6 +88,8 @@ class CardBlock:
         """How far the answers are that are being written."""
         self.pens: Mapping[str, float] = {}
         """Those answers, and the seconds each has taken."""
+        self.waiting = ""
+        """What they wait for, or for how long, before their first character."""
         self.side_by_side = False
         self.columns: list[AnswerColumn] = []
         """Those of the answers that are seen."""
@@ -239,7 +241,7 @@ class CardBlock:
             yield f"‹ {number}/{count} ›" if answer.id == self.card.answer.id else f"{number}/{count}"
         writing = answer.id in self.pens
         if writing and self.stage == "opening":
-            yield f"opening {answer.source or 'the newest model'} …"
+            yield f"opening {answer.source or 'the newest model'} …{self.waiting}"
             return
         if answer.model:
             yield answer.model
@@ -255,7 +257,7 @@ class CardBlock:
         if (self.thoughts or answer.kind == "measured") and (bits := answer.bits_per_char) is not None:
             yield f"{bits:.2f} bits a character"
         if writing:
-            yield "writing …" if answer.kind == "written" else "reading …"
+            yield ("writing …" if answer.kind == "written" else "reading …") + self.waiting
         elif answer.stopped:
             yield "stopped"
 

@@ -1,5 +1,6 @@
 """The questions the app asks: quit while training, delete a run, a number. Each is answered by one key."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import on
@@ -8,6 +9,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
+
+from tui_gpt.errors import ConfigError
+from tui_gpt.events import Setting
+from tui_gpt.inert import inert
 
 
 class QuestionScreen(ModalScreen[bool]):
@@ -72,26 +77,46 @@ def delete_question(name: str) -> QuestionScreen:
     )
 
 
-class NumberScreen(ModalScreen[str | None]):
-    """Asks for one number, as text; None when the user changes their mind."""
+class NumberScreen(ModalScreen[Setting]):
+    """Asks for one number; None when the user changes their mind.
+
+    `check` makes a number of what was typed, or raises ConfigError: then its sentence is shown and the question stays.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", show=False)]
 
-    def __init__(self, question: str, detail: str, value: str) -> None:
+    def __init__(self, question: str, detail: str, value: str, check: Callable[[str], Setting]) -> None:
         super().__init__()
         self._question, self._detail, self._value = question, detail, value
+        self._check = check
 
     def compose(self) -> ComposeResult:
-        """Question, explanation, field."""
+        """Question, explanation, field, what is wrong with it."""
         with Vertical(classes="dialog"):
             yield Static(self._question, classes="dialog-title", markup=False)
             yield Static(self._detail, classes="dialog-detail", markup=False)
             yield Input(self._value, restrict=r"[0-9.,+\-e_]*", select_on_focus=True, compact=True)
+            yield Static("", id="refusal", markup=False)
             yield Static("Enter takes it, Escape leaves everything as it is", classes="dialog-hint", markup=False)
+
+    @on(Input.Changed)
+    def _typed(self) -> None:
+        self._refuse("")
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
-        self.dismiss(event.value)
+        try:
+            number = self._check(event.value)
+        except ConfigError as error:
+            self._refuse(inert(str(error)))
+        else:
+            self.dismiss(number)
+
+    def _refuse(self, sentence: str) -> None:
+        """Say what is wrong under the field."""
+        refusal = self.query_one("#refusal", Static)
+        refusal.update(sentence)
+        refusal.display = bool(sentence)
 
     def action_cancel(self) -> None:
         """Leave everything as it is."""

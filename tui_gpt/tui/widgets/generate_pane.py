@@ -8,6 +8,7 @@ ask. Models are opened and run in threads, one stream at a time; a timer carries
 import dataclasses
 import random
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -22,15 +23,16 @@ from textual.widgets import Button, Static
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.errors import TuiGptError
+from tui_gpt.inert import inert
 from tui_gpt.notebook import Answer, Card, History, Notebook, save_copy
-from tui_gpt.runs import RunStore
+from tui_gpt.runs import RunStore, RunSummary
 from tui_gpt.session import SessionLike
-from tui_gpt.tui.looking import Looking
-from tui_gpt.tui.priority import step_back
+from tui_gpt.tui.looking import Looking, Place
+from tui_gpt.tui.priority import start_in_background
 from tui_gpt.tui.state import AppState
 from tui_gpt.tui.widgets.alternatives import AlternativesPanel
 from tui_gpt.tui.widgets.answer_card import CardBlock, Stage
-from tui_gpt.tui.widgets.model_chooser import ModelChooser, source_label
+from tui_gpt.tui.widgets.model_chooser import Checkpoints, ModelChooser, checkpoints_of, source_label
 from tui_gpt.tui.widgets.notebook_view import NotebookView
 from tui_gpt.tui.widgets.prompt_box import PromptBox
 from tui_gpt.tui.widgets.sampling_controls import SamplingControls
@@ -50,11 +52,18 @@ LEGEND = (
 SEVERAL = 4
 """Answers that are written at once."""
 _SEEDS = 1_000_000
+_REFUSAL_SECONDS = 10.0
+NO_THREAD = "the system has no thread left for it: close another program, and try again"
 
 
 def draw_seed() -> int:
     """A seed that is short enough to be read out."""
     return random.SystemRandom().randrange(_SEEDS)
+
+
+def waited(seconds: float) -> str:
+    """For how long something is waited for, to be put after its words; nothing within the first second."""
+    return f" {int(seconds)} s" if seconds >= 1.0 else ""
 
 
 class GeneratePane(Widget):
@@ -98,11 +107,15 @@ class GeneratePane(Widget):
         self._draw_seed = draw_seed
         self._notebook = Notebook()
         self._history = History()
+        self._history_saved = True
+        """Whether the disk took what was last given to it."""
         self._turn = threading.Lock()
         self._writer: Writer | None = None
         self._writing_card = ""
         self._editing: str | None = None
         self._looking = Looking(session, self._turn)
+        self._looked_at: float | None = None
+        """Since when the panel waits for a thought."""
         self._live = False
         self._timer: Timer | None = None
 
@@ -120,7 +133,7 @@ class GeneratePane(Widget):
 
     def on_mount(self) -> None:
         """Begin empty; the history comes as soon as it is read."""
-        self._timer = self.set_interval(DRAIN_SECONDS, self._drain, pause=True)
+        self._timer = self.set_interval(DRAIN_SECONDS, self._tick, pause=True)
         self.set_class(True, "-empty")
         self._label_box()
         self.run_worker(self._read_history, thread=True, exit_on_error=False, group="history")
@@ -254,17 +267,26 @@ class GeneratePane(Widget):
         view.reveal_end(card.id)
         self.box.remember(self._notebook.prompts())
         writer = self._writer
-        self.run_worker(lambda: self._write(writer), thread=True, exit_on_error=False, group="writing")
+        try:
+            start_in_background(lambda: writer.run(self._session, self._turn), "writing")
+        except RuntimeError:
+            writer.fail(NO_THREAD)
+        self._resume_timer()
+        self.refresh_bindings()
+
+    def _resume_timer(self) -> None:
         if self._timer is not None:
             self._timer.resume()
-        self.refresh_bindings()
 
     # Writing
 
-    def _write(self, writer: Writer) -> None:
-        """For a thread: everything that the writer has to do."""
-        step_back()
-        writer.run(self._session, self._turn)
+    def _tick(self) -> None:
+        """Show what has arrived, and for how long nothing has."""
+        self._drain()
+        if self._looked_at is not None:
+            self.panel.wait(waited(time.monotonic() - self._looked_at))
+        if self._timer is not None and self._writer is None and self._looked_at is None:
+            self._timer.pause()
 
     def _drain(self) -> None:
         """Carry to the screen what was written since the last time."""
@@ -278,6 +300,8 @@ class GeneratePane(Widget):
             self._now_writing(block, writer.answers)
         if block is not None and block.stage == "writing":
             self._grow(block, writer, bursts)
+        if block is not None:
+            self._show_waiting(block, waited(writer.waiting_seconds))
         if phase == "done":
             self._end_writing()
 
@@ -303,11 +327,16 @@ class GeneratePane(Widget):
             block.pens = dict.fromkeys(block.pens, writer.seconds)
             self.view.grown(self.view.index_of(block), min(rows))
 
+    def _show_waiting(self, block: CardBlock, words: str) -> None:
+        if words != block.waiting:
+            block.waiting = words
+            self.view.grown(self.view.index_of(block), block.last_text_row)
+
     def _stage(self, stage: Stage) -> None:
         """Show how far the answers are that are being written."""
         block = self.view.block_of(self._writing_card)
         if block is not None:
-            block.stage = stage
+            block.stage, block.waiting = stage, ""
             block.pens = {answer.id: 0.0 for answer in self._writer.answers} if self._writer is not None else {}
             self.view.grown(self.view.index_of(block), block.last_text_row)
 
@@ -318,8 +347,6 @@ class GeneratePane(Widget):
             return
         writer.stop()
         writer.take()
-        if self._timer is not None:
-            self._timer.pause()
         self.view.busy = None
         self._stage("")
         card = None
@@ -332,7 +359,19 @@ class GeneratePane(Widget):
 
     def _keep(self, card: Card) -> None:
         """Put a card into the history."""
-        self._history.save(card)
+        self._note_disk(self._history.save(card))
+
+    def _note_disk(self, saved: bool) -> None:
+        """Say that the disk does not take the history: once, and again after it has taken something."""
+        if self._history_saved and not saved:
+            self.app.notify(
+                f"The cards cannot be saved in {inert(str(self._history.path))}: free some space, or make it writable. "
+                "Until then new ones are lost when you quit; w saves one elsewhere.",
+                severity="error",
+                markup=False,
+                timeout=_REFUSAL_SECONDS,
+            )
+        self._history_saved = saved
 
     # What keys ask of a card
 
@@ -434,7 +473,7 @@ class GeneratePane(Widget):
         for card_id in changed:
             card = self._notebook.find(card_id)
             if card is None:
-                self._history.remove(card_id)
+                self._note_disk(self._history.remove(card_id))
             else:
                 self._keep(card)
         if not changed:
@@ -444,7 +483,7 @@ class GeneratePane(Widget):
     def _remove(self, card: Card) -> None:
         self._stop_looking()
         self._notebook.remove(card.id)
-        self._history.remove(card.id)
+        self._note_disk(self._history.remove(card.id))
         self._show_cards()
         self.app.notify("Card removed; u brings it back.")
 
@@ -489,6 +528,7 @@ class GeneratePane(Widget):
         if self.panel.has_focus:
             self.view.focus()
         self.view.stop_looking()
+        self._looked_at = None
         self.set_class(False, "-looking")
         self.refresh_bindings()
 
@@ -508,13 +548,19 @@ class GeneratePane(Widget):
         alternatives = thought.alternatives if thought else None
         share = dict(alternatives or ()).get(taken, answer.probability(index))
         self.panel.show(taken, share, alternatives, thought.error if thought else "")
-        if thought is None and ask and self._looking.want(place):
-            self.run_worker(
-                lambda: self._looking.run(lambda: self.call_later(self._show_thought)),
-                thread=True,
-                exit_on_error=False,
-                group="looking",
-            )
+        self._looked_at = None if thought is not None else time.monotonic()
+        if thought is None and ask:
+            self._resume_timer()
+            self._want(place)
+
+    def _want(self, place: Place) -> None:
+        """Let the model think about a place, in a thread that is started where none is at work."""
+        if self._looking.want(place):
+            try:
+                start_in_background(lambda: self._looking.run(lambda: self.call_later(self._show_thought)), "looking")
+            except RuntimeError:
+                self._looking.fail(NO_THREAD)
+                self._show_thought()
 
     def _focus_panel(self) -> None:
         self.panel.focus()
@@ -600,12 +646,16 @@ class GeneratePane(Widget):
         self.run_worker(self._offer_models, thread=True, exit_on_error=False, group="models")
 
     def _offer_models(self) -> None:
+        """For a thread: see what there is."""
         try:
             runs = self._store.list()
         except TuiGptError:
             runs = []
-        chooser = ModelChooser(runs, live=self._live, current=self._state.source)
-        self.call_later(self.app.push_screen, chooser, self._model_chosen)
+        self.call_later(self._show_chooser, runs, checkpoints_of(self._store, runs))
+
+    def _show_chooser(self, runs: Sequence[RunSummary], checkpoints: Checkpoints) -> None:
+        chooser = ModelChooser(runs, checkpoints, live=self._live, current=self._state.source)
+        self.app.push_screen(chooser, self._model_chosen)
 
     def _model_chosen(self, source: str | None) -> None:
         if source is not None:

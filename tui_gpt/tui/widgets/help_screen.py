@@ -27,13 +27,14 @@ _TRAIN: Keys = (
 _CHART: Keys = (
     ("dim dots", "training loss, smallest to largest"),
     ("bright line", "training loss, smoothed"),
-    ("●", "validation loss"),
-    ("‖ ▸ ◆", "paused, resumed, a setting changed"),
+    ("● ○", "validation loss; an estimate on a part of the text"),
+    ("‖ ▸ ◆ !", "paused, resumed, a setting changed, trouble"),
     ("dotted lines", "published losses on the same text"),
 )
 _PROMPT: Keys = (
     ("Enter", "write; Ctrl+J breaks the line"),
     ("↑ ↓", "earlier prompts"),
+    ("Ctrl+_", "undo what was typed"),
     ("Ctrl+R", "measure how likely this text is"),
     ("Ctrl+T", "steady, lively, wild"),
     ("Ctrl+O", "choose the model"),
@@ -60,6 +61,7 @@ _EVERYWHERE: Keys = (
     ("1 2 3, F2 F3 F4", "Train, Generate, Runs"),
     ("Tab, arrows", "move; the mouse does everything too"),
     ("Ctrl+P", "all commands and themes"),
+    ("Ctrl+Z", "back to the shell; fg returns here"),
     ("q, Ctrl+Q", "quit; a run under way is saved first"),
 )
 _OF_TAB: Mapping[str, tuple[tuple[str, Keys], ...]] = MappingProxyType(

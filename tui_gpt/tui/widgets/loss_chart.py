@@ -15,9 +15,11 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui_gpt.events import Evaluated
+from tui_gpt.inert import inert
 from tui_gpt.tui import braille
 from tui_gpt.tui.braille import Raster, Scale
-from tui_gpt.tui.record import Reference, RunRecord
+from tui_gpt.tui.record import Reference, RunRecord, loss_words
 
 _GUTTER = 6
 """Cells left of the plot: a number and the axis."""
@@ -126,29 +128,40 @@ class LossChart(Widget, can_focus=True):
         """What the axis measures, and the legend or the values under the cursor."""
         title = "loss" if width < _WIDE else "loss in nats per character"
         title += ", log scale" if self.log_y else ""
-        legend = self._readout() if self.cursor is not None and self._smoothed else self._legend()
-        used = len(title) + sum(len(text) for text, _ in legend)
-        return [(title, "title"), (" " * max(1, width - used), "title"), *legend]
+        if self.cursor is not None and self._smoothed:
+            legend = self._readout(self.cursor)
+        else:
+            legend = self._legend(width - len(title) - 1)
+        return [(title, "title"), (" " * max(1, width - len(title) - _cells(legend)), "title"), *legend]
 
-    def _legend(self) -> list[Cell]:
+    def _legend(self, width: int) -> list[Cell]:
+        """The signs of the chart; those of validation say on how much of the text it was measured, where that fits."""
         if not self._smoothed:
             return []
         parts: list[Cell] = [("⣿ ", "raw"), ("training  ", "title"), ("━ ", "train"), ("smoothed", "title")]
-        if self._record.evaluations:
-            parts += [("  ● ", "validation"), ("validation", "title")]
-        return parts
+        newest = {one.is_estimate: one for one in self._record.evaluations}
+        long, short = parts, parts
+        for is_estimate in (False, True):
+            if (evaluation := newest.get(is_estimate)) is not None:
+                sign: Cell = (f"  {_sign(evaluation)} ", "validation")
+                name = "estimate" if is_estimate else "validation"
+                short = [*short, sign, (name, "title")]
+                long = [*long, sign, (f"{name} {self._record.extent_of(evaluation)}".rstrip(), "title")]
+        return long if _cells(long) <= width else short
 
-    def _readout(self) -> list[Cell]:
-        assert self.cursor is not None
-        point = self._record.train.at(self.cursor)
-        evaluation = self._record.evaluation_at(self.cursor)
-        marks = [mark.text for mark in self._record.marks if point and mark.step == point.step]
-        parts: list[Cell] = [(f"step {self.cursor:,.0f}", "cursor")]
+    def _readout(self, cursor: float) -> list[Cell]:
+        """The values under the cursor, and what happened there."""
+        point = self._record.train.at(cursor)
+        evaluation = self._record.evaluation_at(cursor)
+        scale = _steps_scale(self._record, self.size.width - _GUTTER)
+        reach = (scale.high - scale.low) / max(1, self.size.width - _GUTTER - 1) / 2
+        parts: list[Cell] = [(f"step {cursor:,.0f}", "cursor")]
         if point:
             parts += [("  training ", "title"), (f"{point.mean:.4f}", "train")]
         if evaluation:
-            parts += [("  validation ", "title"), (f"{evaluation.val_loss:.4f}", "validation")]
-        return parts + [(f"  {text}", "mark") for text in marks[-1:]]
+            parts += [("  validation ", "title"), (loss_words(evaluation, 4), "validation")]
+        marks = self._record.marks_between(cursor - reach, cursor + reach)
+        return parts + [(f"  {inert(mark.text)}".replace("\n", " "), "mark") for mark in marks[-1:]]
 
     def _strip(self, line: list[Cell], width: int) -> Strip:
         segments: list[Segment] = []
@@ -218,8 +231,8 @@ class _Plot:
         self._put_curve(self.smoothed, "train")
         measured = [(float(one.step), one.val_loss) for one in record.evaluations]
         self._put_curve(measured, "validation")
-        for step, loss in measured:
-            self._put(self._row(loss), self._column(step), "●", "validation")
+        for one in record.evaluations:
+            self._put(self._row(one.val_loss), self._column(one.step), _sign(one), "validation")
         for reference in self.references:
             self._put_label(reference)
         for mark in record.marks:
@@ -307,6 +320,16 @@ class _Plot:
             start = min(_GUTTER + self._column(value) - len(text) // 2, len(line) - len(text))
             line[start : start + len(text)] = text
         return [("".join(line), "axis")]
+
+
+def _sign(evaluation: Evaluated) -> str:
+    """A filled dot is the loss of record, a hollow one an estimate of it."""
+    return "○" if evaluation.is_estimate else "●"
+
+
+def _cells(line: Sequence[Cell]) -> int:
+    """How many cells a line takes."""
+    return sum(len(text) for text, _ in line)
 
 
 def _with_gaps(cells: dict[int, Cell]) -> list[Cell]:

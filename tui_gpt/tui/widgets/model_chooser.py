@@ -1,7 +1,7 @@
 """Which model writes: the newest run, any run's best or last checkpoint, the one in training, the shipped one."""
 
-from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import ClassVar, get_args
 
 from textual import on
 from textual.app import ComposeResult
@@ -12,7 +12,8 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from tui_gpt.runs import RunSummary
+from tui_gpt.errors import TuiGptError
+from tui_gpt.runs import RunStore, RunSummary, Which
 from tui_gpt.writing import LIVE, SHIPPED
 
 NEWEST = ""
@@ -27,17 +28,33 @@ def source_label(source: str | None) -> str:
     return {None: "newest model", LIVE: "the model in training", SHIPPED: "shipped model"}.get(source, source or "")
 
 
-def choices(runs: Sequence[RunSummary], live: bool) -> Iterator[Choice]:
+Checkpoints = Mapping[str, Collection[Which]]
+"""Which checkpoints each run has, by its name."""
+
+
+def checkpoints_of(store: RunStore, runs: Sequence[RunSummary]) -> Checkpoints:
+    """Look for the checkpoints of runs. Reads the disk."""
+    return {run.name: [which for which in get_args(Which) if _has(store, run.name, which)] for run in runs}
+
+
+def _has(store: RunStore, name: str, which: Which) -> bool:
+    try:
+        return store.get(name).checkpoint_dir(which) is not None
+    except TuiGptError:
+        return False
+
+
+def choices(runs: Sequence[RunSummary], checkpoints: Checkpoints, live: bool) -> Iterator[Choice]:
     """What can be chosen, the likeliest first."""
     yield NEWEST, "newest model", "the newest run's best, else the shipped one"
     if live:
         yield LIVE, "live", "the model in training, as it stands now"
     yield SHIPPED, "shipped", "comes with the program"
     for run in runs:
-        if run.has_checkpoint:
-            loss = "" if run.best_val_loss is None else f"loss {run.best_val_loss:.3f}"
-            yield f"{run.name}@best", f"{run.name}@best", loss
-            yield f"{run.name}@last", f"{run.name}@last", f"step {run.step:,}"
+        loss = "" if run.best_val_loss is None else f"loss {run.best_val_loss:.3f}"
+        remarks: dict[Which, str] = {"best": loss, "last": f"step {run.step:,}"}
+        for which in checkpoints.get(run.name, ()):
+            yield f"{run.name}@{which}", f"{run.name}@{which}", remarks[which]
 
 
 class ModelChooser(ModalScreen[str | None]):
@@ -66,9 +83,11 @@ class ModelChooser(ModalScreen[str | None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss(None)", "Leave it", key_display="esc")]
 
-    def __init__(self, runs: Sequence[RunSummary], *, live: bool, current: str | None) -> None:
+    def __init__(
+        self, runs: Sequence[RunSummary], checkpoints: Checkpoints, *, live: bool, current: str | None
+    ) -> None:
         super().__init__()
-        self._choices = list(choices(runs, live))
+        self._choices = list(choices(runs, checkpoints, live))
         self._current = current or NEWEST
 
     def compose(self) -> ComposeResult:

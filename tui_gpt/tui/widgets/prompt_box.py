@@ -39,6 +39,7 @@ class PromptBox(TextArea):
         Binding("ctrl+j", "line_break", "New line", key_display="^j", show=False),
         Binding("ctrl+r", "measure", "How likely?", key_display="^r"),
         Binding("escape", "leave", "Cards", key_display="esc"),
+        Binding("ctrl+underscore", "undo", "Undo", show=False),  # Ctrl+Z is the shell's
     ]
 
     class Sent(Message):

@@ -1,5 +1,7 @@
 """The figures of a run: a headline, a row of numbers, and how far it has come."""
 
+import time
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.style import Style
@@ -8,10 +10,12 @@ from textual.app import RenderResult
 from textual.widget import Widget
 
 from tui_gpt.eta import EtaEstimator, format_count, format_duration
+from tui_gpt.events import Progress
 from tui_gpt.inert import inert
-from tui_gpt.tui.record import RunRecord
+from tui_gpt.tui.record import RunRecord, loss_words
 
 _LEAST_CELL = 12
+_TICK_SECONDS = 1.0
 _ENDINGS = {
     "completed": "finished",
     "time_limit": "time is up",
@@ -20,9 +24,11 @@ _ENDINGS = {
 }
 
 
-def headline(record: RunRecord) -> str:
-    """What the run is doing, and what the user can do about it, in a sentence."""
+def headline(record: RunRecord, activity: str = "") -> str:
+    """What the run is doing, in a sentence; `activity` is what its worker is busy with between two events."""
     step = f"step {record.step:,}"
+    if activity and record.is_live:
+        return activity
     match record.phase:
         case "loading":
             return f"preparing {record.config.corpus}…"
@@ -33,7 +39,7 @@ def headline(record: RunRecord) -> str:
         case "paused":
             return f"paused at {step}"
         case "stopping":
-            return "saving…"
+            return "saving…" if record.step else "stopping…"
         case "failed":
             return f"{record.name or 'the run'} failed"
         case _:
@@ -50,21 +56,17 @@ def figures(record: RunRecord, smoothed: float | None) -> list[tuple[str, str]]:
     """(name, value) pairs, the most telling first."""
     progress = record.progress
     evaluation = record.evaluations[-1] if record.evaluations else None
-    best = record.best.val_loss if record.best else None
+    about = "~" if evaluation and evaluation.is_estimate else ""
     return [
-        ("loss", _loss(smoothed)),
-        ("validation", _loss(evaluation.val_loss if evaluation else None)),
-        ("best", _loss(best)),
-        ("bits/char", f"{evaluation.bits_per_char:.2f}" if evaluation else "–"),
+        ("loss", "–" if smoothed is None else f"{smoothed:.3f}"),
+        ("validation", loss_words(evaluation) if evaluation else "–"),
+        ("best", loss_words(record.best) if record.best else "–"),
+        ("bits/char", f"{about}{evaluation.bits_per_char:.2f}" if evaluation else "–"),
         ("chars/s", format_count(progress.tokens_per_second) if progress else "–"),
         ("rate", f"{progress.learning_rate:.2g}" if progress else "–"),
         ("parameters", format_count(record.started.parameters) if record.started else "–"),
         ("device", record.started.device if record.started else "–"),
     ]
-
-
-def _loss(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
 
 
 class RunStatus(Widget):
@@ -77,22 +79,36 @@ class RunStatus(Widget):
         "run-status--rest",
     }
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic, id: str | None = None) -> None:
         super().__init__(id=id)
+        self._clock = clock
         self._record = RunRecord()
         self._smoothed: float | None = None
         self._eta = EtaEstimator()
+        self._progress_shown: Progress | None = None
+        self._marked_at = clock()
+        """When the newest figures came."""
 
     def show(self, record: RunRecord) -> None:
         """Draw `record` as it stands now; call again whenever it has grown."""
         if record is not self._record:
-            self._eta = EtaEstimator()
+            self._eta, self._marked_at = EtaEstimator(), self._clock()
+        if record.progress is not self._progress_shown:
+            self._progress_shown, self._marked_at = record.progress, self._clock()
         self._record = record
         line = record.train.smoothed()
         self._smoothed = line[-1][1] if line else None
         if record.progress:
             self._eta.mark(record.progress.step, record.progress.elapsed_seconds)
         self.refresh()
+
+    def on_mount(self) -> None:
+        """Time goes on while steps are long and no figures come."""
+        self.set_interval(_TICK_SECONDS, self._tick)
+
+    def _tick(self) -> None:
+        if self._record.phase in ("running", "pausing"):
+            self.refresh()
 
     def render(self) -> RenderResult:
         """The three lines."""
@@ -113,7 +129,7 @@ class RunStatus(Widget):
         record = self._record
         total = record.max_iters or 0
         words = f"  step {record.step:,} of {total:,}" if total else f"  step {record.step:,}"
-        words += self._time_left(total)
+        words += f"  {self.time_words()}".rstrip()
         share = min(1.0, record.step / total) if total else 0.0
         cells = max(4, width - len(words) - 6)
         done = round(share * cells)
@@ -124,12 +140,19 @@ class RunStatus(Widget):
             (words, self._style("name")),
         )
 
-    def _time_left(self, total: int) -> str:
-        if not self._record.is_live or not total:
-            elapsed = self._record.progress.elapsed_seconds if self._record.progress else None
-            return f"  {format_duration(elapsed)}" if elapsed is not None else ""
+    def time_words(self) -> str:
+        """The time that the run has still to go, or has taken; it goes on between two events, as steps may be long."""
+        record, total = self._record, self._record.max_iters or 0
+        if not record.is_live or not total:
+            return format_duration(record.progress.elapsed_seconds) if record.progress else ""
+        passed = self._clock() - self._marked_at if record.phase in ("running", "pausing") else 0.0
         seconds = self._eta.seconds_left(total)
-        return f"  {format_duration(seconds)} left" if seconds is not None else ""
+        if seconds is None:
+            elapsed = passed + (record.progress.elapsed_seconds if record.progress else 0.0)
+            return f"{format_duration(int(elapsed))} so far" if elapsed >= 1.0 else ""
+        if passed > seconds:
+            return f"last figures {format_duration(int(passed))} ago"
+        return f"{format_duration(seconds - passed)} left"
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"run-status--{name}")

@@ -115,6 +115,14 @@ class SettingsForm(VerticalScroll, can_focus=False):
         typed = {field.name: self._input(field.name).value for field in FIELDS}
         return config_of(self._base, self._input("corpus").value, typed, self._edited)
 
+    @property
+    def described(self) -> RunConfig | None:
+        """The run that the form describes; None while it cannot be one."""
+        try:
+            return self.config()
+        except FieldError:
+            return None
+
     def show_sentence(self, field: str, sentence: str) -> None:
         """Say what is wrong under a field; an empty field name takes the sentence away."""
         shown = self.query_one("#sentence", Static)

@@ -12,11 +12,12 @@ from textual.widget import Widget
 from textual.widgets import Button, Static
 
 from tui_gpt.config import RunConfig
-from tui_gpt.errors import ConfigError
+from tui_gpt.errors import ConfigError, CorpusError, TuiGptError
 from tui_gpt.eta import format_count, format_duration
 from tui_gpt.events import Sampled
 from tui_gpt.inert import inert
 from tui_gpt.session import Estimate, TrainRequest
+from tui_gpt.tui.form import field_of
 from tui_gpt.tui.record import Phase, RunRecord
 from tui_gpt.tui.state import AppState
 from tui_gpt.tui.widgets.loss_chart import LossChart
@@ -89,6 +90,9 @@ class TrainPane(Widget):
         self._base = base
         self.record: RunRecord | None = None
         """The run on screen; None is the form."""
+        self._estimate = ""
+        self._activity = ""
+        """What the run's worker is busy with, in words."""
         self._buttons_of: tuple[Phase, bool] | None = None
         """What the buttons were last chosen by."""
 
@@ -119,10 +123,12 @@ class TrainPane(Widget):
         self.query_one(SampleStrip).display = False
         self.show_form()
 
-    def show_form(self) -> None:
-        """Ask for the next run."""
+    def show_form(self, config: RunConfig | None = None) -> None:
+        """Ask for the next run; with a `config`, offer that one."""
         self.record = None
         self.set_class(True, "-form")
+        if config is not None:
+            self.form.fill(config)
         chart = self.query_one(LossChart)
         chart.cursor = None
         chart.message = "press s to train"
@@ -156,13 +162,23 @@ class TrainPane(Widget):
         chart.show(record)
         self.query_one(RunStatus).show(record)
         self.query_one(SampleStrip).show(record, chart.cursor)
-        line = f"{_SIGNS[record.phase]} {inert(headline(record))}"
-        self.query_one("#headline-text", Static).update(line, layout=False)
+        self._show_headline(record)
         failure = self.query_one("#failure", Static)
         trouble = record.failure or record.warning or ""
         failure.update(inert(trouble))
         failure.display = bool(trouble)
         self._show_buttons(record)
+
+    def show_activity(self, words: str) -> None:
+        """Say what the run's worker is busy with; "" for nothing but what its events tell."""
+        if words != self._activity:
+            self._activity = words
+            if self.record is not None:
+                self._show_headline(self.record)
+
+    def _show_headline(self, record: RunRecord) -> None:
+        line = f"{_SIGNS[record.phase]} {inert(headline(record, self._activity))}"
+        self.query_one("#headline-text", Static).update(line, layout=False)
 
     @staticmethod
     def _waiting_message(record: RunRecord) -> str:
@@ -215,8 +231,18 @@ class TrainPane(Widget):
         chart = self.query_one(LossChart)
         chart.log_y = self._state.log_y = not chart.log_y
 
+    def refuse(self, error: TuiGptError) -> None:
+        """The form's run cannot be: say so under the field that it is about, or where its time is told."""
+        field = field_of(error) if isinstance(error, ConfigError | CorpusError) else None
+        if field is not None:
+            self.form.show_sentence(field, inert(str(error)))
+        self.show_estimate(inert(str(error)) if field is None else "")
+
     def show_estimate(self, words: str) -> None:
         """What is known of the time the form's run takes."""
+        if words == self._estimate:
+            return
+        self._estimate = words
         self.query_one("#estimate", Static).update(words)
         if self.record is None:
             self.query_one(LossChart).message = f"press s to train\n\n{words.split(' · ')[0]}"
