@@ -18,6 +18,7 @@ from tui_gpt.control import Control
 from tui_gpt.errors import NotFoundError, TuiGptError
 from tui_gpt.events import Event, Setting
 from tui_gpt.files import ensure_free_space, real_path
+from tui_gpt.manifest import read_info
 from tui_gpt.names import slug
 from tui_gpt.paths import shipped_dir
 from tui_gpt.recording import Recorder
@@ -277,6 +278,15 @@ class Session:
         if result is None:
             raise TuiGptError("the evaluation was stopped before its end")
         return result
+
+
+def source_config(source: str, store: RunStore | None = None) -> RunConfig:
+    """Return the config of the model that `source` names (see `SessionLike.open_model`), without torch.
+
+    Raises TuiGptError.
+    """
+    _, folder = Session(store)._checkpoint_of(source)
+    return read_info(folder).config
 
 
 def import_run(file: Path, corpus: str, name: str | None = None, store: RunStore | None = None) -> Run:

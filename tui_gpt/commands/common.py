@@ -129,7 +129,11 @@ def setting_options(section: settings.Section, names: Iterable[str], heading: st
     return decorate
 
 
-def chosen_levels(ctx: click.Context, section: settings.Section) -> list[tuple[str, dict[str, Any]]]:
+Levels = list[tuple[str, dict[str, Any]]]
+"""Settings by where they were chosen, the strongest first."""
+
+
+def chosen_levels(ctx: click.Context, section: settings.Section) -> Levels:
     """The settings that were chosen, by where they were: command line, environment, file."""
     levels: dict[str, dict[str, Any]] = {
         settings.COMMAND_LINE: {},

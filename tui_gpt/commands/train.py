@@ -10,12 +10,13 @@ import click
 from tui_gpt import settings
 from tui_gpt.commands import common, terminal
 from tui_gpt.commands.resumption import Resumption
-from tui_gpt.config import DEFAULT_PRESET, PRESETS, RunConfig
+from tui_gpt.config import DEFAULT_PRESET, PRESETS, ModelConfig, RunConfig
 from tui_gpt.corpora import read_corpus
 from tui_gpt.errors import NotFoundError, UsageError
+from tui_gpt.events import Setting
 from tui_gpt.inert import inert
 from tui_gpt.runs import Run, RunStore
-from tui_gpt.session import TrainRequest
+from tui_gpt.session import TrainRequest, source_config
 
 _NEWEST = ""
 
@@ -101,8 +102,33 @@ def request_from(ctx: click.Context) -> tuple[TrainRequest, tuple[str, ...]]:
         RunStore().require_free(name)
     if model_path is not None and _holds_run(model_path):
         raise UsageError(f"{model_path} holds a run already: add --resume to go on with it, or name a new folder")
-    config, notes = _with_corpus(settings.run_config(common.chosen_levels(ctx, "train")))
-    return TrainRequest(config=config, name=name, init_from=ctx.params["init_from"], model_path=model_path), notes
+    init_from: str | None = ctx.params["init_from"]
+    levels = common.chosen_levels(ctx, "train")
+    chosen: dict[str, Setting] = {}
+    if init_from is not None:
+        levels, chosen = _levels_from(ctx, init_from, levels)
+    config, notes = _with_corpus(settings.run_config(levels))
+    request = TrainRequest(
+        config=config,
+        name=name,
+        init_from=init_from,
+        chosen=chosen,
+        preset_chosen=common.typed(ctx, "preset"),
+        model_path=model_path,
+    )
+    return request, notes
+
+
+def _levels_from(ctx: click.Context, source: str, levels: common.Levels) -> tuple[common.Levels, dict[str, Setting]]:
+    """Return the settings of how to train, and those of the model that were given on the command line: its other ones
+    are those of `source`, whose preset is the default where it is of the classic kind. Raises TuiGptError."""
+    own = source_config(source)
+    names = {field.name for field in dataclasses.fields(ModelConfig)}
+    chosen = {name: ctx.params[name] for name in names & ctx.params.keys() if common.typed(ctx, name)}
+    levels = [(place, {name: value for name, value in level.items() if name not in names}) for place, level in levels]
+    if own.model.architecture == "classic" and own.preset in PRESETS:
+        levels.append((source, {"preset": own.preset}))
+    return levels, chosen
 
 
 def _holds_run(folder: Path) -> bool:
