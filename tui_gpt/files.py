@@ -124,12 +124,25 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def ensure_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, and force their names to the disk. Raises OSError."""
+    if folder.is_dir():
+        return
+    ensure_folder(folder.parent)
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
+    sync_folder(folder.parent)
+
+
 def atomic_write(path: Path, data: bytes) -> None:
     """Replace a file in one instant, making its folder if need be. Raises StorageError; the old content then stays."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     with storage_errors(f"write {path}"):
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            ensure_folder(path.parent)
             write_synced(draft, [data])
             draft.replace(path)
             sync_folder(path.parent)
@@ -143,7 +156,7 @@ def make_folder(target: Path, names: Set[str], fill: Callable[[Path], None]) -> 
 
     Return False, and change nothing, when something stands there already, but for an empty folder. Raises OSError.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    ensure_folder(target.parent)
     draft = target.with_name(f".draft-{target.name}-{secrets.token_hex(4)}")
     _remove_old_drafts(target.parent, names)
     if _is_taken(target):
@@ -219,7 +232,7 @@ def commit_folder(target: Path, fill: Callable[[Path], None]) -> None:
     """
     draft = _sibling(target, "tmp")
     with storage_errors(f"save {target}"):
-        target.parent.mkdir(parents=True, exist_ok=True)
+        ensure_folder(target.parent)
         _tidy(target)
         try:
             draft.mkdir()

@@ -22,7 +22,7 @@ from typing import Any, Literal
 from tui_gpt import paths
 from tui_gpt.config import SampleConfig
 from tui_gpt.errors import ConfigError, StorageError
-from tui_gpt.files import append_lines, atomic_write, open_plain, read_plain, whole_lines
+from tui_gpt.files import append_lines, atomic_write, ensure_folder, open_plain, read_plain, whole_lines
 from tui_gpt.locks import FileLock, LockHeldError
 from tui_gpt.writing import CHANGEABLE
 
@@ -286,7 +286,7 @@ class History:
     def _append(self, news: Callable[[], Mapping[str, Answer | _JsonObject]]) -> bool:
         """Append what `news` gives once the file is locked, and whether the disk took it."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            ensure_folder(self.path.parent)
             with self._locked(), _opened(self.path) as descriptor:
                 self._look_at(os.fstat(descriptor))
                 parts = news()
