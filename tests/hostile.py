@@ -4,6 +4,8 @@ Each kind of thing is put into each place of a run's folder and of the user's ho
 refuse with one line, or do its work; it may not wait, show a traceback, or change anything outside the folder.
 """
 
+import errno
+import io
 import os
 import shutil
 import signal
@@ -15,6 +17,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+from typing import Any
+
+import pytest
 
 WATCHDOG_SECONDS = 20.0
 """After which a command hangs. Those here take a few hundredths of a second, less than 2 s on any machine."""
@@ -98,8 +103,7 @@ def _folder(place: Path, outside: Path) -> None:
 
 
 def _unreadable(place: Path, outside: Path) -> None:
-    if os.geteuid() == 0:
-        raise NotPossibleHereError
+    """Root can read it all the same, but for `obey_modes`."""
     place.write_text("{}")
     place.chmod(0)
 
@@ -137,6 +141,29 @@ def put(kind: str, place: Path, outside: Outside) -> None:
     else:
         place.unlink(missing_ok=True)
     KINDS[kind](place, outside.folder)
+
+
+def obey_modes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have root be refused what another user is: a file of mode 0."""
+
+    def obeying(call: Callable[..., Any]) -> Callable[..., Any]:
+        def checked(path: Any, *arguments: Any, **options: Any) -> Any:
+            if _is_closed(path):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return call(path, *arguments, **options)
+
+        return checked
+
+    for module in (os, io):
+        monkeypatch.setattr(module, "open", obeying(module.open))
+
+
+def _is_closed(path: Any) -> bool:
+    try:
+        mode = os.lstat(path).st_mode
+    except (OSError, TypeError, ValueError):
+        return False
+    return stat.S_ISREG(mode) and not stat.S_IMODE(mode)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tui_gpt import corpora, paths
-from tui_gpt.corpora import add_corpus, corpus_info, list_corpora, read_corpus
+from tui_gpt.corpora import add_corpus, corpus_info, lasting_source, list_corpora, read_corpus
 from tui_gpt.errors import CorpusError, UsageError
 
 TINY_SHAKESPEARE = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
@@ -310,3 +310,24 @@ def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> No
 def test_figures_of_a_text(tmp_path: Path) -> None:
     info = corpus_info(write(tmp_path / "a.txt", "abba\nbaab"))
     assert (info.name, info.characters, info.lines, info.alphabet) == ("a", 9, 2, "\nab")
+
+
+def test_a_file_of_a_terabyte_is_refused_without_being_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unread(io.FileIO):
+        def read(self, *_: object) -> bytes:
+            raise AssertionError("it was read")
+
+    with (tmp_path / "huge.txt").open("wb") as file:
+        file.truncate(1 << 40)
+    monkeypatch.setattr(Path, "open", lambda path, mode: Unread(path, mode))
+    assert "larger than 2 GB" in refusal(str(tmp_path / "huge.txt"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes are files of POSIX systems")
+def test_a_run_names_no_pipe_as_its_text(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for source in ("-", str(tmp_path / "pipe"), "/dev/zero"):
+        with pytest.raises(CorpusError, match="is no file: put its text back"):
+            lasting_source(source)
+    for source in ("tinyshakespeare", str(tmp_path), str(tmp_path / "gone.txt")):
+        assert lasting_source(source) == source

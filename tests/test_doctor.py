@@ -42,6 +42,19 @@ def test_looking_leaves_nothing_behind() -> None:
     assert list(paths.home().iterdir()) == []
 
 
+def test_a_kernel_that_is_turned_off_is_a_warning_with_the_way_to_turn_it_on() -> None:
+    check = doctor.check_kernel()
+    assert (check.status, check.detail) == ("warning", "it is off")
+    assert check.remedy.startswith("unset TUI_GPT_NO_KERNEL; ")
+
+
+def test_a_kernel_that_is_not_built_yet_is_not_built_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TUI_GPT_NO_KERNEL")
+    monkeypatch.setattr("tui_gpt.gpt.kernel._compiler", lambda: "/usr/bin/cc")
+    assert doctor.check_kernel().status == "ok"
+    assert not paths.cache_dir().exists()
+
+
 def test_a_bad_config_file_fails() -> None:
     paths.config_file().parent.mkdir(parents=True)
     paths.config_file().write_text("[train]\nn_layer = -1\n")

@@ -13,6 +13,7 @@ from tui_gpt.files import (
     atomic_write,
     candidates,
     commit_folder,
+    ensure_folder,
     ensure_free_space,
     make_folder,
     open_plain,
@@ -147,6 +148,20 @@ def test_an_atomic_write_that_fails_keeps_the_old_content(tmp_path: Path, monkey
         atomic_write(path, b"new")
     assert path.read_bytes() == b"old"
     assert [item.name for item in tmp_path.iterdir()] == ["state.json"]
+
+
+def test_the_names_of_new_folders_are_forced_to_the_disk_from_the_top(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(files, "sync_folder", synced.append)
+    ensure_folder(tmp_path / "a" / "b" / "c")
+    assert synced == [tmp_path, tmp_path / "a", tmp_path / "a" / "b"]
+    ensure_folder(tmp_path / "a" / "b" / "c")
+    assert len(synced) == 3
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError):
+        ensure_folder(tmp_path / "file" / "x")
 
 
 def test_size_and_digest_of_what_was_written_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

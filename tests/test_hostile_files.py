@@ -14,7 +14,7 @@ import pytest
 
 from tests.cli_helpers import Result
 from tests.damage import trained
-from tests.hostile import KINDS, NotPossibleHereError, Outside, put, remove_all, watchdog
+from tests.hostile import KINDS, NotPossibleHereError, Outside, obey_modes, put, remove_all, watchdog
 from tui_gpt import cli, doctor, paths
 from tui_gpt.gpt import kernel
 from tui_gpt.notebook import Answer, Card, History
@@ -131,6 +131,7 @@ def trial(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tally: Tally
 ) -> Iterator[Trial]:
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # power is not lost here, and hundreds of them are slow
+    obey_modes(monkeypatch)
     trial = Trial(tmp_path, capsys)
     yield trial
     tally.count += trial.count

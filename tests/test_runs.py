@@ -371,6 +371,14 @@ def test_an_event_is_never_written_through_a_link(run: Run, tmp_path: Path) -> N
     assert run.summary().state == "new"
 
 
+def test_the_name_of_a_new_log_is_on_the_disk_before_a_checkpoint(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(runs, "sync_folder", synced.append)
+    for step in (1, 2):
+        run.record(progress(step))
+        assert synced == [run.path]
+
+
 def test_a_log_that_cannot_be_read_is_not_replaced_by_an_empty_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     run.record(progress(1))
     monkeypatch.setattr(runs, "_LOG_LIMIT", 10)

@@ -31,7 +31,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def environment(place: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TUI_GPT_")}
-    return {**kept, "TUI_GPT_HOME": str(place / "home"), "OMP_NUM_THREADS": "1"}
+    own = {"TUI_GPT_HOME": str(place / "home"), "XDG_CACHE_HOME": str(place / "cache"), "OMP_NUM_THREADS": "1"}
+    return {**kept, **own}
 
 
 def start(place: Path, *arguments: str, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:

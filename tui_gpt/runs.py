@@ -220,6 +220,8 @@ class Run:
         with storage_errors(f"write the log of the run {self.name!r}"):
             descriptor = open_plain(self.log_path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
             try:
+                if os.fstat(descriptor).st_size == 0:
+                    sync_folder(self.path)  # a new log's name must be on the disk before a checkpoint's is
                 yield descriptor
             finally:
                 os.close(descriptor)
