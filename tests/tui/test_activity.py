@@ -34,7 +34,7 @@ def test_the_seconds_of_each_activity_are_counted() -> None:
         clock.seconds = seconds
         said.append(watch.words(activity))
     assert said == [
-        "", "", "loading PyTorch", "loading PyTorch, 2 s", "", "evaluating 40 %, 2 s", "", "", "evaluating 100 %, 1 s",
+        "", "", "", "loading PyTorch, 2 s", "", "evaluating 40 %, 2 s", "", "", "evaluating 100 %, 1 s",
     ]  # fmt: skip
 
 

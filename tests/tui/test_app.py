@@ -708,6 +708,17 @@ async def test_what_a_worker_is_busy_with_is_on_screen_while_no_event_comes() ->
         assert "n-grams" not in shown(main, "#headline-text")
 
 
+async def test_steps_that_are_over_at_once_do_not_flicker_in_the_top_line() -> None:
+    """The trainer says of each step that it makes it."""
+    async with running(FakeSession(hold_at=300)) as (pilot, main, session):
+        await start_and_hold(pilot, main, session)
+        assert main.training is not None
+        for step in range(301, 305):
+            main.training.control.report(f"step {step}")
+            main.show_status()
+            assert shown(main, "#top-status") == "running 30%"
+
+
 async def test_stopping_is_said_at_once_also_before_the_first_step() -> None:
     class Deaf(Busy):
         """Cannot be stopped while it works, as an import cannot."""

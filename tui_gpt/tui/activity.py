@@ -9,7 +9,7 @@ from collections.abc import Callable
 from tui_gpt.control import Activity
 from tui_gpt.tui.record import Phase
 
-_PATIENCE_SECONDS = 0.5
+_PATIENCE_SECONDS = 1.0
 """How long something must have lasted to be worth words."""
 _REQUESTS: dict[Phase, tuple[str, str]] = {
     "loading": ("preparing", ""),
@@ -36,7 +36,7 @@ class ActivityWatch:
         if activity is None or seconds < _PATIENCE_SECONDS:
             return ""
         share = "" if activity.done is None else f" {min(max(activity.done, 0.0), 1.0) * 100:.0f} %"
-        return f"{name}{share}" + (f", {int(seconds)} s" if seconds >= 1.0 else "")
+        return f"{name}{share}, {int(seconds)} s"
 
 
 def run_activity(activity: Activity | None, phase: Phase, step: int) -> Activity | None:

@@ -202,9 +202,8 @@ class MainScreen(Screen[None]):
             words = "no PyTorch"
         else:
             activity = self._activity()
-            words = self._watches["top"].words(activity) or (
-                f"{activity.name}…" if activity else self._progress_words()
-            )
+            words = self._watches["top"].words(activity) or self._progress_words()
+            words = words or (f"{activity.name}…" if activity else "")
         if words != self._status_shown:
             self._status_shown = words
             self.query_one("#top-status", Static).update(inert(words))
