@@ -143,7 +143,9 @@ def test_a_calibration_that_is_stopped_ends_at_once() -> None:
 
 def test_a_budget_that_holds_no_useful_number_of_steps_is_refused_with_one_that_does() -> None:
     config = tiny(max_iters=None, max_seconds=30.0)
-    with pytest.raises(ConfigError, match=r"not one step fits into 30 s .* choose --max-seconds \d+") as refusal:
+    with pytest.raises(
+        ConfigError, match=r"max_seconds is 30, and not one step fits .* choose --max-seconds \d+"
+    ) as refusal:
         planned(config, text_of(3_000), CPU, Control(), lambda: 29.9)
     seconds = float(str(refusal.value).split("--max-seconds ")[1].split()[0].rstrip(","))
     longer = tiny(max_iters=None, max_seconds=seconds)

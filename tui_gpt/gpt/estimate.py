@@ -21,7 +21,7 @@ from tui_gpt.gpt.sizing import MOST_MEMBERS, needs_sizing, sized
 from tui_gpt.gpt.world import World
 from tui_gpt.session import Estimate
 
-CALIBRATION_SHARE = 0.02
+CALIBRATION_SHARE = 0.01
 """Of a time budget, for trying whole steps."""
 MOST_CALIBRATION_SECONDS = 1.5
 SHORT_BUDGET = 20.0
@@ -91,8 +91,8 @@ def _require_steps(config: RunConfig, corpus: Corpus, step_seconds: float, elaps
     enough = _rounded_up(max(SHORT_BUDGET, (spent + (FEWEST_STEPS + 2) * step_seconds) / 0.85))
     holds = "not one step fits" if steps < 1 else "only one step fits" if steps == 1 else f"only {steps} steps fit"
     raise ConfigError(
-        f"{holds} into {format_duration(seconds)} here: set-up takes about {format_duration(spent)} and a step of this "
-        f"model {step_seconds:.1f} s: choose --max-seconds {enough}{_smaller_batch(config, step_seconds)}"
+        f"max_seconds is {seconds:g}, and {holds} into that here: set-up takes about {format_duration(spent)} and a "
+        f"step of this model {step_seconds:.1f} s: choose --max-seconds {enough}{_smaller_batch(config, step_seconds)}"
     )
 
 
