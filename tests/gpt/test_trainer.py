@@ -290,7 +290,7 @@ def test_a_rate_that_somebody_chooses_gives_the_run_its_chances_again() -> None:
 @pytest.mark.parametrize("autosave_seconds", [1.0, 3600.0])
 def test_what_nan_goes_back_to_does_not_depend_on_the_clock(autosave_seconds: float) -> None:
     bench = Workbench(
-        train=dataclasses.replace(TRAIN, autosave_seconds=autosave_seconds, max_iters=90, eval_interval=40)
+        train=dataclasses.replace(TRAIN, autosave_seconds=autosave_seconds, max_iters=90, eval_interval=40), tick=0.05
     )
     spoil_gradients(bench, {72, 73})
     events = bench.run()

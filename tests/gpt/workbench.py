@@ -33,13 +33,14 @@ TRAIN = TrainConfig(
 
 
 class Ticking:
-    """A clock that is a hundredth of a second later at every look."""
+    """A clock that is some time later at every look."""
 
-    def __init__(self) -> None:
+    def __init__(self, tick: float) -> None:
         self.seconds = 0.0
+        self.tick = tick
 
     def __call__(self) -> float:
-        self.seconds += 0.01
+        self.seconds += self.tick
         return self.seconds
 
 
@@ -53,6 +54,7 @@ class Workbench:
         *,
         snapshot: Snapshot | None = None,
         planned_changes: Mapping[int, Mapping[str, Setting]] | None = None,
+        tick: float = 0.01,
     ) -> None:
         self.checkpoints: dict[Kind, list[Snapshot]] = {"last": [], "best": []}
         self.control = Control()
@@ -90,7 +92,7 @@ class Workbench:
             standing=standing,
             good=None if snapshot is None else snapshot.good,
             planned_changes=planned_changes,
-            clock=Ticking(),
+            clock=Ticking(tick),
         )
 
     def _commit(self, kind: Kind, snapshot: Snapshot) -> Path:

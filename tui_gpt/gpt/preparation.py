@@ -314,6 +314,8 @@ def _restored_standing(info: CheckpointInfo, here: Mapping[str, Setting], change
     """
     standing = standing_of(info)
     standing.follows_clock = changes.get("max_seconds") is not None or info.step == 0
+    if standing.follows_clock:
+        standing.budget_step, standing.budget_evaluations = info.step, 0
     max_iters = here.get(PLAN, here.get("max_iters"))
     if isinstance(max_iters, int):
         standing.max_iters = max(max_iters, standing.step)

@@ -101,6 +101,10 @@ class Standing:
     """How many those are."""
     estimate_tokens: int = 0
     """Validation characters of an evaluation before the last, in a run with a time budget; 0 before there is a plan."""
+    budget_step: int = 0
+    """The step at which the time budget began."""
+    budget_evaluations: int = 0
+    """Evaluations since then."""
     next_loss: float | None = None
     """Loss of a few windows of the next batch, computed with each `last` checkpoint and again after a resume."""
     evaluated_step: int = 0
@@ -233,8 +237,7 @@ class Trainer:
         self._loss_sum = torch.zeros((), dtype=torch.float64, device=parts.device)
         self._loss_sum += self._now.loss_sum
         self._grad_norm = torch.tensor(self._now.grad_norm, device=parts.device)
-        self._step_seconds = 0.0
-        self._steps_timed = 0
+        self._timed_from, self._timed_from_step = self._clock.seconds(), self._now.step
         self._costs = Costs(step=step_seconds, token=evaluation_seconds(step_seconds, self._tokens_a_step()))
         self._budget_began = self._now.elapsed_seconds
         self._difficulties: dict[int, float] = {}
@@ -255,6 +258,7 @@ class Trainer:
             self._make_plan()
             if self._good is None:
                 self._note_good()
+            self._timed_from = self._clock.seconds()
             yield self._started()
             yield from compiling
             yield from self._check_resume()
@@ -285,7 +289,6 @@ class Trainer:
 
     def _make_step(self) -> Iterator[Event]:
         """One step, or none when it had to be left in the middle."""
-        began = self._clock.seconds()
         self._control.report(f"step {self._now.step + 1:,}")
         generators = copied_generators(self._parts.generators)
         try:
@@ -298,8 +301,6 @@ class Trainer:
         self._clear_gradients()
         self._copies = None
         self._now.step += 1
-        self._step_seconds += self._clock.seconds() - began
-        self._steps_timed += 1
         yield from news
         yield from self._report_progress_if_due()
 
@@ -449,6 +450,7 @@ class Trainer:
         """Plan for a time budget that was set during the run and begins now."""
         self._budget_began = self._clock.seconds()
         self._now.follows_clock = True
+        self._now.budget_step, self._now.budget_evaluations = self._now.step, 0
         self._make_plan()
         yield Changed(step=self._now.step, setting="max_iters", value=self._now.max_iters, origin="plan")
 
@@ -509,11 +511,12 @@ class Trainer:
         now, seconds = self._now, self._config.max_seconds
         if seconds is None or not now.follows_clock or now.evaluated_step == now.max_iters:
             return
-        if not self._steps_timed or not is_replanning_step(now.step, now.max_iters):
+        steps, elapsed = now.step - self._timed_from_step, self._clock.seconds()
+        if not steps or not is_replanning_step(now.step, now.max_iters):
             return
-        self._costs.note_step(self._step_seconds, self._steps_timed)
-        self._step_seconds, self._steps_timed = 0.0, 0
-        left = self._planner(seconds).remaining(self._clock.seconds())
+        self._costs.note_step(elapsed - self._timed_from, steps)
+        self._timed_from, self._timed_from_step = elapsed, now.step
+        left = self._planner(seconds).remaining(elapsed)
         if now.step >= now.max_iters and left < (1 - SPENT_SHARE) * seconds:
             return
         planned = self._planned_iters(seconds)
@@ -543,6 +546,11 @@ class Trainer:
         self._reported_at, self._reported_step = seconds, now.step
         yield progress
 
+    def _leave_out_of_pace(self, seconds: float) -> None:
+        """Do not count some seconds as the steps'."""
+        self._reported_at += seconds
+        self._timed_from += seconds
+
     def _log_interval(self) -> int:
         """Return the steps between two progress events: fewer than asked for where a time budget holds few steps."""
         if self._config.max_seconds is None:
@@ -564,19 +572,20 @@ class Trainer:
         rank = self._adjusted(rank)
         self._costs.note_evaluation(self._clock.seconds() - began, train.tokens + rank.tokens)
         yield from self._conclude(train.loss, rank)
-        self._reported_at += self._clock.seconds() - began
+        self._leave_out_of_pace(self._clock.seconds() - began)
 
     def _is_evaluation_due(self) -> bool:
         """At every interval and at the end, not shortly before it; with a time budget an interval is a tenth of the
         run."""
-        now, interval = self._now, self._config.eval_interval
+        now, steps = self._now, self._config.eval_interval
         left = now.max_iters - now.step
         if left <= 0:
             return True
         if self._config.max_seconds is None:
-            return now.step % interval == 0 and left >= interval * LEAST_TO_COME
-        interval = max(1, now.max_iters // EVALUATIONS)
-        return now.step - now.evaluated_step >= interval and left >= interval / 2
+            return now.step % steps == 0 and left >= steps * LEAST_TO_COME
+        interval = max(1.0, (now.max_iters - now.budget_step) / EVALUATIONS)
+        is_time = (now.step - now.budget_step) / interval >= now.budget_evaluations + 1
+        return is_time and now.step - now.evaluated_step >= interval / 2 and left >= interval / 2
 
     def _rank_tokens(self) -> int:
         """Return how many validation characters models are compared on: with a time budget maybe fewer than those of
@@ -662,6 +671,7 @@ class Trainer:
         now.train_loss, now.val_loss, now.val_tokens, now.evaluated_step = (
             train_loss, final.loss, final.tokens, now.step,
         )  # fmt: skip
+        now.budget_evaluations += 1
         self._saved_step = -1  # a checkpoint of this step, if there is one, does not know of it
         if is_best:
             now.best_val_loss, now.best_tokens = final.loss, final.tokens
@@ -716,7 +726,7 @@ class Trainer:
         now.sampled_step = now.step
         self._saved_step = -1
         self._costs.sample = self._clock.seconds() - began
-        self._reported_at += self._costs.sample
+        self._leave_out_of_pace(self._costs.sample)
         yield Sampled(step=now.step, prompt="\n", text="".join(pieces))
 
     def _is_sample_due(self) -> bool:
