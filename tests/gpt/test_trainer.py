@@ -219,7 +219,7 @@ def test_a_rehearsal_for_the_time_budget_leaves_no_trace() -> None:
 def test_checkpoints_are_written_as_time_goes_by() -> None:
     """Sixty steps without an evaluation, a save at least every second of the clock's."""
     train = dataclasses.replace(TRAIN, max_iters=60, eval_interval=1000, autosave_seconds=1.0)
-    bench = Workbench(train=train)
+    bench = Workbench(train=train, tick=0.05)
     saved = [event.step for event in of_type(bench.run(), Saved)]
     assert len(saved) > 2
     assert saved[0] < 60
