@@ -128,7 +128,7 @@ def test_a_bug_in_the_app_saves_restores_the_terminal_and_names_its_report(tmp_p
         assert terminal.wait_for_exit() == EXIT_FAILED
         check_terminal(terminal, "app")
         [report] = (tmp_path / "home" / "logs").glob("crash-*.txt")
-        assert "ZeroDivisionError: a bug" in report.read_text()
+        assert "ZeroDivisionError" in report.read_text()
         assert report.name in terminal.words.replace("\r\n", "")
     check_run(tmp_path, "step")
 

@@ -210,10 +210,9 @@ class Run:
                 os.fsync(descriptor)
 
     def sync_log(self) -> None:
-        """Force the log and its name to the disk, so that it is never behind a checkpoint. Raises StorageError."""
+        """Force the log to the disk, so that it is never behind a checkpoint. Raises StorageError."""
         with self._log_to_write() as descriptor:
             os.fsync(descriptor)
-            sync_folder(self.path)
 
     @contextmanager
     def _log_to_write(self) -> Iterator[int]:

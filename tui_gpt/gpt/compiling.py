@@ -95,11 +95,11 @@ def _compile(shards: Shards) -> None:
 
 
 def _in_training(block: nn.Module, plain: _Function) -> _Function:
-    """What calls the compiled function while the block is trained, else the plain one."""
+    """Return what calls the compiled function for a step of training, else the plain one."""
     compiled: _Function = torch.compile(plain, dynamic=False)
 
     def forward(*inputs: Any) -> Any:
-        return compiled(*inputs) if block.training else plain(*inputs)
+        return compiled(*inputs) if block.training and torch.is_grad_enabled() else plain(*inputs)
 
     return forward
 

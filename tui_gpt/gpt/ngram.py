@@ -338,10 +338,11 @@ class NgramPrior:
 
     @classmethod
     def fit(
-        cls, tokens: Tokens, vocab_size: int, order: int | None = None, folds: int = 9, limit: int = FIT_LIMIT
+        cls, tokens: Tokens, vocab_size: int, order: int | None = None, folds: int = 9, limit: int | None = None
     ) -> NgramPrior:
-        """Count the training tokens (N,), kept as they are, or `limit` of them; `order` None chooses one that the
-        alphabet can fill. It becomes less where there would be too many n-grams."""
+        """Count the training tokens (N,), kept as they are, or `limit` of them, at most FIT_LIMIT; `order` None chooses
+        one that the alphabet can fill. It becomes less where there would be too many n-grams."""
+        limit = FIT_LIMIT if limit is None else min(limit, FIT_LIMIT)
         if len(tokens) == 0:
             raise ValueError("an n-gram prior needs at least one token of text.")
         order = order or chosen_order(vocab_size)
