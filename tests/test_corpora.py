@@ -110,7 +110,7 @@ def test_a_lone_surrogate_is_called_that(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "command"),
     [
-        (gzip.compress(b"text"), "gunzip"),
+        (gzip.compress(b"text", mtime=0), "gunzip"),
         (bz2.compress(b"text"), "bunzip2"),
         (lzma.compress(b"text"), "unxz"),
         (b"PK\x03\x04rest", "unzip"),
