@@ -167,7 +167,7 @@ def test_click_and_the_settings_read_the_same_variables(
     """The app and `config show` read the environment themselves; the commands leave it to click."""
     examples = {int: "8", float: "0.5", str: "tinyshakespeare", bool: "yes"}
     special = {"preset": "classic", "architecture": "classic", "optimizer": "adamw", "schedule": "linear"}
-    special |= {"device": "cpu", "ngram_order": "0", "run": "shipped", "induction": "no", "members": "1"}
+    special |= {"device": "cpu", "ngram_order": "0", "run": "shipped", "induction": "no", "members": "1", "val_share": "0.1"}
     for name, setting in settings.SETTINGS[section].items():
         value = special.get(name) or examples[settings.set_type(setting.hint)]
         monkeypatch.setenv(setting.variable, "5" if name.endswith("_seconds") else value)
