@@ -109,12 +109,11 @@ def documents_of(text: CorpusText) -> list[str]:
     if text.file_ends:
         return _pieces(text.text, text.file_ends)
     whole = text.text
-    first = len(whole) - len(whole.lstrip())
-    ends = [match.end() for match in _BLANK_LINES.finditer(whole) if match.end() > first]
-    if ends and ends[-1] < len(whole):
+    first, last = len(whole) - len(whole.lstrip()), len(whole.rstrip())
+    ends = [match.end() for match in _BLANK_LINES.finditer(whole) if first < match.end() < last]
+    if ends:
         whole = whole.rstrip("\n") + "\n\n"  # the last block may come before another one now
-        ends.append(len(whole))
-    return _pieces(whole, ends or [len(whole)])
+    return _pieces(whole, [*ends, len(whole)])
 
 
 def _pieces(text: str, ends: Sequence[int]) -> list[str]:

@@ -72,8 +72,8 @@ def _validation_tokens(text: CorpusText, tokenizer: CharTokenizer) -> Tokens:
     tokens = tokenizer.encode_compact(text.text)
     if len(tokens) < _FEWEST_TO_VALIDATE:
         raise CorpusError(
-            f"val_file: {text.source} is too short: it has {len(tokens)} characters that the text to learn from has "
-            f"too, and {_FEWEST_TO_VALIDATE} are needed: choose another text"
+            f"val_file: {text.source} is too short: it needs at least {_FEWEST_TO_VALIDATE} characters that the text "
+            f"to learn from has too, and has {len(tokens)}: choose a longer text"
         )
     return tokens
 

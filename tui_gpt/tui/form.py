@@ -179,9 +179,9 @@ def config_of(base: RunConfig, corpus: str, typed: Mapping[str, str], edited: st
 
 def field_of(error: ConfigError | CorpusError) -> str | None:
     """The field that a sentence is about, if it can be told."""
-    if isinstance(error, CorpusError):
-        return "val_file" if str(error).startswith("val_file:") else "corpus"
     first = str(error).split()[0].rstrip(":") if str(error).strip() else ""
+    if isinstance(error, CorpusError):
+        return first if first in SPLIT_FIELDS else "corpus"
     return first if any(first == field.name for field in FIELDS) else None
 
 
