@@ -308,6 +308,14 @@ def test_the_split_cannot_change_when_a_run_is_resumed(changes: dict[str, Any], 
         resume("one", changes=changes)
 
 
+@pytest.mark.parametrize("had_one", [True, False])
+def test_a_validation_text_can_be_neither_taken_away_nor_added(had_one: bool, tiny: Make, val_file: Path) -> None:
+    own, other = (str(val_file), None) if had_one else (None, str(val_file))
+    train_until(Session(), TrainRequest(config=tiny(val_file=own), name="one"), 5)
+    with pytest.raises(IncompatibleError, match="the validation text"):
+        resume("one", changes={"val_file": other})
+
+
 def test_a_run_from_a_stranger_cannot_make_a_validation_text_of_a_pipe(tiny: Make, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for number, spec in enumerate([str(tmp_path / "pipe"), "-"]):

@@ -305,7 +305,7 @@ def _corpus_of_training(
         raise IncompatibleError(
             f"the text {config.corpus} has changed since {name} was trained on it: put the old text back, or {changed}"
         )
-    if split.validation is not None and split.validation.digest != measured_on:
+    if (split.validation.digest if split.validation else "") != measured_on:
         raise IncompatibleError(
             f"the validation text {config.train.val_file} has changed since {name} was measured on it: put the old "
             f"text back, or {changed}"
