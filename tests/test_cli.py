@@ -19,6 +19,7 @@ from tui_gpt.events import Saved
 from tui_gpt.manifest import MANIFEST_FILE, MODEL_FILE, CheckpointInfo, FileRecord, Manifest
 from tui_gpt.runs import Run, RunStore
 from tui_gpt.session import TrainRequest
+from tui_gpt.splitting import Split
 
 
 @pytest.fixture
@@ -167,7 +168,14 @@ def test_click_and_the_settings_read_the_same_variables(
     """The app and `config show` read the environment themselves; the commands leave it to click."""
     examples = {int: "8", float: "0.5", str: "tinyshakespeare", bool: "yes"}
     special = {"preset": "classic", "architecture": "classic", "optimizer": "adamw", "schedule": "linear"}
-    special |= {"device": "cpu", "ngram_order": "0", "run": "shipped", "induction": "no", "members": "1"}
+    special |= {
+        "device": "cpu",
+        "ngram_order": "0",
+        "run": "shipped",
+        "induction": "no",
+        "members": "1",
+        "val_share": "0.1",
+    }
     for name, setting in settings.SETTINGS[section].items():
         value = special.get(name) or examples[settings.set_type(setting.hint)]
         monkeypatch.setenv(setting.variable, "5" if name.endswith("_seconds") else value)
@@ -292,7 +300,7 @@ def test_resume_without_any_run_names_the_remedy(command: CommandLine) -> None:
 def save(run: Run, step: int, max_iters: int, **settings: Any) -> None:
     """Give a run a last checkpoint, of which only the description counts here."""
     config = replace(run.config, train=replace(run.config.train, max_iters=max_iters, **settings))
-    digest = corpora.read_corpus(config.corpus).digest
+    digest = Split.of(config.train).digest(corpora.read_corpus(config.corpus))
     info = CheckpointInfo(
         config=config, tokenizer={}, vocab_size=65, step=step, max_iters=max_iters, corpus_digest=digest
     )
@@ -392,6 +400,83 @@ def test_a_text_that_has_moved_is_named_and_another_one_is_refused(command: Comm
     result = command("train", str(moved), "--headless", "--resume", "one")
     assert result.code == 2
     assert "is another text: leave CORPUS out, or start a new run from its weights with --init-from one" in result.err
+
+
+def test_the_text_to_validate_on_is_named_from_anywhere(
+    command: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "text.txt").write_text("a poem\n" * 100)
+    (tmp_path / "other.txt").write_text("a poem of 5 €\n" * 2)
+    monkeypatch.chdir(tmp_path)
+    result = command("train", "text.txt", "--headless", "--val-file", "other.txt")
+    assert command.request.config.train.val_file == str(tmp_path / "other.txt")
+    assert f"left out 6 characters (21.4%) of the validation text {tmp_path}/other.txt" in result.err
+    result = command("train", "text.txt", "--headless", "--val-file", "other.txt", "--init-from", "shipped")
+    assert "left out 4 characters" in result.err, "the shipped model knows an f"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--val-share", "0.9"], "val_share is 0.9: choose a number from 0.001 to 0.5"),
+        (["--val-share", "nan"], "val_share is nan"),
+        (["--val-share", "0.2", "--val-file", "text.txt"], "val_share cannot go together with val_file: leave one"),
+        (["--val-file", "nothing.txt"], "val_file: there is no file, folder or corpus 'nothing.txt'"),
+        (["--val-file", ""], "val_file: '' cannot be read"),
+        (["--shuffle-documents"], "shuffle_documents finds one document in"),
+    ],
+)
+def test_a_split_that_cannot_be_is_one_line(
+    command: CommandLine, options: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "text.txt").write_text("a poem\n" * 100)
+    monkeypatch.chdir(tmp_path)
+    result = command("train", "text.txt", "--headless", *options)
+    assert result.code != 0
+    assert words in result.err
+    assert result.err.strip().count("\n") == 0
+
+
+def test_a_weaker_level_gives_way_to_the_split_on_the_command_line(
+    command: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other.txt").write_text("a poem\n" * 100)
+    monkeypatch.setenv("TUI_GPT_TRAIN_VAL_SHARE", "0.2")
+    assert command("train", "--headless", "--val-file", str(tmp_path / "other.txt")).code == 0
+    assert command.request.config.train.val_share == 0.1
+    assert command("train", "--headless", "--shuffle-documents").code == 0
+    assert (command.request.config.train.val_share, command.request.config.train.shuffle_documents) == (0.2, True)
+
+
+@pytest.mark.parametrize("has_checkpoint", [True, False])
+def test_a_validation_text_that_has_moved_is_named_and_another_one_is_refused(
+    command: CommandLine, tmp_path: Path, has_checkpoint: bool
+) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("a poem\n" * 100)
+    train = replace(RunConfig().train, val_file=str(other))
+    run = RunStore().create(RunConfig(train=train), "one")
+    if has_checkpoint:
+        save(run, 40, 100)
+    copy = tmp_path / "copy.txt"
+    copy.write_text(other.read_text())
+    assert command("train", "tinyshakespeare", "--headless", "--resume", "one", "--val-file", str(other)).code == 0
+    assert dict(command.request.changes) == {}
+    assert command("train", "--headless", "--resume", "one", "--val-file", str(copy)).code == 0
+    assert dict(command.request.changes) == {"val_file": str(copy)}
+    copy.write_text("another poem\n")
+    result = command("train", "--headless", "--resume", "one", "--val-file", str(copy))
+    assert result.code == 2
+    assert "is another text: leave --val-file out, or start a new run from its weights with --init-from" in result.err
+
+
+def test_a_run_without_a_validation_text_takes_none_when_it_is_resumed(command: CommandLine, tmp_path: Path) -> None:
+    save(make_run("one"), 40, 100)
+    result = command("train", "--headless", "--resume", "one", "--val-file", str(tmp_path))
+    assert result.code == 2
+    assert (
+        "is measured on a part of tinyshakespeare and keeps it when it is resumed: leave --val-file out" in result.err
+    )
 
 
 # Options that exclude each other

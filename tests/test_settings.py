@@ -54,6 +54,8 @@ def test_a_level_that_sets_one_end_of_a_run_replaces_both() -> None:
     weaker = {"max_seconds": 60.0, "max_iters": 10, "seed": 1}
     assert settings.merged({"max_iters": 5}, weaker) == {"max_iters": 5, "seed": 1}
     assert settings.merged({"seed": 2}, weaker) == {**weaker, "seed": 2}
+    assert settings.merged({"val_file": "x"}, {"val_share": 0.2, "seed": 1}) == {"val_file": "x", "seed": 1}
+    assert settings.merged({"val_share": 0.2}, {"val_file": "x"}) == {"val_share": 0.2}
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ _Config = TypeVar("_Config", "ModelConfig", "TrainConfig")
 
 DEFAULT_PRESET = "quick"
 DEFAULT_CORPUS = "tinyshakespeare"
+DEFAULT_VAL_SHARE = 0.1
 
 
 class _FromDict:
@@ -183,6 +184,19 @@ class TrainConfig(_FromDict):
     """CPU threads; 0 is one a core."""
     compile: bool = False
     """Whether PyTorch's compiler is to be tried on the blocks."""
+    val_share: float = DEFAULT_VAL_SHARE
+    """Share of the text that is held out to validate, 0.001 to 0.5."""
+    val_file: str | None = None
+    """A text to validate on, named as the text to learn from, all of which is then trained on; excludes a val_share
+    other than the default."""
+    shuffle_documents: bool = False
+    """Whether documents (the files of a folder, else blocks between blank lines) come in an order drawn by the seed, so
+    that a random set of whole ones is held out."""
+
+    @property
+    def has_standard_split(self) -> bool:
+        """Return whether the last tenth of the text as it is validates."""
+        return self.val_share == DEFAULT_VAL_SHARE and self.val_file is None and not self.shuffle_documents
 
     def __post_init__(self) -> None:
         _require(
@@ -206,6 +220,11 @@ class TrainConfig(_FromDict):
         _require_number("beta2", self.beta2, 0.0, 0.99999)
         _require_number("grad_clip", self.grad_clip, 0.0, 1e6)
         _require_number("autosave_seconds", self.autosave_seconds, 1.0, 86_400.0)
+        _require_number("val_share", self.val_share, 0.001, 0.5)
+        _require(
+            self.val_file is None or self.val_share == DEFAULT_VAL_SHARE,
+            "val_share cannot go together with val_file: leave one of them out",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

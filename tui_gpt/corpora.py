@@ -8,6 +8,7 @@ escapes included: the screens make them harmless.
 import dataclasses
 import difflib
 import hashlib
+import itertools
 import os
 import stat
 import sys
@@ -59,6 +60,8 @@ class CorpusText:
     """What `read_corpus` takes to read the same text again from anywhere: a name or an absolute path."""
     notes: tuple[str, ...] = ()
     """What was left out, one sentence each."""
+    file_ends: tuple[int, ...] = ()
+    """Where each file of a folder ends in the text; empty for a text that is no folder."""
 
 
 @dataclass(frozen=True)
@@ -111,12 +114,14 @@ def read_corpus(spec: str, stdin: BinaryIO | None = None, *, keep: bool = True) 
     return _corpus(entry.name if entry else slug(path.stem), text, entry.name if entry else str(path.absolute()))
 
 
-def _corpus(name: str, text: str, source: str, notes: tuple[str, ...] = ()) -> CorpusText:
+def _corpus(
+    name: str, text: str, source: str, notes: tuple[str, ...] = (), file_ends: tuple[int, ...] = ()
+) -> CorpusText:
     if not text:
         raise CorpusError(f"{source} is empty: choose a file with some text in it")
     if text.isspace():
         raise CorpusError(f"{source} is blank, it holds nothing but white space: choose a file with some text in it")
-    return CorpusText(name, text, _digest(text), source, notes)
+    return CorpusText(name, text, _digest(text), source, notes, file_ends)
 
 
 def _digest(text: str) -> str:
@@ -215,8 +220,9 @@ def _read_folder(folder: Path) -> CorpusText:
     if not any(texts):
         why = f" ({'; '.join(notes)})" if notes else ""
         raise CorpusError(f"the folder {folder} holds no text{why}: put UTF-8 text files into it, or name another")
-    whole = "".join(text if text.endswith("\n") or not text else f"{text}\n" for text in texts)
-    return _corpus(slug(folder.absolute().name), whole, str(folder.absolute()), notes)
+    files = [text if text.endswith("\n") else f"{text}\n" for text in texts if text]
+    ends = tuple(itertools.accumulate(map(len, files)))
+    return _corpus(slug(folder.absolute().name), "".join(files), str(folder.absolute()), notes, ends)
 
 
 class _LeftOut:

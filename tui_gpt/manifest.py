@@ -51,7 +51,7 @@ class CheckpointInfo:
     val_loss: float | None = None
     best_val_loss: float | None = None
     corpus_digest: str = ""
-    """SHA-256 of the text, see `corpora.CorpusText`."""
+    """Of the text, its validation text included, see `splitting.Split.digest`."""
     created: str = field(default_factory=_now)
     """ISO 8601, UTC."""
     extra: Mapping[str, Setting] = field(default_factory=dict)

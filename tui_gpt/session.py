@@ -18,7 +18,7 @@ from tui_gpt.control import Control
 from tui_gpt.errors import NotFoundError, TuiGptError
 from tui_gpt.events import Event, Setting
 from tui_gpt.files import ensure_free_space, real_path
-from tui_gpt.manifest import read_info
+from tui_gpt.manifest import CheckpointInfo, read_info
 from tui_gpt.names import slug
 from tui_gpt.paths import shipped_dir
 from tui_gpt.recording import Recorder
@@ -285,8 +285,17 @@ def source_config(source: str, store: RunStore | None = None) -> RunConfig:
 
     Raises TuiGptError.
     """
+    return _source_info(source, store).config
+
+
+def source_characters(source: str, store: RunStore | None = None) -> str:
+    """Return the characters that the model knows that `source` names, without torch. Raises TuiGptError."""
+    return _source_info(source, store).tokenizer.get("characters", "")
+
+
+def _source_info(source: str, store: RunStore | None) -> CheckpointInfo:
     _, folder = Session(store)._checkpoint_of(source)
-    return read_info(folder).config
+    return read_info(folder)
 
 
 def import_run(file: Path, corpus: str, name: str | None = None, store: RunStore | None = None) -> Run:

@@ -38,7 +38,8 @@ Section = Literal["train", "generate"]
 Values = Mapping[str, Any]
 
 _SIZE_LIMIT = 1 << 20
-_ENDS = frozenset({"max_iters", "max_seconds"})
+_GROUPS = (frozenset({"max_iters", "max_seconds"}), frozenset({"val_share", "val_file"}))
+"""Settings that count as one: a run's end, and what it is validated on."""
 
 MODEL_HELP: Mapping[str, str] = MappingProxyType(
     {
@@ -79,6 +80,9 @@ TRAIN_HELP: Mapping[str, str] = MappingProxyType(
         "device": "Where to compute.",
         "threads": "CPU threads; 0 is one a core.",
         "compile": "Try PyTorch's compiler on the blocks; half a minute to start, on a CPU it seldom pays.",
+        "val_share": "Share of the text held out to validate, 0.001 to 0.5.",
+        "val_file": "Validate on this text instead, and train on all of CORPUS.",
+        "shuffle_documents": "Hold out random whole documents: files of a folder, else blocks between blank lines.",
     }
 )
 """One line for each field of TrainConfig."""
@@ -100,7 +104,7 @@ _GENERATE_HELP = {
     "run": "The run to write with: RUN, RUN@best, RUN@last or shipped; unset is the newest.",
     "num_samples": "Texts to write; the seed of each is that of the one before it plus 1.",
 }
-_EXAMPLES = {"max_iters": 2_000, "max_seconds": 180.0, "seed": 1337, "run": "shipped"}
+_EXAMPLES = {"max_iters": 2_000, "max_seconds": 180.0, "seed": 1337, "val_file": "held-out.txt", "run": "shipped"}
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,7 @@ def set_type(hint: Any) -> Any:
     return hint
 
 
-_TRUTHS = dict.fromkeys(("1", "true", "t", "yes", "y", "on"), True) | dict.fromkeys(
+TRUTHS = dict.fromkeys(("1", "true", "t", "yes", "y", "on"), True) | dict.fromkeys(
     ("0", "false", "f", "no", "n", "off"), False
 )
 """The words that click takes for a truth value."""
@@ -148,7 +152,7 @@ def _from_text(text: str, hint: Any) -> Any:
             return hint(text)
         except ValueError:
             return text
-    return _TRUTHS.get(text.lower(), text) if hint is bool else text
+    return TRUTHS.get(text.lower(), text) if hint is bool else text
 
 
 def _table(section: Section, parts: Sequence[tuple[Mapping[str, str], Mapping[str, Any]]]) -> Mapping[str, Setting]:
@@ -236,13 +240,12 @@ def environment(section: Section) -> dict[str, Any]:
 def merged(*levels: Values) -> dict[str, Any]:
     """The values of several levels, the strongest first.
 
-    A run's end counts as one setting: a level that sets max_iters or max_seconds replaces both of the weaker levels.
+    A group counts as one setting: a level that sets max_iters or max_seconds replaces both of the weaker levels.
     """
     result: dict[str, Any] = {}
     for level in reversed(levels):
-        if _ENDS & level.keys():
-            result = {name: value for name, value in result.items() if name not in _ENDS}
-        result |= level
+        replaced = frozenset[str]().union(*(group for group in _GROUPS if group & level.keys()))
+        result = {name: value for name, value in result.items() if name not in replaced} | dict(level)
     return result
 
 

@@ -32,12 +32,13 @@ from tui_gpt.inert import inert
 from tui_gpt.runs import RunStore
 from tui_gpt.session import Estimate, TrainRequest
 from tui_gpt.tui.app import TuiGptApp, native_noise_in_a_file, usable_theme
+from tui_gpt.tui.form import FIELDS
 from tui_gpt.tui.main_screen import MainScreen
 from tui_gpt.tui.state import DEFAULT_THEME, AppState
 from tui_gpt.tui.widgets.dialogs import NumberScreen, QuestionScreen
 from tui_gpt.tui.widgets.help_screen import HelpScreen
 from tui_gpt.tui.widgets.loss_chart import LossChart
-from tui_gpt.tui.widgets.settings_form import SettingInput
+from tui_gpt.tui.widgets.settings_form import SettingInput, SettingsForm
 
 AppPilot = Pilot[None]
 NARROW, WIDE = (80, 24), (160, 48)
@@ -299,6 +300,42 @@ async def test_a_text_that_is_not_there_is_said_under_its_field_and_makes_no_run
         await pilot.press("s")
         await wait_until(pilot, lambda: "file" in shown(main, "#sentence"))
         assert session.requests == []
+
+
+async def test_a_validation_text_that_is_not_there_is_said_under_its_own_field() -> None:
+    async with running() as (pilot, main, session):
+        main.query_one("#setting-val_file", Input).value = "/no/such/file.txt"
+        main.query_one("#presets").focus()
+        await pilot.press("s")
+        await wait_until(pilot, lambda: "no file" in shown(main, "#sentence"))
+        assert main.query_one("#setting-val_file").has_class("wrong")
+        assert session.requests == []
+
+
+async def test_how_the_text_is_split_stays_when_another_preset_is_chosen(tmp_path: Path) -> None:
+    (tmp_path / "poems.txt").write_text("a poem\nof two lines\n\n" * 100)
+    async with running() as (pilot, main, session):
+        main.query_one("#setting-corpus", Input).value = str(tmp_path / "poems.txt")
+        main.query_one("#setting-val_share", Input).value = "0.2"
+        main.query_one("#setting-shuffle_documents", Input).value = "yes"
+        main.query_one("#presets").focus()
+        await pilot.press(*["down"] * list(PRESETS).index("bigram"))
+        assert main.query_one("#setting-val_share", Input).value == "0.2"
+        await pilot.press("s")
+        await wait_until(pilot, lambda: len(session.requests) == 1)
+        train = session.requests[0].config.train
+        assert (session.requests[0].config.preset, train.val_share, train.shuffle_documents) == ("bigram", 0.2, True)
+        assert "validates on 20 of 100 documents" in notices(main)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (80, 31), (100, 35), (100, 36)])
+async def test_every_field_of_the_form_is_on_screen(size: tuple[int, int]) -> None:
+    async with running(size=size) as (_, main, _):
+        for field in FIELDS:
+            row = main.query_one(f"#setting-{field.name}").region
+            assert main.query_one("#setup").region.contains_region(row), field.name
+        form = main.query_one(SettingsForm)
+        assert form.max_scroll_y == 0
 
 
 async def test_choosing_a_preset_fills_the_form() -> None:

@@ -33,6 +33,11 @@ def test_a_form_that_nobody_touched_is_the_preset(preset: str) -> None:
         ("learning_rate", "1", 1.0),
         ("n_layer", " 6 ", 6),
         ("device", "cpu", "cpu"),
+        ("shuffle_documents", "Yes", True),
+        ("shuffle_documents", "no", False),
+        ("val_file", " held out.txt ", "held out.txt"),
+        ("val_file", "", None),
+        ("val_share", ".05", 0.05),
     ],
 )
 def test_numbers_may_be_typed_as_people_type_them(name: str, text: str, value: Setting) -> None:
@@ -40,7 +45,16 @@ def test_numbers_may_be_typed_as_people_type_them(name: str, text: str, value: S
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("n_layer", ""), ("n_layer", "2.5"), ("n_layer", "six"), ("device", "tpu"), ("seed", "1e400")]
+    ("name", "text"),
+    [
+        ("n_layer", ""),
+        ("n_layer", "2.5"),
+        ("n_layer", "six"),
+        ("device", "tpu"),
+        ("seed", "1e400"),
+        ("shuffle_documents", "maybe"),
+        ("val_share", "a tenth"),
+    ],
 )
 def test_what_cannot_be_a_value_is_blamed_on_its_field(name: str, text: str) -> None:
     with pytest.raises(FieldError, match=name) as caught:
@@ -59,6 +73,8 @@ def typed(**changes: str) -> dict[str, str]:
         ({"n_head": "7"}, "n_head", "n_head"),
         ({"max_iters": "", "max_seconds": ""}, "max_iters", "max_iters"),
         ({"batch_size": "0"}, "", "batch_size"),
+        ({"val_share": "0.9"}, "", "val_share"),
+        ({"val_share": "0.2", "val_file": "other.txt"}, "val_file", "val_file"),
     ],
 )
 def test_a_sentence_stands_at_the_field_that_was_edited(changes: dict[str, str], edited: str, field: str) -> None:
@@ -71,6 +87,12 @@ def test_without_a_text_there_is_no_run() -> None:
     with pytest.raises(FieldError, match="which text") as caught:
         config_of(resolve("nano"), "  ", typed())
     assert caught.value.field == "corpus"
+
+
+def test_how_the_text_is_split_is_typed_into_the_form() -> None:
+    config = config_of(resolve("nano"), "x", typed(val_share="0.2", shuffle_documents="yes")).train
+    assert (config.val_share, config.shuffle_documents, config.val_file) == (0.2, True, None)
+    assert config_of(resolve("nano"), "x", typed(val_file="other.txt")).train.val_file == "other.txt"
 
 
 def test_settings_outside_the_form_stay_as_they_are() -> None:
@@ -123,6 +145,8 @@ def test_a_run_is_trained_on_to_a_later_step() -> None:
         (ConfigError("the run takes 40 GB: choose fewer blocks"), None),
         (ConfigError(""), None),
         (CorpusError("it is empty"), "corpus"),
+        (CorpusError("val_file: there is no file 'x': name a text file"), "val_file"),
+        (CorpusError("shuffle_documents finds one document in x: leave it out"), "shuffle_documents"),
     ],
 )
 def test_a_refusal_belongs_to_the_field_that_it_names(error: ConfigError | CorpusError, field: str | None) -> None:

@@ -153,3 +153,4 @@ def test_samples_are_looked_up_by_step() -> None:
 def test_only_tinyshakespeare_has_published_losses_to_compare_with() -> None:
     assert len(RunRecord(config=resolve("quick")).references) == 3
     assert RunRecord(config=resolve("quick", "my.txt")).references == ()
+    assert RunRecord(config=resolve("quick", val_share=0.2)).references == ()

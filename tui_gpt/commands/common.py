@@ -28,6 +28,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _TYPES = {int: click.INT, float: click.FLOAT, str: click.STRING}
 _METAVARS = {int: "N", float: "X", str: "TEXT"}
+_OWN_METAVARS = {"val_file": "FILE"}
 _SOURCES = {
     ParameterSource.COMMANDLINE: settings.COMMAND_LINE,
     ParameterSource.ENVIRONMENT: settings.ENVIRONMENT,
@@ -113,7 +114,7 @@ def setting_option(section: settings.Section, name: str, heading: str, **kwargs:
     elif typing.get_origin(kind) is Literal:
         kwargs.setdefault("type", click.Choice(typing.get_args(kind)))
     else:
-        kwargs = {"type": _TYPES[kind], "metavar": _METAVARS[kind]} | kwargs
+        kwargs = {"type": _TYPES[kind], "metavar": _OWN_METAVARS.get(name, _METAVARS[kind])} | kwargs
     kind_of_option = NewRunOption if section == "train" else Option
     return click.option(flag, cls=kind_of_option, default=None, help=setting.help, heading=heading, **kwargs)
 

@@ -7,10 +7,11 @@ from typing import Any
 from tui_gpt import settings
 from tui_gpt.commands import common
 from tui_gpt.config import RunConfig, TrainConfig
-from tui_gpt.corpora import STDIN, read_corpus
+from tui_gpt.corpora import STDIN, lasting_source, read_corpus
 from tui_gpt.errors import IncompatibleError
 from tui_gpt.events import Setting
 from tui_gpt.runs import CheckpointInfo, Run, read_info
+from tui_gpt.splitting import digests_in, read_validation, text_digest
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,40 @@ class Resumption:
         Raises IncompatibleError for another text, CorpusError.
         """
         text = read_corpus(spec, keep=False)
-        if text.digest != (self.info.corpus_digest if self.info else read_corpus(self.asked.corpus).digest):
+        by_document = self.asked.train.shuffle_documents
+        if self.info is not None:
+            expected = digests_in(self.info.corpus_digest)[0]
+        else:
+            expected = text_digest(read_corpus(lasting_source(self.asked.corpus)), by_document=by_document)
+        if text_digest(text, by_document=by_document) != expected:
             raise IncompatibleError(
                 f"the run {self.run.name} was trained on {self.asked.corpus}, and {spec} is another text: "
                 f"leave CORPUS out, or start a new run from its weights with --init-from {self.run.name}"
             )
         return None if spec == STDIN else text.source
+
+    def moved_validation(self, spec: str) -> str:
+        """Return where the run's validation text is by the --val-file that was given.
+
+        Raises IncompatibleError where the run has another text or none, CorpusError.
+        """
+        own = self.config.train.val_file
+        if own is None:
+            raise IncompatibleError(
+                f"the run {self.run.name} is measured on a part of {self.asked.corpus} and keeps it when it is "
+                f"resumed: leave --val-file out, or start a new run with --init-from {self.run.name}"
+            )
+        given = read_validation(spec, keep=False)
+        if self.info is not None:
+            expected = digests_in(self.info.corpus_digest)[1]
+        else:
+            expected = read_validation(own, lasting=True).digest
+        if given.digest != expected:
+            raise IncompatibleError(
+                f"the run {self.run.name} is measured on {own}, and {spec} is another text: "
+                f"leave --val-file out, or start a new run from its weights with --init-from {self.run.name}"
+            )
+        return own if spec == STDIN else given.source
 
     def changes(self, given: Mapping[str, Any]) -> dict[str, Setting]:
         """Return the settings that take a new value. Raises IncompatibleError for one that cannot, ConfigError."""

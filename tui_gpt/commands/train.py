@@ -10,13 +10,13 @@ import click
 from tui_gpt import settings
 from tui_gpt.commands import common, terminal
 from tui_gpt.commands.resumption import Resumption
-from tui_gpt.config import DEFAULT_PRESET, PRESETS, ModelConfig, RunConfig
-from tui_gpt.corpora import read_corpus
+from tui_gpt.config import DEFAULT_PRESET, PRESETS, ModelConfig
 from tui_gpt.errors import NotFoundError, UsageError
 from tui_gpt.events import Setting
 from tui_gpt.inert import inert
 from tui_gpt.runs import Run, RunStore
-from tui_gpt.session import TrainRequest, source_config
+from tui_gpt.session import TrainRequest, source_characters, source_config
+from tui_gpt.splitting import settled
 
 _NEWEST = ""
 
@@ -107,7 +107,8 @@ def request_from(ctx: click.Context) -> tuple[TrainRequest, tuple[str, ...]]:
     chosen: dict[str, Setting] = {}
     if init_from is not None:
         levels, chosen = _levels_from(ctx, init_from, levels)
-    config, notes = _with_corpus(settings.run_config(levels))
+    known = "" if init_from is None else source_characters(init_from)
+    config, notes = settled(settings.run_config(levels), known)
     request = TrainRequest(
         config=config,
         name=name,
@@ -139,12 +140,6 @@ def _holds_run(folder: Path) -> bool:
     return True
 
 
-def _with_corpus(config: RunConfig) -> tuple[RunConfig, tuple[str, ...]]:
-    """The config with a text that can be read again from anywhere, and notes on what was left out of it."""
-    text = read_corpus(config.corpus)
-    return dataclasses.replace(config, corpus=text.source), text.notes
-
-
 def _resume_request(ctx: click.Context) -> TrainRequest:
     name: str = ctx.params["resume"]
     model_path: Path | None = ctx.params["model_path"]
@@ -157,6 +152,8 @@ def _resume_request(ctx: click.Context) -> TrainRequest:
     resumption = Resumption.of(run, "" if model_path is None else f"--model-path {shlex.quote(str(model_path))}")
     corpus = resumption.moved_corpus(ctx.params["corpus"]) if common.typed(ctx, "corpus") else None
     typed = {name: ctx.params[name] for name in settings.SETTINGS["train"] if common.typed(ctx, name)}
+    if "val_file" in typed:
+        typed["val_file"] = resumption.moved_validation(typed["val_file"])
     changes = resumption.changes(typed)
     return TrainRequest(config=run.config, resume=run.name, model_path=model_path, changes=changes, corpus=corpus)
 

@@ -19,61 +19,97 @@ from torch import Tensor
 from tui_gpt.corpora import CorpusText
 from tui_gpt.errors import CorpusError
 from tui_gpt.gpt.tokenizer import CharTokenizer
+from tui_gpt.splitting import Split
 
 Tokens = npt.NDArray[np.unsignedinteger[Any]]
 Starts = npt.NDArray[np.int64]
 
-TRAIN_SHARE = 0.9
 RECORD_LIMIT = 120_000
 """Characters of the validation split that the loss of record is measured on at most."""
+_FEWEST_TO_VALIDATE = 2
+"""Tokens of a validation split: one to read and one to predict."""
+_STANDARD_SPLIT = Split()
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """A text in tokens: the first nine tenths to train on, the rest to validate."""
+    """A text in tokens: one part to train on, the other to validate."""
 
     name: str
     digest: str
+    """Of all that was read and how it was divided, see `Split.digest`."""
     tokenizer: CharTokenizer
     train: Tokens
     val: Tokens
 
     @classmethod
-    def build(cls, text: CorpusText, block_size: int, tokenizer: CharTokenizer | None = None) -> Corpus:
+    def build(
+        cls,
+        text: CorpusText,
+        block_size: int,
+        tokenizer: CharTokenizer | None = None,
+        split: Split = _STANDARD_SPLIT,
+    ) -> Corpus:
         """Encode and split `text`, with a given tokenizer or its own.
 
-        Characters that a given tokenizer does not know are left out. Raises CorpusError when too little is left for one
-        window of `block_size` characters and its targets.
+        Characters that the tokenizer does not know are left out. Raises CorpusError when too little is left for one
+        window of `block_size` characters and its targets, or to validate on.
         """
         own = tokenizer or CharTokenizer.from_text(text.text)
-        tokens = own.encode_compact(text.text)
-        _require_length(text.name, len(tokens), block_size)
-        split = _train_length(len(tokens))
-        return cls(text.name, text.digest, own, tokens[:split], tokens[split:])
+        arranged = split.arranged(text)
+        tokens = own.encode_compact(arranged.text)
+        if arranged.boundary is None:
+            _require_length(text.name, len(tokens), block_size, split)
+            length = split.train_length(len(tokens))
+        else:
+            length = len(own.encode_compact(arranged.text[: arranged.boundary]))
+            _require_documents(text.name, length, len(tokens), block_size)
+        val = tokens[length:] if split.validation is None else _validation_tokens(split.validation, own)
+        return cls(text.name, split.digest(text), own, tokens[:length], val)
 
 
-def _train_length(length: int) -> int:
-    return int(TRAIN_SHARE * length)
+def _validation_tokens(text: CorpusText, tokenizer: CharTokenizer) -> Tokens:
+    tokens = tokenizer.encode_compact(text.text)
+    if len(tokens) < _FEWEST_TO_VALIDATE:
+        raise CorpusError(
+            f"val_file: {text.source} is too short: it needs at least {_FEWEST_TO_VALIDATE} characters that the text "
+            f"to learn from has too, and has {len(tokens)}: choose a longer text"
+        )
+    return tokens
 
 
-def _largest_block_size(length: int) -> int:
+def _largest_block_size(length: int, split: Split) -> int:
     """The largest block_size that a text of so many characters can fill; 0 or less when there is none."""
-    train = _train_length(length)
-    return train - 1 if length - train >= 2 else 0
+    train = split.train_length(length)
+    is_enough = split.validation is not None or length - train >= _FEWEST_TO_VALIDATE
+    return train - 1 if is_enough else 0
 
 
-def _require_length(name: str, length: int, block_size: int) -> None:
-    largest = _largest_block_size(length)
+def _require_length(name: str, length: int, block_size: int, split: Split) -> None:
+    largest = _largest_block_size(length, split)
     if largest >= block_size:
         return
-    needed = int((block_size + 1) / TRAIN_SHARE)
-    while _largest_block_size(needed) < block_size:
+    needed = block_size + 1
+    while _largest_block_size(needed, split) < block_size:
         needed += 1
-    remedy = f"choose a longer text or --block-size {largest}" if largest > 0 else "choose a longer text"
     raise CorpusError(
         f"{name} is too short: it has {length:,} usable characters, and a context of {block_size:,} needs "
-        f"{needed:,}: {remedy}"
+        f"{needed:,}: {_remedy(largest)}"
     )
+
+
+def _require_documents(name: str, train: int, length: int, block_size: int) -> None:
+    if train > block_size and length - train >= _FEWEST_TO_VALIDATE:
+        return
+    raise CorpusError(
+        f"{name} is too short: whole documents leave {train:,} characters to train on and {length - train:,} to "
+        f"validate, and a context of {block_size:,} needs {block_size + 1:,} and {_FEWEST_TO_VALIDATE}: "
+        f"{_remedy(train - 1)}"
+    )
+
+
+def _remedy(largest: int) -> str:
+    return f"choose a longer text or --block-size {largest}" if largest > 0 else "choose a longer text"
 
 
 class WindowOrder:

@@ -20,6 +20,7 @@ from tui_gpt.gpt.planner import Costs, Planner, evaluation_seconds
 from tui_gpt.gpt.sizing import MOST_MEMBERS, needs_sizing, sized
 from tui_gpt.gpt.world import World
 from tui_gpt.session import Estimate
+from tui_gpt.splitting import Split
 
 CALIBRATION_SHARE = 0.01
 """Of a time budget, for trying whole steps."""
@@ -113,7 +114,7 @@ def _rounded_up(seconds: float) -> int:
 
 def estimate(config: RunConfig, control: Control) -> Estimate:
     """Return what such a run will take on this machine, as `planned` finds it. Raises TuiGptError."""
-    corpus = Corpus.build(read_corpus(config.corpus), config.model.block_size)
+    corpus = Corpus.build(read_corpus(config.corpus), config.model.block_size, split=Split.of(config.train))
     world = World.of(config.train)
     config, step = planned(config, corpus, world, control, lambda: IMPORT_SECONDS)
     iterations = config.train.max_iters

@@ -53,11 +53,13 @@ from tui_gpt.gpt.world import World, using_cores
 from tui_gpt.manifest import CheckpointInfo
 from tui_gpt.runs import Run
 from tui_gpt.session import Evaluation
+from tui_gpt.splitting import Split, digests_in, text_digest
 
 SAMPLE_CHARACTERS = 240
 SAMPLE_PROMPT = "\n"
-PLACE_SETTINGS = frozenset({"device", "threads", "compile"})
-"""Where a run is trained, and by what, which may change whenever it is resumed."""
+PLACE_SETTINGS = frozenset({"device", "threads", "compile", "val_file"})
+"""Where a run is trained, and by what, which may change whenever it is resumed; and where its validation text, whose
+content may not change, lies."""
 _LIVE_TIMEOUT_SECONDS = 60.0
 
 
@@ -156,9 +158,11 @@ def prepare_new(
     """
     control.report("reading the text")
     text = read_corpus(config.corpus)
-    config = dataclasses.replace(config, corpus=text.source)
+    split = Split.of(config.train)
+    train = config.train if split.validation is None else changed(config.train, {"val_file": split.validation.source})
+    config = dataclasses.replace(config, corpus=text.source, train=train)
     tokenizer = None if start is None else _extended_tokenizer(start.checkpoint, text)
-    corpus = Corpus.build(text, config.model.block_size, tokenizer)
+    corpus = Corpus.build(text, config.model.block_size, tokenizer, split)
     world = World.of(config.train)
     most_members = MOST_MEMBERS if start is None else start.networks
     config, step = planned(config, corpus, world, control, elapsed, most_members)
@@ -211,25 +215,21 @@ def prepare_resumed(
     `corpus_source`. Raises TuiGptError."""
     live = _live_changes(changes)
     if not run.ever_saved("last"):
-        lasting_source(run.config.corpus)
+        config = _moved(run.config, corpus_source, {**live, **_place_of(changes)})
+        for source in filter(None, (run.config.corpus, config.train.val_file)):
+            lasting_source(source)
         run.truncate_log(-1)
-        source = corpus_source or run.config.corpus
-        config = dataclasses.replace(run.config, corpus=source, train=changed(run.config.train, live))
         return prepare_new(config, control)
     control.report("reading the checkpoint")
     checkpoint = read_checkpoint(run.require_checkpoint("last"), training=True)
     info = checkpoint.info
     _require_more_steps(run, info, live)
     control.report("reading the text")
-    corpus = _same_corpus(run, checkpoint, corpus_source or info.config.corpus)
+    corpus = _same_corpus(run, checkpoint, _moved(info.config, corpus_source, _place_of(changes)))
     ahead = cut_log(run, info)
     here = ahead.pop(info.step, {})
     settings = {name: value for name, value in here.items() if name != PLAN}
-    config = dataclasses.replace(
-        info.config,
-        corpus=corpus_source or info.config.corpus,
-        train=changed(info.config.train, {**settings, **_place_of(changes)}),
-    )
+    config = _moved(info.config, corpus_source, {**settings, **_place_of(changes)})
     world = World.of(config.train)
     standing = _restored_standing(info, here, live)
     budget = live.get("max_seconds", config.train.max_seconds) if standing.follows_clock else None
@@ -265,32 +265,52 @@ def _require_more_steps(run: Run, info: CheckpointInfo, changes: Mapping[str, Se
         )
 
 
-def _same_corpus(run: Run, checkpoint: Checkpoint, source: str) -> Corpus:
-    info = checkpoint.info
-    text = _text_of_training(
-        source,
-        info,
+def _moved(config: RunConfig, corpus: str | None, changes: Mapping[str, Setting]) -> RunConfig:
+    """Return `config` with changed settings and, if it is given, another place of the text."""
+    return dataclasses.replace(config, corpus=corpus or config.corpus, train=changed(config.train, changes))
+
+
+def _same_corpus(run: Run, checkpoint: Checkpoint, config: RunConfig) -> Corpus:
+    return _corpus_of_training(
+        config,
+        checkpoint,
         run.name,
-        moved="name its new place as CORPUS beside --resume",
+        text_moved="name its new place as CORPUS beside --resume",
+        validation_moved="name its new place with --val-file beside --resume",
         changed=f"start a new run with --init-from {run.name}",
     )
-    return Corpus.build(text, info.config.model.block_size, CharTokenizer.from_dict(info.tokenizer))
 
 
-def _text_of_training(source: str, info: CheckpointInfo, name: str, *, moved: str, changed: str) -> CorpusText:
-    """Return the text that `name` was trained on. Raises IncompatibleError, with a remedy for each case, where it has
-    moved or changed."""
+def _corpus_of_training(
+    config: RunConfig, checkpoint: Checkpoint, name: str, *, text_moved: str, validation_moved: str, changed: str
+) -> Corpus:
+    """Return the corpus that `name` was trained on, from where `config` says it is. Raises IncompatibleError, with a
+    remedy for each case, where one of its texts has moved or changed."""
+    info = checkpoint.info
     try:
-        text = read_corpus(lasting_source(source))
+        text = read_corpus(lasting_source(config.corpus))
     except CorpusError as error:
         raise IncompatibleError(
-            f"the text {source}, which {name} was trained on, is no longer there: put it back, or {moved}"
+            f"the text {config.corpus}, which {name} was trained on, is no longer there: put it back, or {text_moved}"
         ) from error
-    if text.digest != info.corpus_digest:
+    try:
+        split = Split.of(config.train, lasting=True)
+    except CorpusError as error:
         raise IncompatibleError(
-            f"the text {source} has changed since {name} was trained on it: put the old text back, or {changed}"
+            f"the validation text {config.train.val_file}, which {name} was measured on, is no longer there: put it "
+            f"back, or {validation_moved}"
+        ) from error
+    trained_on, measured_on = digests_in(info.corpus_digest)
+    if text_digest(text, by_document=config.train.shuffle_documents) != trained_on:
+        raise IncompatibleError(
+            f"the text {config.corpus} has changed since {name} was trained on it: put the old text back, or {changed}"
         )
-    return text
+    if (split.validation.digest if split.validation else "") != measured_on:
+        raise IncompatibleError(
+            f"the validation text {config.train.val_file} has changed since {name} was measured on it: put the old "
+            f"text back, or {changed}"
+        )
+    return Corpus.build(text, info.config.model.block_size, CharTokenizer.from_dict(info.tokenizer), split)
 
 
 def _live_changes(changes: Mapping[str, Setting]) -> dict[str, Setting]:
@@ -397,10 +417,8 @@ def evaluate_checkpoint(folder: Path, name: str, control: Control, place: TrainC
     checkpoint = read_checkpoint(folder)
     config = checkpoint.info.config
     world = World.of(place)
-    tokenizer = CharTokenizer.from_dict(checkpoint.info.tokenizer)
     remedy = "measure any text with --file"
-    text = _text_of_training(config.corpus, checkpoint.info, name, moved=remedy, changed=remedy)
-    corpus = Corpus.build(text, config.model.block_size, tokenizer)
+    corpus = _corpus_of_training(config, checkpoint, name, text_moved=remedy, validation_moved=remedy, changed=remedy)
     model, prior = _restored_model(checkpoint)
     batches = Batches(corpus, window_order(config, len(corpus.train)), config.model.block_size, prior)
     shards = build_shards(model.to(world.device), place, world)

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from tui_gpt.config import ModelConfig, RunConfig, TrainConfig, checked_setting
 from tui_gpt.errors import ConfigError, CorpusError
 from tui_gpt.events import Setting
+from tui_gpt.settings import TRUTHS
 
 _Config = TypeVar("_Config", ModelConfig, TrainConfig)
 
@@ -26,7 +27,9 @@ class FormField:
     unit: str
 
 
-FIELDS = (
+WIDE_FIELDS = (FormField("val_file", "instead of val_share"),)
+"""Each in a line of its own."""
+COLUMN_FIELDS = (
     FormField("max_seconds", "seconds"),
     FormField("n_layer", "blocks"),
     FormField("max_iters", "steps"),
@@ -41,8 +44,13 @@ FIELDS = (
     FormField("sample_interval", "steps"),
     FormField("seed", ""),
     FormField("device", "or cpu"),
+    FormField("val_share", "held out"),
+    FormField("shuffle_documents", "yes or no"),
 )
 """In reading order of two columns: how it is trained at the left, what is trained at the right."""
+FIELDS = (*WIDE_FIELDS, *COLUMN_FIELDS)
+SPLIT_FIELDS = ("val_file", "val_share", "shuffle_documents")
+"""Those that belong to the text, and not to a preset."""
 
 _GROUPED = re.compile(r"[+-]?([1-9]\d{0,2}(,\d{3})+|\d+(_\d+)+|\d+)(\.\d*)?(e[+-]?\d+)?", re.ASCII)
 """A number whose digits are grouped by commas or underscores, or not at all."""
@@ -59,7 +67,11 @@ class FieldError(ConfigError):
 
 def is_number(name: str) -> bool:
     """Whether the setting takes nothing but numbers."""
-    return name not in ("corpus", "device")
+    return not {int, float}.isdisjoint(_options(_HINTS.get(name, str)))
+
+
+def _options(hint: Any) -> tuple[Any, ...]:
+    return typing.get_args(hint) or (hint,)
 
 
 def texts(config: RunConfig) -> dict[str, str]:
@@ -85,18 +97,20 @@ def _value_of(config: RunConfig, name: str) -> Setting:
 def _spelled(value: Setting) -> str:
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def parsed(name: str, text: str) -> Setting:
     """The value of a setting as typed: `1,000`, `3e-4`, or nothing. Raises FieldError."""
     hint = _HINTS[name]
-    options = typing.get_args(hint) or (hint,)
+    options = _options(hint)
     text = text.strip()
     if not text and NoneType in options:
         return None
     plain = _without_separators(text)
-    value: Setting = text
+    value: Setting = TRUTHS.get(text.lower(), text) if hint is bool else text
     for kind in (int, float):
         if kind in options:
             try:
@@ -165,9 +179,9 @@ def config_of(base: RunConfig, corpus: str, typed: Mapping[str, str], edited: st
 
 def field_of(error: ConfigError | CorpusError) -> str | None:
     """The field that a sentence is about, if it can be told."""
-    if isinstance(error, CorpusError):
-        return "corpus"
     first = str(error).split()[0].rstrip(":") if str(error).strip() else ""
+    if isinstance(error, CorpusError):
+        return first if first in SPLIT_FIELDS else "corpus"
     return first if any(first == field.name for field in FIELDS) else None
 
 

@@ -23,12 +23,12 @@ from textual.worker import Worker, WorkerState
 from tui_gpt import crash, paths
 from tui_gpt.config import PRESETS, RunConfig, resolve
 from tui_gpt.control import Activity, Control
-from tui_gpt.corpora import read_corpus
 from tui_gpt.errors import EXIT_DONE, ConfigError, TuiGptError, UsageError
 from tui_gpt.events import Event, Initialized, Refused, ResumeDiffers, Saved, Setting
 from tui_gpt.inert import inert
 from tui_gpt.runs import RunStore, RunSummary
-from tui_gpt.session import SessionLike, TrainRequest
+from tui_gpt.session import SessionLike, TrainRequest, source_characters
+from tui_gpt.splitting import settled
 from tui_gpt.tui.activity import ActivityWatch, run_activity
 from tui_gpt.tui.feed import Training
 from tui_gpt.tui.form import changed_setting, later_step
@@ -74,7 +74,7 @@ class MainScreen(Screen[None]):
 
     CSS_PATH = "app.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012  # Textual types it as an instance's
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-tall")]  # noqa: RUF012  # the same
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-tall")]  # noqa: RUF012  # the same
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "start", "Start"),
         Binding("p", "pause", "Pause"),
@@ -322,10 +322,10 @@ class MainScreen(Screen[None]):
         Raises TuiGptError before anything was made.
         """
         if request.resume is None:
-            text = read_corpus(request.config.corpus)
-            config = dataclasses.replace(request.config, corpus=text.source)
+            known = "" if request.init_from is None else source_characters(request.init_from, self._store)
+            config, notes = settled(request.config, known)
             record = RunRecord(name=request.name or "", config=config)
-            return dataclasses.replace(request, config=config), record, text.notes
+            return dataclasses.replace(request, config=config), record, notes
         run = self._store.get(request.resume) if request.model_path is None else self._store.open_at(request.model_path)
         record = RunRecord.replay(run.name, run.config, run.events())
         record.phase = "loading"

@@ -187,7 +187,8 @@ class RunRecord:
     @property
     def references(self) -> tuple[Reference, ...]:
         """Published losses to compare with; none for a text that nobody published on."""
-        return SHAKESPEARE_REFERENCES if self.config.corpus == "tinyshakespeare" else ()
+        is_comparable = self.config.corpus == "tinyshakespeare" and self.config.train.has_standard_split
+        return SHAKESPEARE_REFERENCES if is_comparable else ()
 
     def sample_at(self, step: float) -> Sampled | None:
         """The newest sample written at or before `step`; the first one if there is none."""

@@ -4,7 +4,8 @@ Each keystroke is judged by the config classes themselves, and their sentence ap
 with such a sentence cannot start. What the fields mean is `tui_gpt.tui.form`'s business.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from rich.text import Text
 from textual import events, on
@@ -15,7 +16,18 @@ from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui_gpt.config import PRESETS, RunConfig, resolve
-from tui_gpt.tui.form import FIELDS, FieldError, FormField, config_of, is_number, texts, with_samples
+from tui_gpt.tui.form import (
+    COLUMN_FIELDS,
+    FIELDS,
+    SPLIT_FIELDS,
+    WIDE_FIELDS,
+    FieldError,
+    FormField,
+    config_of,
+    is_number,
+    texts,
+    with_samples,
+)
 
 _NUMBER_CHARACTERS = frozenset("0123456789.,-+e_")
 
@@ -59,16 +71,17 @@ class SettingsForm(VerticalScroll, can_focus=False):
         """Presets, text, settings in two columns."""
         yield Label("preset", classes="section")
         yield OptionList(*(Option(_menu_line(name), id=name) for name in PRESETS), id="presets", compact=True)
-        with Horizontal(classes="setting-row", id="corpus-row"):
-            yield from self._field(FormField("corpus", "file, folder or name"))
-        for left, right in zip(FIELDS[::2], FIELDS[1::2], strict=True):
+        for field in (FormField("corpus", "file, folder or name"), *WIDE_FIELDS):
+            with Horizontal(classes="setting-row wide", id=f"{field.name}-row"):
+                yield from self._field(field)
+        for left, right in zip(COLUMN_FIELDS[::2], COLUMN_FIELDS[1::2], strict=True):
             with Horizontal(classes="setting-row"):
                 yield from self._field(left)
-                yield from self._field(right)
+                yield from self._field(right, "second")
         yield Static("", id="sentence", markup=False)
 
-    def _field(self, field: FormField) -> Iterator[Label | SettingInput]:
-        yield Label(field.name, classes="setting-name")
+    def _field(self, field: FormField, column: str = "") -> Iterator[Label | SettingInput]:
+        yield Label(field.name, classes=f"setting-name {column}")
         yield SettingInput(field.name, numeric=is_number(field.name))
         yield Label(field.unit, classes="setting-unit")
 
@@ -76,20 +89,21 @@ class SettingsForm(VerticalScroll, can_focus=False):
         """Start from the run of last time, or the user's own defaults."""
         self.fill(self._base)
 
-    def fill(self, base: RunConfig) -> None:
-        """Show a run's settings, to be edited."""
+    def fill(self, base: RunConfig, typed: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Show a run's settings, to be edited; `typed` are what fields say instead."""
         self._base = with_samples(base)
         self._edited = ""
         self.query_one(OptionList).highlighted = list(PRESETS).index(base.preset)
         with self.prevent(Input.Changed):
             self._input("corpus").value = base.corpus
-            for field, text in texts(self._base).items():
+            for field, text in {**texts(self._base), **typed}.items():
                 self._input(field).value = text
         self._judge()
 
     def choose_preset(self, name: str) -> None:
-        """Show a preset's settings, with the text that is in the form."""
-        self.fill(resolve(name, self._input("corpus").value))
+        """Show a preset's settings, with the text that is in the form and how it is split."""
+        split = {field: self._input(field).value for field in SPLIT_FIELDS}
+        self.fill(resolve(name, self._input("corpus").value), split)
 
     def focus_first(self) -> None:
         """Put the keyboard on the menu of presets."""
