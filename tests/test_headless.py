@@ -344,6 +344,63 @@ def test_a_drawn_seed_is_told_so_that_the_text_can_be_had_again() -> None:
     assert f"seed {session.model.configs[0].seed}\n" in talk.getvalue()
 
 
+def closing_line(session: FakeSession, *, samples: int = 1, as_json: bool = False) -> str:
+    streams, out, talk = memory()
+    write(session, streams, samples=samples, as_json=as_json)
+    assert "copied" not in out.getvalue()
+    return talk.getvalue().splitlines()[-1]
+
+
+def test_the_closing_line_says_how_much_of_all_texts_is_copied() -> None:
+    class Copying(FakeModel):
+        """Half of what is in capitals is copied."""
+
+        def copied(self, text: str) -> float | None:
+            self.compared.append(text)
+            return 0.5 if text.isupper() else 0.0
+
+    session = FakeSession()
+    session.model = model = Copying()
+    assert closing_line(session, samples=2).endswith(
+        "chars/s; 25.0% copied from the training text, in pieces of 20 characters or more"
+    )
+    assert model.compared == ["abcabc", "ABCABC"]
+
+
+def test_the_closing_line_says_it_with_json_too() -> None:
+    session = FakeSession()
+    session.model.copied_share = 1.0
+    assert "; 100.0% copied" in closing_line(session, samples=2, as_json=True)
+    assert session.model.compared == ["abcabc", "abcabc"]
+
+
+def test_a_long_text_is_compared_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(headless, "_COMPARED_AT_ONCE", 4)
+    session = FakeSession()
+    session.model.copied_share = 0.5
+    assert "; 50.0% copied" in closing_line(session)
+    assert session.model.compared == ["abca", "bc"]
+
+
+def test_nothing_is_said_of_copies_where_nobody_can_tell() -> None:
+    assert "copied" not in closing_line(FakeSession())
+
+
+def test_nothing_is_compared_where_nobody_listens() -> None:
+    session = FakeSession()
+    write(session, memory(quiet=True)[0])
+    assert session.model.compared == []
+
+
+@pytest.mark.parametrize(("is_estimate", "loss"), [(False, "loss 1.8812"), (True, "loss ~1.8812")])
+def test_a_validation_loss_that_is_an_estimate_is_marked_as_one(is_estimate: bool, loss: str) -> None:
+    session = FakeSession()
+    session.model.val_is_estimate = is_estimate
+    streams, _, talk = memory()
+    write(session, streams)
+    assert loss in talk.getvalue()
+
+
 def test_several_texts_are_told_apart_on_stdout() -> None:
     streams, out, _ = memory()
     write(FakeSession(), streams, samples=2, length=3)
