@@ -4,6 +4,7 @@ import io
 import json
 import os
 import signal
+import sys
 import threading
 import time
 import weakref
@@ -272,6 +273,25 @@ def test_the_old_handlers_come_back() -> None:
     with StopOnSignals(Control()):
         assert signal.getsignal(signal.SIGINT) != before
     assert signal.getsignal(signal.SIGINT) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that suspends")
+def test_a_suspension_takes_place_and_is_left_out() -> None:
+    """Twice, for the handler is there again after the first one."""
+    control, now, handlers = Control(), [5.0], []
+
+    def suspend() -> None:
+        handlers.append(signal.getsignal(signal.SIGTSTP))
+        now[0] += 60.0
+
+    before = signal.getsignal(signal.SIGTSTP)
+    with StopOnSignals(control, suspend=suspend, clock=lambda: now[0]):
+        for seconds in (60.0, 120.0):
+            signal.raise_signal(signal.SIGTSTP)
+            assert control.suspended_seconds == seconds
+    assert handlers == [signal.SIG_DFL] * 2
+    assert not control.stop_requested
+    assert signal.getsignal(signal.SIGTSTP) == before
 
 
 def test_an_ignored_signal_stays_ignored() -> None:
