@@ -14,6 +14,9 @@ from pathlib import Path
 
 from tui_gpt.config import DEFAULT_CORPUS, SampleConfig
 from tui_gpt.corpora import read_corpus
+from tui_gpt.eta import format_loss
+from tui_gpt.gpt.novelty import CopiedPieces
+from tui_gpt.gpt.tokenizer import CharTokenizer
 from tui_gpt.session import Session
 
 LENGTHS = (20, 40)
@@ -31,12 +34,13 @@ def main() -> None:
         "| text | validation loss | words that the corpus has | copied " + " | copied ".join(map(told, LENGTHS)) + " |"
     )
     print("|---|---|---|" + "---|" * len(LENGTHS))
-    print(row("the corpus's unseen tenth", None, unseen[: options.characters], train, set(words_of(train))))
+    print(row("the corpus's unseen tenth", "", unseen[: options.characters], train, set(words_of(train))))
     for source in options.sources:
         model = Session().open_model(Path(source) if Path(source).is_dir() else source)
         config = SampleConfig(max_new_tokens=options.characters, temperature=options.temperature, seed=options.seed)
         written = "".join(piece.text for piece in model.stream("\n", config))
-        print(row(f"{model.name}, step {model.step:,}", model.val_loss, written, train, known), flush=True)
+        loss = format_loss(model.val_loss, is_estimate=model.val_is_estimate)
+        print(row(f"{model.name}, step {model.step:,}", loss, written, train, known), flush=True)
 
 
 def parsed() -> argparse.Namespace:
@@ -55,12 +59,12 @@ def told(length: int) -> str:
     return f"{length}-character pieces"
 
 
-def row(name: str, loss: float | None, written: str, train: str, known: set[str]) -> str:
+def row(name: str, loss: str, written: str, train: str, known: set[str]) -> str:
     """What there is to say of one text."""
     words = words_of(written)[1:-1]  # the first and the last may be cut
     share = sum(word in known for word in words) / max(1, len(words))
     copied = (f"{copied_share(written, train, length):.2%}" for length in LENGTHS)
-    return f"| {name} | {'' if loss is None else f'{loss:.4f}'} | {share:.1%} | " + " | ".join(copied) + " |"
+    return f"| {name} | {loss} | {share:.1%} | " + " | ".join(copied) + " |"
 
 
 def words_of(text: str) -> list[str]:
@@ -70,8 +74,9 @@ def words_of(text: str) -> list[str]:
 
 def copied_share(written: str, train: str, length: int) -> float:
     """Share of the pieces of so many characters that stand in `train`."""
-    pieces = [written[start : start + length] for start in range(len(written) - length + 1)]
-    return sum(piece in train for piece in pieces) / max(1, len(pieces))
+    tokenizer = CharTokenizer.from_text(train)
+    starts = CopiedPieces([tokenizer.lookup(train)], length).starts(tokenizer.lookup(written))
+    return float(starts.mean()) if len(starts) else 0.0
 
 
 if __name__ == "__main__":

@@ -61,6 +61,8 @@ class FakeModel:
     name = "one@best"
     step = 40
     val_loss: float | None = 1.8812
+    val_is_estimate = False
+    copied_share: float | None = None
 
     def __init__(self) -> None:
         self.prompts: list[str] = []
@@ -68,6 +70,7 @@ class FakeModel:
         self.groups: list[tuple[int | None, int]] = []
         """The first seed and the number of texts of each call of `stream_many`."""
         self.characters = "abc"
+        self.compared: list[str] = []
 
     def unknown(self, text: str) -> str:
         return "".join(character for character in "éñ" if character in text)
@@ -86,6 +89,10 @@ class FakeModel:
         self.groups.append((config.seed, count))
         for piece in self.stream(prompt, config, control):
             yield tuple(Piece(piece.text.upper() if k else piece.text, piece.logprob) for k in range(count))
+
+    def copied(self, text: str) -> float | None:
+        self.compared.append(text)
+        return self.copied_share
 
     def surprise(self, text: str, *, details: bool = False) -> Iterable[Piece]:
         return [Piece(character, -0.6931471805599453) for character in text if character not in "éñ"]

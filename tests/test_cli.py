@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.cli_helpers import CommandLine
+from tests.cli_helpers import CommandLine, evaluated
 from tui_gpt import __version__, cli, corpora, paths, settings
 from tui_gpt.commands import source as source_module
 from tui_gpt.config import PRESETS, RunConfig
 from tui_gpt.errors import CheckpointError, IncompatibleError
-from tui_gpt.events import Saved
+from tui_gpt.events import Saved, Setting
 from tui_gpt.manifest import MANIFEST_FILE, MODEL_FILE, CheckpointInfo, FileRecord, Manifest
 from tui_gpt.runs import Run, RunStore
 from tui_gpt.session import TrainRequest
@@ -125,6 +125,14 @@ def test_train_opens_the_app_with_the_run_that_was_asked_for(
     assert opened[0].name == "mine"
     assert opened[0].config.train.max_iters == 30
     assert command.session.requests == []
+
+
+def test_the_time_budget_begins_with_the_process_also_in_the_app(
+    command: CommandLine, terminal: None, opened: list[TrainRequest]
+) -> None:
+    assert cli.run(["train"], 5.0) == 0
+    assert cli.run(["train", "--headless", "--quiet"], 6.0) == 0
+    assert (opened[0].began, command.request.began) == (5.0, 6.0)
 
 
 def test_train_needs_a_terminal_or_headless(command: CommandLine) -> None:
@@ -304,6 +312,10 @@ def save(run: Run, step: int, max_iters: int, **settings: Any) -> None:
     info = CheckpointInfo(
         config=config, tokenizer={}, vocab_size=65, step=step, max_iters=max_iters, corpus_digest=digest
     )
+    save_info(run, info)
+
+
+def save_info(run: Run, info: CheckpointInfo) -> None:
     folder = run.checkpoint_target("last")
     folder.mkdir()
     (folder / MODEL_FILE).touch()
@@ -690,6 +702,30 @@ def test_runs_list_is_a_table_and_json(command: CommandLine) -> None:
     records = [json.loads(line) for line in command("runs", "list", "--json").out.splitlines()]
     assert {record["name"] for record in records} == {"one", "a-much-longer-name"}
     assert records[0]["state"] == "finished"
+
+
+@pytest.mark.parametrize(("is_estimate", "loss"), [(False, "1.8812"), (True, "~1.8812")])
+def test_a_best_loss_that_is_an_estimate_is_marked_in_lists(is_estimate: bool, loss: str, command: CommandLine) -> None:
+    event = replace(evaluated(20, 1.8812), val_tokens=8_192, is_estimate=is_estimate)
+    make_run("one").record(event)
+    assert loss in command("runs", "list").out.splitlines()[1].split()
+    words = f"{loss} (estimate on 8,192 characters)" if is_estimate else loss
+    assert f"best validation loss   {words}\n" in command("runs", "show", "one").out
+    for arguments in (["list"], ["show", "one"]):
+        record = json.loads(command("runs", *arguments, "--json").out)
+        assert (record["best_is_estimate"], record["best_val_tokens"]) == (is_estimate, 8_192)
+
+
+def test_a_checkpoint_whose_loss_is_an_estimate_is_marked(command: CommandLine) -> None:
+    run = make_run("one")
+    extra: dict[str, Setting] = {"val_tokens": 80, "record_tokens": 1_000}
+    info = CheckpointInfo(
+        config=run.config, tokenizer={}, vocab_size=65, step=5, max_iters=9, val_loss=1.5, extra=extra
+    )
+    save_info(run, info)
+    assert "validation loss ~1.5000 (estimate on 80 characters)\n" in command("runs", "show", "one").out
+    checkpoint = json.loads(command("runs", "show", "one", "--json").out)["checkpoints"]["last"]
+    assert (checkpoint["val_is_estimate"], checkpoint["val_tokens"]) == (True, 80)
 
 
 def test_an_empty_list_says_how_to_begin_on_stderr(command: CommandLine) -> None:

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import signal
+import sys
 import threading
 import time
 import weakref
@@ -274,6 +275,25 @@ def test_the_old_handlers_come_back() -> None:
     assert signal.getsignal(signal.SIGINT) == before
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that suspends")
+def test_a_suspension_takes_place_and_is_left_out() -> None:
+    """Twice, for the handler is there again after the first one."""
+    control, now, handlers = Control(), [5.0], []
+
+    def suspend() -> None:
+        handlers.append(signal.getsignal(signal.SIGTSTP))
+        now[0] += 60.0
+
+    before = signal.getsignal(signal.SIGTSTP)
+    with StopOnSignals(control, suspend=suspend, clock=lambda: now[0]):
+        for seconds in (60.0, 120.0):
+            signal.raise_signal(signal.SIGTSTP)
+            assert control.suspended_seconds == seconds
+    assert handlers == [signal.SIG_DFL] * 2
+    assert not control.stop_requested
+    assert signal.getsignal(signal.SIGTSTP) == before
+
+
 def test_an_ignored_signal_stays_ignored() -> None:
     """Under nohup, a closed terminal is no reason to stop."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -342,6 +362,63 @@ def test_a_drawn_seed_is_told_so_that_the_text_can_be_had_again() -> None:
     streams, _, talk = memory()
     headless.generate(session, None, "", SampleConfig(max_new_tokens=3), streams, samples=1, as_json=False)
     assert f"seed {session.model.configs[0].seed}\n" in talk.getvalue()
+
+
+def closing_line(session: FakeSession, *, samples: int = 1, as_json: bool = False) -> str:
+    streams, out, talk = memory()
+    write(session, streams, samples=samples, as_json=as_json)
+    assert "copied" not in out.getvalue()
+    return talk.getvalue().splitlines()[-1]
+
+
+def test_the_closing_line_says_how_much_of_all_texts_is_copied() -> None:
+    class Copying(FakeModel):
+        """Half of what is in capitals is copied."""
+
+        def copied(self, text: str) -> float | None:
+            self.compared.append(text)
+            return 0.5 if text.isupper() else 0.0
+
+    session = FakeSession()
+    session.model = model = Copying()
+    assert closing_line(session, samples=2).endswith(
+        "chars/s; 25.0% copied from the training text, in pieces of 20 characters or more"
+    )
+    assert model.compared == ["abcabc", "ABCABC"]
+
+
+def test_the_closing_line_says_it_with_json_too() -> None:
+    session = FakeSession()
+    session.model.copied_share = 1.0
+    assert "; 100.0% copied" in closing_line(session, samples=2, as_json=True)
+    assert session.model.compared == ["abcabc", "abcabc"]
+
+
+def test_a_long_text_is_compared_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(headless, "_COMPARED_AT_ONCE", 4)
+    session = FakeSession()
+    session.model.copied_share = 0.5
+    assert "; 50.0% copied" in closing_line(session)
+    assert session.model.compared == ["abca", "bc"]
+
+
+def test_nothing_is_said_of_copies_where_nobody_can_tell() -> None:
+    assert "copied" not in closing_line(FakeSession())
+
+
+def test_nothing_is_compared_where_nobody_listens() -> None:
+    session = FakeSession()
+    write(session, memory(quiet=True)[0])
+    assert session.model.compared == []
+
+
+@pytest.mark.parametrize(("is_estimate", "loss"), [(False, "loss 1.8812"), (True, "loss ~1.8812")])
+def test_a_validation_loss_that_is_an_estimate_is_marked_as_one(is_estimate: bool, loss: str) -> None:
+    session = FakeSession()
+    session.model.val_is_estimate = is_estimate
+    streams, _, talk = memory()
+    write(session, streams)
+    assert loss in talk.getvalue()
 
 
 def test_several_texts_are_told_apart_on_stdout() -> None:

@@ -115,6 +115,18 @@ class TestHistory:
         path.write_text(path.read_text().replace('[[1,"temperature",1.2]]', json.dumps(changes)))
         assert History().load() == []
 
+    @pytest.mark.parametrize("copied", [None, 0.0, 0.25, 1])
+    def test_how_much_is_copied_comes_back_where_it_is_known(self, copied: float | None) -> None:
+        History().save(card(written(copied=copied)))
+        assert History().load()[0].answer.copied == copied
+
+    @pytest.mark.parametrize("copied", ["much", [0.25], 1.5, -0.1, True, math.nan, 10**400])
+    def test_an_answer_with_a_share_that_is_none_is_passed_over(self, copied: Any) -> None:
+        History().save(card(written(copied=0.25)))
+        path = History().path
+        path.write_text(path.read_text().replace('"copied":0.25', f'"copied":{json.dumps(copied)}'))
+        assert History().load() == []
+
     def test_unknown_probabilities_come_back_unknown(self) -> None:
         History().save(card(Answer(text="a", logprobs=(math.nan,))))
         assert math.isnan(History().load()[0].answer.logprobs[0])

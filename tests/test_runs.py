@@ -1,10 +1,11 @@
+import dataclasses
 import errno
 import hashlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,11 @@ from tests.storage_helpers import killed_at
 from tui_gpt import locks, runs
 from tui_gpt.config import resolve
 from tui_gpt.errors import CheckpointError, NotFoundError, RunLockedError, StorageError, UsageError
-from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Sampled, Saved, Started, to_json
+from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Sampled, Saved, Setting, Started, to_json
 from tui_gpt.locks import FileLock
 from tui_gpt.manifest import MANIFEST_FILE, MODEL_FILE, CheckpointInfo, FileRecord, Manifest
 from tui_gpt.recording import Recorder
-from tui_gpt.runs import Run, RunStore, RunSummary, find_checkpoint
+from tui_gpt.runs import Run, RunStore, RunSummary, find_checkpoint, read_info
 
 NANO = resolve("nano")
 
@@ -36,6 +37,10 @@ def run(store: RunStore) -> Run:
 
 def progress(step: int) -> Progress:
     return Progress(step=step, loss=2.5, learning_rate=1e-3, grad_norm=1.0, tokens_per_second=1e4, elapsed_seconds=0.5)
+
+
+def estimated(step: int, loss: float) -> Evaluated:
+    return dataclasses.replace(evaluated(step, loss), val_tokens=80, is_estimate=True)
 
 
 def evaluated(step: int, loss: float) -> Evaluated:
@@ -59,11 +64,20 @@ def finished(step: int) -> Finished:
     return Finished(step=step, reason="completed", best_val_loss=1.5, elapsed_seconds=1.0)
 
 
-def fake_checkpoint(folder: Path, step: int = 5, *, model: bytes = b"weights") -> Path:
+def fake_checkpoint(
+    folder: Path, step: int = 5, *, model: bytes = b"weights", extra: Mapping[str, Setting] | None = None
+) -> Path:
     """A checkpoint whose tensors nobody looks at."""
-    tokenizer = {"type": "character", "characters": "ab"}
     info = CheckpointInfo(
-        config=NANO, tokenizer=tokenizer, vocab_size=2, step=step, max_iters=200, best_val_loss=1.25, corpus_digest="x"
+        config=NANO,
+        tokenizer={"type": "character", "characters": "ab"},
+        vocab_size=2,
+        step=step,
+        max_iters=200,
+        val_loss=1.5,
+        best_val_loss=1.25,
+        corpus_digest="x",
+        extra=extra or {},
     )
     folder.mkdir(parents=True)
     (folder / MODEL_FILE).write_bytes(model)
@@ -484,9 +498,46 @@ def test_a_summary_tells_the_runs_figures(run: Run) -> None:
         updated=summary.updated,
         path=run.path,
         has_checkpoint=False,
+        best_is_estimate=False,
+        best_val_tokens=1000,
     )
     fake_checkpoint(run.path / "best")
     assert (run.summary().best_val_loss, run.summary().has_checkpoint) == (1.75, True)
+
+
+def best_of(run: Run) -> tuple[float | None, bool, int]:
+    summary = run.summary()
+    return summary.best_val_loss, summary.best_is_estimate, summary.best_val_tokens
+
+
+def test_a_summary_says_whether_the_best_loss_is_an_estimate(run: Run) -> None:
+    """The log knows it as soon as the model is measured; the end of a run repeats it without the number."""
+    run.record(started())
+    run.record(estimated(10, 1.75))
+    assert best_of(run) == (1.75, True, 80)
+    run.record(dataclasses.replace(finished(10), best_val_loss=1.75, best_is_estimate=True))
+    assert best_of(run) == (1.75, True, 80)
+    run.record(evaluated(10, 1.8))
+    assert best_of(run) == (1.8, False, 1000)
+    run.record(dataclasses.replace(finished(20), best_val_loss=1.7, best_is_estimate=True))
+    assert best_of(run) == (1.7, True, 0)
+
+
+def test_a_summary_without_a_log_says_what_the_checkpoint_knows(run: Run) -> None:
+    standing: dict[str, Setting] = {"best_tokens": 80, "val_tokens": 1000, "record_tokens": 1000}
+    folder = fake_checkpoint(run.path / "best", extra=standing)
+    assert best_of(run) == (1.25, True, 80)
+    info = read_info(folder)
+    assert (info.best_is_estimate, info.val_is_estimate, info.val_tokens) == (True, False, 1000)
+
+
+@pytest.mark.parametrize("extra", [{}, {"record_tokens": "many", "best_tokens": None}, {"val_tokens": 3}])
+def test_a_checkpoint_that_does_not_say_how_it_was_measured_holds_no_estimate(
+    extra: dict[str, Setting], run: Run
+) -> None:
+    info = read_info(fake_checkpoint(run.path / "best", extra=extra))
+    assert not info.best_is_estimate
+    assert not info.val_is_estimate
 
 
 def test_the_list_is_newest_first_and_shows_damaged_runs(store: RunStore, run: Run) -> None:

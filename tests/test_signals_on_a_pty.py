@@ -18,6 +18,7 @@ if sys.platform == "win32":
 from tests.phases import FAILURE, STEP
 from tests.terminals import Terminal
 from tui_gpt.errors import EXIT_DONE, EXIT_FAILED
+from tui_gpt.events import Finished
 from tui_gpt.gpt.checkpoint import read_checkpoint
 from tui_gpt.runs import RunStore
 
@@ -226,6 +227,30 @@ def test_ctrl_z_goes_back_to_the_shell_and_fg_brings_everything_back(tmp_path: P
         assert terminal.wait_for_exit() == EXIT_DONE
         check_terminal(terminal, "app")
     assert store.get("one").state == "stopped"
+
+
+def test_ctrl_z_without_the_app_stops_the_training_and_its_clock(tmp_path: Path) -> None:
+    home, store = tmp_path / "home", RunStore(tmp_path / "home" / "runs")
+    (tmp_path / "text.txt").write_text(TEXT)
+    command = ["-m", "tui_gpt", "train", str(tmp_path / "text.txt"), *TINY, "--name", "one", "--headless"]
+    began = time.monotonic()
+    with Terminal(["-c", f"WRAPPER = {WRAPPER!r}\n{SHELL}", *command], home) as terminal:
+        terminal.wait_until(lambda: is_saved(store, "one"))
+        terminal.type("\x1a")
+        terminal.wait_for("the job is stopped")
+        terminal.run_for(1.0)  # the wrapper stops first
+        size, stopped = store.get("one").log_path.stat().st_size, time.monotonic()
+        terminal.run_for(4.0)  # longer than it takes to start and to end
+        assert store.get("one").log_path.stat().st_size == size
+        suspended = time.monotonic() - stopped
+        terminal.type("fg\n")
+        terminal.wait_until(lambda: store.get("one").log_path.stat().st_size > size)
+        terminal.type("\x03")
+        terminal.wait_for_exit()
+        seconds = time.monotonic() - began
+    end = list(store.get("one").events())[-1]
+    assert isinstance(end, Finished)
+    assert 0 < end.elapsed_seconds < seconds - suspended
 
 
 def test_ctrl_z_without_a_shell_to_go_back_to_changes_nothing(tmp_path: Path) -> None:

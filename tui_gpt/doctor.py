@@ -21,7 +21,7 @@ from typing import Literal
 from tui_gpt import __version__, paths, settings
 from tui_gpt.config import DEFAULT_CORPUS
 from tui_gpt.errors import TuiGptError
-from tui_gpt.eta import format_bytes
+from tui_gpt.eta import format_bytes, format_loss
 
 Status = Literal["ok", "warning", "failed"]
 
@@ -229,5 +229,6 @@ def check_model() -> Check:
         info = read_checkpoint(folder).info
     except TuiGptError as error:
         return Check("model", "warning", str(error), "install tui-gpt again; training works without it")
-    loss = "" if info.val_loss is None else f", validation loss {info.val_loss:.4f}"
+    shown = format_loss(info.val_loss, is_estimate=info.val_is_estimate)
+    loss = "" if info.val_loss is None else f", validation loss {shown}"
     return Check("model", "ok", f"{info.config.preset}, step {info.step:,}{loss}")

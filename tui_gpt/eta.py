@@ -40,6 +40,11 @@ def _decimals(scaled: float) -> int:
     return 2 if abs(scaled) < 9.995 else 1 if abs(scaled) < 99.95 else 0
 
 
+def format_loss(loss: float | None, *, is_estimate: bool, digits: int = 4) -> str:
+    """`1.4521`; `~1.4521` for an estimate, `–` where there is none."""
+    return "–" if loss is None else f"{'~' if is_estimate else ''}{loss:.{digits}f}"
+
+
 def format_rate(characters_per_second: float) -> str:
     """`12.3 k chars/s`."""
     return f"{format_count(characters_per_second)} chars/s"

@@ -24,14 +24,14 @@ from tui_gpt import crash
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import EXIT_DONE, EXIT_FAILED, StorageError, TuiGptError
-from tui_gpt.eta import format_duration, format_rate
+from tui_gpt.eta import format_duration, format_loss, format_rate
 from tui_gpt.events import Event, Finished, to_json
 from tui_gpt.inert import inert
 from tui_gpt.memory import OUT_OF_MEMORY, is_out_of_memory
 from tui_gpt.progress import ProgressLine, Standing
 from tui_gpt.session import Evaluation, SessionLike, TrainRequest
 from tui_gpt.signals import StopOnSignals
-from tui_gpt.writing import Piece, TextModel
+from tui_gpt.writing import COPIED_LENGTH, Piece, TextModel
 
 EXIT_READER_GONE = 141
 """What a shell shows for a program whose output nobody reads any more."""
@@ -45,6 +45,8 @@ _SAMPLES_AT_ONCE = 64
 """Most texts written side by side: each has keys and values of its own in memory."""
 _HELD_CHARACTERS = 1 << 24
 """Most characters of texts that wait until those before them are written out."""
+_COMPARED_AT_ONCE = 1 << 20
+"""Most parts of a text, mostly characters, that are kept to be compared with the training text."""
 _REPORT_EVERY = 1_000
 """Characters between two reports of how much of a text was measured."""
 
@@ -249,16 +251,16 @@ def generate(
         began = time.monotonic()
         paper = _Paper(streams.out)
         writing = _Writing(model, known, seeded, samples, control)
+        tally = _Tally(None if streams.quiet else model)
         try:
             if as_json:
-                count = _write_json(writing, paper, streams)
+                _write_json(writing, paper, streams, tally)
             else:
-                count = _write_text(writing, paper, streams, prompt if with_prompt else "")
+                _write_text(writing, paper, streams, prompt if with_prompt else "", tally)
         except BrokenPipeError:
             let_go_of_stdout()
             return EXIT_READER_GONE
-        seconds = time.monotonic() - began
-        streams.say(f"{count:,} characters in {format_duration(seconds)}, {format_rate(count / max(seconds, 1e-9))}")
+        streams.say(tally.sentence(time.monotonic() - began - control.suspended_seconds))
     return signals.exit_code or EXIT_DONE
 
 
@@ -271,7 +273,8 @@ def _without_unknown(model: TextModel, prompt: str, streams: Streams) -> str:
 
 
 def _heading(model: TextModel, config: SampleConfig) -> str:
-    loss = "" if model.val_loss is None else f", validation loss {model.val_loss:.4f}"
+    shown = format_loss(model.val_loss, is_estimate=model.val_is_estimate)
+    loss = "" if model.val_loss is None else f", validation loss {shown}"
     return f"{inert(model.name)}, step {model.step:,}{loss}, seed {config.seed}"
 
 
@@ -363,19 +366,56 @@ class _Writing:
             yield self._reported(pieces, number, 1)
 
 
-def _write_text(writing: _Writing, paper: "_Paper", streams: Streams, prompt: str) -> int:
-    """Write one text as it comes, or several with a line before each, with `prompt` before it; how many characters."""
-    count = 0
+class _Tally:
+    """How much was written, and how much of that is copied from the training text."""
+
+    def __init__(self, model: TextModel | None) -> None:
+        """Ask `model` what is copied; None asks nobody."""
+        self.characters = 0
+        self._model = model
+        self._parts: list[str] = []
+        self._compared = 0
+        self._copied = 0.0
+
+    def note(self, part: str) -> None:
+        """Count some more characters of the text being written."""
+        self.characters += len(part)
+        if self._model is not None:
+            self._parts.append(part)
+            if len(self._parts) >= _COMPARED_AT_ONCE:
+                self.end_text()
+
+    def end_text(self) -> None:
+        """Compare what was noted since the last call."""
+        text = "".join(self._parts)
+        self._parts.clear()
+        share = self._model.copied(text) if self._model is not None else None
+        if share is not None:
+            self._compared += len(text)
+            self._copied += share * len(text)
+
+    def sentence(self, seconds: float) -> str:
+        """Return the closing line."""
+        pace = format_rate(self.characters / max(seconds, 1e-9))
+        line = f"{self.characters:,} characters in {format_duration(seconds)}, {pace}"
+        if not self._compared:
+            return line
+        share = f"{self._copied / self._compared:.1%}"
+        return f"{line}; {share} copied from the training text, in pieces of {COPIED_LENGTH} characters or more"
+
+
+def _write_text(writing: _Writing, paper: "_Paper", streams: Streams, prompt: str, tally: _Tally) -> None:
+    """Write one text as it comes, or several with a line before each, with `prompt` before it."""
     for number, text in enumerate(writing.texts(), start=1):
         for k, part in enumerate(_awaited(text, paper, streams, writing.control)):
             if k == 0:
                 _begin_text(number, writing, paper, streams, prompt)
             paper.put(part)
-            count += len(part)
+            tally.note(part)
+        tally.end_text()
     if paper.terminal or writing.count > 1:
         paper.end_line()
     paper.flush()
-    return count
 
 
 def _begin_text(number: int, writing: _Writing, paper: "_Paper", streams: Streams, prompt: str) -> None:
@@ -404,16 +444,15 @@ def _awaited(parts: Iterator[T], paper: "_Paper", streams: Streams, control: Con
         yield from parts
 
 
-def _write_json(writing: _Writing, paper: "_Paper", streams: Streams) -> int:
-    """Write a line a character with what the model thought of it; how many."""
-    count = 0
+def _write_json(writing: _Writing, paper: "_Paper", streams: Streams, tally: _Tally) -> None:
+    """Write a line a character with what the model thought of it."""
     for number, pieces in enumerate(writing.detailed(), start=1):
         sample = {"sample": number} if writing.count > 1 else {}
         for piece in _awaited(pieces, paper, streams, writing.control):
             paper.put(json.dumps({**sample, **_piece_record(piece)}, ensure_ascii=paper.terminal) + "\n")
-            count += 1
+            tally.note(piece.text)
+        tally.end_text()
     paper.flush()
-    return count
 
 
 def _piece_record(piece: Piece) -> dict[str, object]:

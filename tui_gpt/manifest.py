@@ -58,6 +58,30 @@ class CheckpointInfo:
     """Whatever else the trainer wants to find again."""
     format_version: int = FORMAT_VERSION
 
+    @property
+    def val_tokens(self) -> int:
+        """Validation characters that `val_loss` was measured on; 0 where that is not known."""
+        return self._count("val_tokens")
+
+    @property
+    def best_tokens(self) -> int:
+        """Validation characters that `best_val_loss` was measured on; 0 where that is not known."""
+        return self._count("best_tokens")
+
+    @property
+    def val_is_estimate(self) -> bool:
+        """Whether `val_loss` was measured on a smaller part than the loss of record is."""
+        return self.val_tokens < self._count("record_tokens")
+
+    @property
+    def best_is_estimate(self) -> bool:
+        """Whether `best_val_loss` was measured on a smaller part than the loss of record is."""
+        return self.best_tokens < self._count("record_tokens")
+
+    def _count(self, name: str) -> int:
+        value = self.extra.get(name)
+        return value if type(value) is int else 0
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         fields = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}

@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from tui_gpt import paths
 from tui_gpt.config import SampleConfig
@@ -98,6 +98,8 @@ class Answer:
     """Whether the user stopped it."""
     error: str = ""
     """Why it ended, if it failed."""
+    copied: float | None = None
+    """What share of `text` is copied, see `TextModel.copied`; None where that is not known."""
 
     @property
     def given(self) -> str:
@@ -429,13 +431,18 @@ def _answer_record(answer: Answer) -> _JsonObject:
     record = {name: getattr(answer, name) for name in _PLAIN_FIELDS}
     packed = struct.pack(f"<{len(answer.logprobs)}e", *(max(logprob, _LEAST_HALF) for logprob in answer.logprobs))
     record |= {"config": dataclasses.asdict(answer.config), "logprobs": base64.b64encode(packed).decode("ascii")}
-    return {"answer": record | ({"changes": list(map(list, answer.changes))} if answer.changes else {})}
+    if answer.changes:
+        record["changes"] = list(map(list, answer.changes))
+    if answer.copied is not None:
+        record["copied"] = answer.copied
+    return {"answer": record}
 
 
 def _layout_record(card_id: str, answers: Sequence[Answer], shown: int) -> _JsonObject:
     return {"card": {"id": card_id, "answers": [answer.id for answer in answers], "shown": shown}}
 
 
+_OPTIONAL_FIELDS = {"changes", "copied"}
 _PLAIN_FIELDS: Mapping[str, tuple[type, ...]] = {
     "id": (str,),
     "kind": (str,),
@@ -456,7 +463,9 @@ _PLAIN_FIELDS: Mapping[str, tuple[type, ...]] = {
 
 def _answer_from(record: Any) -> Answer | None:
     """The answer a line tells of; None for anything else."""
-    if not isinstance(record, dict) or record.keys() - _PLAIN_FIELDS.keys() - {"changes"} != {"config", "logprobs"}:
+    if not isinstance(record, dict):
+        return None
+    if record.keys() - _PLAIN_FIELDS.keys() - _OPTIONAL_FIELDS != {"config", "logprobs"}:
         return None
     plain = {name: record[name] for name in _PLAIN_FIELDS if isinstance(record.get(name, ...), _PLAIN_FIELDS[name])}
     if plain.keys() != _PLAIN_FIELDS.keys() or plain["kind"] not in ("written", "measured"):
@@ -466,10 +475,18 @@ def _answer_from(record: Any) -> Answer | None:
         packed = base64.b64decode(record["logprobs"], validate=True)
         logprobs = struct.unpack(f"<{len(packed) // 2}e", packed)
         changes = tuple(map(_change_from, record.get("changes", [])))
+        copied = _share_from(record.get("copied"))
     except (ConfigError, AttributeError, TypeError, ValueError, struct.error):
         return None
     known = tuple(math.nan if math.isnan(one) else one for one in logprobs)
-    return Answer(**plain, config=config, changes=changes, logprobs=known)
+    return Answer(**plain, config=config, changes=changes, logprobs=known, copied=copied)
+
+
+def _share_from(value: Any) -> float | None:
+    """The share that is noted, if any. Raises ValueError for anything else."""
+    if value is not None and (type(value) not in (int, float) or not 0 <= value <= 1):
+        raise ValueError("it is no share")
+    return cast(float | None, value)
 
 
 def _change_from(record: Any) -> Change:

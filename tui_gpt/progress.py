@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from tui_gpt.control import Activity
-from tui_gpt.eta import EtaEstimator, format_count, format_duration, format_rate
+from tui_gpt.eta import EtaEstimator, format_count, format_duration, format_loss, format_rate
 from tui_gpt.events import (
     Changed,
     Evaluated,
@@ -91,7 +91,8 @@ class Standing:
         if self.loss is not None:
             parts.append(f"loss {self.loss:.3f}")
         if self.evaluation is not None:
-            parts.append(f"val {'~' if self.evaluation.is_estimate else ''}{self.evaluation.val_loss:.3f}")
+            loss = format_loss(self.evaluation.val_loss, is_estimate=self.evaluation.is_estimate, digits=3)
+            parts.append(f"val {loss}")
         seconds_left = self._eta.seconds_left(self.max_iters)
         if seconds_left is not None:
             parts.append(f"{format_duration(seconds_left)} left")

@@ -92,6 +92,10 @@ class RunSummary:
     """Seconds since 1970."""
     path: Path
     has_checkpoint: bool
+    best_is_estimate: bool = False
+    """Whether `best_val_loss` was measured on a smaller part of the validation split than the loss of record is."""
+    best_val_tokens: int = 0
+    """Validation characters that `best_val_loss` was measured on; 0 where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -302,6 +306,8 @@ class Run:
             updated=self._updated(),
             path=self.path,
             has_checkpoint=bool(folders),
+            best_is_estimate=facts.best_is_estimate,
+            best_val_tokens=facts.best_val_tokens,
         )
 
     def _facts(self, checkpoints: list[Path]) -> "_Facts":
@@ -381,6 +387,7 @@ class _Facts:
     max_iters: int = 0
     best_val_loss: float | None = None
     best_is_estimate: bool = False
+    best_val_tokens: int = 0
 
     def take(self, event: Event) -> None:
         self.step = max(self.step, event.step)
@@ -390,17 +397,20 @@ class _Facts:
             case Changed(setting="max_iters", value=int(value)):
                 self.max_iters = value
             case Evaluated(is_best=True):
-                self.best_val_loss, self.best_is_estimate = event.val_loss, event.is_estimate
-            case Finished() if event.best_val_loss is not None:
-                self.best_val_loss, self.best_is_estimate = event.best_val_loss, event.best_is_estimate
+                self._take_best(event.val_loss, event.is_estimate, event.val_tokens)
+            case Finished() if event.best_val_loss not in (None, self.best_val_loss):
+                self._take_best(event.best_val_loss, event.best_is_estimate, 0)
             case _:
                 pass
 
     def take_info(self, info: CheckpointInfo) -> None:
         self.step = max(self.step, info.step)
         self.max_iters = self.max_iters or info.max_iters
-        if self.best_val_loss is None:
-            self.best_val_loss = info.best_val_loss
+        if self.best_val_loss is None or (self.best_val_loss == info.best_val_loss and not self.best_val_tokens):
+            self._take_best(info.best_val_loss, info.best_is_estimate, info.best_tokens)
+
+    def _take_best(self, loss: float | None, is_estimate: bool, tokens: int) -> None:
+        self.best_val_loss, self.best_is_estimate, self.best_val_tokens = loss, is_estimate, tokens
 
 
 class RunStore:

@@ -151,7 +151,9 @@ class Session:
         existing = self._existing_run(request)
         if existing is None:
             config, start = self._start_of(request)
-            prepared = prepare_new(config, control, start=start, elapsed=lambda: time.monotonic() - began)
+            prepared = prepare_new(
+                config, control, start=start, elapsed=lambda: time.monotonic() - control.suspended_seconds - began
+            )
             ensure_free_space(request.model_path or self._store.root, prepared.disk_space_needed())
             run = self._new_run(request, prepared.config)
             with run.lock():

@@ -1,5 +1,5 @@
 """Signals that ask the program to end: the first one saves, the second one leaves at once; so does the first where
-there is nothing to save.
+there is nothing to save. One that suspends it (Ctrl+Z) does so, and the time until it is continued counts as nobody's.
 
 A handler may run between any two bytecodes of the main thread, so it does next to nothing: it sets the `Control` that
 the work is polling, and writes straight to the file descriptor (a buffered stream may be in the middle of a write).
@@ -7,6 +7,7 @@ the work is polling, and writes straight to the file descriptor (a buffered stre
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -14,17 +15,27 @@ from typing import Any, Self
 from tui_gpt.control import Control
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+_SUSPENDING = "SIGTSTP"
 _STDERR = 2
 _CLEAR_LINE = b"\r\x1b[K"
 
 
 class StopOnSignals:
-    """While entered, SIGINT, SIGTERM and SIGHUP stop `control`; a second one ends the process.
+    """While entered, SIGINT, SIGTERM and SIGHUP stop `control`; a second one ends the process. SIGTSTP suspends the
+    process, and `control` leaves that time out.
 
     While `nothing_to_lose` is set, the first one does. Only the main thread may enter it.
     """
 
-    def __init__(self, control: Control, message: str = "", *, leave: Callable[[int], Any] = os._exit) -> None:
+    def __init__(
+        self,
+        control: Control,
+        message: str = "",
+        *,
+        leave: Callable[[int], Any] = os._exit,
+        suspend: Callable[[], Any] = lambda: os.kill(os.getpid(), signal.SIGTSTP),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.received: int | None = None
         """The number of the first signal, once there was one."""
         self.nothing_to_lose = False
@@ -33,6 +44,8 @@ class StopOnSignals:
         self._control = control
         self._message = message
         self._leave = leave
+        self._suspend = suspend
+        self._clock = clock
         self._previous: dict[int, Any] = {}
 
     @property
@@ -41,10 +54,11 @@ class StopOnSignals:
         return None if self.received is None else 128 + self.received
 
     def __enter__(self) -> Self:
-        for name in _NAMES:
+        handlers = dict.fromkeys(_NAMES, self._handle) | {_SUSPENDING: self._handle_suspension}
+        for name, handler in handlers.items():
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-                self._previous[number] = signal.signal(number, self._handle)
+                self._previous[number] = signal.signal(number, handler)
         return self
 
     def __exit__(
@@ -62,6 +76,14 @@ class StopOnSignals:
         self._control.stop()
         if self._message:
             _say(self._message)
+
+    def _handle_suspension(self, number: int, _frame: FrameType | None) -> None:
+        """Stop as a program does that catches nothing; return when the process is continued."""
+        began = self._clock()
+        signal.signal(number, signal.SIG_DFL)
+        self._suspend()
+        signal.signal(number, self._handle_suspension)
+        self._control.leave_out(self._clock() - began)
 
 
 def _say(message: str) -> None:

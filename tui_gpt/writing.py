@@ -20,6 +20,9 @@ LIVE = "live"
 CHANGEABLE = ("temperature", "top_k", "top_p", "min_p", "max_new_tokens")
 """Settings that `Control.change` may change while text is being written."""
 
+COPIED_LENGTH = 20
+"""Characters in a row that a text must share with another one to be called copied from it."""
+
 Changes = tuple[tuple[str, float], ...]
 """Settings and their new values."""
 
@@ -51,6 +54,10 @@ class TextModel(Protocol):
     def val_loss(self) -> float | None:
         """Validation loss in nats per character, where it was measured."""
 
+    @property
+    def val_is_estimate(self) -> bool:
+        """Whether that loss was measured on a smaller part than the loss of record is."""
+
     def unknown(self, text: str) -> str:
         """The distinct characters of `text` that the model never saw, in order; they are left out of a prompt."""
 
@@ -66,6 +73,13 @@ class TextModel(Protocol):
         """Write `count` answers to one prompt at once: each item holds the next piece of every answer.
 
         Answer k (from 0) is what `stream` writes with the seed plus k, however many there are.
+        """
+
+    def copied(self, text: str) -> float | None:
+        """Return the share of the characters of `text` that lie in a piece of at least COPIED_LENGTH characters which
+        stands, character for character, in the training text, as far as the n-gram prior has counted it.
+
+        None where there is no prior, or the text is shorter than a piece. The first call takes a fraction of a second.
         """
 
     def surprise(self, text: str, *, details: bool = False) -> Iterable[Piece]:

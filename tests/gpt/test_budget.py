@@ -1,6 +1,7 @@
 """A run with a time budget: what is measured on the way and at the end, on a clock made of numbers."""
 
 import dataclasses
+from concurrent.futures import Future
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from tui_gpt.gpt.data import Corpus
 from tui_gpt.gpt.estimate import FEWEST_STEPS, planned
 from tui_gpt.gpt.evaluation import Measured
 from tui_gpt.gpt.memory import LIMIT_BYTES, members_that_fit, require_memory, training_bytes, windows_per_pass
+from tui_gpt.gpt.trainer import LiveWeights
 from tui_gpt.gpt.world import World
 
 TIMED = dataclasses.replace(TRAIN, max_iters=None, max_seconds=20.0)
@@ -46,6 +48,19 @@ def test_evaluations_before_the_last_are_estimates_and_say_so() -> None:
     found = evaluations(bench)
     assert [(event.is_estimate, event.val_tokens) for event in found[:8]] == [(True, 64)] * 8
     assert found[-1].val_tokens > 64
+
+
+def test_checkpoints_and_live_weights_say_whether_their_loss_is_an_estimate() -> None:
+    bench = Workbench(train=TIMED)
+    small_estimates(bench)
+    live: list[Future[LiveWeights]] = []
+    for event in bench.trainer.run():
+        if isinstance(event, Evaluated) and event.is_estimate and not live:
+            live.append(bench.control.ask_weights())
+    assert live[0].result().val_is_estimate
+    standings = [snapshot.standing for snapshot in bench.checkpoints["last"]]
+    assert {standing.record_tokens for standing in standings} == {bench.parts.batches.record_tokens}
+    assert any(0 < standing.val_tokens < standing.record_tokens for standing in standings)
 
 
 def test_the_last_evaluation_measures_what_the_time_allows() -> None:

@@ -84,6 +84,8 @@ class FakeTextModel:
         self.name = name
         self.step = step
         self.val_loss: float | None = 1.6
+        self.val_is_estimate = False
+        self.copied_share: float | None = None
         self.text = text
         self.prompts: list[str] = []
         self.configs: list[SampleConfig] = []
@@ -107,6 +109,9 @@ class FakeTextModel:
     ) -> Iterator[tuple[Piece, ...]]:
         for piece in self.stream(prompt, config, control):
             yield (piece,) * count
+
+    def copied(self, text: str) -> float | None:
+        return self.copied_share
 
     def surprise(self, text: str, *, details: bool = False) -> Sequence[Piece]:
         return [self._piece(character, details) for character in text if character != "¶"]

@@ -1,8 +1,9 @@
 """The app by keys, over a session that trains from a script."""
 
-import dataclasses
 import gc
 import os
+import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -165,7 +166,7 @@ async def test_a_run_is_read_with_the_arrow_keys() -> None:
 
 
 async def test_a_request_from_the_command_line_starts_at_once() -> None:
-    request = TrainRequest(config=resolve("nano"), name="mine")
+    request = TrainRequest(config=resolve("nano"), name="mine", began=5.0)
     async with running(request=request) as (pilot, main, session):
         await wait_until(pilot, lambda: phase(main) == "finished")
         assert session.requests == [request]
@@ -572,6 +573,15 @@ async def test_enter_opens_a_run_in_the_chart_without_torch() -> None:
         assert session.requests == []
 
 
+async def test_a_best_loss_that_is_an_estimate_is_marked_in_the_list() -> None:
+    for name, event in (("rough", estimated(10, 1.5)), ("exact", evaluated(10, 1.25))):
+        RunStore().create(resolve("nano"), name).record(event)
+    async with running() as (pilot, main, _):
+        table = await open_runs(pilot, main, 2)
+        best = {str(row[0]): str(row[4]) for row in map(table.get_row_at, range(2))}
+        assert best == {"rough": "~1.5000", "exact": "1.2500"}
+
+
 async def test_deleting_a_run_is_asked_first() -> None:
     stored("first")
     stored("second")
@@ -649,6 +659,27 @@ async def test_a_finished_run_goes_on_only_to_a_later_step() -> None:
         assert session.requests[0].changes == {"max_iters": 1_000, "max_seconds": None}
 
 
+async def test_waiting_for_pytorch_counts_as_the_runs_time() -> None:
+    class Slow(FakeSession):
+        def wake(self) -> None:
+            assert awake.wait(20)
+
+    awake = threading.Event()
+    session = Slow([])
+    app = TuiGptApp(session=session)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await wait_until(pilot, lambda: app.main is not None and app.main.active_tab == "train")
+        main = app.main
+        assert main is not None
+        pressed = time.monotonic()
+        await pilot.press("s")
+        await wait_until(pilot, lambda: main.is_training)
+        started = time.monotonic()
+        awake.set()
+        await wait_until(pilot, lambda: len(session.requests) == 1)
+        assert pressed <= (session.requests[0].began or 0.0) <= started
+
+
 async def test_a_stopped_run_goes_on_at_once_with_its_past_in_the_chart() -> None:
     stored("first")
     RunStore().get("first").set_state("stopped")
@@ -656,7 +687,8 @@ async def test_a_stopped_run_goes_on_at_once_with_its_past_in_the_chart() -> Non
         await open_runs(pilot, main, 1)
         await pilot.press("r")
         await wait_until(pilot, lambda: len(session.requests) == 1)
-        assert session.requests[0] == dataclasses.replace(TrainRequest(), resume="first")
+        [request] = session.requests
+        assert request == TrainRequest(resume="first", began=request.began)
         assert main.record is not None
         assert main.record.step == 100
 

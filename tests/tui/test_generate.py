@@ -253,6 +253,38 @@ async def test_unknown_characters_are_named_on_the_card() -> None:
         assert "left out, for the model has never seen it: ¶" in app.screen_text
 
 
+async def test_the_foot_of_an_answer_says_how_much_of_it_is_copied_also_after_a_restart() -> None:
+    model = FakeTextModel()
+    model.copied_share = 0.123
+    async with (app := Host(FakeSession(model=model))).run_test(size=(120, 30)) as pilot:
+        await Seen(app, pilot).press("a", "enter")
+        assert "5 characters · 12.3% copied in pieces of 20+" in app.screen_text
+    async with (app := Host(FakeSession())).run_test(size=(120, 30)) as pilot:
+        await wait_until(pilot, lambda: len(app.cards) == 1)
+        assert "12.3% copied" in app.screen_text
+        await Seen(app, pilot).press("b", "enter")
+        assert app.answer.copied is None
+
+
+async def test_a_stopped_answer_says_how_much_of_it_is_copied_as_soon_as_that_is_known() -> None:
+    class Slow(GatedModel):
+        """Compares when it is let to."""
+
+        def copied(self, text: str) -> float | None:
+            assert compare.wait(20)
+            return 0.25
+
+    compare = threading.Event()
+    async with (app := Host(FakeSession(model=Slow()))).run_test(size=(120, 30)) as pilot:
+        await pilot.press("a", "enter")
+        await wait_until(pilot, lambda: "aabc" in app.screen_text)
+        await Seen(app, pilot).press("escape")
+        assert (app.answer.stopped, app.answer.copied) == (True, None)
+        compare.set()
+        await wait_until(pilot, lambda: "25.0% copied" in app.screen_text)
+    assert [card.answer.copied for card in History().load()] == [0.25]
+
+
 async def test_a_damaged_model_is_a_sentence_on_the_card_and_the_app_lives_on() -> None:
     session = FakeSession()
     app = Host(session)

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from rich.style import Style
 
-from tui_gpt.config import SampleConfig
+from tests.tui.fakes import estimated, evaluated
+from tui_gpt.config import SampleConfig, resolve
 from tui_gpt.notebook import Answer, Card
+from tui_gpt.runs import RunStore
 from tui_gpt.tui.widgets.alternatives import bar, percent, spelled
 from tui_gpt.tui.widgets.answer_card import CardBlock, likely_tone
 from tui_gpt.tui.widgets.model_chooser import choices, source_label
@@ -119,6 +121,14 @@ def test_too_narrow_for_columns_shows_the_answer_that_is_meant() -> None:
 def test_the_chooser_offers_live_weights_only_while_there_are_some() -> None:
     assert [source for source, _, _ in choices([], {}, live=False)] == ["", "shipped"]
     assert [source for source, _, _ in choices([], {}, live=True)] == ["", "live", "shipped"]
+
+
+@pytest.mark.parametrize(("is_estimate", "remark"), [(False, "loss 1.500"), (True, "loss ~1.500")])
+def test_the_chooser_marks_a_best_loss_that_is_an_estimate(is_estimate: bool, remark: str) -> None:
+    run = RunStore().create(resolve("nano"), "one")
+    run.record((estimated if is_estimate else evaluated)(10, 1.5))
+    offered = list(choices([run.summary()], {"one": ["best"]}, live=False))
+    assert offered[-1] == ("one@best", "one@best", remark)
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,47 @@ def test_answers_of_a_batch_have_their_probabilities() -> None:
         assert answer.logprobs == pytest.approx([-0.6931] * 4)
 
 
+class Copying(FakeTextModel):
+    """Calls as many tenths copied as a text has characters."""
+
+    def copied(self, text: str) -> float | None:
+        return len(text) / 10
+
+
+def test_an_answer_says_how_much_of_what_was_written_is_copied() -> None:
+    """However much of it the screen has taken by then; what was given does not count."""
+    writer = Writer(Answer(prompt="abcdef", kept="g", config=CONFIG))
+    run(writer, FakeSession(model=Copying()))
+    assert writer.answers[0].copied == 0.4
+
+
+def test_each_answer_of_a_batch_says_how_much_of_it_is_copied() -> None:
+    writer = Writer(*Answer(prompt="a").batch_of(2, CONFIG, None))
+    run(writer, FakeSession(model=Copying()))
+    assert [answer.copied for answer in writer.answers] == [0.4, 0.4]
+
+
+def test_a_stopped_answer_is_compared_as_far_as_it_came() -> None:
+    class Stopping(Copying):
+        def stream(
+            self, prompt: str, config: SampleConfig, control: Control | None = None, *, details: bool = False
+        ) -> Iterator[Piece]:
+            for k, piece in enumerate(super().stream(prompt, config, None, details=details)):
+                if k == 2:
+                    writer.stop()
+                yield piece
+
+    writer = Writer(Answer(config=CONFIG))
+    run(writer, FakeSession(model=Stopping()))
+    assert (writer.answers[0].stopped, writer.answers[0].copied) == (True, 0.2)
+
+
+def test_a_measured_text_is_not_compared() -> None:
+    writer = Writer(Answer(kind="measured", text="abcd", config=CONFIG))
+    run(writer, FakeSession(model=Copying()))
+    assert writer.answers[0].copied is None
+
+
 def look(looking: Looking, text: str) -> bool:
     """Ask for a place of the newest model's text."""
     return looking.want((None, text))

@@ -13,7 +13,7 @@ from tui_gpt import runs as storage
 from tui_gpt.commands import common
 from tui_gpt.config import DEFAULT_CORPUS
 from tui_gpt.errors import NotFoundError, TuiGptError, UsageError
-from tui_gpt.eta import format_age
+from tui_gpt.eta import format_age, format_loss
 
 _HEADINGS = ("NAME", "STATE", "PRESET", "STEP", "BEST LOSS", "UPDATED")
 _TO_THE_RIGHT = frozenset({3, 4})
@@ -48,7 +48,7 @@ def _row(summary: storage.RunSummary) -> tuple[str, ...]:
         summary.state,
         summary.preset or "–",
         _steps(summary),
-        "–" if summary.best_val_loss is None else f"{summary.best_val_loss:.4f}",
+        format_loss(summary.best_val_loss, is_estimate=summary.best_is_estimate),
         format_age(time.time() - summary.updated),
     )
 
@@ -81,7 +81,14 @@ def _checkpoint(run: storage.Run, which: storage.Which) -> dict[str, Any] | None
         info = storage.read_info(folder)
     except TuiGptError:
         return None
-    return {"path": str(folder), "step": info.step, "val_loss": info.val_loss, "created": info.created}
+    return {
+        "path": str(folder),
+        "step": info.step,
+        "val_loss": info.val_loss,
+        "val_is_estimate": info.val_is_estimate,
+        "val_tokens": info.val_tokens,
+        "created": info.created,
+    }
 
 
 def _facts(
@@ -91,7 +98,7 @@ def _facts(
         ("name", summary.name),
         ("state", summary.state),
         ("step", _steps(summary)),
-        ("best validation loss", "–" if summary.best_val_loss is None else f"{summary.best_val_loss:.4f}"),
+        ("best validation loss", _loss(summary.best_val_loss, summary.best_is_estimate, summary.best_val_tokens)),
         ("updated", format_age(time.time() - summary.updated)),
         ("folder", str(summary.path)),
     ]
@@ -106,8 +113,16 @@ def _facts(
 
 
 def _checkpoint_line(checkpoint: dict[str, Any]) -> str:
-    loss = "" if checkpoint["val_loss"] is None else f", validation loss {checkpoint['val_loss']:.4f}"
-    return f"step {checkpoint['step']:,}{loss}"
+    loss = _loss(checkpoint["val_loss"], checkpoint["val_is_estimate"], checkpoint["val_tokens"])
+    return f"step {checkpoint['step']:,}" + ("" if checkpoint["val_loss"] is None else f", validation loss {loss}")
+
+
+def _loss(loss: float | None, is_estimate: bool, tokens: int) -> str:
+    """Return a loss; of an estimate, also how much of the text it was measured on, where that is known."""
+    shown = format_loss(loss, is_estimate=is_estimate)
+    if not is_estimate:
+        return shown
+    return f"{shown} (estimate on {tokens:,} characters)" if tokens > 0 else f"{shown} (estimate)"
 
 
 @runs.command("export")

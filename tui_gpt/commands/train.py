@@ -83,7 +83,7 @@ def _train_in_app(ctx: click.Context, as_json: bool) -> int:
         click.echo(inert(note), err=True)
     from tui_gpt.tui.app import run_app
 
-    return run_app(request=request)
+    return run_app(request=dataclasses.replace(request, began=ctx.find_root().obj))
 
 
 def request_from(ctx: click.Context) -> tuple[TrainRequest, tuple[str, ...]]:

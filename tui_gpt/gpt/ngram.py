@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any
 
@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tui_gpt.config import RunConfig
+from tui_gpt.gpt.novelty import CopiedPieces
 
 Ints = npt.NDArray[np.signedinteger[Any]]
 Tokens = npt.NDArray[np.integer[Any]]
@@ -413,6 +414,12 @@ class NgramPrior:
     def cursor(self, batch_size: int) -> NgramCursor:
         """A reader of `batch_size` texts, a token of each at a time."""
         return NgramCursor(self.trie, self.table, batch_size)
+
+    @cached_property
+    def pieces(self) -> CopiedPieces:
+        """The pieces of the text counted, to find what was copied from it; made on first use."""
+        is_whole = len(self._sample) == self._text_size
+        return CopiedPieces([self._sample] if is_whole else np.array_split(self._sample, self.folds))
 
     def running_loss(self, tokens: Ints, start: int) -> float:
         """Nats per token over tokens[start:], the context running on from the first token."""

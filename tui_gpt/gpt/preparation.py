@@ -367,6 +367,7 @@ def open_sampler(folder: Path, name: str) -> Sampler:
         name=name,
         step=checkpoint.info.step,
         val_loss=checkpoint.info.val_loss,
+        val_is_estimate=checkpoint.info.val_is_estimate,
         prior=prior,
     )
 
@@ -405,7 +406,13 @@ def live_sampler(prepared: Prepared, answer: Future[Any], name: str) -> Sampler:
     load_weights(model, live.weights)
     model.eval()
     return Sampler(
-        model, prepared.corpus.tokenizer, name=name, step=live.step, val_loss=live.val_loss, prior=prepared.prior
+        model,
+        prepared.corpus.tokenizer,
+        name=name,
+        step=live.step,
+        val_loss=live.val_loss,
+        val_is_estimate=live.val_is_estimate,
+        prior=prepared.prior,
     )
 
 

@@ -47,14 +47,17 @@ class Sampler:
         name: str,
         step: int,
         val_loss: float | None = None,
+        val_is_estimate: bool = False,
         prior: NgramPrior | None = None,
     ) -> None:
         self._decoders = Decoders(model, prior)
+        self._prior = prior
         self._tokenizer = tokenizer
         self._characters = [tokenizer.decode(np.array([token])) for token in range(tokenizer.vocab_size)]
         self.name = name
         self.step = step
         self.val_loss = val_loss
+        self.val_is_estimate = val_is_estimate
         self.last_seed: int | None = None
         """The seed of the newest stream; where the config named none, the one drawn for it."""
 
@@ -81,6 +84,10 @@ class Sampler:
         Answer k (from 0) is what `stream` writes with the seed plus k, however many there are.
         """
         yield from self._written(prompt, config, count, control, details=False)
+
+    def copied(self, text: str) -> float | None:
+        """See `TextModel.copied`."""
+        return None if self._prior is None else self._prior.pieces.share(self._tokenizer.lookup(text))
 
     def surprise(self, text: str, *, details: bool = False) -> Iterator[Piece]:
         """How well the model predicts `text`: one piece a known character, each from what `stream` would have seen.

@@ -63,10 +63,14 @@ class CharTokenizer:
         ids: Ids = self._ids[codes if codes.itemsize == 1 else np.minimum(codes, len(self._ids) - 1)]
         return ids
 
+    def lookup(self, text: str) -> Ids:
+        """Return the token of each character of `text`; -1 for an unknown one."""
+        parts = [self._lookup(codes) for codes in _code_points(text)]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=np.int32)
+
     def encode(self, text: str) -> Ids:
         """The tokens of `text`; unknown characters are left out."""
-        parts = [self._lookup(codes) for codes in _code_points(text)]
-        ids = np.concatenate(parts) if parts else np.empty(0, dtype=np.int32)
+        ids = self.lookup(text)
         return ids if ids.min(initial=0) >= 0 else ids[ids >= 0]
 
     def encode_compact(self, text: str) -> npt.NDArray[np.unsignedinteger[Any]]:

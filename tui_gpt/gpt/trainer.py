@@ -95,6 +95,8 @@ class Standing:
     """Validation characters that `val_loss` was measured on."""
     best_tokens: int = 0
     """Validation characters that `best_val_loss` was measured on."""
+    record_tokens: int = 0
+    """Validation characters that the loss of record is measured on; what was measured on fewer is an estimate."""
     best_rank_loss: float | None = None
     """The best model's loss on the characters that models are compared on."""
     best_rank_tokens: int = 0
@@ -141,6 +143,7 @@ class LiveWeights:
 
     step: int
     val_loss: float | None
+    val_is_estimate: bool
     weights: Mapping[str, Tensor]
 
 
@@ -223,6 +226,7 @@ class Trainer:
         self._config = config
         self._control = control
         self._now = standing or Standing()
+        self._now.record_tokens = parts.batches.record_tokens
         self._planned_changes = planned_changes or {}
 
         def awake() -> float:
@@ -460,7 +464,12 @@ class Trainer:
         ]
         if requests:
             weights = copied_weights(self._model)
-            answer = LiveWeights(step=self._now.step, val_loss=self._now.val_loss, weights=weights)
+            answer = LiveWeights(
+                step=self._now.step,
+                val_loss=self._now.val_loss,
+                val_is_estimate=self._is_estimate(self._now.val_tokens),
+                weights=weights,
+            )
             for request in requests:
                 request.set_result(answer)
 

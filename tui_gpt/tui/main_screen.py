@@ -6,6 +6,7 @@ are drawn ten times a second. It holds no arithmetic and draws nothing.
 
 import asyncio
 import dataclasses
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
@@ -284,7 +285,9 @@ class MainScreen(Screen[None]):
 
     @work(exclusive=True, group="begin", exit_on_error=False)
     async def begin_training(self, request: TrainRequest) -> None:
-        """Start a run, or go on with one, and show it."""
+        """Start a run, or go on with one, and show it. Its time budget begins now, unless the request says when."""
+        if request.began is None:
+            request = dataclasses.replace(request, began=time.monotonic())
         if self.is_training:
             self.notify("a run is training already: stop it first", severity="warning")
             return

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tui_gpt.config import RunConfig
+from tui_gpt.eta import format_loss
 from tui_gpt.events import (
     Changed,
     Evaluated,
@@ -253,4 +254,4 @@ def initialized_words(event: Initialized) -> str:
 
 def loss_words(evaluation: Evaluated, digits: int = 3) -> str:
     """A validation loss in nats per character, e.g. `1.452`; an estimate as `~1.452`."""
-    return f"{'~' if evaluation.is_estimate else ''}{evaluation.val_loss:.{digits}f}"
+    return format_loss(evaluation.val_loss, is_estimate=evaluation.is_estimate, digits=digits)

@@ -42,6 +42,8 @@ class Writer:
         self._texts: list[list[str]] = [[] for _ in answers]
         self._logprobs: list[list[float]] = [[] for _ in answers]
         self._changes: list[Change] = []
+        self._model: TextModel | None = None
+        self._copied: list[float | None] = [None] * len(answers)
         self._asked_at = clock()
         self._began = 0.0
         self._arrived_at = 0.0
@@ -72,6 +74,7 @@ class Writer:
             logprobs=(*answer.logprobs, *self._logprobs[place]),
             changes=tuple(self._changes),
             seconds=self.seconds,
+            copied=self._copied[place],
         )
 
     def take(self) -> tuple[Burst, ...]:
@@ -117,7 +120,8 @@ class Writer:
             with turn:
                 for pieces in self._pieces(session):
                     if not self._arrived(pieces):
-                        return
+                        break
+                self._compare()
             self._finish()
         except TuiGptError as error:
             self._finish(str(error))
@@ -150,6 +154,7 @@ class Writer:
         with self._lock:
             if self._phase == "opening":
                 self._phase = "writing"
+            self._model = model
             self._began = self._clock()
             self._answers = tuple(
                 replace(
@@ -171,6 +176,19 @@ class Writer:
             self._fresh.append(pieces)
             self._arrived_at = self._clock()
             return True
+
+    def _compare(self) -> None:
+        """Find out how much of each answer is copied, also of those that were stopped."""
+        if self._model is None or self._answers[0].kind == "measured":
+            return
+        with self._lock:
+            texts = [
+                "".join([*taken, *(pieces[place].text for pieces in self._fresh)])
+                for place, taken in enumerate(self._texts)
+            ]
+        shares = [self._model.copied(text) for text in texts]
+        with self._lock:
+            self._copied = shares
 
     def _finish(self, error: str = "") -> None:
         with self._lock:

@@ -16,6 +16,7 @@ from tui_gpt.eta import format_rate
 from tui_gpt.notebook import Answer, Card, Change, settings_told
 from tui_gpt.tui.widgets.text_view import Look, Passage
 from tui_gpt.tui.wrap import Wrapped, glyphs
+from tui_gpt.writing import COPIED_LENGTH
 
 Stage = Literal["", "opening", "writing"]
 Note = tuple[str, str]
@@ -251,6 +252,8 @@ class CardBlock:
             yield from settings_told(answer)
         written = len(column.passage) - len(answer.given) if writing else len(answer.text)
         yield f"{written:,} characters"
+        if answer.copied is not None:
+            yield f"{answer.copied:.1%} copied in pieces of {COPIED_LENGTH}+"
         seconds = self.pens[answer.id] if writing else answer.seconds
         if answer.kind == "written" and written > 1 and seconds > (_TELLING_SECONDS if writing else 0.0):
             yield format_rate(written / seconds)

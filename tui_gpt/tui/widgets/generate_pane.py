@@ -10,6 +10,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -268,11 +269,27 @@ class GeneratePane(Widget):
         self.box.remember(self._notebook.prompts())
         writer = self._writer
         try:
-            start_in_background(lambda: writer.run(self._session, self._turn), "writing")
+            start_in_background(lambda: self._write(writer), "writing")
         except RuntimeError:
             writer.fail(NO_THREAD)
         self._resume_timer()
         self.refresh_bindings()
+
+    def _write(self, writer: Writer) -> None:
+        """For a thread: write, and let what is known no sooner be noted."""
+        writer.run(self._session, self._turn)
+        with suppress(RuntimeError):  # the app has closed
+            self.call_later(self._note_copied, writer)
+
+    def _note_copied(self, writer: Writer) -> None:
+        """Note how much of answers that were stopped is copied: they are kept at once, and compared after that."""
+        card = None
+        for answer in writer.answers:
+            if writer is not self._writer and answer.stopped and answer.copied is not None:
+                card = self._notebook.settle(answer)
+        if card is not None:
+            self.view.show_card(card)
+            self._keep(card)
 
     def _resume_timer(self) -> None:
         if self._timer is not None:

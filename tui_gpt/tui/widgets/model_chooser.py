@@ -13,6 +13,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from tui_gpt.errors import TuiGptError
+from tui_gpt.eta import format_loss
 from tui_gpt.runs import RunStore, RunSummary, Which
 from tui_gpt.writing import LIVE, SHIPPED
 
@@ -51,8 +52,9 @@ def choices(runs: Sequence[RunSummary], checkpoints: Checkpoints, live: bool) ->
         yield LIVE, "live", "the model in training, as it stands now"
     yield SHIPPED, "shipped", "comes with the program"
     for run in runs:
-        loss = "" if run.best_val_loss is None else f"loss {run.best_val_loss:.3f}"
-        remarks: dict[Which, str] = {"best": loss, "last": f"step {run.step:,}"}
+        loss = format_loss(run.best_val_loss, is_estimate=run.best_is_estimate, digits=3)
+        best = "" if run.best_val_loss is None else f"loss {loss}"
+        remarks: dict[Which, str] = {"best": best, "last": f"step {run.step:,}"}
         for which in checkpoints.get(run.name, ()):
             yield f"{run.name}@{which}", f"{run.name}@{which}", remarks[which]
 

@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, DataTable, Static
 
-from tui_gpt.eta import format_age
+from tui_gpt.eta import format_age, format_loss
 from tui_gpt.inert import inert
 from tui_gpt.runs import RunSummary
 
@@ -124,7 +124,7 @@ def _cells(run: RunSummary, now: float, name_width: int) -> list[Text]:
     name = Text(inert(run.name), no_wrap=True)
     name.truncate(name_width, overflow="ellipsis")
     steps = f"{run.step:,}/{run.max_iters:,}" if run.max_iters else f"{run.step:,}"
-    best = "–" if run.best_val_loss is None else f"{run.best_val_loss:.4f}"
+    best = format_loss(run.best_val_loss, is_estimate=run.best_is_estimate)
     return [
         name,
         Text(run.state),
