@@ -110,8 +110,12 @@ class Terminal:
 
     def mode(self, number: int) -> bool | None:
         """Whether a private mode (25 cursor, 1049 second screen, 1000 mouse) is set; None if never told."""
+        return next(reversed(self.modes(number)), None)
+
+    def modes(self, number: int) -> list[bool]:
+        """Every setting and resetting of a private mode so far, in order."""
         found = re.findall(rf"\x1b\[\?(?:\d+;)*{number}(?:;\d+)*([hl])", self.screen)
-        return None if not found else found[-1] == "h"
+        return [letter == "h" for letter in found]
 
     def _wait(self, condition: Callable[[], bool], complaint: str) -> None:
         until = time.monotonic() + TIMEOUT_SECONDS

@@ -258,8 +258,7 @@ def test_ctrl_z_without_a_shell_to_go_back_to_changes_nothing(tmp_path: Path) ->
     with Terminal(["-m", "tui_gpt"], tmp_path / "home") as terminal:
         terminal.wait_for("press s to train", "about")
         terminal.type("\x1a")
-        terminal.wait_until(lambda: terminal.mode(1049) is False)
-        terminal.wait_until(lambda: terminal.mode(1049) is True)
+        terminal.wait_until(lambda: terminal.modes(1049) == [True, False, True])
         terminal.type("q")
         assert terminal.wait_for_exit() == EXIT_DONE
 

@@ -61,7 +61,7 @@ class Standing:
 
     def note(self, event: Event) -> None:
         """Take in the next event."""
-        self.step = event.step
+        self.step = max(self.step, event.step) if isinstance(event, Evaluated) else event.step
         match event:
             case Started():
                 self.first_step, self.max_iters = event.step, event.max_iters
@@ -188,6 +188,8 @@ class ProgressLine:
         match event:
             case Started():
                 self.say(_opening(event))
+            case Changed(setting="estimate_tokens"):
+                pass  # every evaluation says how much it has read
             case Changed():
                 self.say(_news(event), urgent=event.setting in _URGENT)
             case Refused():

@@ -250,12 +250,13 @@ class Run:
 
     def truncate_log(self, step: int, forget: Callable[[Event], bool] = lambda _: False) -> None:
         """Forget what happened after `step`, that the run had finished, and what else is to be forgotten, before it
-        goes on. Raises StorageError; a log that cannot be read stays as it is."""
+        goes on; `forget` is asked about every event, in order. Raises StorageError; a log that cannot be read stays as
+        it is."""
         with storage_errors(f"read the log of the run {self.name!r}"):
             kept = [
                 line.rstrip(b"\n") + b"\n"
                 for line, event in self._readable_lines()
-                if event.step <= step and not isinstance(event, Finished) and not forget(event)
+                if not forget(event) and event.step <= step and not isinstance(event, Finished)
             ]
         atomic_write(self.log_path, b"".join(kept))
 

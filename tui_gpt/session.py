@@ -103,7 +103,7 @@ class SessionLike(Protocol):
         run's best checkpoint, else the shipped model. Raises TuiGptError."""
 
     def evaluate(self, source: str | Path | None, control: Control) -> Evaluation:
-        """Measure a model (see `open_model`) on its whole validation split. Raises TuiGptError."""
+        """Measure the loss of record of a model (see `open_model`). Raises TuiGptError."""
 
     @property
     def run_name(self) -> str | None:
@@ -188,6 +188,7 @@ class Session:
             standing=prepared.standing,
             good=prepared.good,
             planned_changes=prepared.planned_changes,
+            resume_changes=prepared.resume_changes,
             began=began,
             step_seconds=prepared.step_seconds,
             initialized=prepared.initialized,
@@ -272,7 +273,7 @@ class Session:
         return f"{run.name}@{kind}", run.require_checkpoint(kind)
 
     def evaluate(self, source: str | Path | None, control: Control) -> Evaluation:
-        """Measure a model (see `open_model`) on its whole validation split. Raises TuiGptError."""
+        """Measure the loss of record of a model (see `open_model`). Raises TuiGptError."""
         from tui_gpt.gpt.preparation import evaluate_checkpoint
 
         name, folder = self._checkpoint_of(source)

@@ -2,6 +2,8 @@
 
 import dataclasses
 from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,14 +12,14 @@ from tests.gpt.workbench import TRAIN, Workbench
 from tui_gpt.config import RunConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.corpora import CorpusText
-from tui_gpt.errors import ConfigError
-from tui_gpt.events import Changed, Evaluated, Finished, Progress, Sampled
+from tui_gpt.errors import ConfigError, StorageError
+from tui_gpt.events import Changed, Evaluated, Finished, Paused, Progress, Sampled
 from tui_gpt.gpt.calibration import time_step
 from tui_gpt.gpt.data import Corpus
 from tui_gpt.gpt.estimate import FEWEST_STEPS, planned
 from tui_gpt.gpt.evaluation import Measured
 from tui_gpt.gpt.memory import LIMIT_BYTES, members_that_fit, require_memory, training_bytes, windows_per_pass
-from tui_gpt.gpt.trainer import LiveWeights
+from tui_gpt.gpt.trainer import ESTIMATE, Kind, LiveWeights, Snapshot
 from tui_gpt.gpt.world import World
 
 TIMED = dataclasses.replace(TRAIN, max_iters=None, max_seconds=20.0)
@@ -39,7 +41,7 @@ def test_a_budget_has_at_least_eight_evaluations_and_ends_within_it() -> None:
     assert sum(isinstance(event, Evaluated) for event in events) >= 8
     last = events[-1]
     assert isinstance(last, Finished)
-    assert last.elapsed_seconds <= 1.05 * 20.0
+    assert 0.85 * 20.0 <= last.elapsed_seconds <= 1.05 * 20.0
 
 
 def test_evaluations_before_the_last_are_estimates_and_say_so() -> None:
@@ -72,25 +74,22 @@ def test_the_last_evaluation_measures_what_the_time_allows() -> None:
     assert 64 < last.val_tokens < len(bench.corpus.val) - 1
 
 
+def fall_apart(bench: Workbench) -> None:
+    """Let the first estimate be the best; at the end the last model loses 2.5 and the first one 1.5."""
+    estimates, at_the_end = iter([1.0, 2.0, *[3.0] * 1_000]), iter([2.5, 1.5])
+    small_estimates(bench)
+
+    def scripted(tokens: int, is_enough: object = None) -> Measured:
+        return Measured(next(estimates if tokens == 64 else at_the_end), tokens)
+
+    bench.trainer._measure_validation = scripted  # type: ignore[method-assign]
+
+
 def test_the_best_checkpoint_is_measured_again_where_the_last_one_is_worse() -> None:
     """What is called best has the loss of record, and the newest event with is_best is the best model's."""
-    bench = Workbench(train=dataclasses.replace(TIMED, learning_rate=2.0, max_seconds=8.0))
-    small_estimates(bench)
-    bench.trainer._now.best_val_loss, measure = None, bench.trainer._measure_validation
-    losses = iter([1.0, 2.0, *[3.0] * 100])
-
-    def falling_apart(tokens: int, is_enough: object = None) -> Measured:
-        return Measured(next(losses), tokens) if tokens == 64 else Measured(2.5 if is_first_again() else 1.5, tokens)
-
-    seen: list[int] = []
-
-    def is_first_again() -> bool:
-        seen.append(1)
-        return len(seen) == 1
-
-    bench.trainer._measure_validation = falling_apart  # type: ignore[method-assign]
+    bench = Workbench(train=dataclasses.replace(TIMED, max_seconds=8.0))
+    fall_apart(bench)
     events = bench.run()
-    assert measure is not None
     best = [event for event in events if isinstance(event, Evaluated) and event.is_best][-1]
     last = [event for event in events if isinstance(event, Evaluated)][-2]
     assert (best.val_loss, best.is_estimate, best.step < last.step) == (1.5, False, True)
@@ -111,7 +110,7 @@ def test_a_slow_run_reports_and_samples_more_often_than_its_intervals() -> None:
 
 def test_corrections_by_the_clock_are_logged_as_the_plan_s() -> None:
     changes = [event for event in Workbench(train=TIMED).run() if isinstance(event, Changed)]
-    assert {(event.setting, event.origin) for event in changes} <= {("max_iters", "plan")}
+    assert {(event.setting, event.origin) for event in changes} == {("max_iters", "plan")}
 
 
 def test_a_budget_set_during_a_run_counts_from_then() -> None:
@@ -124,6 +123,99 @@ def test_a_budget_set_during_a_run_counts_from_then() -> None:
     assert isinstance(last, Finished)
     assert last.reason == "time_limit"
     assert 3.0 <= last.elapsed_seconds - changed_at <= 5.5
+
+
+def stopped_at(step: int, **train: Any) -> Snapshot:
+    """The last checkpoint of a run that was stopped there."""
+    bench = Workbench(train=dataclasses.replace(TRAIN, max_iters=100_000, **train))
+    list(bench.run_until(step))
+    return bench.checkpoints["last"][-1]
+
+
+def test_a_run_resumed_with_a_new_budget_keeps_to_it_from_the_first_step() -> None:
+    """Its plan, its estimates and its learning rate are those of the new budget."""
+    snapshot = stopped_at(130)
+    began = snapshot.standing.elapsed_seconds
+    changes = {"max_iters": None, "max_seconds": 6.0}
+    bench = Workbench(snapshot=snapshot, resume_changes=changes, follows_clock=True)
+    events = bench.run()
+    logged = [(event.setting, event.origin) for event in events if isinstance(event, Changed)]
+    assert logged[:4] == [("max_iters", "user"), ("max_seconds", "user"), ("max_iters", "plan"), (ESTIMATE, "plan")]
+    assert isinstance(events[-1], Finished)
+    assert 4.0 <= events[-1].elapsed_seconds - began <= 6.5
+    assert sum(isinstance(event, Evaluated) for event in events) >= 8
+
+
+def test_the_best_model_stays_comparable_when_a_run_gets_a_budget_or_loses_it() -> None:
+    snapshot = stopped_at(130)
+    bench = Workbench(snapshot=snapshot, resume_changes={"max_iters": None, "max_seconds": 6.0}, follows_clock=True)
+    small_estimates(bench, 48)
+    with_budget = [event for event in bench.run() if isinstance(event, Evaluated)]
+    assert any(event.is_best and event.val_tokens == 48 for event in with_budget)
+    cut = Workbench(train=TIMED)
+    small_estimates(cut)
+    for event in cut.trainer.run():
+        if isinstance(event, Evaluated) and event.step > 50:
+            cut.control.stop()
+    last = cut.checkpoints["last"][-1]
+    longer = Workbench(snapshot=last, resume_changes={"max_iters": last.standing.step + 300, "max_seconds": None})
+    longer.checkpoints["best"].append(cut.checkpoints["best"][-1])
+    longer.trainer._now.max_iters = last.standing.step + 300
+    without = [event for event in longer.run() if isinstance(event, Evaluated)]
+    assert not any(event.is_estimate for event in without)
+    assert any(event.is_best for event in without)
+
+
+def test_a_budget_set_during_a_pause_does_not_count_the_pause() -> None:
+    bench = Workbench(train=dataclasses.replace(TRAIN, max_iters=100_000))
+    for event in bench.trainer.run():
+        last = event
+        if isinstance(event, Progress) and event.step == 40:
+            bench.control.pause()
+        if isinstance(event, Paused):
+            paused_at = bench.trainer._clock.seconds()
+            bench.clock.seconds += 100.0
+            bench.control.change_all({"max_iters": None, "max_seconds": 5.0})
+        if isinstance(event, Changed) and event.setting == ESTIMATE:
+            bench.clock.seconds += 100.0
+            bench.control.resume()
+    assert isinstance(last, Finished)
+    assert 3.0 <= last.elapsed_seconds - paused_at <= 6.0
+
+
+def test_a_spent_budget_makes_no_further_step() -> None:
+    bench = Workbench(train=TIMED)
+    for event in bench.trainer.run():
+        last = event
+        if isinstance(event, Progress) and event.step == 20:
+            bench.clock.seconds += 30.0
+            late = bench.trainer._now.step
+    assert last.step <= late + 5  # the clock is looked at every few steps
+
+
+def test_an_estimate_at_the_end_is_corrected_as_those_before_it() -> None:
+    bench = Workbench(train=TIMED)
+    small_estimates(bench)
+    bench.trainer._costs.save = 19.0  # so that the last evaluation is cut
+    bench.trainer._difficulties = dict.fromkeys(range(300), 5.0)
+    assert all(event.val_loss > 5.0 for event in evaluations(bench) if event.is_estimate)
+
+
+def test_a_best_model_that_the_disk_refused_is_still_the_best_at_the_end() -> None:
+    bench = Workbench(train=dataclasses.replace(TIMED, max_seconds=8.0))
+    fall_apart(bench)
+
+    def refuse_best(kind: Kind, snapshot: Snapshot) -> Path:
+        if kind == "best":
+            raise StorageError("the disk is full")
+        return bench._commit(kind, snapshot)
+
+    bench.trainer._parts = dataclasses.replace(bench.parts, commit=refuse_best)
+    with pytest.raises(StorageError, match="full"):
+        bench.run()
+    measured = bench.trainer._best
+    assert measured is not None
+    assert measured.standing.best_val_loss == 1.5
 
 
 # Before the start

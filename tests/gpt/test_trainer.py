@@ -17,6 +17,7 @@ from tui_gpt.events import (
     Evaluated,
     Event,
     Finished,
+    Initialized,
     Paused,
     Progress,
     Refused,
@@ -466,3 +467,17 @@ def test_a_first_loss_after_a_resume_that_differs_is_said_and_training_continues
     assert differs.step == 6
     assert differs.expected_loss == snapshot.standing.next_loss != differs.loss
     assert finished(events).step == 20
+
+
+def test_a_checkpoint_is_written_though_the_next_loss_is_not_finite() -> None:
+    bench = Workbench()
+    bench.parts.shards.loss = lambda batch: math.nan  # type: ignore[method-assign]
+    bench.run()
+    assert bench.checkpoints["last"][-1].standing.next_loss is None
+
+
+def test_a_run_from_another_model_is_saved_before_its_first_event() -> None:
+    bench = Workbench()
+    bench.trainer._initialized = Initialized(step=0, source="other", new_characters="")
+    next(bench.trainer.run())
+    assert bench.checkpoints["last"][0].standing.step == 0

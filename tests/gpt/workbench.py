@@ -15,7 +15,7 @@ from tui_gpt.gpt.batches import Batches
 from tui_gpt.gpt.build import build_model, build_optimizers, build_shards, random_generators
 from tui_gpt.gpt.data import Corpus, WindowOrder
 from tui_gpt.gpt.state import restore_optimizers
-from tui_gpt.gpt.trainer import Kind, Parts, Snapshot, Standing, Trainer, restore_generators
+from tui_gpt.gpt.trainer import Kind, Parts, Snapshot, Standing, Trainer, changed, restore_generators
 from tui_gpt.gpt.world import World
 
 TEXT = "the quick brown fox jumps over the lazy dog and runs back to the river bank\n" * 40
@@ -54,17 +54,23 @@ class Workbench:
         *,
         snapshot: Snapshot | None = None,
         planned_changes: Mapping[int, Mapping[str, Setting]] | None = None,
+        resume_changes: Mapping[str, Setting] | None = None,
+        follows_clock: bool = False,
         tick: float = 0.01,
     ) -> None:
         self.checkpoints: dict[Kind, list[Snapshot]] = {"last": [], "best": []}
         self.control = Control()
+        self.clock = Ticking(tick)
         self.corpus = Corpus.build(CorpusText(name="fox", text=TEXT, digest="", source="fox"), model.block_size)
         self.model = build_model(model, self.corpus.tokenizer.vocab_size, train.seed)
         shards = build_shards(self.model, train, World(torch.device("cpu"), cores=train.threads))
         optimizers = build_optimizers(self.model, train, shards)
         standing: Standing | None = None
         if snapshot is not None:
-            train, standing = snapshot.config, dataclasses.replace(snapshot.standing, follows_clock=False)
+            train, standing = snapshot.config, dataclasses.replace(snapshot.standing, follows_clock=follows_clock)
+            if resume_changes:
+                train = changed(train, resume_changes)
+                standing = dataclasses.replace(standing, budget_step=standing.step, budget_evaluations=0)
             self.model.load_state_dict(snapshot.weights)
             restore_optimizers(optimizers, snapshot.training)
             restore_generators(random_generators(shards), snapshot.training)
@@ -92,7 +98,8 @@ class Workbench:
             standing=standing,
             good=None if snapshot is None else snapshot.good,
             planned_changes=planned_changes,
-            clock=Ticking(tick),
+            resume_changes=resume_changes,
+            clock=self.clock,
         )
 
     def _commit(self, kind: Kind, snapshot: Snapshot) -> Path:

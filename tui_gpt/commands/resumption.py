@@ -87,6 +87,8 @@ class Resumption:
         self._require_steps(asked.get("max_iters"))
         if "max_iters" in given and "max_seconds" not in given and self.config.train.max_seconds is not None:
             asked |= {"max_iters": given["max_iters"], "max_seconds": None}
+        if "max_seconds" in asked and "max_iters" not in given and self.config.train.max_iters is not None:
+            asked["max_iters"] = None
         return asked
 
     @property

@@ -185,7 +185,8 @@ def _take_ngrams(target: Tensor, source: Tensor, old: CharTokenizer, corpus: Cor
     is_known = torch.from_numpy(old_tokens >= 0)
     for n in range(1, 1 + rows.shape[1]):
         is_known = is_known & F.pad(torch.from_numpy(old_tokens >= 0), (n, 0))[: len(tokens)]
-        target[rows[is_known, n - 1]] = source[old_rows[is_known, n - 1]]
+        places, first = np.unique(rows[is_known, n - 1].numpy(), return_index=True)
+        target[torch.from_numpy(places)] = source[old_rows[is_known, n - 1][torch.from_numpy(first)]]
 
 
 def _places(old_length: int, new_length: int, places: Tensor, vocab_size: int) -> Tensor:

@@ -93,7 +93,8 @@ class _Trial:
     def _passes(self, batch: Batch) -> float:
         """Return the seconds of a forward and a backward pass."""
         began = self.clock()
-        _, gradients = self.shards.gradients(batch)
+        loss, gradients = self.shards.gradients(batch)
+        float(loss)  # waits for a GPU
         for parameter, gradient in zip(self.model.parameters(), gradients, strict=True):
             parameter.grad = gradient
         return self.clock() - began
@@ -103,4 +104,5 @@ class _Trial:
         began = self.clock()
         for optimizer in self.optimizers:
             optimizer.step()
+        float(next(self.model.parameters()).detach().sum())
         return self.clock() - began

@@ -66,7 +66,7 @@ class AdamW(Optimizer):
         torch._foreach_add_(steps, 1)
         torch._fused_adamw_(
             parameters,
-            [parameter.grad for parameter in parameters],  # type: ignore[misc]  # those without one are left out
+            [parameter.grad.contiguous() for parameter in parameters if parameter.grad is not None],
             [state["exp_avg"] for state in states],
             [state["exp_avg_sq"] for state in states],
             [],

@@ -47,7 +47,12 @@ class Costs:
     """Evaluating one character."""
     sample: float = 0.0
     save: float = 0.0
-    """Writing the last checkpoints."""
+    """Writing one checkpoint."""
+
+    @property
+    def end(self) -> float:
+        """What comes after the last evaluation: both checkpoints, and the end of the process."""
+        return 2 * self.save + EXIT_SECONDS
 
     def note_step(self, seconds: float, steps: int) -> None:
         """Take in the newest steps; a few of them count less than many."""
@@ -98,19 +103,20 @@ class Planner:
 
         `final_passes` is how many models the last evaluation measures.
         """
-        left = self.remaining(elapsed_seconds)
-        fixed = self._end_seconds(estimate_tokens, final_passes)
-        estimates = math.ceil((EVALUATIONS - 1) * max(0.0, min(1.0, left / self.seconds)))
-        fixed += estimates * self._estimate_seconds(estimate_tokens)
+        left = self.remaining(elapsed_seconds) - self._end_seconds(estimate_tokens, final_passes)
         per_step = self.costs.step + self.costs.sample / max(self.sample_interval, 1)
-        return step + max(least, int((left - fixed) / max(per_step, 1e-9)))
+        estimates = math.ceil((EVALUATIONS - 1) * max(0.0, min(1.0, left / self.seconds)))
+        steps = int((left - estimates * self._estimate_seconds(estimate_tokens)) / max(per_step, 1e-9))
+        if steps < 1:  # an estimate is not worth a step
+            steps = int(left >= per_step)
+        return step + max(least, steps)
 
     def _estimate_seconds(self, tokens: int) -> float:
         return tokens * (1 + TRAIN_TOKENS_PER_VAL_TOKEN) * self.costs.token
 
     def _end_seconds(self, estimate_tokens: int, passes: int) -> float:
         final = passes * self.final_tokens(estimate_tokens) * self.costs.token
-        return self._estimate_seconds(estimate_tokens) + final + self.costs.save + EXIT_SECONDS
+        return self._estimate_seconds(estimate_tokens) + final + self.costs.sample + self.costs.end
 
 
 def is_worth_changing(planned: int, max_iters: int, step: int) -> bool:

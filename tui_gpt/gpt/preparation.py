@@ -11,7 +11,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor
 
@@ -48,7 +48,17 @@ from tui_gpt.gpt.sizing import MOST_MEMBERS
 from tui_gpt.gpt.start import Start
 from tui_gpt.gpt.state import restore_optimizers
 from tui_gpt.gpt.tokenizer import CharTokenizer
-from tui_gpt.gpt.trainer import LIVE_SETTINGS, PLAN, LiveWeights, Parts, Snapshot, Standing, changed, restore_generators
+from tui_gpt.gpt.trainer import (
+    ESTIMATE,
+    LIVE_SETTINGS,
+    PLAN,
+    LiveWeights,
+    Parts,
+    Snapshot,
+    Standing,
+    changed,
+    restore_generators,
+)
 from tui_gpt.gpt.world import World, using_cores
 from tui_gpt.manifest import CheckpointInfo
 from tui_gpt.runs import Run
@@ -83,6 +93,7 @@ class Prepared:
     good: Snapshot | None = None
     """What a resumed run would go back to, where that is not where it stands."""
     planned_changes: Mapping[int, Mapping[str, Setting]] = field(default_factory=dict)
+    resume_changes: Mapping[str, Setting] = field(default_factory=dict)
 
     def parts(self, run: Run) -> Parts:
         """What a trainer works with, its checkpoints going into `run`."""
@@ -228,12 +239,12 @@ def prepare_resumed(
     corpus = _same_corpus(run, checkpoint, _moved(info.config, corpus_source, _place_of(changes)))
     ahead = cut_log(run, info)
     here = ahead.pop(info.step, {})
-    settings = {name: value for name, value in here.items() if name != PLAN}
-    config = _moved(info.config, corpus_source, {**settings, **_place_of(changes)})
+    settings = {name: value for name, value in here.items() if name not in (PLAN, ESTIMATE)}
+    config = _moved(info.config, corpus_source, {**settings, **live, **_place_of(changes)})
     world = World.of(config.train)
     standing = _restored_standing(info, here, live)
-    budget = live.get("max_seconds", config.train.max_seconds) if standing.follows_clock else None
-    step_seconds = timed(config, corpus, world, control, float(budget)).seconds if budget else 1.0
+    budget = config.train.max_seconds if standing.follows_clock else None
+    step_seconds = timed(config, corpus, world, control, budget).seconds if budget else 1.0
     control.report("counting n-grams")
     model, prior = _restored_model(checkpoint, corpus)
     shards = build_shards(model.train().to(world.device), config.train, world)
@@ -248,7 +259,8 @@ def prepare_resumed(
         step_seconds=step_seconds,
         standing=standing,
         good=_fitting(read_good(run, standing), model),
-        planned_changes={**ahead, info.step: live},
+        planned_changes=ahead,
+        resume_changes=live,
     )
     restore_optimizers(prepared.optimizers, checkpoint.training or {})
     restore_generators(random_generators(prepared.shards), checkpoint.training or {})
@@ -327,19 +339,22 @@ def _place_of(changes: Mapping[str, Setting]) -> dict[str, Setting]:
 
 
 def _restored_standing(info: CheckpointInfo, here: Mapping[str, Setting], changes: Mapping[str, Setting]) -> Standing:
-    """Where the checkpoint stands, with what was changed `here` after it was saved.
+    """Where the checkpoint stands, with what was changed `here` after it was saved, and `changes` to resume with.
 
     A new time budget counts from now, and so does one of which nothing was used; otherwise the log is followed, not the
     clock. Raises CheckpointError.
     """
     standing = standing_of(info)
-    standing.follows_clock = changes.get("max_seconds") is not None or info.step == 0
-    if standing.follows_clock:
+    is_new_budget, holds = changes.get("max_seconds") is not None, {**here, **changes}
+    standing.follows_clock = is_new_budget or info.step == 0
+    if holds.get("max_seconds") is not None:
         standing.budget_step, standing.budget_evaluations = info.step, 0
-    max_iters = here.get(PLAN, here.get("max_iters"))
+    if is_new_budget or isinstance(holds.get(ESTIMATE), int):
+        standing.estimate_tokens = 0 if is_new_budget else cast(int, here[ESTIMATE])
+    max_iters = changes.get("max_iters", here.get(PLAN, here.get("max_iters")))
     if isinstance(max_iters, int):
         standing.max_iters = max(max_iters, standing.step)
-    if "learning_rate" in here:
+    if "learning_rate" in holds:
         standing.bad_steps = 0
     return standing
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from tui_gpt.events import Changed, Evaluated, Event, Sampled, Setting, from_json, to_json
 from tui_gpt.files import atomic_write, read_plain_file, storage_errors
-from tui_gpt.gpt.trainer import LIVE_SETTINGS, PLAN
+from tui_gpt.gpt.trainer import ESTIMATE, LIVE_SETTINGS, PLAN
 from tui_gpt.manifest import CheckpointInfo
 from tui_gpt.runs import Run
 
@@ -29,28 +29,42 @@ def cut_log(run: Run, info: CheckpointInfo) -> Changes:
     later = [event for event in ahead if event.step > step]
     if later or os.path.lexists(run.path / _FILE):
         atomic_write(run.path / _FILE, "".join(to_json(event) + "\n" for event in later).encode())
-    run.truncate_log(step, lambda event: event.step == step and _comes_again(event, info))
+    run.truncate_log(step, _Forgotten(info))
     changes: Changes = {}
     for event in ahead:
-        changes.setdefault(event.step, {})[PLAN if event.origin == "plan" else event.setting] = event.value
+        at_step = changes.setdefault(event.step, {})
+        if event.origin == "plan" and event.setting == "max_iters":
+            at_step[PLAN] = event.value
+            continue
+        at_step[event.setting] = event.value
+        if event.setting == "max_iters":
+            at_step.pop(PLAN, None)  # it was planned before somebody chose another number
     return changes
 
 
-def _comes_again(event: Event, info: CheckpointInfo) -> bool:
-    """Whether an event at the checkpoint's own step was measured or written only after it."""
-    match event:
-        case Evaluated():
-            return info.extra.get("evaluated_step") != info.step
-        case Sampled():
-            return info.extra.get("sampled_step") != info.step
-        case _:
-            return False
+class _Forgotten:
+    """Tells which events, in order, were measured or written only after a checkpoint and will be again."""
+
+    def __init__(self, info: CheckpointInfo) -> None:
+        self._info = info
+        self._newest = 0
+
+    def __call__(self, event: Event) -> bool:
+        self._newest = max(self._newest, event.step)
+        extra, step = self._info.extra, self._info.step
+        match event:
+            case Evaluated():  # the best model is measured again at the end, and keeps its own step
+                return self._newest > step or (self._newest == step and extra.get("evaluated_step") != step)
+            case Sampled():
+                return event.step == step and extra.get("sampled_step") != step
+            case _:
+                return False
 
 
 def _changes_in(events: Iterator[Event]) -> Iterator[Changed]:
     """The changes of settings that somebody, or the clock, asked for."""
     for event in events:
-        if isinstance(event, Changed) and event.origin != "trainer" and event.setting in LIVE_SETTINGS:
+        if isinstance(event, Changed) and event.origin != "trainer" and event.setting in {*LIVE_SETTINGS, ESTIMATE}:
             yield event
 
 

@@ -37,7 +37,7 @@ def sized(config: RunConfig, step_seconds: float, train_tokens: int, most: int =
     if train.max_seconds is not None:
         steps = max(READINGS * steps_per_epoch, FEWEST_STEPS)
         members = int(train.max_seconds / step_seconds / steps)
-    if members > MOST_MEMBERS and train.max_iters is None:
+    if members > most and train.max_iters is None:
         train = dataclasses.replace(train, max_iters=max(round(MOST_READINGS * steps_per_epoch), FEWEST_STEPS))
     members = max(1, min(members, most))
     return dataclasses.replace(config, model=dataclasses.replace(config.model, members=members), train=train)

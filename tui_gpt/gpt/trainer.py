@@ -45,7 +45,6 @@ from tui_gpt.gpt.interruption import StepAbandonedError, abandoned_on_stop
 from tui_gpt.gpt.optimizer import Optimizer
 from tui_gpt.gpt.planner import (
     EVALUATIONS,
-    EXIT_SECONDS,
     TRAIN_TOKENS_PER_VAL_TOKEN,
     Costs,
     Planner,
@@ -59,6 +58,7 @@ from tui_gpt.gpt.shards import Shards
 from tui_gpt.gpt.state import copied_optimizers, copied_weights, restore_optimizers
 
 Kind = Literal["last", "best"]
+NOTHING = (None, None)
 
 MOST_BAD_STEPS = 2
 """Steps that may meet NaN or infinity: the first is skipped, the second goes back to the last good state."""
@@ -76,6 +76,8 @@ LIVE_SETTINGS = frozenset(
 """What may take a new value while a run is under way."""
 PLAN = "plan"
 """Among changes that are made again after a resume: the number of steps that the time budget's plan came to."""
+ESTIMATE = "estimate_tokens"
+"""And the characters that an evaluation of a budget reads, where the budget was set during the run."""
 FEWEST_EVENTS = 100
 """Progress events that a run with a time budget has at least, if it has as many steps."""
 FEWEST_SAMPLES = 4
@@ -210,6 +212,7 @@ class Trainer:
         standing: Standing | None = None,
         good: Snapshot | None = None,
         planned_changes: Mapping[int, Mapping[str, Setting]] | None = None,
+        resume_changes: Mapping[str, Setting] | None = None,
         clock: Callable[[], float] = time.monotonic,
         began: float | None = None,
         step_seconds: float = 1.0,
@@ -219,7 +222,8 @@ class Trainer:
 
         `good` is what a second bad step goes back to, None the start; `began` the clock's reading from which this run's
         seconds count, None now; `step_seconds` what a step takes, as far as that is known; `initialized` what a new
-        run has taken over from another model.
+        run has taken over from another model. `planned_changes` are made again at their steps; `resume_changes`, with
+        which the run was resumed, are in `config` and `standing` already.
         """
         self._parts = parts
         self._model = parts.model
@@ -228,6 +232,7 @@ class Trainer:
         self._now = standing or Standing()
         self._now.record_tokens = parts.batches.record_tokens
         self._planned_changes = planned_changes or {}
+        self._resume_changes = resume_changes or {}
 
         def awake() -> float:
             return clock() - control.suspended_seconds
@@ -258,6 +263,9 @@ class Trainer:
         could not be written.
         """
         try:
+            if self._initialized is not None:
+                self._save("last")  # before this, resuming would start from scratch
+                self._saver.wait()
             compiling = list(self._compile_if_asked())
             self._make_plan()
             if self._good is None:
@@ -265,10 +273,10 @@ class Trainer:
             self._timed_from = self._clock.seconds()
             yield self._started()
             yield from compiling
-            yield from self._check_resume()
             if self._initialized is not None:
                 yield self._initialized
-                self._save("last")  # before this, resuming would start from scratch
+            yield from self._announce_resume()
+            yield from self._check_resume()
             while True:
                 yield from self._obey_control()
                 yield from self._correct_plan()
@@ -405,22 +413,42 @@ class Trainer:
         yield from self._apply(self._control.take_changes())
         if not self._control.pause_requested:
             return
-        yield Paused(step=self._now.step)
         began = self._clock.read()
+        yield Paused(step=self._now.step)
         self._save("last")
         for _ in self._control.wait_while_paused():
+            began = self._leave_out_since(began)
             self._answer_weight_requests()
             yield from self._apply(self._control.take_changes())
             yield from self._announce_saves()
+        self._leave_out_since(began)
         yield from self._apply(self._control.take_changes())
-        self._clock.leave_out(self._clock.read() - began)
         self._reported_at, self._reported_step = self._clock.seconds(), self._now.step
         if not self._control.stop_requested:
             yield Resumed(step=self._now.step)
 
+    def _leave_out_since(self, began: float) -> float:
+        """Do not count the time since the clock read `began`; return what it reads now."""
+        now = self._clock.read()
+        self._clock.leave_out(now - began)
+        return now
+
+    def _announce_resume(self) -> Iterator[Event]:
+        """Log the changes that a run was resumed with, and what its new time budget comes to."""
+        for setting, value in self._resume_changes.items():
+            yield Changed(step=self._now.step, setting=setting, value=value)
+        if self._resume_changes.get("max_seconds") is not None:
+            yield from self._announce_budget()
+
+    def _announce_budget(self) -> Iterator[Event]:
+        for setting, value in (("max_iters", self._now.max_iters), (ESTIMATE, self._now.estimate_tokens)):
+            yield Changed(step=self._now.step, setting=setting, value=value, origin="plan")
+
     def _apply(self, changes: Mapping[str, Setting], *, from_log: bool = False) -> Iterator[Event]:
         """Make all of these changes or none."""
-        wanted = {setting: value for setting, value in changes.items() if setting != PLAN}
+        if not changes:
+            return
+        wanted = {setting: value for setting, value in changes.items() if setting not in (PLAN, ESTIMATE)}
         try:
             self._config = self._changed(wanted)
         except ConfigError as error:
@@ -432,11 +460,16 @@ class Trainer:
             self._now.max_iters = max_iters
         for setting, value in wanted.items():
             yield Changed(step=self._now.step, setting=setting, value=value)
+        if wanted.get("max_seconds") is not None:
+            self._now.budget_step, self._now.budget_evaluations = self._now.step, 0
+            if not from_log:
+                yield from self._begin_budget()
+        if isinstance(tokens := changes.get(ESTIMATE), int):
+            self._now.estimate_tokens = tokens
+            yield Changed(step=self._now.step, setting=ESTIMATE, value=tokens, origin="plan")
         if isinstance(planned := changes.get(PLAN), int):
             self._now.max_iters = max(planned, self._now.step)
             yield Changed(step=self._now.step, setting="max_iters", value=planned, origin="plan")
-        elif wanted.get("max_seconds") is not None and not from_log:
-            yield from self._begin_budget()
 
     def _changed(self, changes: Mapping[str, Setting]) -> TrainConfig:
         """Return the config with these changes. Raises ConfigError."""
@@ -452,11 +485,11 @@ class Trainer:
 
     def _begin_budget(self) -> Iterator[Event]:
         """Plan for a time budget that was set during the run and begins now."""
+        self._note_steps()
         self._budget_began = self._clock.seconds()
-        self._now.follows_clock = True
-        self._now.budget_step, self._now.budget_evaluations = self._now.step, 0
+        self._now.follows_clock, self._now.estimate_tokens = True, 0
         self._make_plan()
-        yield Changed(step=self._now.step, setting="max_iters", value=self._now.max_iters, origin="plan")
+        yield from self._announce_budget()
 
     def _answer_weight_requests(self) -> None:
         requests = [
@@ -505,14 +538,15 @@ class Trainer:
             began=self._budget_began,
             record_tokens=self._parts.batches.record_tokens,
             costs=self._costs,
-            sample_interval=self._config.sample_interval,
+            sample_interval=self._sample_interval(),
         )
 
     def _planned_iters(self, max_seconds: float) -> int:
         now, limit = self._now, self._config.max_iters
         passes = 2 if now.evaluations_without_best else 1
+        least = 1 if now.step == now.budget_step else 0
         planned = self._planner(max_seconds).plan(
-            now.step, self._clock.seconds(), now.estimate_tokens, final_passes=passes
+            now.step, self._clock.seconds(), now.estimate_tokens, final_passes=passes, least=least
         )
         return planned if limit is None else min(planned, max(limit, now.step))
 
@@ -520,18 +554,24 @@ class Trainer:
         now, seconds = self._now, self._config.max_seconds
         if seconds is None or not now.follows_clock or now.evaluated_step == now.max_iters:
             return
-        steps, elapsed = now.step - self._timed_from_step, self._clock.seconds()
-        if not steps or not is_replanning_step(now.step, now.max_iters):
+        made, all_steps = now.step - now.budget_step, now.max_iters - now.budget_step
+        if not is_replanning_step(made, all_steps):
             return
-        self._costs.note_step(elapsed - self._timed_from, steps)
-        self._timed_from, self._timed_from_step = elapsed, now.step
-        left = self._planner(seconds).remaining(elapsed)
+        self._note_steps()
+        left = self._planner(seconds).remaining(self._clock.seconds())
         if now.step >= now.max_iters and left < (1 - SPENT_SHARE) * seconds:
             return
         planned = self._planned_iters(seconds)
-        if is_worth_changing(planned, now.max_iters, now.step):
+        if is_worth_changing(planned - now.budget_step, all_steps, made):
             now.max_iters = planned
             yield Changed(step=now.step, setting="max_iters", value=planned, origin="plan")
+
+    def _note_steps(self) -> None:
+        """Take in what the steps since the last look have cost."""
+        steps, elapsed = self._now.step - self._timed_from_step, self._clock.seconds()
+        if steps:
+            self._costs.note_step(elapsed - self._timed_from, steps)
+        self._timed_from, self._timed_from_step = elapsed, self._now.step
 
     # Measuring
 
@@ -579,6 +619,7 @@ class Trainer:
         if train is None or rank is None:
             return
         rank = self._adjusted(rank)
+        self._rank_best_again(rank.tokens)
         self._costs.note_evaluation(self._clock.seconds() - began, train.tokens + rank.tokens)
         yield from self._conclude(train.loss, rank)
         self._leave_out_of_pace(self._clock.seconds() - began)
@@ -604,11 +645,14 @@ class Trainer:
 
     def _conclude(self, train_loss: float, rank: Measured) -> Iterator[Event]:
         """Measure the last model more exactly than those before it, and find out which one is the best."""
-        final = self._measure_to_the_end(rank) if self._now.step >= self._now.max_iters else rank
+        is_best = self._is_best(rank)
+        is_last = self._now.step >= self._now.max_iters
+        final = self._measure_to_the_end(rank, 1 if is_best else 2) if is_last else rank
         if final is None:
             return
-        is_best = self._is_best(rank, final)
-        best, again = self._best_again(final.tokens) if not is_best and final.tokens > rank.tokens else (None, None)
+        best, again = (
+            self._best_again(final.tokens) if not is_best and self._now.best_tokens < final.tokens else NOTHING
+        )
         is_best = is_best or (again is not None and final.loss < again.loss)
         evaluated = self._note_evaluation(train_loss, final, rank, is_best)
         try:
@@ -619,6 +663,14 @@ class Trainer:
         if best is not None and again is not None and not is_best:
             yield from self._note_best_again(best, again)
 
+    def _rank_best_again(self, tokens: int) -> None:
+        """Measure the best model so far on as many characters as models are compared on from now on."""
+        now = self._now
+        if now.best_val_loss is None or now.best_rank_tokens == tokens:
+            return
+        _, measured = self._best_again(tokens)
+        now.best_rank_loss, now.best_rank_tokens = (None if measured is None else measured.loss), tokens
+
     def _adjusted(self, estimate: Measured) -> Measured:
         """Correct an estimate by how much easier or harder its characters are than those of record; the n-gram prior
         knows that of all of them, a fraction of a second's work (a control variate)."""
@@ -626,33 +678,31 @@ class Trainer:
             self._difficulties[estimate.tokens] = self._parts.batches.difficulty(estimate.tokens)
         return dataclasses.replace(estimate, loss=estimate.loss + self._difficulties[estimate.tokens])
 
-    def _measure_to_the_end(self, rank: Measured) -> Measured | None:
-        """Measure the loss of record, or as much of it as the time allows."""
+    def _measure_to_the_end(self, rank: Measured, models: int) -> Measured | None:
+        """Measure the loss of record, or as much of it as the time allows for so many models."""
         seconds, record = self._config.max_seconds, self._parts.batches.record_tokens
         if rank.tokens >= record:
             return rank
         if seconds is None or not self._now.follows_clock:
             return self._measure_validation(record)
         now = self._clock.seconds()
-        left = self._planner(seconds).remaining(now) - self._costs.save - EXIT_SECONDS
-        models = 2 if self._now.evaluations_without_best else 1
+        left = self._planner(seconds).remaining(now) - self._costs.end
         deadline = now + left / models
-        return self._measure_validation(record, lambda done: done > rank.tokens and self._clock.seconds() >= deadline)
+        measured = self._measure_validation(
+            record, lambda done: done > rank.tokens and self._clock.seconds() >= deadline
+        )
+        return measured and self._adjusted(measured)
 
-    def _is_best(self, rank: Measured, final: Measured) -> bool:
-        now = self._now
-        if not math.isfinite(final.loss) or now.best_val_loss is None:
-            return math.isfinite(final.loss)
-        if now.best_rank_loss is not None and rank.tokens == now.best_rank_tokens:
-            return rank.loss < now.best_rank_loss
-        return final.tokens == now.best_tokens and final.loss < now.best_val_loss
+    def _is_best(self, rank: Measured) -> bool:
+        best = self._now.best_rank_loss
+        return math.isfinite(rank.loss) and (best is None or rank.loss < best)
 
     def _best_again(self, tokens: int) -> tuple[Snapshot | None, Measured | None]:
-        """Return the best checkpoint so far, where it was measured on less than `tokens`, and its loss on them."""
+        """Return the best checkpoint so far, and its loss on that many characters; None where it is lost."""
         self._saver.wait()
-        best = self._parts.read_best() if self._now.best_tokens < tokens else None
+        best = self._best or self._parts.read_best()
         if best is None:
-            return None, None
+            return NOTHING
         weights = copied_weights(self._model)
         try:
             self._model.load_state_dict(best.weights)
@@ -740,10 +790,16 @@ class Trainer:
 
     def _is_sample_due(self) -> bool:
         """At every interval; at least a few times in a time budget."""
-        now, interval = self._now, self._config.sample_interval
+        now, interval = self._now, self._sample_interval()
         if not interval or self._config.max_seconds is None:
             return interval > 0 and now.step % interval == 0
-        return now.step - now.sampled_step >= min(interval, math.ceil(now.max_iters / FEWEST_SAMPLES))
+        return now.step - now.sampled_step >= interval
+
+    def _sample_interval(self) -> int:
+        """Return the steps between two samples: fewer than asked for where a time budget holds few steps; 0 is none."""
+        if self._config.max_seconds is None:
+            return self._config.sample_interval
+        return min(self._config.sample_interval, math.ceil(self._now.max_iters / FEWEST_SAMPLES))
 
     # The resume guard
 
@@ -753,15 +809,16 @@ class Trainer:
         if not self._resumed or expected is None:
             return
         loss = self._next_loss()
-        if loss != expected:
+        if loss is not None and loss != expected:
             yield ResumeDiffers(step=self._now.step, expected_loss=expected, loss=loss)
 
-    def _next_loss(self) -> float:
-        """Return the training loss of a few windows of the next batch; changes nothing."""
+    def _next_loss(self) -> float | None:
+        """Return the training loss of a few windows of the next batch, None where it is not finite; changes nothing."""
         batch = self._parts.batches.training(self._now.step * self._config.gradient_accumulation)
         generators = copied_generators(self._parts.generators)
         try:
-            return self._parts.shards.loss(batch.thinned(self._parts.networks))
+            loss = self._parts.shards.loss(batch.thinned(self._parts.networks))
+            return loss if math.isfinite(loss) else None
         finally:
             restore_generators(self._parts.generators, generators)
 
