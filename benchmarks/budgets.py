@@ -3,7 +3,7 @@
     python benchmarks/budgets.py [--seconds 10,60] [--presets quick,nano] [--texts 2KB,1MB] [--busy]
 
 Each row is one `tui-gpt train --headless --json` in a process of its own, measured from its start to its end. `--busy`
-lets another process compute beside it on every core. A run is within its budget when it takes at most 5 % and one
+lets another process compute beside it. A run is within its budget when it takes at most 5 % and one
 second more; a run that is refused must be refused within that time as well. `steps` is the share of the time spent in
 optimizer steps, `points` the number of evaluations, `memory` the largest resident set.
 """
@@ -94,9 +94,8 @@ def parsed() -> argparse.Namespace:
 
 @contextmanager
 def other_programs(are_there: bool) -> Iterator[None]:
-    """Let a program compute on every core."""
-    count = (os.cpu_count() or 1) if are_there else 0
-    programs = [subprocess.Popen([sys.executable, "-c", BUSY_PROGRAM]) for _ in range(count)]
+    """Let another program compute, on one core."""
+    programs = [subprocess.Popen([sys.executable, "-c", BUSY_PROGRAM])] if are_there else []
     try:
         yield
     finally:
