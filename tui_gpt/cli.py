@@ -130,6 +130,9 @@ def _invoke(arguments: Sequence[str], began: float | None) -> int:
     except TuiGptError as error:
         say_error(str(error))
         return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
     except click.ClickException as error:
         say_error(_usage_sentence(error))
         return error.exit_code

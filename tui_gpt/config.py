@@ -86,7 +86,7 @@ def _require_whole(name: str, value: int, least: int, most: int) -> None:
 def _require_number(name: str, value: float, least: float, most: float) -> None:
     _require(
         math.isfinite(value) and least <= value <= most,
-        f"{name} is {value:g}: choose a number from {least:g} to {most:g}",
+        f"{name} is {value:g}: choose a number from {least:,.10g} to {most:,.10g}",
     )
 
 

@@ -470,8 +470,10 @@ class TextScore:
     step: int
     characters: int
     """Those that the model knows; only they are counted."""
+    left_out: int
+    """Characters of the text that it does not know."""
     unknown: str
-    """The distinct characters that it does not know."""
+    """The distinct ones among them."""
     loss: float
     """Nats per character."""
     bits_per_char: float
@@ -500,11 +502,18 @@ def score(session: SessionLike, source: str | Path | None, text: str, streams: S
     if not reading.characters:
         raise TuiGptError("the model knows none of these characters: choose a text like those it learned from")
     loss /= reading.characters
+    unknown = model.unknown(text)
+    if unknown:
+        share = sum(map(text.count, unknown)) / len(text)
+        streams.say(
+            f"warning: the model does not know {share:.1%} of the text's characters; the loss is that of the others"
+        )
     return TextScore(
         name=model.name,
         step=model.step,
         characters=reading.characters,
-        unknown=model.unknown(text),
+        left_out=sum(map(text.count, unknown)),
+        unknown=unknown,
         loss=loss,
         bits_per_char=loss / math.log(2),
         perplexity=math.exp(min(loss, 700.0)),

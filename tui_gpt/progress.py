@@ -188,8 +188,8 @@ class ProgressLine:
         match event:
             case Started():
                 self.say(_opening(event))
-            case Changed(setting="estimate_tokens"):
-                pass  # every evaluation says how much it has read
+            case Changed(origin="plan"):
+                pass  # the line says how many steps there are, and every evaluation how much it has read
             case Changed():
                 self.say(_news(event), urgent=event.setting in _URGENT)
             case Refused():
@@ -313,8 +313,10 @@ def _news(event: Changed) -> str:
             return f"warning: step {event.step:,} was skipped, as its loss was not finite"
         case "rolled_back_to":
             return f"warning: at step {event.step:,} the run went back to its last good state"
-        case "max_iters":
-            return f"at step {event.step:,} the goal became {_shown(event.value)} steps"
+        case "max_iters" if event.value is not None:
+            return f"from step {event.step:,} on: {_shown(event.value)} steps in all"
+        case "max_iters" | "max_seconds" if event.value is None:
+            return f"from step {event.step:,} on: no limit of {'time' if event.setting == 'max_seconds' else 'steps'}"
         case _:
             return f"from step {event.step:,} on: {event.setting} {_shown(event.value)}"
 

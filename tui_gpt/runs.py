@@ -462,6 +462,8 @@ class RunStore:
             return Run(self.root / name)
         names = self._names()
         hint = "look at `tui-gpt runs list`" if names else "train one with `tui-gpt train`"
+        if os.sep in name:
+            hint = f"a folder is named with --model-path {name}"
         raise NotFoundError(f"there is no run {name!r}{did_you_mean(name, names)}: {hint}")
 
     def _names(self) -> list[str]:

@@ -15,6 +15,8 @@ from tui_gpt.config import DEFAULT_VAL_SHARE, RunConfig, TrainConfig
 from tui_gpt.corpora import CorpusText, lasting_source, read_corpus
 from tui_gpt.errors import CorpusError
 
+FEW_CHARACTERS = 1_000
+"""Validation characters below which the loss on them depends on chance."""
 _BLANK_LINES = re.compile(r"\n(?:[^\S\n]*\n)+")
 _DIGESTS_JOINED_BY = "+"
 
@@ -152,8 +154,10 @@ def settled(config: RunConfig, known: str = "") -> tuple[RunConfig, tuple[str, .
     if split.validation is not None:
         train = dataclasses.replace(train, val_file=split.validation.source)
         notes += split.validation.notes + _left_out(split.validation, text.text, known)
+    arranged = split.arranged(text)
     if train.shuffle_documents:
-        notes += _documents_note(split.arranged(text))
+        notes += _documents_note(arranged)
+    notes += _few_note(_validating(split, arranged))
     return dataclasses.replace(config, corpus=text.source, train=train), notes
 
 
@@ -167,6 +171,23 @@ def _left_out(validation: CorpusText, text: str, known: str) -> tuple[str, ...]:
     return (
         f"left out {count:,} {noun} ({share:.1%}) of the validation text {validation.source} that the text to learn "
         "from does not have",
+    )
+
+
+def _validating(split: Split, arranged: Arranged) -> int:
+    """Return how many characters validate."""
+    if split.validation is not None:
+        return len(split.validation.text)
+    length = len(arranged.text)
+    return length - (split.train_length(length) if arranged.boundary is None else arranged.boundary)
+
+
+def _few_note(characters: int) -> tuple[str, ...]:
+    if characters >= FEW_CHARACTERS:
+        return ()
+    return (
+        f"only {characters:,} characters validate, so the validation loss says little: choose a longer text, a larger "
+        "--val-share, or --val-file",
     )
 
 

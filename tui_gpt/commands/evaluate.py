@@ -56,6 +56,7 @@ _LABELS = {
     "loss": "loss",
     "bits_per_char": "bits per character",
     "val_tokens": "characters",
+    "left_out": "left out",
 }
 
 

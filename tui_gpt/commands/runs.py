@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -144,6 +145,7 @@ def export_run(source: str, target: Path, small: bool) -> None:
 
         session.compact_checkpoint(place)
     click.echo(place)
+    click.echo(f"generate with it: tui-gpt generate --model-path {shlex.quote(str(place))}", err=True)
 
 
 @runs.command("import")

@@ -98,8 +98,8 @@ class Batches:
         """Yield evenly spread training windows of about that many characters, to be measured beside the validation
         split."""
         count = max(1, min(tokens, TRAIN_SAMPLE_TOKENS) // self._block_size)
-        last = len(self._corpus.train) - self._block_size - 1
-        starts = np.unique(np.linspace(0, last, count).astype(np.int64))
+        places = len(self._corpus.train) - self._block_size
+        starts = np.unique((np.arange(count) * 2 + 1) * places // (2 * count))
         rows = max(1, self._tokens_per_batch(tokens) // self._block_size)
         for first in range(0, len(starts), rows):
             part = starts[first : first + rows]

@@ -93,7 +93,8 @@ def _require_steps(config: RunConfig, corpus: Corpus, step_seconds: float, elaps
     holds = "not one step fits" if steps < 1 else "only one step fits" if steps == 1 else f"only {steps} steps fit"
     raise ConfigError(
         f"max_seconds is {seconds:g}, and {holds} into that here: set-up takes about {format_duration(spent)} and a "
-        f"step of this model {step_seconds:.1f} s: choose --max-seconds {enough}{_smaller_batch(config, step_seconds)}"
+        f"step of this model {step_seconds:.1f} s: choose --max-seconds {enough}"
+        f"{_smaller_batch(config, step_seconds) if spent < seconds / 2 else ''}"
     )
 
 

@@ -81,7 +81,8 @@ def read_state_dict(file: Path) -> dict[str, Tensor]:
     try:
         data = read_plain_file(file, TENSORS_LIMIT)
     except OSError as error:
-        raise NotFoundError(f"{file} cannot be read ({error.strerror}): name a file of torch.save") from error
+        remedy = "use it where it is, with --model-path" if file.is_dir() else "name a file of torch.save"
+        raise NotFoundError(f"{file} cannot be read ({error.strerror}): {remedy}") from error
     _refuse_more_than_tensors(file, data)
     try:
         loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)

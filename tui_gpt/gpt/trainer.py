@@ -78,6 +78,8 @@ PLAN = "plan"
 """Among changes that are made again after a resume: the number of steps that the time budget's plan came to."""
 ESTIMATE = "estimate_tokens"
 """And the characters that an evaluation of a budget reads, where the budget was set during the run."""
+MIN_TRAIN_TOKENS = 1_024
+"""Training characters that an evaluation reads, however short the validation split."""
 FEWEST_EVENTS = 100
 """Progress events that a run with a time budget has at least, if it has as many steps."""
 FEWEST_SAMPLES = 4
@@ -614,7 +616,8 @@ class Trainer:
         if now.step in (0, now.evaluated_step) or not self._is_evaluation_due() or self._control.stop_requested:
             return
         began, wanted = self._clock.seconds(), self._rank_tokens()
-        train = self._measure(self._parts.batches.training_sample(int(wanted * TRAIN_TOKENS_PER_VAL_TOKEN)), wanted)
+        train_tokens = max(MIN_TRAIN_TOKENS, int(wanted * TRAIN_TOKENS_PER_VAL_TOKEN))
+        train = self._measure(self._parts.batches.training_sample(train_tokens), train_tokens)
         rank = self._measure_validation(wanted)
         if train is None or rank is None:
             return
