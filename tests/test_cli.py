@@ -379,7 +379,13 @@ def test_repeating_what_a_run_has_is_no_change(command: CommandLine) -> None:
 def test_a_time_budget_is_a_new_one_even_if_it_is_as_long_as_the_old_one(command: CommandLine) -> None:
     save(make_run("one"), 40, 100, max_seconds=60.0)
     command("train", "--headless", "--resume", "one", "--max-seconds", "60")
-    assert dict(command.request.changes) == {"max_seconds": 60.0}
+    assert command.request.changes["max_seconds"] == 60.0
+
+
+def test_a_time_budget_alone_replaces_the_number_of_steps_as_it_does_in_a_new_run(command: CommandLine) -> None:
+    save(make_run("one"), 40, 100)
+    command("train", "--headless", "--resume", "one", "--max-seconds", "60")
+    assert dict(command.request.changes) == {"max_seconds": 60.0, "max_iters": None}
 
 
 @pytest.mark.parametrize("max_iters", [30, 40])
@@ -865,3 +871,15 @@ def test_stdout_that_is_full_is_one_line(command: CommandLine, monkeypatch: pyte
 
     monkeypatch.setattr("sys.stdout", Full())
     assert cli.run(["config", "path"]) == 1
+
+
+@pytest.mark.parametrize("group", ["runs", "data", "config"])
+def test_a_group_without_a_command_shows_its_help_as_help(command: CommandLine, group: str) -> None:
+    result = command(group)
+    assert result.code == 2
+    assert result.err.startswith(f"Usage: tui-gpt {group} ")
+    assert "\nCommands:\n" in result.err
+
+
+def test_a_folder_that_is_named_as_a_run_gets_the_option_that_takes_it(command: CommandLine) -> None:
+    assert "a folder is named with --model-path ./exp" in command("runs", "show", "./exp").err

@@ -218,6 +218,17 @@ def test_a_best_model_that_the_disk_refused_is_still_the_best_at_the_end() -> No
     assert measured.standing.best_val_loss == 1.5
 
 
+def test_the_training_sample_is_spread_evenly_however_small_it_is() -> None:
+    """The beginning of a text is often a title page."""
+    bench = Workbench()
+    (one,) = bench.parts.batches.training_sample(1)
+    middle = len(bench.corpus.train) // 2
+    expected = bench.corpus.train[middle - 8 : middle + 8]
+    assert one.inputs[0].tolist() == expected.tolist()
+    evaluated = next(event for event in Workbench(train=TIMED).run() if isinstance(event, Evaluated))
+    assert evaluated.train_loss == pytest.approx(evaluated.val_loss, abs=1.0)
+
+
 # Before the start
 
 
