@@ -9,6 +9,7 @@ optimizer steps, `points` the number of evaluations, `memory` the largest reside
 """
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -110,12 +111,14 @@ def text_of(folder: Path, name: str) -> Path:
         return Path(name)
     rng = random.Random(3)
     words = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(2, 9))) for _ in range(20_000)]
-    weights = [1 / (rank + 5) for rank in range(len(words))]
+    weights = list(itertools.accumulate(1 / (rank + 5) for rank in range(len(words))))
     path = folder / f"{name}.txt"
     written = 0
     with path.open("w", encoding="utf-8") as file:
         while written < SIZES[name]:
-            written += file.write((" ".join(rng.choices(words, weights, k=12)) + "\n")[: SIZES[name] - written])
+            piece = " ".join(rng.choices(words, cum_weights=weights, k=10_000))
+            lines = "\n".join(piece[start : start + 80] for start in range(0, len(piece), 80)) + "\n"
+            written += file.write(lines[: SIZES[name] - written])
     return path
 
 
