@@ -76,7 +76,7 @@ def _steps_in_time(config: RunConfig, corpus: Corpus, step_seconds: float, elaps
 
 def _planner(config: RunConfig, corpus: Corpus, step_seconds: float) -> Planner:
     tokens = config.train.batch_size * config.train.gradient_accumulation * config.model.block_size
-    costs = Costs(step=step_seconds, token=evaluation_seconds(step_seconds, tokens * config.model.networks))
+    costs = Costs(step=step_seconds, token=evaluation_seconds(step_seconds, tokens))
     batches = Batches(corpus, window_order(config, len(corpus.train)), config.model.block_size, None)
     return Planner(config.train.max_seconds or math.inf, 0.0, batches.record_tokens, costs)
 

@@ -13,7 +13,7 @@ EVALUATION_SHARE = 0.09
 """Of a budget, for all evaluations together."""
 ESTIMATES_SHARE = 0.3
 """Of that, for those before the last one; the last one measures the loss of record."""
-MIN_ESTIMATE_TOKENS = 1_024
+MIN_ESTIMATE_TOKENS = 512
 TRAIN_TOKENS_PER_VAL_TOKEN = 0.5
 """How many training characters an evaluation reads beside each character of the validation split."""
 EXIT_SECONDS = 0.3
@@ -24,9 +24,10 @@ WORTH_CHANGING_OF_ALL = 0.02
 """... and of all steps."""
 
 
-def evaluation_seconds(step_seconds: float, tokens_per_step: int) -> float:
-    """Return about what evaluating one character takes: a forward pass, about a quarter of a step for each."""
-    return step_seconds / (4 * tokens_per_step)
+def evaluation_seconds(step_seconds: float, tokens_per_network: int) -> float:
+    """Return about what evaluating one character takes: a forward pass of every network, about a quarter of a step's
+    work, in which each network reads `tokens_per_network` characters."""
+    return step_seconds / (4 * max(1, tokens_per_network))
 
 
 def is_replanning_step(steps_done: int, max_iters: int) -> bool:

@@ -78,7 +78,7 @@ PLAN = "plan"
 """Among changes that are made again after a resume: the number of steps that the time budget's plan came to."""
 ESTIMATE = "estimate_tokens"
 """And the characters that an evaluation of a budget reads, where the budget was set during the run."""
-MIN_TRAIN_TOKENS = 1_024
+MIN_TRAIN_TOKENS = 512
 """Training characters that an evaluation reads, however short the validation split."""
 FEWEST_EVENTS = 100
 """Progress events that a run with a time budget has at least, if it has as many steps."""
@@ -249,7 +249,9 @@ class Trainer:
         self._loss_sum += self._now.loss_sum
         self._grad_norm = torch.tensor(self._now.grad_norm, device=parts.device)
         self._timed_from, self._timed_from_step = self._clock.seconds(), self._now.step
-        self._costs = Costs(step=step_seconds, token=evaluation_seconds(step_seconds, self._tokens_a_step()))
+        self._costs = Costs(
+            step=step_seconds, token=evaluation_seconds(step_seconds, self._tokens_a_step() // parts.networks)
+        )
         self._budget_began = self._now.elapsed_seconds
         self._difficulties: dict[int, float] = {}
         self._resumed = standing is not None
