@@ -11,9 +11,8 @@ from tui_gpt.control import Control
 from tui_gpt.corpora import read_corpus
 from tui_gpt.errors import ConfigError
 from tui_gpt.eta import format_duration
-from tui_gpt.gpt.batches import Batches, window_order
 from tui_gpt.gpt.calibration import StepTime, time_step
-from tui_gpt.gpt.data import Corpus
+from tui_gpt.gpt.data import Corpus, record_tokens
 from tui_gpt.gpt.memory import members_that_fit, require_memory
 from tui_gpt.gpt.ngram import counting_seconds
 from tui_gpt.gpt.planner import Costs, Planner, evaluation_seconds
@@ -29,6 +28,8 @@ SHORT_BUDGET = 20.0
 """Seconds below which a budget may hold less than FEWEST_STEPS."""
 FEWEST_STEPS = 8
 """Steps that a time budget must hold, so that its course can be seen."""
+UNTIMED = StepTime(1.0, 0)
+"""Where no time budget needs to know."""
 IMPORT_SECONDS = 3.0
 """Loading PyTorch, for an estimate made where it is loaded already."""
 
@@ -41,7 +42,7 @@ def planned(
     elapsed: Callable[[], float],
     most_members: int = MOST_MEMBERS,
 ) -> tuple[RunConfig, StepTime]:
-    """Return `config` with its number of networks, and what a step takes.
+    """Return `config` with its number of networks, and what a step takes, which is tried only for a time budget.
 
     Raises ConfigError where the run does not fit into memory or its time budget.
     """
@@ -49,8 +50,9 @@ def planned(
     if needs_sizing(config):
         most_members = members_that_fit(config, vocab_size, replicas, most_members)
     require_memory(config, vocab_size, replicas)
-    control.report("timing steps")
-    step = timed(config, corpus, world, control, config.train.max_seconds)
+    step = UNTIMED
+    if config.train.max_seconds is not None:
+        step = timed(config, corpus, world, control, config.train.max_seconds)
     if needs_sizing(config):
         config = sized(config, step.seconds, len(corpus.train), most_members)
         step = StepTime(step.seconds * config.model.networks, step.parameters * config.model.networks)
@@ -60,7 +62,8 @@ def planned(
 
 
 def timed(config: RunConfig, corpus: Corpus, world: World, control: Control, budget_seconds: float | None) -> StepTime:
-    """Return what a step takes; without a budget from a few windows alone."""
+    """Return what a step takes, tried for a small part of a budget and at most MOST_CALIBRATION_SECONDS."""
+    control.report("timing steps")
     limit = MOST_CALIBRATION_SECONDS if budget_seconds is None else CALIBRATION_SHARE * budget_seconds
     return time_step(config, corpus, world, control, min(limit, MOST_CALIBRATION_SECONDS))
 
@@ -77,8 +80,8 @@ def _steps_in_time(config: RunConfig, corpus: Corpus, step_seconds: float, elaps
 def _planner(config: RunConfig, corpus: Corpus, step_seconds: float) -> Planner:
     tokens = config.train.batch_size * config.train.gradient_accumulation * config.model.block_size
     costs = Costs(step=step_seconds, token=evaluation_seconds(step_seconds, tokens))
-    batches = Batches(corpus, window_order(config, len(corpus.train)), config.model.block_size, None)
-    return Planner(config.train.max_seconds or math.inf, 0.0, batches.record_tokens, costs)
+    record = record_tokens(len(corpus.val), config.model.block_size)
+    return Planner(config.train.max_seconds or math.inf, 0.0, record, costs)
 
 
 def _require_steps(config: RunConfig, corpus: Corpus, step_seconds: float, elapsed: float) -> None:
@@ -118,6 +121,8 @@ def estimate(config: RunConfig, control: Control) -> Estimate:
     corpus = Corpus.build(read_corpus(config.corpus), config.model.block_size, split=Split.of(config.train))
     world = World.of(config.train)
     config, step = planned(config, corpus, world, control, lambda: IMPORT_SECONDS)
+    if config.train.max_seconds is None:
+        step = timed(config, corpus, world, control, None)
     iterations = config.train.max_iters
     set_up = IMPORT_SECONDS + counting_seconds(config, len(corpus.train))
     if config.train.max_seconds is not None:
