@@ -38,8 +38,8 @@ json.dump({"speeds": found}, open(told, "w"))
 APP = (
     TRAINING
     + """
-from tui_gpt.runs import RunStore
-from tui_gpt.tui.app import TuiGptApp
+from tui_gpt.storage.runs import RunStore
+from tui_gpt.tui.app.app import TuiGptApp
 class Ticking(TuiGptApp):
     lags = []
     def on_mount(self):

@@ -20,8 +20,8 @@ import json, sys, time
 from pathlib import Path
 import numpy as np
 from tui_gpt.config import PRESETS
-from tui_gpt.corpora import read_corpus
-from tui_gpt.gpt.ngram import NgramPrior, fitting_order
+from tui_gpt.text.corpora import read_corpus
+from tui_gpt.prior.ngram import NgramPrior, fitting_order
 
 def peak():
     status = Path("/proc/self/status").read_text()

@@ -27,14 +27,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tui_gpt.config import ModelConfig
-from tui_gpt.gpt import classic, modern
-from tui_gpt.gpt.build import LanguageModel
-from tui_gpt.gpt.classic import Classic
-from tui_gpt.gpt.committee import averaged, networks_of
-from tui_gpt.gpt.induction import LONGEST, REACH, Matches
-from tui_gpt.gpt.modern import NGRAM_TABLES, Modern, Rotary, normalised, rotary_table
-from tui_gpt.gpt.ngram import NgramCursor, NgramPrior
-from tui_gpt.gpt.world import using_cores
+from tui_gpt.models import classic, modern
+from tui_gpt.models.build import LanguageModel
+from tui_gpt.models.classic import Classic
+from tui_gpt.models.ensemble import averaged, networks_of
+from tui_gpt.models.induction import LONGEST, REACH, Matches
+from tui_gpt.models.modern import NGRAM_TABLES, Modern, Rotary, normalised, rotary_table
+from tui_gpt.prior.ngram import NgramCursor, NgramPrior
+from tui_gpt.training.device import using_cores
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
