@@ -108,7 +108,7 @@ _EXAMPLES = {"max_iters": 2_000, "max_seconds": 180.0, "seed": 1337, "val_file":
 
 
 @dataclass(frozen=True)
-class Setting:
+class SettingSpec:
     """One thing that can be set."""
 
     name: str
@@ -155,13 +155,13 @@ def _from_text(text: str, hint: Any) -> Any:
     return TRUTHS.get(text.lower(), text) if hint is bool else text
 
 
-def _table(section: Section, parts: Sequence[tuple[Mapping[str, str], Mapping[str, Any]]]) -> Mapping[str, Setting]:
+def _table(section: Section, parts: Sequence[tuple[Mapping[str, str], Mapping[str, Any]]]) -> Mapping[str, SettingSpec]:
     return MappingProxyType(
-        {name: Setting(name, section, hints[name], text) for helps, hints in parts for name, text in helps.items()}
+        {name: SettingSpec(name, section, hints[name], text) for helps, hints in parts for name, text in helps.items()}
     )
 
 
-SETTINGS: Mapping[Section, Mapping[str, Setting]] = MappingProxyType(
+SETTINGS: Mapping[Section, Mapping[str, SettingSpec]] = MappingProxyType(
     {
         "train": _table(
             "train",
@@ -300,7 +300,7 @@ def preferred_sample_config() -> SampleConfig:
 class Effective:
     """The value that a setting has, and where it has it from."""
 
-    setting: Setting
+    setting: SettingSpec
     value: Any
     source: str
 
@@ -359,7 +359,7 @@ def template() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _explained(setting: Setting) -> str:
+def _explained(setting: SettingSpec) -> str:
     hint = set_type(setting.hint)
     choices = typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
     return f"{setting.help} {' | '.join(choices)}".rstrip()
