@@ -23,7 +23,7 @@ _TABLE: Mapping[int, str] = MappingProxyType(
 )
 
 
-def inert(text: str) -> str:
+def escape_controls(text: str) -> str:
     """`text` with every control character but newline and tab, every bidirectional mark and every lone surrogate made
     visible; its length stays the same."""
     return text if text.isascii() and text.isprintable() else text.translate(_TABLE)

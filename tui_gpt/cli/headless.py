@@ -26,7 +26,7 @@ from tui_gpt.cli.signals import StopOnSignals
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import EXIT_DONE, EXIT_FAILED, StorageError, TuiGptError
-from tui_gpt.escaping import inert
+from tui_gpt.escaping import escape_controls
 from tui_gpt.events import Event, Finished, to_json
 from tui_gpt.formatting import format_duration, format_loss, format_rate
 from tui_gpt.generation.text_model import COPIED_LENGTH, Piece, TextModel
@@ -138,7 +138,9 @@ def _failure(error: Exception, standing: Standing, log: "_EventWriter") -> str:
     """Return what to tell about an error that nobody expected, and where the run is saved if it ever was."""
     told = OUT_OF_MEMORY if is_out_of_memory(error) else crash.sentence(crash.write_report(error, log.recent))
     return (
-        told if standing.saved_path is None else f"{told}; the run is saved in {inert(_saved_in(standing.saved_path))}"
+        told
+        if standing.saved_path is None
+        else f"{told}; the run is saved in {escape_controls(_saved_in(standing.saved_path))}"
     )
 
 
@@ -168,7 +170,7 @@ class _EventWriter:
             return
         try:
             line = to_json(event)
-            self._out.write((inert(line) if self._out.isatty() else line) + "\n")
+            self._out.write((escape_controls(line) if self._out.isatty() else line) + "\n")
             self._out.flush()
         except OSError as error:
             self.failure = error
@@ -194,7 +196,7 @@ def summary(finished: Finished, standing: Standing, run_name: str | None, model_
     if finished.best_val_loss is not None:
         yield f"best validation loss {finished.best_val_loss:.4f} ({_measured_on(finished, standing)})"
     if standing.saved_path is not None:
-        yield f"saved in {inert(_saved_in(standing.saved_path))}"
+        yield f"saved in {escape_controls(_saved_in(standing.saved_path))}"
     place = f"--model-path {shlex.quote(str(model_path))}" if model_path else run_name
     yield f"write with it:  tui-gpt generate {place if model_path else f'--run {run_name}'}"
     if finished.reason == "stopped":
@@ -275,7 +277,7 @@ def _without_unknown(model: TextModel, prompt: str, streams: Streams) -> str:
 def _heading(model: TextModel, config: SampleConfig) -> str:
     shown = format_loss(model.val_loss, is_estimate=model.val_is_estimate)
     loss = "" if model.val_loss is None else f", validation loss {shown}"
-    return f"{inert(model.name)}, step {model.step:,}{loss}, seed {config.seed}"
+    return f"{escape_controls(model.name)}, step {model.step:,}{loss}, seed {config.seed}"
 
 
 def _is_file(out: TextIO) -> bool:
@@ -297,7 +299,7 @@ class _Paper:
         self._at_line_start = True
 
     def put(self, text: str) -> None:
-        self._out.write(inert(text) if self.terminal else text)
+        self._out.write(escape_controls(text) if self.terminal else text)
         self._at_line_start = text.endswith("\n") if text else self._at_line_start
         if self._clock() - self._last_flush >= _FLUSH_SECONDS:
             self.flush()
@@ -424,7 +426,7 @@ def _begin_text(number: int, writing: _Writing, paper: "_Paper", streams: Stream
         paper.end_line()
         paper.put(f"--- sample {number} ---\n")
     elif not prompt and paper.terminal and streams.talk.isatty() and not streams.quiet:
-        streams.put(inert(writing.prompt))
+        streams.put(escape_controls(writing.prompt))
     if prompt:
         paper.put(prompt)
 

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from tui_gpt.control import Activity
-from tui_gpt.escaping import inert
+from tui_gpt.escaping import escape_controls
 from tui_gpt.events import (
     Changed,
     Evaluated,
@@ -199,7 +199,7 @@ class ProgressLine:
             case ResumeDiffers():
                 self.say(_difference(event), urgent=True)
             case Sampled():
-                self.say(f"step {event.step:,} writes:\n{inert(event.text)}")
+                self.say(f"step {event.step:,} writes:\n{escape_controls(event.text)}")
             case Evaluated() if not self._terminal:
                 self.say(_measured(event))
             case Progress() | Evaluated():
@@ -291,7 +291,7 @@ def _opening(event: Started) -> str:
 
 
 def _source_of_weights(event: Initialized) -> str:
-    new = f"; new characters: {inert(event.new_characters)}" if event.new_characters else ""
+    new = f"; new characters: {escape_controls(event.new_characters)}" if event.new_characters else ""
     return f"starting from the weights of {event.source}{new}"
 
 
@@ -306,9 +306,9 @@ def _news(event: Changed) -> str:
     """What a change means to the user."""
     match event.setting:
         case "storage_problem":
-            return "saving works again" if event.value is None else f"warning: {inert(str(event.value))}"
+            return "saving works again" if event.value is None else f"warning: {escape_controls(str(event.value))}"
         case "compile_problem":
-            return f"warning: the run goes on without --compile ({inert(str(event.value))})"
+            return f"warning: the run goes on without --compile ({escape_controls(str(event.value))})"
         case "skipped_step":
             return f"warning: step {event.step:,} was skipped, as its loss was not finite"
         case "rolled_back_to":

@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from tui_gpt.escaping import inert
+from tui_gpt.escaping import escape_controls
 from tui_gpt.storage.files import open_plain, read_plain_file
 
 _PATIENCE_SECONDS = 0.2
@@ -91,7 +91,7 @@ def lock_holder(path: Path) -> str | None:
 def _holder_named_in(path: Path) -> str:
     try:
         process, host = read_plain_file(path, _SIZE_LIMIT)[:200].decode(errors="replace").split()[:2]
-        return f"process {int(process)}" + ("" if host == platform.node() else f" on {inert(host)}")
+        return f"process {int(process)}" + ("" if host == platform.node() else f" on {escape_controls(host)}")
     except (OSError, ValueError):
         return "another process"
 

@@ -27,7 +27,7 @@ from tests.tui.fakes import (
 from tui_gpt.config import PRESETS, RunConfig, SampleConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.errors import EXIT_DONE, ConfigError, DivergedError
-from tui_gpt.escaping import inert
+from tui_gpt.escaping import escape_controls
 from tui_gpt.events import Changed, Event, Initialized, Refused, ResumeDiffers, Sampled
 from tui_gpt.session import Estimate, TrainRequest
 from tui_gpt.storage import paths
@@ -144,7 +144,7 @@ async def test_a_sample_is_shown_as_it_is_and_inert() -> None:
     async with running(FakeSession(script)) as (pilot, main, _):
         await pilot.press("s")
         await wait_until(pilot, lambda: phase(main) == "finished")
-        assert shown(main, "#sample-text") == inert("\x1b[2J[red]O[/red]\x07")
+        assert shown(main, "#sample-text") == escape_controls("\x1b[2J[red]O[/red]\x07")
 
 
 async def test_a_run_is_read_with_the_arrow_keys() -> None:

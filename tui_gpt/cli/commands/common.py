@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from tui_gpt.config import TrainConfig
 from tui_gpt.errors import NotFoundError, UsageError
-from tui_gpt.escaping import inert
+from tui_gpt.escaping import escape_controls
 from tui_gpt.generation.text_model import SHIPPED
 from tui_gpt.storage import paths, settings
 
@@ -180,7 +180,7 @@ def flag(name: str) -> str:
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: frozenset[int] = frozenset()) -> str:
     """Columns in line, two blanks apart; those in `right` are set to the right. Safe for a terminal."""
-    cells = [[inert(cell).replace("\n", " ") for cell in row] for row in [headings, *rows]]
+    cells = [[escape_controls(cell).replace("\n", " ") for cell in row] for row in [headings, *rows]]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join(
         "  ".join(
@@ -193,6 +193,6 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: frozens
 
 def key_values(rows: Iterable[tuple[str, str]]) -> str:
     """One fact a line, the values in line. Safe for a terminal."""
-    pairs = [(name, inert(value)) for name, value in rows]
+    pairs = [(name, escape_controls(value)) for name, value in rows]
     width = max((len(name) for name, _ in pairs), default=0)
     return "\n".join(f"{name.ljust(width)}  {value}".rstrip() for name, value in pairs)

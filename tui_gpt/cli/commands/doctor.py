@@ -7,7 +7,7 @@ import click
 
 from tui_gpt.cli.doctor import Check, examine
 from tui_gpt.errors import EXIT_DONE, EXIT_FAILED
-from tui_gpt.escaping import inert
+from tui_gpt.escaping import escape_controls
 
 _SIGNS = {"ok": "ok     ", "warning": "warning", "failed": "FAILED "}
 
@@ -24,5 +24,5 @@ def doctor(as_json: bool) -> int:
 
 
 def _line(check: Check) -> str:
-    remedy = f"\n{'':19}→ {inert(check.remedy)}" if check.remedy else ""
-    return f"{_SIGNS[check.status]}  {check.name:<10}{inert(check.detail)}{remedy}"
+    remedy = f"\n{'':19}→ {escape_controls(check.remedy)}" if check.remedy else ""
+    return f"{_SIGNS[check.status]}  {check.name:<10}{escape_controls(check.detail)}{remedy}"

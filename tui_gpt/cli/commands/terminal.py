@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import click
 
-from tui_gpt.escaping import inert
+from tui_gpt.escaping import escape_controls
 
 NO_TERMINAL = "the app needs a terminal on stdin and stderr: use a command, e.g. `tui-gpt train --headless`"
 
@@ -19,7 +19,7 @@ def fits_the_app() -> bool:
 def say_error(sentence: str) -> None:
     """One line on stderr that tells what is wrong, if there still is a stderr."""
     with suppress(OSError):
-        click.echo(f"error: {inert(' '.join(sentence.split()))}", err=True)
+        click.echo(f"error: {escape_controls(' '.join(sentence.split()))}", err=True)
 
 
 def occupy_closed_descriptors() -> None:

@@ -11,7 +11,7 @@ from tui_gpt.cli.commands import common, terminal
 from tui_gpt.cli.commands.resumption import Resumption
 from tui_gpt.config import DEFAULT_PRESET, PRESETS, ModelConfig
 from tui_gpt.errors import NotFoundError, UsageError
-from tui_gpt.escaping import inert
+from tui_gpt.escaping import escape_controls
 from tui_gpt.events import SettingSpec
 from tui_gpt.session import TrainRequest, source_characters, source_config
 from tui_gpt.storage import settings
@@ -80,7 +80,7 @@ def _train_in_app(ctx: click.Context, as_json: bool) -> int:
         raise UsageError("the app needs a terminal on stdin and stderr: add --headless to train without it")
     request, notes = request_from(ctx)
     for note in notes:
-        click.echo(inert(note), err=True)
+        click.echo(escape_controls(note), err=True)
     from tui_gpt.tui.app.app import run_app
 
     return run_app(request=dataclasses.replace(request, began=ctx.find_root().obj))

@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from tui_gpt.errors import ConfigError
-from tui_gpt.escaping import inert
+from tui_gpt.escaping import escape_controls
 from tui_gpt.events import Setting
 
 
@@ -108,7 +108,7 @@ class NumberScreen(ModalScreen[Setting]):
         try:
             number = self._check(event.value)
         except ConfigError as error:
-            self._refuse(inert(str(error)))
+            self._refuse(escape_controls(str(error)))
         else:
             self.dismiss(number)
 

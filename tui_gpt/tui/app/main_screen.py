@@ -24,7 +24,7 @@ from textual.worker import Worker, WorkerState
 from tui_gpt.config import PRESETS, RunConfig, resolve
 from tui_gpt.control import Activity, Control
 from tui_gpt.errors import EXIT_DONE, ConfigError, TuiGptError, UsageError
-from tui_gpt.escaping import inert
+from tui_gpt.escaping import escape_controls
 from tui_gpt.events import Event, Initialized, Refused, ResumeDiffers, Saved, Setting
 from tui_gpt.session import SessionLike, TrainRequest, source_characters
 from tui_gpt.storage import crash, paths
@@ -57,7 +57,7 @@ _PREPARING_PATIENCE_SECONDS = 0.5
 
 def unsaved_state() -> str:
     """The sentence for a disk that does not take what the app remembers."""
-    file = inert(str(paths.state_file()))
+    file = escape_controls(str(paths.state_file()))
     return f"theme, preset and sampling settings cannot be saved in {file}: free some space, or make it writable"
 
 
@@ -164,7 +164,7 @@ class MainScreen(Screen[None]):
         self.refresh_runs()
         self.set_interval(_RUNS_SECONDS, self._refresh_runs_on_screen)
         if self._complaint:
-            self.notify(inert(self._complaint), severity="warning", markup=False, timeout=_REFUSAL_SECONDS)
+            self.notify(escape_controls(self._complaint), severity="warning", markup=False, timeout=_REFUSAL_SECONDS)
         if self._request is not None:
             self.begin_training(self._request)
 
@@ -190,7 +190,7 @@ class MainScreen(Screen[None]):
             levels = settings.standing_levels("generate")
             settings.sample_config(levels)
         except ConfigError as error:
-            self.notify(inert(str(error)), severity="warning", markup=False, timeout=_REFUSAL_SECONDS)
+            self.notify(escape_controls(str(error)), severity="warning", markup=False, timeout=_REFUSAL_SECONDS)
             return
         chosen = settings.merged(*(level for _, level in levels))
         sampling = {name: value for name, value in chosen.items() if name in settings.SAMPLE_HELP}
@@ -207,7 +207,7 @@ class MainScreen(Screen[None]):
             words = words or (f"{activity.name}…" if activity else "")
         if words != self._status_shown:
             self._status_shown = words
-            self.query_one("#top-status", Static).update(inert(words))
+            self.query_one("#top-status", Static).update(escape_controls(words))
 
     def _activity(self) -> Activity | None:
         """What there is to wait for, the most important first."""
@@ -299,7 +299,7 @@ class MainScreen(Screen[None]):
             self._refuse(error)
             return
         for note in notes:
-            self.notify(inert(note), markup=False, timeout=_REFUSAL_SECONDS)
+            self.notify(escape_controls(note), markup=False, timeout=_REFUSAL_SECONDS)
         self.record = record
         self.training = Training(self._session, request)
         self.training.start()
@@ -316,7 +316,7 @@ class MainScreen(Screen[None]):
             self._say(error)
 
     def _say(self, error: TuiGptError) -> None:
-        self.notify(inert(str(error)), severity="error", markup=False, timeout=_REFUSAL_SECONDS)
+        self.notify(escape_controls(str(error)), severity="error", markup=False, timeout=_REFUSAL_SECONDS)
 
     def _prepared(self, request: TrainRequest) -> tuple[TrainRequest, RunRecord, tuple[str, ...]]:
         """The request with a text that can be found again, what is known of the run so far, and notes on the text.
@@ -385,7 +385,7 @@ class MainScreen(Screen[None]):
                 words, severity = initialized_words(event), "information"
             case _:
                 return
-        self.notify(inert(words), severity=severity, markup=False, timeout=_REFUSAL_SECONDS)
+        self.notify(escape_controls(words), severity=severity, markup=False, timeout=_REFUSAL_SECONDS)
 
     def _training_over(self, training: Training) -> None:
         self.training = None
@@ -518,7 +518,9 @@ class MainScreen(Screen[None]):
         if done:
             detail = f"{name} has made its {step:,} steps. Up to which step?"
             answer = await self.app.push_screen_wait(
-                NumberScreen("Train on", inert(detail), str(max_iters * 2), lambda text: later_step(step, text))
+                NumberScreen(
+                    "Train on", escape_controls(detail), str(max_iters * 2), lambda text: later_step(step, text)
+                )
             )
             if answer is None:
                 return

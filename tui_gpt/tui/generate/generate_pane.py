@@ -24,7 +24,7 @@ from textual.widgets import Button, Static
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.errors import TuiGptError
-from tui_gpt.escaping import inert
+from tui_gpt.escaping import escape_controls
 from tui_gpt.session import SessionLike
 from tui_gpt.storage.runs import RunStore, RunSummary
 from tui_gpt.tui.app.state import AppState
@@ -382,7 +382,7 @@ class GeneratePane(Widget):
         """Say that the disk does not take the history: once, and again after it has taken something."""
         if self._history_saved and not saved:
             self.app.notify(
-                f"The cards cannot be saved in {inert(str(self._history.path))}: free some space, or make it writable. "
+                f"The cards cannot be saved in {escape_controls(str(self._history.path))}: free some space, or make it writable. "
                 "Until then new ones are lost when you quit; w saves one elsewhere.",
                 severity="error",
                 markup=False,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from rich.cells import get_character_cell_size
 
-from tui_gpt.escaping import inert
+from tui_gpt.escaping import escape_controls
 
 LEAST_WIDTH = 2
 """The narrowest row, in cells: a wide character has to fit."""
@@ -24,7 +24,7 @@ def glyphs(text: str) -> str:
     """What to show for `text`: one character each, harmless to a terminal, and as wide as the sum of its characters."""
     if text.isascii() and text.replace("\n", "").isprintable():
         return text
-    return inert(text).translate(_SHOWN)
+    return escape_controls(text).translate(_SHOWN)
 
 
 class Wrapped:

@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, DataTable, Static
 
-from tui_gpt.escaping import inert
+from tui_gpt.escaping import escape_controls
 from tui_gpt.formatting import format_age, format_loss
 from tui_gpt.storage.runs import RunSummary
 
@@ -121,7 +121,7 @@ class RunsPane(Widget):
 
 
 def _cells(run: RunSummary, now: float, name_width: int) -> list[Text]:
-    name = Text(inert(run.name), no_wrap=True)
+    name = Text(escape_controls(run.name), no_wrap=True)
     name.truncate(name_width, overflow="ellipsis")
     steps = f"{run.step:,}/{run.max_iters:,}" if run.max_iters else f"{run.step:,}"
     best = format_loss(run.best_val_loss, is_estimate=run.best_is_estimate)

@@ -15,7 +15,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui_gpt.escaping import inert
+from tui_gpt.escaping import escape_controls
 from tui_gpt.events import Evaluated
 from tui_gpt.tui.train import braille
 from tui_gpt.tui.train.braille import Raster, Scale
@@ -161,7 +161,7 @@ class LossChart(Widget, can_focus=True):
         if evaluation:
             parts += [("  validation ", "title"), (loss_words(evaluation, 4), "validation")]
         marks = self._record.marks_between(cursor - reach, cursor + reach)
-        return parts + [(f"  {inert(mark.text)}".replace("\n", " "), "mark") for mark in marks[-1:]]
+        return parts + [(f"  {escape_controls(mark.text)}".replace("\n", " "), "mark") for mark in marks[-1:]]
 
     def _strip(self, line: list[Cell], width: int) -> Strip:
         segments: list[Segment] = []

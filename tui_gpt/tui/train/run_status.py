@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.app import RenderResult
 from textual.widget import Widget
 
-from tui_gpt.escaping import inert
+from tui_gpt.escaping import escape_controls
 from tui_gpt.events import Progress
 from tui_gpt.formatting import EtaEstimator, format_count, format_duration
 from tui_gpt.tui.train.record import RunRecord, loss_words
@@ -122,7 +122,7 @@ class RunStatus(Widget):
         shown = pairs[: max(1, min(len(pairs), width // _LEAST_CELL))]
         cell = width // len(shown)
         names = Text("".join(f"{name:<{cell}}" for name, _ in shown), self._style("name"))
-        values = Text("".join(f"{inert(value):<{cell}}" for _, value in shown), self._style("value"))
+        values = Text("".join(f"{escape_controls(value):<{cell}}" for _, value in shown), self._style("value"))
         return Text("\n").join([names, values])
 
     def _progress(self, width: int) -> Text:

@@ -13,7 +13,7 @@ from textual.widgets import Button, Static
 
 from tui_gpt.config import RunConfig
 from tui_gpt.errors import ConfigError, CorpusError, TuiGptError
-from tui_gpt.escaping import inert
+from tui_gpt.escaping import escape_controls
 from tui_gpt.events import Sampled
 from tui_gpt.formatting import format_count, format_duration
 from tui_gpt.session import Estimate, TrainRequest
@@ -57,7 +57,7 @@ class SampleStrip(Vertical):
         self.display = sample is not None
         if sample is not None:
             self.query_one("#sample-heading", Static).update(f"what it writes at step {sample.step:,}")
-            self.query_one("#sample-text", Static).update(inert(sample.prompt + sample.text).strip("\n"))
+            self.query_one("#sample-text", Static).update(escape_controls(sample.prompt + sample.text).strip("\n"))
 
 
 class TrainPane(Widget):
@@ -165,7 +165,7 @@ class TrainPane(Widget):
         self._show_headline(record)
         failure = self.query_one("#failure", Static)
         trouble = record.failure or record.warning or ""
-        failure.update(inert(trouble))
+        failure.update(escape_controls(trouble))
         failure.display = bool(trouble)
         self._show_buttons(record)
 
@@ -177,7 +177,7 @@ class TrainPane(Widget):
                 self._show_headline(self.record)
 
     def _show_headline(self, record: RunRecord) -> None:
-        line = f"{_SIGNS[record.phase]} {inert(headline(record, self._activity))}"
+        line = f"{_SIGNS[record.phase]} {escape_controls(headline(record, self._activity))}"
         self.query_one("#headline-text", Static).update(line, layout=False)
 
     @staticmethod
@@ -235,8 +235,8 @@ class TrainPane(Widget):
         """The form's run cannot be: say so under the field that it is about, or where its time is told."""
         field = field_of(error) if isinstance(error, ConfigError | CorpusError) else None
         if field is not None:
-            self.form.show_sentence(field, inert(str(error)))
-        self.show_estimate(inert(str(error)) if field is None else "")
+            self.form.show_sentence(field, escape_controls(str(error)))
+        self.show_estimate(escape_controls(str(error)) if field is None else "")
 
     def show_estimate(self, words: str) -> None:
         """What is known of the time the form's run takes."""
