@@ -23,7 +23,7 @@ from tui_gpt.storage.recorder import Recorder
 from tui_gpt.storage.runs import RunStore
 from tui_gpt.training import prepare as preparation
 from tui_gpt.training.budget.sizing import MOST_MEMBERS
-from tui_gpt.training.device import World
+from tui_gpt.training.device import ComputeDevice
 
 FOX = "the quick brown fox jumps over the lazy dog and runs back to the river bank\n"
 Make = Callable[..., RunConfig]
@@ -252,13 +252,13 @@ def test_a_model_is_evaluated_here_and_not_where_it_was_trained(tiny: Make, monk
     """The device of its training may not exist on this machine."""
     train(Session(), tiny(threads=2), name="fox")
     asked: list[TrainConfig] = []
-    original = World.of
+    original = ComputeDevice.of
 
-    def noted(config: TrainConfig) -> World:
+    def noted(config: TrainConfig) -> ComputeDevice:
         asked.append(config)
         return original(config)
 
-    monkeypatch.setattr(World, "of", noted)
+    monkeypatch.setattr(ComputeDevice, "of", noted)
     Session().evaluate("fox@last", Control())
     Session(place=TrainConfig(max_iters=1, threads=1, device="cpu")).evaluate("fox@last", Control())
     assert [(config.device, config.threads) for config in asked] == [("auto", 0), ("cpu", 1)]

@@ -15,7 +15,7 @@ from tui_gpt.text.corpora import CorpusText
 from tui_gpt.text.windows import Corpus, WindowOrder
 from tui_gpt.training.batches import Batches
 from tui_gpt.training.checkpoints.state import restore_optimizers
-from tui_gpt.training.device import World
+from tui_gpt.training.device import ComputeDevice
 from tui_gpt.training.trainer import Kind, Parts, Snapshot, Standing, Trainer, changed, restore_generators
 
 TEXT = "the quick brown fox jumps over the lazy dog and runs back to the river bank\n" * 40
@@ -63,7 +63,7 @@ class Workbench:
         self.clock = Ticking(tick)
         self.corpus = Corpus.build(CorpusText(name="fox", text=TEXT, digest="", source="fox"), model.block_size)
         self.model = build_model(model, self.corpus.tokenizer.vocab_size, train.seed)
-        shards = build_shards(self.model, train, World(torch.device("cpu"), cores=train.threads))
+        shards = build_shards(self.model, train, ComputeDevice(torch.device("cpu"), cores=train.threads))
         optimizers = build_optimizers(self.model, train, shards)
         standing: Standing | None = None
         if snapshot is not None:

@@ -18,7 +18,7 @@ from tui_gpt.prior.ngram import NgramPrior
 from tui_gpt.text.tokenizer import CharTokenizer
 from tui_gpt.text.windows import Corpus
 from tui_gpt.training.budget.memory import windows_per_pass
-from tui_gpt.training.device import World
+from tui_gpt.training.device import ComputeDevice
 from tui_gpt.training.optim.adamw import AdamW, Optimizer
 from tui_gpt.training.replicas import Shards, share_parameters
 
@@ -75,7 +75,7 @@ def build_optimizers(model: LanguageModel, config: TrainConfig, shards: Shards |
     return [AdamW(used, lr=config.learning_rate, betas=(config.beta1, config.beta2))]
 
 
-def build_shards(model: LanguageModel, config: TrainConfig, world: World) -> Shards:
+def build_shards(model: LanguageModel, config: TrainConfig, world: ComputeDevice) -> Shards:
     """Return `model` and its replicas, each with its own dropout.
 
     Where there is one replica per core, each has one thread of this program and PyTorch makes none of its own: idle
@@ -97,7 +97,7 @@ def build_shards(model: LanguageModel, config: TrainConfig, world: World) -> Sha
     )
 
 
-def _windows_per_pass(model: LanguageModel, world: World, replicas: int) -> int | None:
+def _windows_per_pass(model: LanguageModel, world: ComputeDevice, replicas: int) -> int | None:
     """Return how many windows go through a replica on a CPU together: what is computed of more does not stay in its
     caches, or not in memory. A committee's are shared out among its members anyway."""
     if world.device.type != "cpu":

@@ -12,7 +12,7 @@ from tui_gpt.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class World:
+class ComputeDevice:
     """One process on one device."""
 
     device: torch.device

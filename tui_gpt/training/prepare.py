@@ -47,7 +47,7 @@ from tui_gpt.training.budget.estimate import planned, timed
 from tui_gpt.training.budget.sizing import MOST_MEMBERS
 from tui_gpt.training.checkpoints.state import restore_optimizers
 from tui_gpt.training.checkpoints.writer import Keeper, read_good, standing_of
-from tui_gpt.training.device import World, using_cores
+from tui_gpt.training.device import ComputeDevice, using_cores
 from tui_gpt.training.evaluation import bits_per_character, mean_loss, perplexity
 from tui_gpt.training.initialize import Start
 from tui_gpt.training.optim.adamw import Optimizer
@@ -83,7 +83,7 @@ class Prepared:
     shards: Shards
     optimizers: Sequence[Optimizer]
     prior: NgramPrior | None
-    world: World
+    world: ComputeDevice
     step_seconds: float = 1.0
     """What a step takes, as far as it was tried."""
     initialized: Initialized | None = None
@@ -174,7 +174,7 @@ def prepare_new(
     config = dataclasses.replace(config, corpus=text.source, train=train)
     tokenizer = None if start is None else _extended_tokenizer(start.checkpoint, text)
     corpus = Corpus.build(text, config.model.block_size, tokenizer, split)
-    world = World.of(config.train)
+    world = ComputeDevice.of(config.train)
     most_members = MOST_MEMBERS if start is None else start.networks
     config, step = planned(config, corpus, world, control, elapsed, most_members)
     model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed)
@@ -241,7 +241,7 @@ def prepare_resumed(
     here = ahead.pop(info.step, {})
     settings = {name: value for name, value in here.items() if name not in (PLAN, ESTIMATE)}
     config = _moved(info.config, corpus_source, {**settings, **live, **_place_of(changes)})
-    world = World.of(config.train)
+    world = ComputeDevice.of(config.train)
     standing = _restored_standing(info, here, live)
     budget = config.train.max_seconds if standing.follows_clock else None
     step_seconds = timed(config, corpus, world, control, budget).seconds if budget else 1.0
@@ -438,7 +438,7 @@ def evaluate_checkpoint(folder: Path, name: str, control: Control, place: TrainC
     """
     checkpoint = read_checkpoint(folder)
     config = checkpoint.info.config
-    world = World.of(place)
+    world = ComputeDevice.of(place)
     remedy = "measure any text with --file"
     corpus = _corpus_of_training(config, checkpoint, name, text_moved=remedy, validation_moved=remedy, changed=remedy)
     model, prior = _restored_model(checkpoint)

@@ -24,12 +24,12 @@ from tui_gpt.training.budget.memory import (
     training_bytes,
     windows_per_pass,
 )
-from tui_gpt.training.device import World
+from tui_gpt.training.device import ComputeDevice
 from tui_gpt.training.evaluation import Measured
 from tui_gpt.training.trainer import ESTIMATE, Kind, LiveWeights, Snapshot
 
 TIMED = dataclasses.replace(TRAIN, max_iters=None, max_seconds=20.0)
-CPU = World(torch.device("cpu"), cores=2)
+CPU = ComputeDevice(torch.device("cpu"), cores=2)
 
 
 def evaluations(bench: Workbench) -> list[Evaluated]:

@@ -17,7 +17,7 @@ from tui_gpt.control import Control
 from tui_gpt.models.build import LanguageModel, build_model, build_optimizers, build_shards
 from tui_gpt.text.windows import Corpus
 from tui_gpt.training.batches import Batch, Batches, window_order
-from tui_gpt.training.device import World
+from tui_gpt.training.device import ComputeDevice
 from tui_gpt.training.interruption import StepAbandonedError, abandoned_on_stop
 from tui_gpt.training.optim.adamw import Optimizer
 from tui_gpt.training.replicas import Shards
@@ -37,7 +37,7 @@ class StepTime:
 def time_step(
     config: RunConfig,
     corpus: Corpus,
-    world: World,
+    world: ComputeDevice,
     control: Control,
     limit_seconds: float,
     clock: Callable[[], float] = time.monotonic,

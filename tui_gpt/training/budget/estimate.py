@@ -19,7 +19,7 @@ from tui_gpt.training.budget.calibration import StepTime, time_step
 from tui_gpt.training.budget.memory import members_that_fit, require_memory
 from tui_gpt.training.budget.planner import Costs, Planner, evaluation_seconds
 from tui_gpt.training.budget.sizing import MOST_MEMBERS, needs_sizing, sized
-from tui_gpt.training.device import World
+from tui_gpt.training.device import ComputeDevice
 
 CALIBRATION_SHARE = 0.01
 """Of a time budget, for trying whole steps."""
@@ -37,7 +37,7 @@ IMPORT_SECONDS = 3.0
 def planned(
     config: RunConfig,
     corpus: Corpus,
-    world: World,
+    world: ComputeDevice,
     control: Control,
     elapsed: Callable[[], float],
     most_members: int = MOST_MEMBERS,
@@ -61,7 +61,9 @@ def planned(
     return config, step
 
 
-def timed(config: RunConfig, corpus: Corpus, world: World, control: Control, budget_seconds: float | None) -> StepTime:
+def timed(
+    config: RunConfig, corpus: Corpus, world: ComputeDevice, control: Control, budget_seconds: float | None
+) -> StepTime:
     """Return what a step takes, tried for a small part of a budget and at most MOST_CALIBRATION_SECONDS."""
     control.report("timing steps")
     limit = MOST_CALIBRATION_SECONDS if budget_seconds is None else CALIBRATION_SHARE * budget_seconds
@@ -119,7 +121,7 @@ def _rounded_up(seconds: float) -> int:
 def estimate(config: RunConfig, control: Control) -> Estimate:
     """Return what such a run will take on this machine, as `planned` finds it. Raises TuiGptError."""
     corpus = Corpus.build(read_corpus(config.corpus), config.model.block_size, split=Split.of(config.train))
-    world = World.of(config.train)
+    world = ComputeDevice.of(config.train)
     config, step = planned(config, corpus, world, control, lambda: IMPORT_SECONDS)
     if config.train.max_seconds is None:
         step = timed(config, corpus, world, control, None)
