@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tui_gpt.models.build import LanguageModel
 from tui_gpt.models.classic import Classic
-from tui_gpt.models.ensemble import Committee
+from tui_gpt.models.ensemble import Ensemble
 from tui_gpt.models.modern import NGRAM_TABLES, Modern
 from tui_gpt.prior.ngram import NgramPrior
 
@@ -157,7 +157,7 @@ def next_logits(model: LanguageModel, tokens: Sequence[int], prior: NgramPrior |
         return classic_logits(model, window(tokens, config.block_size))[-1]
     looks_up = len(tokens) if config.induction else LONGEST_CONTEXT
     seen = tokens[-(config.n_layer * config.block_size + looks_up) :]
-    if isinstance(model, Committee):
+    if isinstance(model, Ensemble):
         votes = [modern_logits(network, seen, prior)[-1].softmax(-1) for network in model.networks]
         return torch.stack(votes).mean(0).log()
     return modern_logits(model, seen, prior)[-1]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tui_gpt.config import ModelConfig, TrainConfig
 from tui_gpt.models.build import build_model, build_optimizers
-from tui_gpt.models.ensemble import Committee, averaged
+from tui_gpt.models.ensemble import Ensemble, averaged
 from tui_gpt.models.modern import modern_optimizers
 from tui_gpt.training.optim.adamw import Optimizer
 
@@ -23,9 +23,9 @@ TRAIN = TrainConfig(max_iters=1, learning_rate=0.02, optimizer="muon")
 Batch = tuple[Tensor, Tensor, Tensor]
 
 
-def committee() -> Committee:
+def committee() -> Ensemble:
     model = build_model(CONFIG, VOCAB, seed=3)
-    assert isinstance(model, Committee)
+    assert isinstance(model, Ensemble)
     return model
 
 

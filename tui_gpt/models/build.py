@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tui_gpt.config import ModelConfig, TrainConfig
 from tui_gpt.errors import CheckpointError, IncompatibleError
 from tui_gpt.models.classic import Classic
-from tui_gpt.models.ensemble import Committee, networks_of
+from tui_gpt.models.ensemble import Ensemble, networks_of
 from tui_gpt.models.induction import Induction, folded_case
 from tui_gpt.models.modern import Modern, modern_optimizers, ngram_rows
 from tui_gpt.prior.ngram import NgramPrior
@@ -33,7 +33,7 @@ NGRAMS_TAKEN = 1_000_000
 _drawing = threading.Lock()
 """Held while weights are drawn: PyTorch's initialisation takes its numbers from the one generator of the process."""
 
-LanguageModel = Classic | Modern | Committee
+LanguageModel = Classic | Modern | Ensemble
 """`model(tokens (B, T), targets, prior)` gives logits (B, T, V) and the mean loss."""
 
 
@@ -50,7 +50,7 @@ def build_model(config: ModelConfig, vocab_size: int, seed: int) -> LanguageMode
 def _fresh_model(config: ModelConfig, vocab_size: int) -> LanguageModel:
     if config.architecture == "classic":
         return Classic(config, vocab_size)
-    return Committee(config, vocab_size) if config.networks > 1 else Modern(config, vocab_size)
+    return Ensemble(config, vocab_size) if config.networks > 1 else Modern(config, vocab_size)
 
 
 def tell_characters(model: LanguageModel, tokenizer: CharTokenizer) -> None:

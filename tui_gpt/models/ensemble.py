@@ -24,7 +24,7 @@ def averaged(logits: Sequence[Tensor]) -> Tensor:
     return torch.logsumexp(torch.stack([F.log_softmax(one, dim=-1) for one in logits]), dim=0) - math.log(len(logits))
 
 
-class Committee(nn.Module):
+class Ensemble(nn.Module):
     """`config.members` networks; `forward` is that of a single one.
 
     In training each member gets its part of the batch, and the loss is the mean of theirs; else all read everything,
@@ -65,6 +65,6 @@ class Committee(nn.Module):
         return torch.cat(logits), torch.stack(losses).mean()
 
 
-def networks_of(model: Modern | Committee) -> Sequence[Modern]:
+def networks_of(model: Modern | Ensemble) -> Sequence[Modern]:
     """The networks whose predictions are averaged; often just one."""
-    return model.networks if isinstance(model, Committee) else [model]
+    return model.networks if isinstance(model, Ensemble) else [model]
