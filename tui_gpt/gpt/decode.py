@@ -30,7 +30,7 @@ from tui_gpt.config import ModelConfig
 from tui_gpt.models import classic, modern
 from tui_gpt.models.build import LanguageModel
 from tui_gpt.models.classic import Classic
-from tui_gpt.models.ensemble import averaged, networks_of
+from tui_gpt.models.ensemble import mean_of_probabilities, networks_of
 from tui_gpt.models.induction import LONGEST, REACH, Matches
 from tui_gpt.models.modern import NGRAM_TABLES, Modern, Rotary, normalised, rotary_table
 from tui_gpt.prior.ngram import NgramCursor, NgramPrior
@@ -251,7 +251,7 @@ class ModernDecoder(CachedDecoder):
         votes = [self._vote(number, tokens, *told, every) for number in range(len(self._networks))]
         self._history = read[:, -HISTORY:]
         self._length += T
-        return votes[0] if len(votes) == 1 else averaged(votes)
+        return votes[0] if len(votes) == 1 else mean_of_probabilities(votes)
 
     def _vote(
         self, number: int, tokens: Tensor, rotary: Rotary, rows: Tensor | None, matches: Matches | None, every: bool

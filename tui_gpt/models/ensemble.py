@@ -19,7 +19,7 @@ from tui_gpt.models.classic import Dropout
 from tui_gpt.models.modern import Modern
 
 
-def averaged(logits: Sequence[Tensor]) -> Tensor:
+def mean_of_probabilities(logits: Sequence[Tensor]) -> Tensor:
     """(..., V): log-probabilities, the mean of the probabilities that some logits (..., V) stand for."""
     return torch.logsumexp(torch.stack([F.log_softmax(one, dim=-1) for one in logits]), dim=0) - math.log(len(logits))
 
@@ -52,7 +52,7 @@ class Ensemble(nn.Module):
         """
         if self.training and targets is not None:
             return self._learned(tokens, targets, prior)
-        logits = averaged([network(tokens, None, prior)[0] for network in self.networks])
+        logits = mean_of_probabilities([network(tokens, None, prior)[0] for network in self.networks])
         if targets is None:
             return logits, None
         return logits, F.nll_loss(logits.view(-1, self.vocab_size), targets.reshape(-1))
