@@ -46,7 +46,7 @@ from tui_gpt.training.batches import Batches, window_order
 from tui_gpt.training.budget.estimate import planned, timed
 from tui_gpt.training.budget.sizing import MOST_MEMBERS
 from tui_gpt.training.checkpoints.state import restore_optimizers
-from tui_gpt.training.checkpoints.writer import Keeper, read_good, standing_of
+from tui_gpt.training.checkpoints.writer import CheckpointWriter, read_good, standing_of
 from tui_gpt.training.device import ComputeDevice, using_cores
 from tui_gpt.training.evaluation import bits_per_character, mean_loss, perplexity
 from tui_gpt.training.initialize import Start
@@ -99,7 +99,7 @@ class Prepared:
         """What a trainer works with, its checkpoints going into `run`."""
         config = self.config.model
         order = window_order(self.config, len(self.corpus.train))
-        keeper = Keeper(run, self._write, self.good)
+        keeper = CheckpointWriter(run, self._write, self.good)
         return Parts(
             model=self.model,
             optimizers=self.optimizers,

@@ -31,7 +31,7 @@ from tui_gpt.storage.runs import Run, RunStore
 from tui_gpt.text import corpora
 from tui_gpt.training.checkpoints.import_pt import import_run
 from tui_gpt.training.checkpoints.saver import BackgroundSaver
-from tui_gpt.training.checkpoints.writer import Keeper, read_good
+from tui_gpt.training.checkpoints.writer import CheckpointWriter, read_good
 from tui_gpt.training.prepare import compact_checkpoint
 from tui_gpt.training.replay import cut_log
 from tui_gpt.training.trainer import Kind, Snapshot, Standing
@@ -161,7 +161,7 @@ def _live(root: Path) -> Iterator[None]:
     run = RunStore(root / "runs").create(CONFIG, NAME)
     yield
     with run.lock():
-        recorder, keeper = Recorder(run), Keeper(run, _write)
+        recorder, keeper = Recorder(run), CheckpointWriter(run, _write)
 
         def save(kind: Kind, snapshot: Snapshot) -> None:
             path = keeper.commit(kind, snapshot)
@@ -237,7 +237,7 @@ def live_after(start: Callable[[Path], None]) -> Scenario:
                 cut_log(run, _info(Standing(step=last)))
             else:
                 run.truncate_log(-1)
-            recorder, keeper = Recorder(run), Keeper(run, _write)
+            recorder, keeper = Recorder(run), CheckpointWriter(run, _write)
             _take(recorder, started(9), progress(last + 1), evaluated(last + 1, 2.0))
             keeper.commit("best", _snapshot(last + 1))
             keeper.commit("last", _snapshot(last + 1))
@@ -338,7 +338,7 @@ def _record(root: Path) -> Iterator[None]:
     yield
     for step in (1, 2, 3):
         run.record(progress(step))
-        Keeper(run, _write).commit("last", _snapshot(step))
+        CheckpointWriter(run, _write).commit("last", _snapshot(step))
         yield
     run.record(progress(4))
     run.record(Saved(step=4, path="last"))

@@ -24,7 +24,7 @@ Write = Callable[[Path, Snapshot, bool], None]
 """Commits a snapshot to a folder, with or without what only training needs. Raises TuiGptError."""
 
 
-class Keeper:
+class CheckpointWriter:
     """Commits one run's checkpoints; only the holder of its lock may have one."""
 
     def __init__(self, run: Run, write: Write, good: Snapshot | None = None) -> None:
