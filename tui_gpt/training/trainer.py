@@ -52,7 +52,7 @@ from tui_gpt.training.checkpoints.saver import BackgroundSaver
 from tui_gpt.training.checkpoints.state import copied_optimizers, copied_weights, restore_optimizers
 from tui_gpt.training.compiling import compile_blocks
 from tui_gpt.training.evaluation import Measured, bits_per_character, mean_loss
-from tui_gpt.training.interruption import StepAbandonedError, abandoned_on_stop
+from tui_gpt.training.interruption import StepAborted, abandoned_on_stop
 from tui_gpt.training.optim.adamw import Optimizer
 from tui_gpt.training.optim.schedule import learning_rate_at
 from tui_gpt.training.replicas import Shards
@@ -309,7 +309,7 @@ class Trainer:
         generators = copied_generators(self._parts.generators)
         try:
             loss = self._accumulate_gradients(self._now.step)
-        except StepAbandonedError:
+        except StepAborted:
             restore_generators(self._parts.generators, generators)
             self._clear_gradients()
             return
@@ -336,7 +336,7 @@ class Trainer:
     def _accumulate_gradients(self, step: int) -> Tensor:
         """Give every parameter its gradient over the step's batches; the mean loss, detached.
 
-        Raises StepAbandonedError when asked to stop meanwhile.
+        Raises StepAborted when asked to stop meanwhile.
         """
         parts, shards = self._config.gradient_accumulation, self._parts.shards
         total = torch.zeros((), dtype=torch.float64, device=self._parts.device)
@@ -518,7 +518,7 @@ class Trainer:
         try:
             with abandoned_on_stop(self._parts.shards.replicas, self._control):
                 problem = compile_blocks(self._parts.shards, self._parts.batches.training(self._now.step))
-        except StepAbandonedError:
+        except StepAborted:
             return
         finally:
             restore_generators(self._parts.generators, generators)
