@@ -14,7 +14,7 @@ from torch import nn
 
 from tui_gpt.control import Control
 from tui_gpt.training.batches import Batch
-from tui_gpt.training.interruption import StepAborted, abandoned_on_stop
+from tui_gpt.training.interruption import StepAborted, abort_on_stop
 from tui_gpt.training.replicas import Shards
 
 
@@ -53,7 +53,7 @@ def mean_loss(
             model.train(was_training)
 
     try:
-        with abandoned_on_stop(shards.replicas, control):
+        with abort_on_stop(shards.replicas, control):
             for group in _grouped(batches, len(shards.replicas)):
                 if control.stop_requested:
                     return None

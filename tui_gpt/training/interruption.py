@@ -19,7 +19,7 @@ class StepAborted(Exception):
 
 
 @contextmanager
-def abandoned_on_stop(models: Sequence[nn.Module], control: Control) -> Iterator[None]:
+def abort_on_stop(models: Sequence[nn.Module], control: Control) -> Iterator[None]:
     """Within the block a forward or backward pass of these models raises StepAborted once `control` stops."""
     look = partial(_look, control)
     handles = [block.register_forward_hook(look) for model in models for block in blocks_of(model)]

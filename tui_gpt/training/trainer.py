@@ -52,7 +52,7 @@ from tui_gpt.training.checkpoints.saver import BackgroundSaver
 from tui_gpt.training.checkpoints.state import copied_optimizers, copied_weights, restore_optimizers
 from tui_gpt.training.compiling import compile_blocks
 from tui_gpt.training.evaluation import Measured, bits_per_character, mean_loss
-from tui_gpt.training.interruption import StepAborted, abandoned_on_stop
+from tui_gpt.training.interruption import StepAborted, abort_on_stop
 from tui_gpt.training.optim.adamw import Optimizer
 from tui_gpt.training.optim.schedule import learning_rate_at
 from tui_gpt.training.replicas import Shards
@@ -341,7 +341,7 @@ class Trainer:
         parts, shards = self._config.gradient_accumulation, self._parts.shards
         total = torch.zeros((), dtype=torch.float64, device=self._parts.device)
         for part in range(parts):
-            with abandoned_on_stop(shards.replicas, self._control):
+            with abort_on_stop(shards.replicas, self._control):
                 loss, gradients = shards.gradients(self._parts.batches.training(step * parts + part))
             total += loss / parts
             for parameter, gradient in zip(self._model.parameters(), gradients, strict=True):
@@ -516,7 +516,7 @@ class Trainer:
             return
         generators = copied_generators(self._parts.generators)
         try:
-            with abandoned_on_stop(self._parts.shards.replicas, self._control):
+            with abort_on_stop(self._parts.shards.replicas, self._control):
                 problem = compile_blocks(self._parts.shards, self._parts.batches.training(self._now.step))
         except StepAborted:
             return

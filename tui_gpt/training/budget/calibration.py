@@ -18,7 +18,7 @@ from tui_gpt.models.build import LanguageModel, build_model, build_optimizers, b
 from tui_gpt.text.windows import Corpus
 from tui_gpt.training.batches import Batch, Batches, window_order
 from tui_gpt.training.device import ComputeDevice
-from tui_gpt.training.interruption import StepAborted, abandoned_on_stop
+from tui_gpt.training.interruption import StepAborted, abort_on_stop
 from tui_gpt.training.optim.adamw import Optimizer
 from tui_gpt.training.replicas import Shards
 
@@ -48,7 +48,7 @@ def time_step(
     try:
         trial = _Trial(model, shards, build_optimizers(model, config.train, shards), config.train, clock)
         batches = Batches(corpus, window_order(config, len(corpus.train)), config.model.block_size, None)
-        with abandoned_on_stop(shards.replicas, control):
+        with abort_on_stop(shards.replicas, control):
             batch = batches.training(0)
             if config.model.ngram_order:
                 batch = dataclasses.replace(batch, prior=_uniform(batch, corpus.tokenizer.vocab_size))
