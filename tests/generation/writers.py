@@ -7,7 +7,7 @@ import torch
 
 from tui_gpt.config import ModelConfig
 from tui_gpt.generation.sampler import Sampler
-from tui_gpt.models.build import LanguageModel, build_model, tell_characters
+from tui_gpt.models.build import LanguageModel, build_model, set_case_folding
 from tui_gpt.prior.ngram import NgramPrior
 from tui_gpt.text.tokenizer import CharTokenizer
 
@@ -36,7 +36,7 @@ CONFIGS = {
 
 def tiny_model(name: str) -> LanguageModel:
     model = build_model(CONFIGS[name], V, seed=1)
-    tell_characters(model, TOKENIZER)
+    set_case_folding(model, TOKENIZER)
     generator = torch.Generator().manual_seed(2)
     for parameter in model.parameters():
         parameter.data += 0.3 * torch.randn(parameter.shape, generator=generator)

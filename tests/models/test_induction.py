@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tui_gpt.config import ModelConfig
 from tui_gpt.models import induction
-from tui_gpt.models.build import build_model, tell_characters
+from tui_gpt.models.build import build_model, set_case_folding
 from tui_gpt.models.induction import LONGEST, Matches, find_matches, folded_case
 from tui_gpt.text.tokenizer import CharTokenizer
 
@@ -66,7 +66,7 @@ def test_letters_match_in_either_case_where_the_text_has_both() -> None:
 def test_a_new_model_is_told_which_of_its_characters_are_the_same_letter() -> None:
     config = ModelConfig(architecture="modern", block_size=8, n_layer=1, n_head=1, n_embd=4, induction=True)
     model = build_model(config, 4, seed=0)
-    tell_characters(model, CharTokenizer("AXab"))
+    set_case_folding(model, CharTokenizer("AXab"))
     assert model.state_dict()["induction.folded"].tolist() == [2, 1, 2, 3]
 
 

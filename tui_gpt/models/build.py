@@ -53,7 +53,7 @@ def _fresh_model(config: ModelConfig, vocab_size: int) -> LanguageModel:
     return Ensemble(config, vocab_size) if config.networks > 1 else Modern(config, vocab_size)
 
 
-def tell_characters(model: LanguageModel, tokenizer: CharTokenizer) -> None:
+def set_case_folding(model: LanguageModel, tokenizer: CharTokenizer) -> None:
     """Let a model that compares characters know which of its numbers are the same letter in either case."""
     for module in model.modules():
         if isinstance(module, Induction):

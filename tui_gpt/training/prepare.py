@@ -29,8 +29,8 @@ from tui_gpt.models.build import (
     load_weights,
     prior_tensors,
     random_generators,
+    set_case_folding,
     split_prior,
-    tell_characters,
 )
 from tui_gpt.prior.ngram import NgramPrior, count_limit, fitting_order
 from tui_gpt.session import Evaluation
@@ -180,7 +180,7 @@ def prepare_new(
     model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed)
     if start is not None:
         start.give_weights(model, corpus)
-    tell_characters(model, corpus.tokenizer)
+    set_case_folding(model, corpus.tokenizer)
     control.report("counting n-grams")
     prior = _fit_prior(config, corpus)
     config = dataclasses.replace(config, model=_with_order_of(prior, config.model))
