@@ -12,7 +12,7 @@ from tui_gpt.config import ModelConfig, RunConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.errors import ConfigError
 from tui_gpt.events import Evaluated, Initialized, Started
-from tui_gpt.models.build import build_model, take_weights
+from tui_gpt.models.build import build_model, transfer_weights
 from tui_gpt.session import Session, TrainRequest
 from tui_gpt.text.corpora import CorpusText
 from tui_gpt.text.tokenizer import CharTokenizer
@@ -76,7 +76,7 @@ def test_a_character_keeps_its_weights_whatever_its_number_in_the_new_alphabet(n
         for parameter in source.parameters():
             parameter.normal_(std=0.3)
     target = build_model(config, new.vocab_size, seed=2)
-    take_weights(
+    transfer_weights(
         target, {name: tensor.half() for name, tensor in source.state_dict().items()}, old, corpus_of(OLD, new)
     )
     source.load_state_dict({name: tensor.half() for name, tensor in source.state_dict().items()})

@@ -151,7 +151,7 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
         ) from error
 
 
-def take_weights(model: LanguageModel, weights: Mapping[str, Tensor], old: CharTokenizer, corpus: Corpus) -> None:
+def transfer_weights(model: LanguageModel, weights: Mapping[str, Tensor], old: CharTokenizer, corpus: Corpus) -> None:
     """Start `model` from `weights` of a model of the same shape whose characters are among the corpus's.
 
     What belongs to characters the old model did not know stays as it was initialised, and so do n-gram embeddings with

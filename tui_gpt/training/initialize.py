@@ -15,7 +15,7 @@ from torch import Tensor
 from tui_gpt.config import PRESETS, ModelConfig, RunConfig
 from tui_gpt.errors import ConfigError
 from tui_gpt.events import Initialized, Setting
-from tui_gpt.models.build import LanguageModel, split_prior, take_weights
+from tui_gpt.models.build import LanguageModel, split_prior, transfer_weights
 from tui_gpt.storage.checkpoint import Checkpoint, read_checkpoint
 from tui_gpt.text.tokenizer import CharTokenizer
 from tui_gpt.text.windows import Corpus
@@ -79,7 +79,7 @@ class Start:
         """Put the weights into `model`. Raises IncompatibleError where they do not fit."""
         weights, _ = split_prior(self.checkpoint.weights)
         taken = _for_networks(weights, self.networks, model.config.networks)
-        take_weights(model, taken, self._tokenizer, corpus)
+        transfer_weights(model, taken, self._tokenizer, corpus)
 
     @property
     def _tokenizer(self) -> CharTokenizer:
