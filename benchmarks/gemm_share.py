@@ -99,7 +99,7 @@ def our_turns(preset: str, seconds: float, folder: Path) -> Iterator[float]:
     prepared = prepare_new(config, Control())
     run = RunStore(folder).create(config, "gemm")
     events: Iterator[Event] = Trainer(prepared.parts(run), config.train, Control()).run()
-    characters = prepared.parts(run).tokens_a_batch
+    characters = prepared.parts(run).tokens_per_batch
     while True:
         threads = torch.get_num_threads()
         began, steps = time.perf_counter(), 0

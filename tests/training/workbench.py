@@ -85,7 +85,7 @@ class Workbench:
             read_best=lambda: self.checkpoints["best"][-1] if self.checkpoints["best"] else None,
             write_sample=lambda step: f"sample of step {step}",
             device=torch.device("cpu"),
-            tokens_a_batch=train.batch_size * model.block_size,
+            tokens_per_batch=train.batch_size * model.block_size,
             networks=model.networks,
             train_tokens=len(self.corpus.train),
             val_tokens=len(self.corpus.val),

@@ -110,7 +110,7 @@ class Prepared:
             read_best=keeper.read_best,
             write_sample=self._write_sample,
             device=self.world.device,
-            tokens_a_batch=order.batch_size * config.block_size,
+            tokens_per_batch=order.batch_size * config.block_size,
             networks=config.networks,
             train_tokens=len(self.corpus.train),
             val_tokens=len(self.corpus.val),

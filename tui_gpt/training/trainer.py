@@ -170,7 +170,7 @@ class Parts:
     write_sample: Callable[[int], Iterable[str]]
     """A few characters from the model as it stands at the given step, as they come."""
     device: torch.device
-    tokens_a_batch: int
+    tokens_per_batch: int
     """Characters in one forward pass, of all members of a committee."""
     networks: int
     """Members of a committee; 1 for a single network."""
@@ -611,7 +611,7 @@ class Trainer:
         return min(self._config.log_interval, max(1, self._now.max_iters // FEWEST_EVENTS))
 
     def _tokens_a_step(self) -> int:
-        return self._parts.tokens_a_batch * self._config.gradient_accumulation
+        return self._parts.tokens_per_batch * self._config.gradient_accumulation
 
     def _evaluate_if_due(self) -> Iterator[Event]:
         now = self._now
