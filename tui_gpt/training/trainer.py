@@ -250,7 +250,7 @@ class Trainer:
         self._grad_norm = torch.tensor(self._now.grad_norm, device=parts.device)
         self._timed_from, self._timed_from_step = self._clock.seconds(), self._now.step
         self._costs = Costs(
-            step=step_seconds, token=evaluation_seconds(step_seconds, self._tokens_a_step() // parts.networks)
+            step=step_seconds, token=evaluation_seconds(step_seconds, self._tokens_per_step() // parts.networks)
         )
         self._budget_began = self._now.elapsed_seconds
         self._difficulties: dict[int, float] = {}
@@ -589,7 +589,7 @@ class Trainer:
             loss=float(self._loss_sum) / now.loss_count,
             learning_rate=learning_rate_at(now.step - 1, now.max_iters, self._config),
             grad_norm=float(self._grad_norm),
-            tokens_per_second=self._tokens_a_step()
+            tokens_per_second=self._tokens_per_step()
             * (now.step - self._reported_step)
             / max(seconds - self._reported_at, 1e-9),
             elapsed_seconds=seconds,
@@ -610,7 +610,7 @@ class Trainer:
             return self._config.log_interval
         return min(self._config.log_interval, max(1, self._now.max_iters // FEWEST_EVENTS))
 
-    def _tokens_a_step(self) -> int:
+    def _tokens_per_step(self) -> int:
         return self._parts.tokens_per_batch * self._config.gradient_accumulation
 
     def _evaluate_if_due(self) -> Iterator[Event]:
