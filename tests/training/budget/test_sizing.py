@@ -3,7 +3,7 @@
 import pytest
 
 from tui_gpt.config import RunConfig, resolve
-from tui_gpt.training.budget.sizing import MOST_MEMBERS, MOST_READINGS, READINGS, needs_sizing, sized
+from tui_gpt.training.budget.sizing import MAX_EPOCHS, MOST_MEMBERS, READINGS, needs_sizing, sized
 
 TOKENS = 100 * 8 * 256
 """A hundred steps' worth."""
@@ -26,7 +26,7 @@ def test_a_number_of_steps_without_a_clock_makes_one_network() -> None:
 
 def test_time_that_would_only_teach_the_text_by_heart_is_not_used() -> None:
     config = sized(resolve("quick", max_seconds=100_000), 0.1, TOKENS)
-    assert config.train.max_iters == MOST_READINGS * 100
+    assert config.train.max_iters == MAX_EPOCHS * 100
     assert sized(resolve("quick", max_seconds=60), 0.1, TOKENS).train.max_iters is None
 
 

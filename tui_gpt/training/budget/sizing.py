@@ -13,7 +13,7 @@ READINGS = 1.25
 """How often each network should read the training text."""
 MOST_MEMBERS = 8
 """Networks beyond which one more is hardly worth its time."""
-MOST_READINGS = 2.0
+MAX_EPOCHS = 2.0
 """How often each may read it, where there is time for more than the most networks need."""
 FEWEST_STEPS = 100
 """Steps that a run with several networks has at least: with fewer, one network learns more."""
@@ -38,6 +38,6 @@ def sized(config: RunConfig, step_seconds: float, train_tokens: int, most: int =
         steps = max(READINGS * steps_per_epoch, FEWEST_STEPS)
         members = int(train.max_seconds / step_seconds / steps)
     if members > most and train.max_iters is None:
-        train = dataclasses.replace(train, max_iters=max(round(MOST_READINGS * steps_per_epoch), FEWEST_STEPS))
+        train = dataclasses.replace(train, max_iters=max(round(MAX_EPOCHS * steps_per_epoch), FEWEST_STEPS))
     members = max(1, min(members, most))
     return dataclasses.replace(config, model=dataclasses.replace(config.model, members=members), train=train)
