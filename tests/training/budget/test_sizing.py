@@ -3,7 +3,7 @@
 import pytest
 
 from tui_gpt.config import RunConfig, resolve
-from tui_gpt.training.budget.sizing import MAX_EPOCHS, MOST_MEMBERS, READINGS, needs_sizing, sized
+from tui_gpt.training.budget.sizing import EPOCHS_PER_NETWORK, MAX_EPOCHS, MOST_MEMBERS, needs_sizing, sized
 
 TOKENS = 100 * 8 * 256
 """A hundred steps' worth."""
@@ -14,7 +14,14 @@ def members(config: RunConfig, step_seconds: float = 0.1) -> int:
 
 
 @pytest.mark.parametrize(
-    ("readings", "count"), [(0.1, 1), (READINGS, 1), (2.01 * READINGS, 2), (5.01 * READINGS, 5), (1e6, MOST_MEMBERS)]
+    ("readings", "count"),
+    [
+        (0.1, 1),
+        (EPOCHS_PER_NETWORK, 1),
+        (2.01 * EPOCHS_PER_NETWORK, 2),
+        (5.01 * EPOCHS_PER_NETWORK, 5),
+        (1e6, MOST_MEMBERS),
+    ],
 )
 def test_each_network_reads_the_text_often_enough_before_there_is_another(readings: float, count: int) -> None:
     assert members(resolve("quick", max_seconds=10.0 * readings)) == count

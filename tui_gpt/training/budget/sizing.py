@@ -9,7 +9,7 @@ import dataclasses
 
 from tui_gpt.config import RunConfig
 
-READINGS = 1.25
+EPOCHS_PER_NETWORK = 1.25
 """How often each network should read the training text."""
 MOST_MEMBERS = 8
 """Networks beyond which one more is hardly worth its time."""
@@ -35,7 +35,7 @@ def sized(config: RunConfig, step_seconds: float, train_tokens: int, most: int =
     steps_per_epoch = max(1.0, train_tokens / tokens_per_step)
     members = 1
     if train.max_seconds is not None:
-        steps = max(READINGS * steps_per_epoch, FEWEST_STEPS)
+        steps = max(EPOCHS_PER_NETWORK * steps_per_epoch, FEWEST_STEPS)
         members = int(train.max_seconds / step_seconds / steps)
     if members > most and train.max_iters is None:
         train = dataclasses.replace(train, max_iters=max(round(MAX_EPOCHS * steps_per_epoch), FEWEST_STEPS))
