@@ -22,7 +22,7 @@ from tui_gpt.storage.manifest import MODEL_FILE
 from tui_gpt.storage.recorder import Recorder
 from tui_gpt.storage.runs import RunStore
 from tui_gpt.training import prepare as preparation
-from tui_gpt.training.budget.sizing import MOST_MEMBERS
+from tui_gpt.training.budget.sizing import MAX_MEMBERS
 from tui_gpt.training.device import ComputeDevice
 
 FOX = "the quick brown fox jumps over the lazy dog and runs back to the river bank\n"
@@ -311,7 +311,7 @@ def test_the_number_of_networks_that_the_time_allowed_is_kept_and_resumed(tiny: 
     session = Session()
     train_until(session, TrainRequest(config=config, name="fox"), 4)
     kept = checkpoint_of("fox")
-    assert kept.info.config.model.members == MOST_MEMBERS
+    assert kept.info.config.model.members == MAX_MEMBERS
     resumed = train(session, config, resume="fox")
     assert resumed[-1].step == kept.info.max_iters
     assert checkpoint_of("fox").info.config.model == kept.info.config.model

@@ -44,7 +44,7 @@ from tui_gpt.text.tokenizer import CharTokenizer
 from tui_gpt.text.windows import Corpus
 from tui_gpt.training.batches import Batches, window_order
 from tui_gpt.training.budget.estimate import planned, timed
-from tui_gpt.training.budget.sizing import MOST_MEMBERS
+from tui_gpt.training.budget.sizing import MAX_MEMBERS
 from tui_gpt.training.checkpoints.state import restore_optimizers
 from tui_gpt.training.checkpoints.writer import CheckpointWriter, read_good, standing_of
 from tui_gpt.training.device import ComputeDevice, using_cores
@@ -175,7 +175,7 @@ def prepare_new(
     tokenizer = None if start is None else _extended_tokenizer(start.checkpoint, text)
     corpus = Corpus.build(text, config.model.block_size, tokenizer, split)
     world = ComputeDevice.of(config.train)
-    most_members = MOST_MEMBERS if start is None else start.networks
+    most_members = MAX_MEMBERS if start is None else start.networks
     config, step = planned(config, corpus, world, control, elapsed, most_members)
     model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed)
     if start is not None:

@@ -3,7 +3,7 @@
 import pytest
 
 from tui_gpt.config import RunConfig, resolve
-from tui_gpt.training.budget.sizing import EPOCHS_PER_NETWORK, MAX_EPOCHS, MOST_MEMBERS, needs_sizing, sized
+from tui_gpt.training.budget.sizing import EPOCHS_PER_NETWORK, MAX_EPOCHS, MAX_MEMBERS, needs_sizing, sized
 
 TOKENS = 100 * 8 * 256
 """A hundred steps' worth."""
@@ -20,7 +20,7 @@ def members(config: RunConfig, step_seconds: float = 0.1) -> int:
         (EPOCHS_PER_NETWORK, 1),
         (2.01 * EPOCHS_PER_NETWORK, 2),
         (5.01 * EPOCHS_PER_NETWORK, 5),
-        (1e6, MOST_MEMBERS),
+        (1e6, MAX_MEMBERS),
     ],
 )
 def test_each_network_reads_the_text_often_enough_before_there_is_another(readings: float, count: int) -> None:

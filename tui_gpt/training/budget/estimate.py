@@ -18,7 +18,7 @@ from tui_gpt.text.windows import Corpus, record_tokens
 from tui_gpt.training.budget.calibration import StepTime, time_step
 from tui_gpt.training.budget.memory import members_that_fit, require_memory
 from tui_gpt.training.budget.planner import Costs, Planner, evaluation_seconds
-from tui_gpt.training.budget.sizing import MOST_MEMBERS, needs_sizing, sized
+from tui_gpt.training.budget.sizing import MAX_MEMBERS, needs_sizing, sized
 from tui_gpt.training.device import ComputeDevice
 
 CALIBRATION_SHARE = 0.01
@@ -40,7 +40,7 @@ def planned(
     world: ComputeDevice,
     control: Control,
     elapsed: Callable[[], float],
-    most_members: int = MOST_MEMBERS,
+    most_members: int = MAX_MEMBERS,
 ) -> tuple[RunConfig, StepTime]:
     """Return `config` with its number of networks, and what a step takes, which is tried only for a time budget.
 

@@ -11,7 +11,7 @@ from tui_gpt.config import RunConfig
 
 EPOCHS_PER_NETWORK = 1.25
 """How often each network should read the training text."""
-MOST_MEMBERS = 8
+MAX_MEMBERS = 8
 """Networks beyond which one more is hardly worth its time."""
 MAX_EPOCHS = 2.0
 """How often each may read it, where there is time for more than the most networks need."""
@@ -24,7 +24,7 @@ def needs_sizing(config: RunConfig) -> bool:
     return config.model.members == 0
 
 
-def sized(config: RunConfig, step_seconds: float, train_tokens: int, most: int = MOST_MEMBERS) -> RunConfig:
+def sized(config: RunConfig, step_seconds: float, train_tokens: int, most: int = MAX_MEMBERS) -> RunConfig:
     """Return `config` with as many networks, up to `most`, as its time allows, `step_seconds` being what one network
     takes for a step.
 
