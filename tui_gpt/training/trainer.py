@@ -60,7 +60,7 @@ from tui_gpt.training.replicas import Shards
 Kind = Literal["last", "best"]
 NOTHING = (None, None)
 
-MOST_BAD_STEPS = 2
+MAX_BAD_STEPS = 2
 """Steps that may meet NaN or infinity: the first is skipped, the second goes back to the last good state."""
 LEAST_TO_COME = 0.1
 """Share of eval_interval below which the steps left are made first, then evaluated."""
@@ -378,12 +378,12 @@ class Trainer:
     def _survive_bad_step(self) -> list[Event]:
         """Skip the first bad step of a run, go back at the second one, give up at the third."""
         self._now.bad_steps += 1
-        if self._now.bad_steps > MOST_BAD_STEPS:
+        if self._now.bad_steps > MAX_BAD_STEPS:
             raise DivergedError(
                 f"the loss became NaN or infinite for the third time, at step {self._now.step + 1:,}: the last good "
                 "checkpoint is kept; go on with --resume and a lower --learning-rate"
             )
-        if self._now.bad_steps < MOST_BAD_STEPS:
+        if self._now.bad_steps < MAX_BAD_STEPS:
             return [self._told_of_step("skipped_step", self._now.step + 1)]
         return self._go_back()
 
