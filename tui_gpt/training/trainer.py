@@ -62,7 +62,7 @@ NOTHING = (None, None)
 
 MAX_BAD_STEPS = 2
 """Steps that may meet NaN or infinity: the first is skipped, the second goes back to the last good state."""
-LEAST_TO_COME = 0.1
+MIN_REMAINING_FRACTION = 0.1
 """Share of eval_interval below which the steps left are made first, then evaluated."""
 SPENT_SHARE = 0.85
 """A run whose plan is done before this share of its time budget goes on."""
@@ -637,7 +637,7 @@ class Trainer:
         if left <= 0:
             return True
         if self._config.max_seconds is None:
-            return now.step % steps == 0 and left >= steps * LEAST_TO_COME
+            return now.step % steps == 0 and left >= steps * MIN_REMAINING_FRACTION
         interval = max(1.0, (now.max_iters - now.budget_step) / EVALUATIONS)
         is_time = (now.step - now.budget_step) / interval >= now.budget_evaluations + 1
         return is_time and now.step - now.evaluated_step >= interval / 2 and left >= interval / 2
