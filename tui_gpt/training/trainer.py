@@ -64,7 +64,7 @@ MAX_BAD_STEPS = 2
 """Steps that may meet NaN or infinity: the first is skipped, the second goes back to the last good state."""
 MIN_REMAINING_FRACTION = 0.1
 """Share of eval_interval below which the steps left are made first, then evaluated."""
-SPENT_SHARE = 0.85
+MIN_BUDGET_USED = 0.85
 """A run whose plan is done before this share of its time budget goes on."""
 
 LIVE_SETTINGS = frozenset(
@@ -563,7 +563,7 @@ class Trainer:
             return
         self._note_steps()
         left = self._planner(seconds).remaining(self._clock.seconds())
-        if now.step >= now.max_iters and left < (1 - SPENT_SHARE) * seconds:
+        if now.step >= now.max_iters and left < (1 - MIN_BUDGET_USED) * seconds:
             return
         planned = self._planned_iters(seconds)
         if is_worth_changing(planned - now.budget_step, all_steps, made):
