@@ -16,7 +16,7 @@ from tui_gpt.text.windows import Corpus, WindowOrder
 from tui_gpt.training.batches import Batches
 from tui_gpt.training.checkpoints.state import restore_optimizers
 from tui_gpt.training.device import ComputeDevice
-from tui_gpt.training.trainer import Kind, Parts, Snapshot, Standing, Trainer, changed, restore_generators
+from tui_gpt.training.trainer import Kind, Snapshot, Standing, Trainer, TrainerComponents, changed, restore_generators
 
 TEXT = "the quick brown fox jumps over the lazy dog and runs back to the river bank\n" * 40
 MODEL = ModelConfig(block_size=16, n_layer=2, n_head=2, n_embd=16, dropout=0.2)
@@ -75,7 +75,7 @@ class Workbench:
             restore_optimizers(optimizers, snapshot.training)
             restore_generators(random_generators(shards), snapshot.training)
         order = WindowOrder(len(self.corpus.train), model.block_size, train.batch_size, train.seed)
-        self.parts = Parts(
+        self.parts = TrainerComponents(
             model=self.model,
             optimizers=optimizers,
             batches=Batches(self.corpus, order, model.block_size, None),

@@ -58,9 +58,9 @@ from tui_gpt.training.trainer import (
     LIVE_SETTINGS,
     PLAN,
     LiveWeights,
-    Parts,
     Snapshot,
     Standing,
+    TrainerComponents,
     changed,
     restore_generators,
 )
@@ -95,12 +95,12 @@ class Prepared:
     planned_changes: Mapping[int, Mapping[str, Setting]] = field(default_factory=dict)
     resume_changes: Mapping[str, Setting] = field(default_factory=dict)
 
-    def parts(self, run: Run) -> Parts:
+    def parts(self, run: Run) -> TrainerComponents:
         """What a trainer works with, its checkpoints going into `run`."""
         config = self.config.model
         order = window_order(self.config, len(self.corpus.train))
         keeper = CheckpointWriter(run, self._write, self.good)
-        return Parts(
+        return TrainerComponents(
             model=self.model,
             optimizers=self.optimizers,
             batches=Batches(self.corpus, order, config.block_size, self.prior),

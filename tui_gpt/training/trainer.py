@@ -152,7 +152,7 @@ class LiveWeights:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
+class TrainerComponents:
     """What a trainer works with."""
 
     model: nn.Module
@@ -207,7 +207,7 @@ class Trainer:
 
     def __init__(
         self,
-        parts: Parts,
+        parts: TrainerComponents,
         config: TrainConfig,
         control: Control,
         *,
