@@ -32,7 +32,7 @@ from tui_gpt.models.build import LanguageModel
 from tui_gpt.models.classic import Classic
 from tui_gpt.models.ensemble import mean_of_probabilities, networks_of
 from tui_gpt.models.induction import LONGEST, REACH, Matches
-from tui_gpt.models.modern import NGRAM_TABLES, Modern, Rotary, normalised, rotary_table
+from tui_gpt.models.modern import NGRAM_TABLES, Modern, Rotary, layer_norm, rotary_table
 from tui_gpt.prior.ngram import NgramCursor, NgramPrior
 from tui_gpt.training.device import using_cores
 
@@ -260,9 +260,9 @@ class ModernDecoder(CachedDecoder):
         model = self._networks[number]
         x = model.embedded(tokens, rows, matches, self._history[:, -CHARACTERS_BEFORE:])
         for layer, block in enumerate(cast("Sequence[modern.Block]", model.blocks), number * self._config.n_layer):
-            q, k, v = block.attention.heads(normalised(x), rotary)
+            q, k, v = block.attention.heads(layer_norm(x), rotary)
             x = x + block.attention.merged(self._attended(layer, q, k, v))
-            x = x + block.feed_forward(normalised(x))
+            x = x + block.feed_forward(layer_norm(x))
         if every:
             return model.logits(x, rows, matches)
         return model.logits(

@@ -43,7 +43,7 @@ Rotary = tuple[Tensor, Tensor]
 """Cosines and sines (T, 1, D / 2) of T positions."""
 
 
-def normalised(x: Tensor) -> Tensor:
+def layer_norm(x: Tensor) -> Tensor:
     """(..., D) with mean 0 and variance 1 over D: the kernel that is fused on every CPU, as RMSNorm's is not."""
     return F.layer_norm(x, x.shape[-1:])
 
@@ -104,7 +104,7 @@ class Attention(nn.Module):
         B, T, C = x.shape
         qkv = linear(x, self.qkv.flatten(0, 1))  # (B, T, 3C)
         q, k, v = qkv.view(B, T, 3, self.n_head, C // self.n_head).unbind(2)  # (B, T, H, D)
-        q, k = rotated(normalised(q), rotary), rotated(normalised(k), rotary)
+        q, k = rotated(layer_norm(q), rotary), rotated(layer_norm(k), rotary)
         return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
 
     def merged(self, y: Tensor) -> Tensor:
@@ -141,8 +141,8 @@ class Block(nn.Module):
         self.dropout = dropout
 
     def forward(self, x: Tensor, rotary: Rotary) -> Tensor:
-        x = x + self.dropout(self.attention(normalised(x), rotary))
-        worked_out: Tensor = self.dropout(self.feed_forward(normalised(x)))
+        x = x + self.dropout(self.attention(layer_norm(x), rotary))
+        worked_out: Tensor = self.dropout(self.feed_forward(layer_norm(x)))
         return x + worked_out
 
 
@@ -253,11 +253,11 @@ class Modern(nn.Module):
             x = x + linear(prior, self.prior_embedding)
         if self.induction is not None and matches is not None:
             x = x + self.induction.embedded(matches)
-        return normalised(x)
+        return layer_norm(x)
 
     def logits(self, x: Tensor, prior: Tensor | None, matches: Matches | None) -> Tensor:
         """(B, T, V) from what leaves the last block (B, T, C): the network's opinion on top of the prior's."""
-        x = normalised(x)
+        x = layer_norm(x)
         own: Tensor = LOGIT_CAP * torch.tanh(linear(x, self.head) / LOGIT_CAP)
         if self.induction is not None and matches is not None:
             own = own + self.induction.logits(x, matches)
