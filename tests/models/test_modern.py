@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from tui_gpt.config import ModelConfig, TrainConfig
-from tui_gpt.models.modern import Modern, NgramEmbedding, SquaredReLU, modern_optimizers, rotary_table, rotated
+from tui_gpt.models.modern import Modern, NgramEmbedding, SquaredReLU, apply_rotary, modern_optimizers, rotary_table
 
 CONFIG = ModelConfig(architecture="modern", block_size=16, n_layer=2, n_head=2, n_embd=16, dropout=0.0, ngram_order=4)
 INDUCTION = dataclasses.replace(CONFIG, induction=True)
@@ -65,7 +65,7 @@ def test_attention_depends_on_distance_and_not_on_place() -> None:
     q, k = torch.randn(2, 1, 1, 1, 8, generator=torch.Generator().manual_seed(2))
 
     def score(i: int, j: int) -> torch.Tensor:
-        left, right = (rotated(x, rotary_table(torch.tensor([n]), 8)) for x, n in ((q, i), (k, j)))
+        left, right = (apply_rotary(x, rotary_table(torch.tensor([n]), 8)) for x, n in ((q, i), (k, j)))
         return (left * right).sum()
 
     torch.testing.assert_close(score(3, 1), score(103, 101), atol=1e-4, rtol=1e-4)

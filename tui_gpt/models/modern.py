@@ -62,7 +62,7 @@ def rotary_table(positions: Tensor, head_size: int) -> Rotary:
     return angles.cos().float()[:, None], angles.sin().float()[:, None]
 
 
-def rotated(x: Tensor, rotary: Rotary) -> Tensor:
+def apply_rotary(x: Tensor, rotary: Rotary) -> Tensor:
     """(B, T, H, D): each pair of channels turned by its position's angle."""
     cos, sin = rotary
     left, right = x.chunk(2, dim=-1)
@@ -104,7 +104,7 @@ class Attention(nn.Module):
         B, T, C = x.shape
         qkv = linear(x, self.qkv.flatten(0, 1))  # (B, T, 3C)
         q, k, v = qkv.view(B, T, 3, self.n_head, C // self.n_head).unbind(2)  # (B, T, H, D)
-        q, k = rotated(layer_norm(q), rotary), rotated(layer_norm(k), rotary)
+        q, k = apply_rotary(layer_norm(q), rotary), apply_rotary(layer_norm(k), rotary)
         return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
 
     def merged(self, y: Tensor) -> Tensor:
