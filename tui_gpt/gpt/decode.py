@@ -196,7 +196,7 @@ class ClassicDecoder(CachedDecoder):
             x = x + model.position_embedding.weight[self._length : self._length + tokens.shape[1]]
             for layer, block in enumerate(cast("Sequence[classic.Block]", model.blocks)):
                 q, k, v = block.attention.heads(block.attention_norm(x))
-                x = x + block.attention.merged(self._attended(layer, q, k, v))
+                x = x + block.attention.merge_heads(self._attended(layer, q, k, v))
                 x = x + block.feed_forward(block.feed_forward_norm(x))
         self._length += tokens.shape[1]
         return model.logits(x if every else x[:, -1:])
@@ -261,7 +261,7 @@ class ModernDecoder(CachedDecoder):
         x = model.embedded(tokens, rows, matches, self._history[:, -CHARACTERS_BEFORE:])
         for layer, block in enumerate(cast("Sequence[modern.Block]", model.blocks), number * self._config.n_layer):
             q, k, v = block.attention.heads(layer_norm(x), rotary)
-            x = x + block.attention.merged(self._attended(layer, q, k, v))
+            x = x + block.attention.merge_heads(self._attended(layer, q, k, v))
             x = x + block.feed_forward(layer_norm(x))
         if every:
             return model.logits(x, rows, matches)

@@ -60,14 +60,14 @@ class SelfAttention(nn.Module):
         q, k, v = self.qkv(x).view(B, T, 3, self.n_head, C // self.n_head).unbind(2)  # (B, T, H, D)
         return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
 
-    def merged(self, y: Tensor) -> Tensor:
+    def merge_heads(self, y: Tensor) -> Tensor:
         """What the heads found (B, H, T, D), side by side and mixed: (B, T, C)."""
         B, H, T, D = y.shape
         return self.projection(y.transpose(1, 2).reshape(B, T, H * D))  # type: ignore[no-any-return]
 
     def forward(self, x: Tensor) -> Tensor:
         q, k, v = self.heads(x)
-        return self.merged(F.scaled_dot_product_attention(q, k, v, is_causal=True))
+        return self.merge_heads(F.scaled_dot_product_attention(q, k, v, is_causal=True))
 
 
 class FeedForward(nn.Module):

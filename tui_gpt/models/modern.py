@@ -107,14 +107,14 @@ class Attention(nn.Module):
         q, k = apply_rotary(layer_norm(q), rotary), apply_rotary(layer_norm(k), rotary)
         return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
 
-    def merged(self, y: Tensor) -> Tensor:
+    def merge_heads(self, y: Tensor) -> Tensor:
         """What the heads found (B, H, T, D), projected back to the stream (B, T, C)."""
         B, H, T, D = y.shape
         return linear(y.transpose(1, 2).reshape(B, T, H * D), self.projection)
 
     def forward(self, x: Tensor, rotary: Rotary) -> Tensor:
         q, k, v = self.heads(x, rotary)
-        return self.merged(F.scaled_dot_product_attention(q, k, v, is_causal=True))
+        return self.merge_heads(F.scaled_dot_product_attention(q, k, v, is_causal=True))
 
 
 class FeedForward(nn.Module):

@@ -192,7 +192,7 @@ class MainScreen(Screen[None]):
         except ConfigError as error:
             self.notify(escape_controls(str(error)), severity="warning", markup=False, timeout=_REFUSAL_SECONDS)
             return
-        chosen = settings.merged(*(level for _, level in levels))
+        chosen = settings.merge_heads(*(level for _, level in levels))
         sampling = {name: value for name, value in chosen.items() if name in settings.SAMPLE_HELP}
         self.state.sampling = dataclasses.replace(self.state.sampling, **sampling)
         self.state.source = chosen.get("run", self.state.source)
