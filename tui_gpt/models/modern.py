@@ -142,8 +142,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, rotary: Rotary) -> Tensor:
         x = x + self.dropout(self.attention(layer_norm(x), rotary))
-        worked_out: Tensor = self.dropout(self.feed_forward(layer_norm(x)))
-        return x + worked_out
+        ff_out: Tensor = self.dropout(self.feed_forward(layer_norm(x)))
+        return x + ff_out
 
 
 def ngram_rows(tokens: Tensor, vocab_size: int) -> Tensor:
