@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from tui_gpt.models import linear
-from tui_gpt.models.linear import LEAST_ROWS, Linear, is_quick_product_available, products
+from tui_gpt.models.linear import LEAST_ROWS, Linear, batched_matmul_nt, is_quick_product_available
 
 ROUNDING = 2e-5
 """Largest difference of sums of a few hundred products of order one, in single precision."""
@@ -129,4 +129,4 @@ def test_a_wrong_product_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_stacks_are_multiplied_matrix_by_matrix(shape: tuple[int, int, int]) -> None:
     left, right = drawn(*shape), drawn(shape[0], 2 * shape[1], shape[2])
     expected = torch.einsum("nmk,nlk->nml", left.double(), right.double())
-    torch.testing.assert_close(products(left, right).double(), expected, rtol=1e-5, atol=ROUNDING)
+    torch.testing.assert_close(batched_matmul_nt(left, right).double(), expected, rtol=1e-5, atol=ROUNDING)

@@ -34,7 +34,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return F.linear(x, weight, bias)
 
 
-def products(left: Tensor, right: Tensor) -> Tensor:
+def batched_matmul_nt(left: Tensor, right: Tensor) -> Tensor:
     """Each left rightᵀ of two stacks of matrices, (N, M, K) and (N, L, K) to (N, M, L); not differentiable."""
     is_large = left.shape[-2:].numel() >= LEAST_ENTRIES
     if is_large and left.device.type == "cpu" and left.dtype == torch.float32 and is_quick_product_available():

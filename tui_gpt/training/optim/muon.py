@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tui_gpt.models.linear import products
+from tui_gpt.models.linear import batched_matmul_nt
 from tui_gpt.training.optim.adamw import Optimizer
 
 Coefficients = tuple[float, float, float]
@@ -42,21 +42,21 @@ def orthogonalised(matrices: Tensor, quintics: Sequence[Coefficients] = QUINTICS
     rows, columns = matrices.shape[-2:]
     X = _widened(matrices).reshape(-1, min(rows, columns), max(rows, columns))
     X = X / (torch.linalg.matrix_norm(X, keepdim=True) + 1e-7)
-    gram = products(X, X)
+    gram = batched_matmul_nt(X, X)
     polynomial = _polynomial(gram, quintics[0])
     product = polynomial
     for coefficients in quintics[1:]:
-        gram = products(products(polynomial, gram), polynomial)
+        gram = batched_matmul_nt(batched_matmul_nt(polynomial, gram), polynomial)
         polynomial = _polynomial(gram, coefficients)
-        product = products(polynomial, product)
-    X = products(product, X.mT)
+        product = batched_matmul_nt(polynomial, product)
+    X = batched_matmul_nt(product, X.mT)
     return (X.mT if rows > columns else X).reshape(matrices.shape)
 
 
 def _polynomial(gram: Tensor, coefficients: Coefficients) -> Tensor:
     """a I + b G + c G² for a stack of G."""
     a, b, c = coefficients
-    polynomial = products(gram, gram).mul_(c).add_(gram, alpha=b)
+    polynomial = batched_matmul_nt(gram, gram).mul_(c).add_(gram, alpha=b)
     polynomial.diagonal(dim1=-2, dim2=-1).add_(a)
     return polynomial
 
