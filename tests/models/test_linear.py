@@ -98,7 +98,7 @@ def test_few_rows_are_multiplied_as_pytorch_does(monkeypatch: pytest.MonkeyPatch
     def refuse(*_: object) -> Tensor:
         raise AssertionError("not for so few rows")
 
-    monkeypatch.setattr(linear, "_quick_product", refuse)
+    monkeypatch.setattr(linear, "_onednn_linear", refuse)
     layer = layer_of(6, 10, bias=True)
     few = drawn(LEAST_ROWS - 1, 6)
     assert torch.equal(layer(few), nn.functional.linear(few, layer.weight, layer.bias))
@@ -113,14 +113,14 @@ def test_a_pytorch_without_the_operator_has_no_quick_product(
 
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
-    monkeypatch.setattr(linear, "_quick_product", missing)
+    monkeypatch.setattr(linear, "_onednn_linear", missing)
     assert not linear._found_quick_product.__wrapped__()
 
 
 def test_a_wrong_product_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
-    monkeypatch.setattr(linear, "_quick_product", lambda x, weight: (x @ weight.T).bfloat16().float())
+    monkeypatch.setattr(linear, "_onednn_linear", lambda x, weight: (x @ weight.T).bfloat16().float())
     assert not linear._found_quick_product.__wrapped__()
 
 

@@ -2,7 +2,7 @@
 
 PyTorch leaves single-precision products to Intel's MKL, which on AMD's processors uses half the width of AVX-512
 (112 of 250 GFLOP/s of one Zen 5 core). oneDNN uses all of it and is as exact, but PyTorch calls it for half precision
-only, or when its compiler says so; `_quick_product` is the operator that the compiler calls. Where it is missing, on
+only, or when its compiler says so; `_onednn_linear` is the operator that the compiler calls. Where it is missing, on
 another device, another processor or too few rows to pay for it, this is `nn.Linear` and nothing else.
 """
 
@@ -38,7 +38,7 @@ def batched_matmul_nt(left: Tensor, right: Tensor) -> Tensor:
     """Each left rightᵀ of two stacks of matrices, (N, M, K) and (N, L, K) to (N, M, L); not differentiable."""
     is_large = left.shape[-2:].numel() >= LEAST_ENTRIES
     if is_large and left.device.type == "cpu" and left.dtype == torch.float32 and is_quick_product_available():
-        return torch.stack([_quick_product(one, other) for one, other in zip(left, right, strict=True)])
+        return torch.stack([_onednn_linear(one, other) for one, other in zip(left, right, strict=True)])
     return torch.bmm(left, right.mT)
 
 
@@ -57,7 +57,7 @@ def _found_quick_product() -> bool:
         return False
     x, weight = torch.linspace(-1, 1, 512).view(32, 16), torch.linspace(1, -1, 128).view(8, 16)
     try:
-        return torch.allclose(_quick_product(x, weight), x @ weight.T, rtol=1e-5, atol=1e-5)
+        return torch.allclose(_onednn_linear(x, weight), x @ weight.T, rtol=1e-5, atol=1e-5)
     except (AttributeError, RuntimeError):
         return False
 
@@ -66,7 +66,7 @@ def _has_onednn() -> bool:
     return bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
 
 
-def _quick_product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def _onednn_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x weightᵀ + bias; (..., K) and (N, K) give (..., N), whatever the strides."""
     if torch.compiler.is_compiling():
         return torch.ops.tui_gpt.quick_product(x, weight, bias)  # type: ignore[no-any-return]
@@ -86,19 +86,19 @@ def let_the_compiler_call_quick_products() -> None:
 
 
 class _QuickLinear(Function):
-    """`_quick_product` and its derivatives, which are such products too."""
+    """`_onednn_linear` and its derivatives, which are such products too."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.has_bias = bias is not None
-        return _quick_product(x, weight, bias)
+        return _onednn_linear(x, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None]:
         x, weight = ctx.saved_tensors
         rows = x.reshape(-1, x.shape[-1])
         gradient = gradient.reshape(-1, gradient.shape[-1]).contiguous()
-        of_x = _quick_product(gradient, weight.T).view(x.shape) if ctx.needs_input_grad[0] else None
-        of_weight = _quick_product(gradient.T, rows.T)  # in this order: fused AdamW wants the weight's own strides
+        of_x = _onednn_linear(gradient, weight.T).view(x.shape) if ctx.needs_input_grad[0] else None
+        of_weight = _onednn_linear(gradient.T, rows.T)  # in this order: fused AdamW wants the weight's own strides
         return of_x, of_weight, gradient.sum(0) if ctx.has_bias else None
