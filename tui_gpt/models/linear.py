@@ -78,7 +78,7 @@ def _onednn_product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Te
 
 
 @cache
-def let_the_compiler_call_quick_products() -> None:
+def register_onednn_op() -> None:
     """Make them an operator of our own: PyTorch's compiler knows theirs, but only for weights that never change."""
     torch.compiler.assume_constant_result(is_quick_product_available)  # type: ignore[no-untyped-call]
     operator = torch.library.custom_op("tui_gpt::quick_product", _onednn_product, mutates_args=())

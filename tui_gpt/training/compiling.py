@@ -85,7 +85,7 @@ def _compile(shards: Shards) -> None:
 
     inductor.compile_threads = 1  # others would be processes, which must not be forked from a process with threads
     dynamo.recompile_limit = max(dynamo.recompile_limit, SHAPES * len(shards.replicas))
-    linear.let_the_compiler_call_quick_products()
+    linear.register_onednn_op()
     for replica in shards.replicas:
         for dropout in _dropouts(replica):
             plain = cast("_Function", torch.compiler.disable(dropout.forward))  # type: ignore[no-untyped-call]
