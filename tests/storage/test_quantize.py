@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tui_gpt.storage.quantize import FACTORS, NUMBERS, compacted, restored
+from tui_gpt.storage.quantize import FACTORS, NUMBERS, quantized, restored
 
 
 def weights() -> dict[str, torch.Tensor]:
@@ -20,7 +20,7 @@ def weights() -> dict[str, torch.Tensor]:
 
 def test_no_weight_moves_by_more_than_half_a_step_of_its_row() -> None:
     before = weights()
-    after = restored(compacted(before, {"exact"}))
+    after = restored(quantized(before, {"exact"}))
     assert after.keys() == before.keys()
     for name in ("matrix", "stack"):
         step = before[name].abs().amax(dim=-1, keepdim=True) / 127
@@ -37,7 +37,7 @@ def test_what_was_never_compacted_stays_as_it_is() -> None:
 
 @pytest.mark.parametrize("factors", [None, torch.ones(3, 1), torch.ones(5), torch.ones(5, 1).int()])
 def test_numbers_without_factors_that_fit_are_refused(factors: torch.Tensor | None) -> None:
-    tensors = compacted({"matrix": weights()["matrix"]}, set())
+    tensors = quantized({"matrix": weights()["matrix"]}, set())
     del tensors["matrix" + FACTORS]
     assert set(tensors) == {"matrix" + NUMBERS}
     if factors is not None:

@@ -15,7 +15,7 @@ NUMBERS, FACTORS = ".eight_bit", ".row_factors"
 """What is added to a matrix's name."""
 
 
-def compacted(weights: Mapping[str, Tensor], exact: Collection[str]) -> dict[str, Tensor]:
+def quantized(weights: Mapping[str, Tensor], exact: Collection[str]) -> dict[str, Tensor]:
     """The weights in eight bits, those in `exact` and whole numbers as they are."""
     kept: dict[str, Tensor] = {}
     for name, tensor in weights.items():
@@ -31,7 +31,7 @@ def compacted(weights: Mapping[str, Tensor], exact: Collection[str]) -> dict[str
 
 
 def restored(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What `compacted` made, as single precision; other tensors as they are. Raises ValueError where a part is missing
+    """What `quantized` made, as single precision; other tensors as they are. Raises ValueError where a part is missing
     or does not fit."""
     weights: dict[str, Tensor] = {}
     for name, tensor in tensors.items():

@@ -36,7 +36,7 @@ from tui_gpt.prior.ngram import NgramPrior, count_limit, fitting_order
 from tui_gpt.session import Evaluation
 from tui_gpt.storage.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from tui_gpt.storage.manifest import CheckpointInfo
-from tui_gpt.storage.quantize import compacted
+from tui_gpt.storage.quantize import quantized
 from tui_gpt.storage.runs import Run
 from tui_gpt.text.corpora import CorpusText, lasting_source, read_corpus
 from tui_gpt.text.split import Split, digests_in, text_digest
@@ -394,7 +394,7 @@ def compact_checkpoint(folder: Path) -> None:
     """
     checkpoint = read_checkpoint(folder)
     prior = {name for name in checkpoint.weights if name.startswith(PRIOR_PREFIX)}
-    write_checkpoint(folder, checkpoint.info, compacted(checkpoint.weights, prior))
+    write_checkpoint(folder, checkpoint.info, quantized(checkpoint.weights, prior))
 
 
 def _restored_model(checkpoint: Checkpoint, corpus: Corpus | None = None) -> tuple[LanguageModel, NgramPrior | None]:
