@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tui_gpt.storage.quantize import FACTORS, NUMBERS, quantized, restored
+from tui_gpt.storage.quantize import FACTORS, NUMBERS, dequantized, quantized
 
 
 def weights() -> dict[str, torch.Tensor]:
@@ -20,7 +20,7 @@ def weights() -> dict[str, torch.Tensor]:
 
 def test_no_weight_moves_by_more_than_half_a_step_of_its_row() -> None:
     before = weights()
-    after = restored(quantized(before, {"exact"}))
+    after = dequantized(quantized(before, {"exact"}))
     assert after.keys() == before.keys()
     for name in ("matrix", "stack"):
         step = before[name].abs().amax(dim=-1, keepdim=True) / 127
@@ -32,7 +32,7 @@ def test_no_weight_moves_by_more_than_half_a_step_of_its_row() -> None:
 
 def test_what_was_never_compacted_stays_as_it_is() -> None:
     before = weights()
-    assert all(restored(before)[name] is tensor for name, tensor in before.items())
+    assert all(dequantized(before)[name] is tensor for name, tensor in before.items())
 
 
 @pytest.mark.parametrize("factors", [None, torch.ones(3, 1), torch.ones(5), torch.ones(5, 1).int()])
@@ -43,4 +43,4 @@ def test_numbers_without_factors_that_fit_are_refused(factors: torch.Tensor | No
     if factors is not None:
         tensors["matrix" + FACTORS] = factors
     with pytest.raises(ValueError, match="'matrix' has no factors that fit"):
-        restored(tensors)
+        dequantized(tensors)

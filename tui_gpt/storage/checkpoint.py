@@ -33,7 +33,7 @@ from tui_gpt.storage.manifest import (
     newest_whole,
     read_manifest,
 )
-from tui_gpt.storage.quantize import restored
+from tui_gpt.storage.quantize import dequantized
 from tui_gpt.text.tokenizer import CharTokenizer
 
 _TYPE_NAMES = {
@@ -163,7 +163,7 @@ def _read(folder: Path, training: bool) -> Checkpoint:
     stored = _read_tensors(folder, MODEL_FILE, manifest.files[MODEL_FILE])
     _check_types(folder, stored, _WEIGHT_TYPES)
     try:
-        weights = restored(stored)
+        weights = dequantized(stored)
     except ValueError as error:
         raise damaged(folder, str(error)) from error
     _check_weights(folder, manifest.info, weights)

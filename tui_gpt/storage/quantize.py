@@ -30,7 +30,7 @@ def quantized(weights: Mapping[str, Tensor], exact: Collection[str]) -> dict[str
     return kept
 
 
-def restored(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def dequantized(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """What `quantized` made, as single precision; other tensors as they are. Raises ValueError where a part is missing
     or does not fit."""
     weights: dict[str, Tensor] = {}
