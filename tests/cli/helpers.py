@@ -94,7 +94,7 @@ class FakeModel:
         self.compared.append(text)
         return self.copied_share
 
-    def surprise(self, text: str, *, details: bool = False) -> Iterable[Piece]:
+    def score(self, text: str, *, details: bool = False) -> Iterable[Piece]:
         return [Piece(character, -0.6931471805599453) for character in text if character not in "éñ"]
 
 

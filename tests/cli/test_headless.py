@@ -466,7 +466,7 @@ def test_measuring_holds_no_more_than_a_piece() -> None:
     class Measured(FakeModel):
         most = 0
 
-        def surprise(self, text: str, *, details: bool = False) -> Iterator[Piece]:
+        def score(self, text: str, *, details: bool = False) -> Iterator[Piece]:
             for character in text:
                 logprob = Marked(-1.0)
                 alive.add(logprob)

@@ -150,14 +150,14 @@ def test_the_log_probability_is_the_models_own_whatever_the_temperature() -> Non
     sampler = tiny_sampler("classic")
     cold = SampleConfig(max_new_tokens=40, temperature=0.3, top_k=2, seed=1)
     pieces = list(sampler.stream("\n", cold))
-    read = sampler.surprise("".join(piece.text for piece in pieces))
+    read = sampler.score("".join(piece.text for piece in pieces))
     assert [piece.logprob for piece in pieces] == pytest.approx([piece.logprob for piece in read], abs=1e-4)
 
 
 def test_reading_a_text_finds_what_writing_it_found(sampler: Sampler) -> None:
-    """`surprise` sees just what `stream` saw, also where the window slides."""
+    """`score` sees just what `stream` saw, also where the window slides."""
     written = list(sampler.stream("", SampleConfig(max_new_tokens=100, temperature=1.0, seed=5), details=True))
-    read = list(sampler.surprise("".join(piece.text for piece in written), details=True))
+    read = list(sampler.score("".join(piece.text for piece in written), details=True))
     assert [piece.text for piece in read] == [piece.text for piece in written]
     assert [piece.logprob for piece in read] == pytest.approx([piece.logprob for piece in written], abs=1e-4)
     assert [piece.alternatives[0][0] for piece in read] == [piece.alternatives[0][0] for piece in written]
@@ -165,8 +165,8 @@ def test_reading_a_text_finds_what_writing_it_found(sampler: Sampler) -> None:
 
 def test_surprise_skips_what_it_does_not_know() -> None:
     sampler = tiny_sampler("classic")
-    assert list(sampler.surprise("th→e")) == list(sampler.surprise("the"))
-    assert list(sampler.surprise("")) == []
+    assert list(sampler.score("th→e")) == list(sampler.score("the"))
+    assert list(sampler.score("")) == []
 
 
 def test_a_text_is_read_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,7 +179,7 @@ def test_a_text_is_read_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
         return original(self, tokens, every)
 
     monkeypatch.setattr(ModernDecoder, "_logits", counted)
-    pieces = iter(tiny_sampler("modern").surprise(TEXT * 20))
+    pieces = iter(tiny_sampler("modern").score(TEXT * 20))
     next(pieces)
     assert sum(read) < len(TEXT)
     assert sum(1 for _ in pieces) == 20 * len(TEXT) - 1

@@ -58,7 +58,7 @@ def test_a_loss_that_is_not_a_number_cannot_be_written() -> None:
 
 
 def test_a_newer_format_asks_for_an_upgrade(tmp_path: Path) -> None:
-    folder = write(tmp_path / "last", format_version=FORMAT_VERSION + 1, config=..., surprise=1)
+    folder = write(tmp_path / "last", format_version=FORMAT_VERSION + 1, config=..., score=1)
     with pytest.raises(IncompatibleError, match=r"written by a newer tui-gpt .*: upgrade with"):
         read_info(folder)
 

@@ -113,7 +113,7 @@ class FakeTextModel:
     def copied(self, text: str) -> float | None:
         return self.copied_share
 
-    def surprise(self, text: str, *, details: bool = False) -> Sequence[Piece]:
+    def score(self, text: str, *, details: bool = False) -> Sequence[Piece]:
         return [self._piece(character, details) for character in text if character != "¶"]
 
     def _piece(self, character: str, details: bool) -> Piece:

@@ -500,7 +500,7 @@ def score(session: SessionLike, source: str | Path | None, text: str, streams: S
         signals.nothing_to_lose = True
         model = session.open_model(source)
         reading = _Reading(len(text), control)
-        loss = -math.fsum(reading.logprobs(model.surprise(text)))
+        loss = -math.fsum(reading.logprobs(model.score(text)))
     if not reading.characters:
         raise TuiGptError("the model knows none of these characters: choose a text like those it learned from")
     loss /= reading.characters

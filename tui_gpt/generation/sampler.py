@@ -89,7 +89,7 @@ class Sampler:
         """See `TextModel.copied`."""
         return None if self._prior is None else self._prior.pieces.share(self._tokenizer.lookup(text))
 
-    def surprise(self, text: str, *, details: bool = False) -> Iterator[Piece]:
+    def score(self, text: str, *, details: bool = False) -> Iterator[Piece]:
         """How well the model predicts `text`: one piece a known character, each from what `stream` would have seen.
 
         The first is predicted as the first character of a text, after the line break that an empty prompt stands for.

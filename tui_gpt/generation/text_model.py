@@ -82,5 +82,5 @@ class TextModel(Protocol):
         None where there is no prior, or the text is shorter than a piece. The first call takes a fraction of a second.
         """
 
-    def surprise(self, text: str, *, details: bool = False) -> Iterable[Piece]:
+    def score(self, text: str, *, details: bool = False) -> Iterable[Piece]:
         """How well the model predicts `text`: one piece a known character, the first without any context."""

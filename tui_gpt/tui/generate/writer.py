@@ -141,7 +141,7 @@ class Writer:
         asked = first.text if first.kind == "measured" else first.given
         self._opened(model, asked)
         if first.kind == "measured":
-            yield from ((piece,) for piece in model.surprise(asked))
+            yield from ((piece,) for piece in model.score(asked))
         elif first.batch == 1:
             yield from ((piece,) for piece in model.stream(asked, first.config, self.control))
         else:
