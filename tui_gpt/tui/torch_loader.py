@@ -26,7 +26,7 @@ class LeavingError(TuiGptError):
     """The app is closing; nobody will see this."""
 
 
-class Waker:
+class TorchLoader:
     """Imports torch once, in the background."""
 
     def __init__(self, session: SessionLike) -> None:
@@ -88,7 +88,7 @@ def waking_sentence(error: Exception) -> str:
 class WakingSession:
     """A session whose methods wait for torch first. Call them from a thread."""
 
-    def __init__(self, session: SessionLike, waker: Waker) -> None:
+    def __init__(self, session: SessionLike, waker: TorchLoader) -> None:
         self._session = session
         self._waker = waker
 
