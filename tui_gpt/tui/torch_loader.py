@@ -85,7 +85,7 @@ def waking_sentence(error: Exception) -> str:
     return f"PyTorch could not be imported ({error}): run `tui-gpt doctor` to find out why"
 
 
-class WakingSession:
+class DeferredSession:
     """A session whose methods wait for torch first. Call them from a thread."""
 
     def __init__(self, session: SessionLike, waker: TorchLoader) -> None:

@@ -36,7 +36,7 @@ from tui_gpt.tui.app.key_footer import KeyFooter
 from tui_gpt.tui.app.state import AppState
 from tui_gpt.tui.runs.runs_pane import RunsPane
 from tui_gpt.tui.threads import in_background
-from tui_gpt.tui.torch_loader import LOADING, TorchLoader, WakingSession
+from tui_gpt.tui.torch_loader import LOADING, DeferredSession, TorchLoader
 from tui_gpt.tui.train.activity import ActivityWatch, run_activity
 from tui_gpt.tui.train.feed import Training
 from tui_gpt.tui.train.form import changed_setting, later_step
@@ -103,7 +103,7 @@ class MainScreen(Screen[None]):
         self._request = request
         self._store = store
         self.waker = TorchLoader(session)
-        self._session = WakingSession(session, self.waker)
+        self._session = DeferredSession(session, self.waker)
         self._estimating = Control()
         self._is_estimating = False
         self._refused: RunConfig | None = None
