@@ -29,7 +29,7 @@ HEADLESS = (
     TRAINING
     + """
 session = Session()
-session.wake()
+session.load_torch()
 found = speeds(list(session.train(request, Control())))
 json.dump({"speeds": found}, open(told, "w"))
 """

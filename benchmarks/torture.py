@@ -593,7 +593,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         os.environ.update(TUI_GPT_HOME=home, TUI_GPT_NO_KERNEL="1", OMP_NUM_THREADS="1")
         (Path(home) / "fox.txt").write_text(TEXT)
-        Session().wake()
+        Session().load_torch()
         import_module("torch._dynamo")  # the first optimizer would import it, in every fork
         options.work(options)
 

@@ -86,11 +86,11 @@ class Evaluation:
 class SessionLike(Protocol):
     """What a face may ask for. Every method may take seconds (torch is imported on first use): call from a worker."""
 
-    def wake(self) -> None:
+    def load_torch(self) -> None:
         """Import torch, so that the next call need not."""
 
     def settle(self) -> None:
-        """After `wake`: let the garbage collector look through all that was imported, once."""
+        """After `load_torch`: let the garbage collector look through all that was imported, once."""
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         """Train, yielding events as they happen; each is in the run's log before it is yielded. Raises TuiGptError."""
@@ -126,7 +126,7 @@ class Session:
         """Name of the run being trained (or trained last) by this session."""
         return self._run.name if self._run else None
 
-    def wake(self) -> None:
+    def load_torch(self) -> None:
         """Import torch, so that the next call need not."""
         from tui_gpt.gpt.kernel import kernel
 
@@ -145,7 +145,7 @@ class Session:
         """Train, yielding events as they happen; each is in the run's log before it is yielded. Raises TuiGptError."""
         began = time.monotonic() if request.began is None else request.began
         control.report("loading PyTorch")
-        self.wake()
+        self.load_torch()
         from tui_gpt.training.prepare import prepare_new, prepare_resumed
 
         existing = self._existing_run(request)

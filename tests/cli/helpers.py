@@ -111,7 +111,7 @@ class FakeSession:
         self.control = Control()
         self.model = FakeModel()
 
-    def wake(self) -> None:
+    def load_torch(self) -> None:
         """Nothing to import."""
 
     def settle(self) -> None:

@@ -149,7 +149,7 @@ class FakeSession:
         self.woken = False
         self.settled = False
 
-    def wake(self) -> None:
+    def load_torch(self) -> None:
         self.woken = True
 
     def settle(self) -> None:

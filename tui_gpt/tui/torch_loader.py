@@ -69,7 +69,7 @@ class TorchLoader:
     def _wake(self) -> None:
         with nothing_collected():
             try:
-                self._session.wake()
+                self._session.load_torch()
             except Exception as error:
                 self.error = error
             finally:
@@ -92,7 +92,7 @@ class DeferredSession:
         self._session = session
         self._waker = waker
 
-    def wake(self) -> None:
+    def load_torch(self) -> None:
         """Return once torch is there."""
         self._waker.wait()
 

@@ -392,7 +392,7 @@ async def test_an_unexpected_error_leaves_a_report_and_names_it() -> None:
 
 async def test_a_torch_that_cannot_be_imported_is_said() -> None:
     class NoTorch(FakeSession):
-        def wake(self) -> None:
+        def load_torch(self) -> None:
             raise ImportError("libtorch is missing")
 
     async with running(NoTorch()) as (pilot, main, _):
@@ -661,7 +661,7 @@ async def test_a_finished_run_goes_on_only_to_a_later_step() -> None:
 
 async def test_waiting_for_pytorch_counts_as_the_runs_time() -> None:
     class Slow(FakeSession):
-        def wake(self) -> None:
+        def load_torch(self) -> None:
             assert awake.wait(20)
 
     awake = threading.Event()
