@@ -431,7 +431,7 @@ def idle(options: argparse.Namespace) -> None:
 
     with Terminal(["-m", "tui_gpt"], Path(os.environ["TUI_GPT_HOME"])) as terminal:
         terminal.wait_for("Train")
-        terminal.run_for(options.settle)
+        terminal.run_for(options.collect_garbage)
         before, began = terminal.cpu_seconds(), time.monotonic()
         terminal.run_for(options.seconds)
         share = (terminal.cpu_seconds() - before) / (time.monotonic() - began)

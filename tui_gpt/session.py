@@ -89,7 +89,7 @@ class SessionLike(Protocol):
     def load_torch(self) -> None:
         """Import torch, so that the next call need not."""
 
-    def settle(self) -> None:
+    def collect_garbage(self) -> None:
         """After `load_torch`: let the garbage collector look through all that was imported, once."""
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
@@ -133,8 +133,8 @@ class Session:
         kernel()  # begins to build, where it has to, while torch is imported
         import tui_gpt.training.prepare  # noqa: F401  # imported for its own sake
 
-    def settle(self) -> None:
-        """See `SessionLike.settle`.
+    def collect_garbage(self) -> None:
+        """See `SessionLike.collect_garbage`.
 
         A full collection takes 0.25 s, in which no other thread runs; after this one none is due before there are a
         quarter more objects. `gc.freeze` would be quicker, but keep for good what is on screen now.

@@ -114,7 +114,7 @@ class FakeSession:
     def load_torch(self) -> None:
         """Nothing to import."""
 
-    def settle(self) -> None:
+    def collect_garbage(self) -> None:
         """Nothing either."""
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:

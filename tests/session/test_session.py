@@ -357,7 +357,7 @@ def test_what_was_there_when_torch_came_can_still_be_collected_later() -> None:
     widget = Widget()
     widget.itself = widget
     left = weakref.ref(widget)
-    Session().settle()
+    Session().collect_garbage()
     del widget
     gc.collect()
     assert left() is None

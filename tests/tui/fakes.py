@@ -152,7 +152,7 @@ class FakeSession:
     def load_torch(self) -> None:
         self.woken = True
 
-    def settle(self) -> None:
+    def collect_garbage(self) -> None:
         self.settled = True
 
     def evaluate(self, source: str | Path | None, control: Control) -> Evaluation:

@@ -76,7 +76,7 @@ class TorchLoader:
                 self._done.set()
             if self.error is None and not self._leaving.is_set():
                 with suppress(Exception):  # training will meet the same, and say so
-                    self._session.settle()
+                    self._session.collect_garbage()
             self._settled.set()
 
 
@@ -96,7 +96,7 @@ class DeferredSession:
         """Return once torch is there."""
         self._waker.wait()
 
-    def settle(self) -> None:
+    def collect_garbage(self) -> None:
         """Nothing: the waker sees to it."""
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:

@@ -74,12 +74,12 @@ class TestUndo:
         notebook.put(first)
         notebook.put(first.with_answers(written()))
         grown = Answer(id=beginning.id, prompt="to", text=" be", config=CONFIG)
-        notebook.settle(grown)
+        notebook.collect_garbage(grown)
         notebook.undo()
         assert notebook.cards[0].answer == grown
 
     def test_an_answer_whose_card_is_gone_settles_nowhere(self) -> None:
-        assert Notebook([card()]).settle(written()) is None
+        assert Notebook([card()]).collect_garbage(written()) is None
 
     def test_swiping_stays_within_the_answers(self) -> None:
         both = card(written("a"), written("b"))

@@ -219,7 +219,7 @@ class Notebook:
         else:
             self.cards = tuple(card if one.id == card.id else one for one in self.cards)
 
-    def settle(self, answer: Answer) -> Card | None:
+    def collect_garbage(self, answer: Answer) -> Card | None:
         """Put an answer that has grown in the place of its beginnings, also in the past; the card that shows it."""
         self._past = [_settled(cards, answer) for cards in self._past]
         self.cards = _settled(self.cards, answer)
