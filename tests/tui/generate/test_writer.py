@@ -12,7 +12,7 @@ from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import NotFoundError
 from tui_gpt.generation.text_model import Piece, TextModel
-from tui_gpt.tui.generate.lookup import Looking
+from tui_gpt.tui.generate.lookup import AlternativesLookup
 from tui_gpt.tui.generate.notebook import Answer
 from tui_gpt.tui.generate.writer import Writer
 
@@ -139,14 +139,14 @@ def test_a_measured_text_is_not_compared() -> None:
     assert writer.answers[0].copied is None
 
 
-def look(looking: Looking, text: str) -> bool:
+def look(looking: AlternativesLookup, text: str) -> bool:
     """Ask for a place of the newest model's text."""
     return looking.want((None, text))
 
 
 def test_only_the_last_place_asked_for_is_thought_about() -> None:
     model = FakeTextModel()
-    looking = Looking(FakeSession(model=model), threading.Lock())
+    looking = AlternativesLookup(FakeSession(model=model), threading.Lock())
     assert [look(looking, "a"), look(looking, "ab"), look(looking, "abc")] == [True, False, False]
     looking.run(lambda: None)
     assert model.prompts == ["abc"]
@@ -158,7 +158,7 @@ def test_only_the_last_place_asked_for_is_thought_about() -> None:
 
 def test_the_model_is_opened_once_for_all_places_and_anew_when_forgotten() -> None:
     session = FakeSession()
-    looking = Looking(session, threading.Lock())
+    looking = AlternativesLookup(session, threading.Lock())
     for text in ("a", "b"):
         look(looking, text)
         looking.run(lambda: None)
@@ -175,7 +175,7 @@ def test_a_place_that_cannot_be_thought_about_has_a_sentence() -> None:
         def open_model(self, source: str | Path | None) -> TextModel:
             raise NotFoundError("there is no such run: choose another")
 
-    looking = Looking(Empty(), threading.Lock())
+    looking = AlternativesLookup(Empty(), threading.Lock())
     look(looking, "a")
     looking.run(lambda: None)
     thought = looking.known((None, "a"))
@@ -185,7 +185,7 @@ def test_a_place_that_cannot_be_thought_about_has_a_sentence() -> None:
 
 def test_looking_ends_when_it_is_stopped() -> None:
     model = FakeTextModel()
-    looking = Looking(FakeSession(model=model), threading.Lock())
+    looking = AlternativesLookup(FakeSession(model=model), threading.Lock())
     look(looking, "a")
     looking.stop()
     looking.run(lambda: None)

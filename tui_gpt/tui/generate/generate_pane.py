@@ -30,7 +30,7 @@ from tui_gpt.storage.runs import RunStore, RunSummary
 from tui_gpt.tui.app.state import AppState
 from tui_gpt.tui.generate.alternatives import AlternativesPanel
 from tui_gpt.tui.generate.answer_card import CardBlock, Stage
-from tui_gpt.tui.generate.lookup import Looking, Place
+from tui_gpt.tui.generate.lookup import AlternativesLookup, Place
 from tui_gpt.tui.generate.model_chooser import Checkpoints, ModelChooser, checkpoints_of, source_label
 from tui_gpt.tui.generate.notebook import Answer, Card, History, Notebook, save_copy
 from tui_gpt.tui.generate.notebook_view import NotebookView
@@ -114,7 +114,7 @@ class GeneratePane(Widget):
         self._writer: Writer | None = None
         self._writing_card = ""
         self._editing: str | None = None
-        self._looking = Looking(session, self._turn)
+        self._looking = AlternativesLookup(session, self._turn)
         self._looked_at: float | None = None
         """Since when the panel waits for a thought."""
         self._live = False

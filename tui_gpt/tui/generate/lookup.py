@@ -28,7 +28,7 @@ class Thought:
     error: str = ""
 
 
-class Looking:
+class AlternativesLookup:
     """Answers for the last place asked for. `run` is for a thread, the rest for the screen."""
 
     def __init__(self, session: SessionLike, turn: threading.Lock) -> None:
