@@ -21,7 +21,7 @@ Place = tuple[str | None, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Thought:
+class Prediction:
     """The likeliest characters with their probabilities, or the sentence that says why there are none."""
 
     alternatives: tuple[tuple[str, float], ...] = ()
@@ -37,11 +37,11 @@ class AlternativesLookup:
         self._lock = threading.Lock()
         self._wanted: Place | None = None
         self._running = False
-        self._known: dict[Place, Thought] = {}
+        self._known: dict[Place, Prediction] = {}
         self._model: tuple[str | None, TextModel] | None = None
         self._control = Control()
 
-    def known(self, place: Place) -> Thought | None:
+    def known(self, place: Place) -> Prediction | None:
         """What is known of a place already."""
         return self._known.get(place)
 
@@ -64,7 +64,7 @@ class AlternativesLookup:
         with self._lock:
             self._running = False
             if self._wanted is not None:
-                self._known[self._wanted] = Thought(error=sentence)
+                self._known[self._wanted] = Prediction(error=sentence)
                 self._wanted = None
 
     def stop(self) -> None:
@@ -78,9 +78,9 @@ class AlternativesLookup:
             try:
                 thought = self._think(place)
             except TuiGptError as error:
-                thought = Thought(error=str(error))
+                thought = Prediction(error=str(error))
             except Exception as error:
-                thought = Thought(error=f"something unexpected happened ({type(error).__name__}: {error})")
+                thought = Prediction(error=f"something unexpected happened ({type(error).__name__}: {error})")
             with self._lock:
                 if len(self._known) >= _KEPT:
                     self._known.clear()
@@ -95,13 +95,13 @@ class AlternativesLookup:
                 return None
             return place
 
-    def _think(self, place: Place) -> Thought:
+    def _think(self, place: Place) -> Prediction:
         source, text = place
         config = SampleConfig(max_new_tokens=1, temperature=1.0, seed=0)
         with self._turn:
             model = self._opened(source)
             piece = next(iter(model.stream(text, config, self._control, details=True)), None)
-        return Thought(piece.alternatives if piece is not None else ())
+        return Prediction(piece.alternatives if piece is not None else ())
 
     def _opened(self, source: str | None) -> TextModel:
         """The model, opened once for all the places of one text."""
