@@ -13,7 +13,7 @@ from tui_gpt.tui.generate.alternatives import bar, percent, spelled
 from tui_gpt.tui.generate.answer_card import CardBlock, likely_tone
 from tui_gpt.tui.generate.model_chooser import choices, source_label
 from tui_gpt.tui.generate.notebook import Answer, Card
-from tui_gpt.tui.generate.sampling_controls import KNOBS, MOODS, Knob
+from tui_gpt.tui.generate.sampling_controls import KNOBS, SAMPLING_PRESETS, Knob
 
 
 def rows(block: CardBlock, width: int) -> list[str]:
@@ -31,9 +31,9 @@ def test_every_step_of_a_knob_is_a_setting_that_runs(knob: Knob) -> None:
         assert getattr(SampleConfig(**setting), knob.name) == step
 
 
-@pytest.mark.parametrize("mood", MOODS)
+@pytest.mark.parametrize("mood", SAMPLING_PRESETS)
 def test_every_preset_runs(mood: str) -> None:
-    assert SampleConfig(**MOODS[mood]).max_new_tokens == SampleConfig().max_new_tokens
+    assert SampleConfig(**SAMPLING_PRESETS[mood]).max_new_tokens == SampleConfig().max_new_tokens
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from textual.widget import Widget
 from tui_gpt.config import SampleConfig
 from tui_gpt.errors import ConfigError
 
-MOODS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+SAMPLING_PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "steady": {"temperature": 0.65, "top_k": 0, "top_p": 0.95, "min_p": 0.0},
         "lively": {"temperature": 0.8, "top_k": 0, "top_p": 1.0, "min_p": 0.0},
@@ -66,7 +66,7 @@ KNOBS = (
     Knob("seed", "seed", (None, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 42, 1337), off="new"),
 )
 _WHOLE = ("top_k", "max_new_tokens", "seed")
-_ITEMS = (*MOODS, *(knob.name for knob in KNOBS))
+_ITEMS = (*SAMPLING_PRESETS, *(knob.name for knob in KNOBS))
 
 
 class SamplingControls(Widget, can_focus=True):
@@ -94,7 +94,7 @@ class SamplingControls(Widget, can_focus=True):
 
     config: reactive[SampleConfig] = reactive(SampleConfig, init=False)
     """What holds for the next answer; `seed` None draws a new one."""
-    place = reactive(len(MOODS))
+    place = reactive(len(SAMPLING_PRESETS))
     """The chosen item of the row."""
     typed = reactive("")
 
@@ -115,16 +115,16 @@ class SamplingControls(Widget, can_focus=True):
     @property
     def mood(self) -> str | None:
         """The preset that holds, if it is one."""
-        for name, settings in MOODS.items():
+        for name, settings in SAMPLING_PRESETS.items():
             if all(getattr(self.config, key) == value for key, value in settings.items()):
                 return name
         return None
 
     def next_mood(self) -> str:
         """Take the next preset; its name."""
-        names = list(MOODS)
+        names = list(SAMPLING_PRESETS)
         name = names[(names.index(self.mood) + 1) % len(names)] if self.mood else names[0]
-        self._change(MOODS[name])
+        self._change(SAMPLING_PRESETS[name])
         return name
 
     def change(self, name: str, by: int) -> None:
@@ -144,8 +144,8 @@ class SamplingControls(Widget, can_focus=True):
         """Change the chosen setting, or take the chosen preset."""
         self._commit()
         name = _ITEMS[self.place]
-        if name in MOODS:
-            self._change(MOODS[name])
+        if name in SAMPLING_PRESETS:
+            self._change(SAMPLING_PRESETS[name])
         else:
             self.change(name, by)
 
@@ -153,8 +153,8 @@ class SamplingControls(Widget, can_focus=True):
         """Take what was typed, or the chosen preset, and go back to the prompt."""
         if not keep:
             self.typed = ""
-        elif _ITEMS[self.place] in MOODS:
-            self._change(MOODS[_ITEMS[self.place]])
+        elif _ITEMS[self.place] in SAMPLING_PRESETS:
+            self._change(SAMPLING_PRESETS[_ITEMS[self.place]])
         elif self.typed:
             self._commit()
             return
@@ -162,7 +162,7 @@ class SamplingControls(Widget, can_focus=True):
 
     def on_key(self, event: events.Key) -> None:
         """Digits type a value."""
-        if _ITEMS[self.place] in MOODS:
+        if _ITEMS[self.place] in SAMPLING_PRESETS:
             return
         if event.character is not None and event.character in "0123456789.":
             self.typed = (self.typed + event.character)[:12]
@@ -187,7 +187,7 @@ class SamplingControls(Widget, can_focus=True):
         again = place == self.place
         self._commit()
         self.place = place
-        if _ITEMS[place] in MOODS or again:
+        if _ITEMS[place] in SAMPLING_PRESETS or again:
             self.action_step(1)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
@@ -200,7 +200,7 @@ class SamplingControls(Widget, can_focus=True):
 
     def _turn(self, event: events.MouseEvent, by: int) -> None:
         place = self._place_at(event.x)
-        if place is not None and _ITEMS[place] not in MOODS:
+        if place is not None and _ITEMS[place] not in SAMPLING_PRESETS:
             event.stop()
             self.place = place
             self.action_step(by)
@@ -241,9 +241,9 @@ class SamplingControls(Widget, can_focus=True):
     def _parts(self, place: int) -> list[tuple[str, str]]:
         name = _ITEMS[place]
         here = self.has_focus and place == self.place
-        if name in MOODS:
+        if name in SAMPLING_PRESETS:
             return [(name, "here" if here else "chosen" if name == self.mood else "label")]
-        knob = KNOBS[place - len(MOODS)]
+        knob = KNOBS[place - len(SAMPLING_PRESETS)]
         value = self.typed + "▏" if here and self.typed else knob.spelled(getattr(self.config, name))
         return [(f"{knob.label} ", "label"), (value, "here" if here else "value")]
 
