@@ -251,7 +251,7 @@ def generate(
         seeded = config if config.seed is not None else replace(config, seed=secrets.randbelow(_SEEDS))
         streams.say(_heading(model, seeded))
         began = time.monotonic()
-        paper = _Paper(streams.out)
+        paper = _TextOutput(streams.out)
         writing = _Writing(model, known, seeded, samples, control)
         tally = _Tally(None if streams.quiet else model)
         try:
@@ -287,7 +287,7 @@ def _is_file(out: TextIO) -> bool:
         return False
 
 
-class _Paper:
+class _TextOutput:
     """What is written on: made harmless for a terminal, raw for anything else, never more than a moment late."""
 
     def __init__(self, out: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
@@ -406,7 +406,7 @@ class _Tally:
         return f"{line}; {share} copied from the training text, in pieces of {COPIED_LENGTH} characters or more"
 
 
-def _write_text(writing: _Writing, paper: "_Paper", streams: Streams, prompt: str, tally: _Tally) -> None:
+def _write_text(writing: _Writing, paper: "_TextOutput", streams: Streams, prompt: str, tally: _Tally) -> None:
     """Write one text as it comes, or several with a line before each, with `prompt` before it."""
     for number, text in enumerate(writing.texts(), start=1):
         for k, part in enumerate(_awaited(text, paper, streams, writing.control)):
@@ -420,7 +420,7 @@ def _write_text(writing: _Writing, paper: "_Paper", streams: Streams, prompt: st
     paper.flush()
 
 
-def _begin_text(number: int, writing: _Writing, paper: "_Paper", streams: Streams, prompt: str) -> None:
+def _begin_text(number: int, writing: _Writing, paper: "_TextOutput", streams: Streams, prompt: str) -> None:
     """Write what stands before a text: on a terminal the prompt, so that it can be read as one."""
     if writing.count > 1:
         paper.end_line()
@@ -431,7 +431,7 @@ def _begin_text(number: int, writing: _Writing, paper: "_Paper", streams: Stream
         paper.put(prompt)
 
 
-def _awaited(parts: Iterator[T], paper: "_Paper", streams: Streams, control: Control) -> Iterator[T]:
+def _awaited(parts: Iterator[T], paper: "_TextOutput", streams: Streams, control: Control) -> Iterator[T]:
     """Yield the parts; until the first one is there, and all along where they go to a file, say that they are awaited.
 
     Elsewhere the text itself is seen, maybe on the same screen.
@@ -446,7 +446,7 @@ def _awaited(parts: Iterator[T], paper: "_Paper", streams: Streams, control: Con
         yield from parts
 
 
-def _write_json(writing: _Writing, paper: "_Paper", streams: Streams, tally: _Tally) -> None:
+def _write_json(writing: _Writing, paper: "_TextOutput", streams: Streams, tally: _Tally) -> None:
     """Write a line a character with what the model thought of it."""
     for number, pieces in enumerate(writing.detailed(), start=1):
         sample = {"sample": number} if writing.count > 1 else {}
