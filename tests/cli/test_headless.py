@@ -52,7 +52,7 @@ class BrokenPipe(io.StringIO):
 @pytest.fixture(autouse=True)
 def keep_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
     """A broken stdout is let go of for good, which would be pytest's own here."""
-    monkeypatch.setattr(headless, "let_go_of_stdout", lambda: None)
+    monkeypatch.setattr(headless, "detach_stdout", lambda: None)
 
 
 def memory(*, quiet: bool = False) -> tuple[Streams, io.StringIO, io.StringIO]:

@@ -76,7 +76,7 @@ class Streams:
             self.talk.flush()
 
 
-def let_go_of_stdout() -> None:
+def detach_stdout() -> None:
     """Point a broken stdout nowhere, so that the interpreter's own last flush cannot fail on it."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -175,7 +175,7 @@ class _EventWriter:
         except OSError as error:
             self.failure = error
             self._control.stop()
-            let_go_of_stdout()
+            detach_stdout()
 
 
 def _say_summary(line: ProgressLine, session: SessionLike, request: TrainRequest) -> None:
@@ -260,7 +260,7 @@ def generate(
             else:
                 _write_text(writing, paper, streams, prompt if with_prompt else "", tally)
         except BrokenPipeError:
-            let_go_of_stdout()
+            detach_stdout()
             return EXIT_READER_GONE
         streams.say(tally.sentence(time.monotonic() - began - control.suspended_seconds))
     return signals.exit_code or EXIT_DONE

@@ -195,9 +195,9 @@ def _flush_stdout() -> None:
 
 def _stdout_failed(error: OSError) -> int:
     """Nobody reads stdout any more, which is no news to anybody, or it cannot be written."""
-    from tui_gpt.cli.headless import EXIT_READER_GONE, let_go_of_stdout, unwritable_stdout
+    from tui_gpt.cli.headless import EXIT_READER_GONE, detach_stdout, unwritable_stdout
 
-    let_go_of_stdout()
+    detach_stdout()
     if isinstance(error, BrokenPipeError):
         return EXIT_READER_GONE
     say_error(unwritable_stdout(error))
