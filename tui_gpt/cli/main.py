@@ -85,7 +85,7 @@ def main() -> NoReturn:
     """The entry point: run the command line of this process and leave with its exit code."""
     began = time.monotonic() - time.process_time()
     occupy_closed_descriptors()
-    end = _QuickEnd()
+    end = _FastExit()
     atexit.register(end)  # the first to be registered is the last to be called
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and hasattr(stream, "reconfigure"):
@@ -95,7 +95,7 @@ def main() -> NoReturn:
 
 
 @dataclass
-class _QuickEnd:
+class _FastExit:
     """Ends a process with torch in it once nothing is left but to take the interpreter apart, which would be a second
     of nobody's time, several on a busy machine. Threads have been waited for by then, and exit handlers called."""
 
