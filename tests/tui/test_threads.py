@@ -15,8 +15,8 @@ from tui_gpt.tui.threads import (
     SWITCH_SECONDS,
     in_background,
     is_anybody_at_work,
-    keep_the_screen_quick,
     nothing_collected,
+    set_switch_interval,
     step_back,
 )
 
@@ -46,7 +46,7 @@ def test_a_thread_that_steps_back_takes_those_it_starts_along_and_leaves_the_oth
 def test_the_interpreter_changes_hands_sooner() -> None:
     before = sys.getswitchinterval()
     try:
-        keep_the_screen_quick()
+        set_switch_interval()
         assert sys.getswitchinterval() == pytest.approx(SWITCH_SECONDS)
     finally:
         sys.setswitchinterval(before)

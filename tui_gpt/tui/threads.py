@@ -22,7 +22,7 @@ SWITCH_SECONDS = 0.001
 BACKGROUND_NICENESS = 5
 
 
-def keep_the_screen_quick() -> None:
+def set_switch_interval() -> None:
     """For the app's own thread, once."""
     sys.setswitchinterval(SWITCH_SECONDS)
 

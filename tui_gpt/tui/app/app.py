@@ -23,7 +23,7 @@ from tui_gpt.errors import EXIT_DONE, EXIT_FAILED
 from tui_gpt.storage import paths
 from tui_gpt.storage.files import open_plain
 from tui_gpt.tui.app.state import DEFAULT_THEME, AppState
-from tui_gpt.tui.threads import is_anybody_at_work, keep_the_screen_quick
+from tui_gpt.tui.threads import is_anybody_at_work, set_switch_interval
 
 if TYPE_CHECKING:
     from tui_gpt.session import SessionLike, TrainRequest
@@ -70,7 +70,7 @@ class TuiGptApp(App[None]):
 
     def on_mount(self) -> None:
         """Colours and signals before the picture, the rest after it."""
-        keep_the_screen_quick()
+        set_switch_interval()
         self.theme = usable_theme(self.state.theme, self.available_themes, no_color=self.no_color)
         self.theme_changed_signal.subscribe(self, self._remember_theme)
         self._catch_signals()
