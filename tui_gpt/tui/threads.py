@@ -28,7 +28,7 @@ def set_switch_interval() -> None:
 
 
 @contextmanager
-def nothing_collected() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Within the block no thread looks for garbage: while a large package is imported there is ever more to look
     through, nothing to find, and nothing else runs meanwhile."""
     was_on = gc.isenabled()

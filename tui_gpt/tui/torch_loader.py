@@ -15,7 +15,7 @@ from tui_gpt.errors import TuiGptError
 from tui_gpt.events import Event
 from tui_gpt.generation.text_model import TextModel
 from tui_gpt.session import Estimate, Evaluation, SessionLike, TrainRequest
-from tui_gpt.tui.threads import nothing_collected
+from tui_gpt.tui.threads import gc_paused
 
 LOADING = "loading PyTorch"
 """The name of that activity."""
@@ -67,7 +67,7 @@ class TorchLoader:
             raise TuiGptError(waking_sentence(self.error)) from self.error
 
     def _wake(self) -> None:
-        with nothing_collected():
+        with gc_paused():
             try:
                 self._session.load_torch()
             except Exception as error:
