@@ -16,8 +16,8 @@ from tui_gpt.tui.threads import (
     gc_paused,
     in_background,
     is_anybody_at_work,
+    lower_thread_priority,
     set_switch_interval,
-    step_back,
 )
 
 
@@ -29,7 +29,7 @@ def test_a_thread_that_steps_back_takes_those_it_starts_along_and_leaves_the_oth
         found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
 
     def compute() -> None:
-        step_back()
+        lower_thread_priority()
         look()
         started = threading.Thread(target=look)
         started.start()

@@ -40,7 +40,7 @@ def gc_paused() -> Iterator[None]:
             gc.enable()
 
 
-def step_back() -> None:
+def lower_thread_priority() -> None:
     """Let the calling thread, and those it starts, have the processor after the screen's thread, where Linux runs."""
     if sys.platform == "linux":
         with suppress(OSError):
@@ -60,7 +60,7 @@ def start_in_background(work: Callable[[], object], name: str) -> None:
     """
 
     def run() -> None:
-        step_back()
+        lower_thread_priority()
         work()
 
     threading.Thread(target=run, name=name, daemon=True).start()

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from tui_gpt.control import Control
 from tui_gpt.events import Event
 from tui_gpt.session import SessionLike, TrainRequest
-from tui_gpt.tui.threads import step_back
+from tui_gpt.tui.threads import lower_thread_priority
 
 
 class EventBuffer:
@@ -64,7 +64,7 @@ class Training:
         return self._buffer.drain()
 
     def _work(self) -> None:
-        step_back()
+        lower_thread_priority()
         try:
             self._fill(self._session.train(self.request, self.control))
         except Exception as error:
