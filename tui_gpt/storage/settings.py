@@ -281,19 +281,19 @@ COMMAND_LINE = "the command line"
 ENVIRONMENT = "the environment"
 
 
-def standing_levels(section: Section) -> list[tuple[str, Values]]:
+def config_layers(section: Section) -> list[tuple[str, Values]]:
     """What holds without a word on the command line: the environment, then `config.toml`. Raises ConfigError."""
     return [(ENVIRONMENT, environment(section)), (str(paths.config_file()), load(section))]
 
 
 def preferred_run_config() -> RunConfig:
     """The run that the user would like by default. Raises ConfigError."""
-    return run_config(standing_levels("train"))
+    return run_config(config_layers("train"))
 
 
 def preferred_sample_config() -> SampleConfig:
     """How the user would like text to be written by default. Raises ConfigError."""
-    return sample_config(standing_levels("generate"))
+    return sample_config(config_layers("generate"))
 
 
 @dataclass(frozen=True)
@@ -307,7 +307,7 @@ class Effective:
 
 def effective(section: Section) -> list[Effective]:
     """Every setting of a section as it holds now, with its source. Raises ConfigError."""
-    levels = standing_levels(section)
+    levels = config_layers(section)
     values, fallback = _run_values(levels) if section == "train" else (_sample_values(levels), "default")
     named = merge_heads(*(dict.fromkeys(level, source) for source, level in levels))
     rows = []

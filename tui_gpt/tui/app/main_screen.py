@@ -145,7 +145,7 @@ class MainScreen(Screen[None]):
         from tui_gpt.storage import settings
 
         try:
-            if any(level for _, level in settings.standing_levels("train")):
+            if any(level for _, level in settings.config_layers("train")):
                 return settings.preferred_run_config()
             return resolve(self.state.preset, self.state.corpus)
         except ConfigError as error:
@@ -187,7 +187,7 @@ class MainScreen(Screen[None]):
         from tui_gpt.storage import settings
 
         try:
-            levels = settings.standing_levels("generate")
+            levels = settings.config_layers("generate")
             settings.sample_config(levels)
         except ConfigError as error:
             self.notify(escape_controls(str(error)), severity="warning", markup=False, timeout=_REFUSAL_SECONDS)
