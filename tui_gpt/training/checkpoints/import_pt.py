@@ -42,7 +42,7 @@ def import_run(store: RunStore, file: Path, corpus: str, name: str) -> Run:
     Raises NotFoundError, IncompatibleError where the file is anything but the lecture's model or the text has other
     characters, CorpusError, UsageError where the name is taken, StorageError.
     """
-    weights, shape = understood(read_state_dict(file), file)
+    weights, shape = convert_state_dict(read_state_dict(file), file)
     text = read_corpus(corpus)
     tokenizer = CharTokenizer.from_text(text.text)
     vocab_size = weights["token_embedding.weight"].shape[0]
@@ -160,7 +160,7 @@ _INNER = re.compile(r"blocks\.(\d{1,3})\.(\w+(?:\.\w+){0,2})\.(weight|bias)")
 _MASK = re.compile(r"blocks\.\d{1,3}\.sa\.heads\.\d{1,3}\.tril")
 
 
-def understood(tensors: Weights, file: Path) -> tuple[dict[str, Tensor], ModelConfig]:
+def convert_state_dict(tensors: Weights, file: Path) -> tuple[dict[str, Tensor], ModelConfig]:
     """The lecture's state dict (`gpt.py`, or `bigram.py`) as weights of `Classic`, and the shape that they tell.
 
     Its attention is scaled by the square root of a head's width, as in the file's last version. Raises
