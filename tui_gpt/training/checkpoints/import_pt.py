@@ -101,14 +101,14 @@ def _refuse_more_than_tensors(file: Path, data: bytes) -> None:
                 raise _refused(file, "is an archive that torch.save does not make")
             if pickles[0].file_size > _PICKLE_LIMIT:
                 raise _refused(file, "describes too many tensors")
-            strange = next(_strange_parts(archive.read(pickles[0])), None)
+            strange = next(_disallowed_globals(archive.read(pickles[0])), None)
     except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         raise _refused(file, "is no file of torch.save (PyTorch 1.6 or newer), or damaged") from error
     if strange is not None:
         raise _refused(file, f"holds a Python object ({strange[:60]!r}), which is code and not tensors")
 
 
-def _strange_parts(pickled: bytes) -> Iterator[str]:
+def _disallowed_globals(pickled: bytes) -> Iterator[str]:
     """What a pickle would call or make that is neither a tensor nor a dictionary; nothing is run. Raises ValueError."""
     for opcode, argument, _ in pickletools.genops(pickled):
         if opcode.name == "GLOBAL" and not _TENSOR_PARTS.fullmatch(str(argument)):
