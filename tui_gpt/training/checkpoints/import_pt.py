@@ -179,7 +179,7 @@ def convert_state_dict(tensors: Weights, file: Path) -> tuple[dict[str, Tensor],
     for block in range(shape.n_layer):
         parts = [_in_order(heads.get((block, kind), {}), shape.n_head, file) for kind in ("query", "key", "value")]
         renamed[f"blocks.{block}.attention.qkv.weight"] = torch.cat([head for part in parts for head in part])
-    _refuse_misfits(renamed, shape, file)
+    _check_shapes(renamed, shape, file)
     return renamed, shape
 
 
@@ -217,7 +217,7 @@ def _in_order(heads: Mapping[int, Tensor], count: int, file: Path) -> list[Tenso
     return [heads[number] for number in range(count)]
 
 
-def _refuse_misfits(weights: Weights, shape: ModelConfig, file: Path) -> None:
+def _check_shapes(weights: Weights, shape: ModelConfig, file: Path) -> None:
     """Every weight that such a model has, of its size, and no other; none is made to find out."""
     with torch.device("meta"):
         model = build_model(shape, weights["token_embedding.weight"].shape[0], seed=0)
