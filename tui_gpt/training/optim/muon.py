@@ -40,7 +40,7 @@ def orthogonalised(matrices: Tensor, quintics: Sequence[Coefficients] = QUINTICS
     too, so the order and transposition of factors do not matter.
     """
     rows, columns = matrices.shape[-2:]
-    X = _widened(matrices).reshape(-1, min(rows, columns), max(rows, columns))
+    X = _as_wide(matrices).reshape(-1, min(rows, columns), max(rows, columns))
     X = X / (torch.linalg.matrix_norm(X, keepdim=True) + 1e-7)
     gram = batched_matmul_nt(X, X)
     polynomial = _polynomial(gram, quintics[0])
@@ -61,7 +61,7 @@ def _polynomial(gram: Tensor, coefficients: Coefficients) -> Tensor:
     return polynomial
 
 
-def _widened(matrix: Tensor) -> Tensor:
+def _as_wide(matrix: Tensor) -> Tensor:
     """The matrix or its transpose, whichever has no more rows than columns."""
     return matrix.mT if matrix.shape[-2] > matrix.shape[-1] else matrix
 
@@ -138,7 +138,7 @@ class Muon(Optimizer):
             direction = self._momentum_direction(parameter, group["momentum"])
             shapes.setdefault(_wide_shape(parameter), []).append((parameter, direction))
         for (small, large), members in shapes.items():
-            wide = [_widened(direction).reshape(-1, small, large) for _, direction in members]
+            wide = [_as_wide(direction).reshape(-1, small, large) for _, direction in members]
             updates = torch.split(orthogonalised(torch.cat(wide)), [len(w) for w in wide])
             for (parameter, _), update in zip(members, updates, strict=True):
                 _apply(parameter, update, group["lr"], group["weight_decay"])
