@@ -385,9 +385,9 @@ class Trainer:
             )
         if self._now.bad_steps < MAX_BAD_STEPS:
             return [self._told_of_step("skipped_step", self._now.step + 1)]
-        return self._go_back()
+        return self._roll_back()
 
-    def _go_back(self) -> list[Event]:
+    def _roll_back(self) -> list[Event]:
         """To the last good state, at half the rate; the steps are counted on."""
         good = self._good
         assert good is not None
