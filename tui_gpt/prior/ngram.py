@@ -531,7 +531,7 @@ def chosen_order(vocab_size: int) -> int:
     return 7 if vocab_size <= SMALL_ALPHABET else 5 if vocab_size <= 1000 else 4
 
 
-def fitting_order(order: int, vocab_size: int) -> int:
+def capped_order(order: int, vocab_size: int) -> int:
     """`order`, or less where the alphabet is large."""
     return order if vocab_size <= SMALL_ALPHABET else min(order, chosen_order(vocab_size))
 

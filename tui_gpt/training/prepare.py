@@ -32,7 +32,7 @@ from tui_gpt.models.build import (
     set_case_folding,
     split_prior,
 )
-from tui_gpt.prior.ngram import NgramPrior, count_limit, fitting_order
+from tui_gpt.prior.ngram import NgramPrior, capped_order, count_limit
 from tui_gpt.session import Evaluation
 from tui_gpt.storage.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from tui_gpt.storage.manifest import CheckpointInfo
@@ -208,7 +208,7 @@ def _fit_prior(config: RunConfig, corpus: Corpus) -> NgramPrior | None:
     if config.model.ngram_order == 0:
         return None
     vocab_size = corpus.tokenizer.vocab_size
-    order = fitting_order(config.model.ngram_order, vocab_size)
+    order = capped_order(config.model.ngram_order, vocab_size)
     prior = NgramPrior.fit(corpus.train, vocab_size, order, limit=count_limit(config.train.max_seconds))
     prior.prepare_training()
     return prior
