@@ -346,7 +346,7 @@ class NgramPrior:
         limit = FIT_LIMIT if limit is None else min(limit, FIT_LIMIT)
         if len(tokens) == 0:
             raise ValueError("an n-gram prior needs at least one token of text.")
-        order = order or chosen_order(vocab_size)
+        order = order or default_order(vocab_size)
         folds = max(2, min(folds, len(tokens)))
         edges = _edges(len(tokens), folds)
         piece = min(len(tokens), limit) // folds
@@ -526,14 +526,14 @@ def counting_seconds(config: RunConfig, n_tokens: int) -> float:
     return counted * SECONDS_PER_TOKEN
 
 
-def chosen_order(vocab_size: int) -> int:
+def default_order(vocab_size: int) -> int:
     """The longest n-gram worth counting: the larger the alphabet, the sooner all n-grams are new."""
     return 7 if vocab_size <= SMALL_ALPHABET else 5 if vocab_size <= 1000 else 4
 
 
 def capped_order(order: int, vocab_size: int) -> int:
     """`order`, or less where the alphabet is large."""
-    return order if vocab_size <= SMALL_ALPHABET else min(order, chosen_order(vocab_size))
+    return order if vocab_size <= SMALL_ALPHABET else min(order, default_order(vocab_size))
 
 
 def _edges(size: int, folds: int) -> list[int]:
