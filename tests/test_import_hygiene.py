@@ -138,7 +138,8 @@ def attributes_of(path: Path, owner: str) -> list[str]:
 
 def test_a_settled_session_has_torch_where_the_collector_seldom_looks() -> None:
     script = (
-        "import gc; from tui_gpt.session import Session; session = Session(); session.load_torch(); session.collect_garbage(); "
+        "import gc; from tui_gpt.session import Session; session = Session(); "
+        "session.load_torch(); session.collect_garbage(); "
         "young = gc.get_objects(0) + gc.get_objects(1); "
         "assert len(gc.get_objects(2)) > 100_000 > 50 * len(young)"
     )

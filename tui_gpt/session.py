@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from tui_gpt.config import RunConfig, TrainConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import NotFoundError, TuiGptError
-from tui_gpt.events import Event, Setting
+from tui_gpt.events import Event, SettingValue
 from tui_gpt.generation.text_model import LIVE, SHIPPED, TextModel
 from tui_gpt.storage.files import ensure_free_space, real_path
 from tui_gpt.storage.manifest import CheckpointInfo, read_info
@@ -44,11 +44,11 @@ class TrainRequest:
     """Name of a new run; None makes one up from corpus and preset."""
     resume: str | None = None
     """Name of the run to go on with."""
-    changes: Mapping[str, Setting] = field(default_factory=dict)
+    changes: Mapping[str, SettingValue] = field(default_factory=dict)
     """Settings of TrainConfig that take a new value when a run is resumed, e.g. {"max_iters": 4000}."""
     init_from: str | None = None
     """Source (see `SessionLike.open_model`) whose weights a new run starts from."""
-    chosen: Mapping[str, Setting] = field(default_factory=dict)
+    chosen: Mapping[str, SettingValue] = field(default_factory=dict)
     """Settings of the model that the user has asked for; with `init_from` the others are the source's."""
     preset_chosen: bool = False
     """Whether the user has named the preset."""

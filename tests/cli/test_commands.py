@@ -16,7 +16,7 @@ from tui_gpt.cli import main as cli
 from tui_gpt.cli.commands import source as source_module
 from tui_gpt.config import PRESETS, RunConfig
 from tui_gpt.errors import CheckpointError, IncompatibleError
-from tui_gpt.events import Saved, SettingSpec
+from tui_gpt.events import Saved, SettingValue
 from tui_gpt.session import TrainRequest
 from tui_gpt.storage import paths, settings
 from tui_gpt.storage.manifest import MANIFEST_FILE, MODEL_FILE, CheckpointInfo, FileRecord, Manifest
@@ -727,7 +727,7 @@ def test_a_best_loss_that_is_an_estimate_is_marked_in_lists(is_estimate: bool, l
 
 def test_a_checkpoint_whose_loss_is_an_estimate_is_marked(command: CommandLine) -> None:
     run = make_run("one")
-    extra: dict[str, SettingSpec] = {"val_tokens": 80, "record_tokens": 1_000}
+    extra: dict[str, SettingValue] = {"val_tokens": 80, "record_tokens": 1_000}
     info = CheckpointInfo(
         config=run.config, tokenizer={}, vocab_size=65, step=5, max_iters=9, val_loss=1.5, extra=extra
     )

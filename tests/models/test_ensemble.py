@@ -1,4 +1,4 @@
-"""Networks that vote: each learns alone, what is averaged are probabilities."""
+"""Networks that vote: each learns alone, what is mean_of_probabilities are probabilities."""
 
 import copy
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tui_gpt.config import ModelConfig, TrainConfig
 from tui_gpt.models.build import build_model, build_optimizers
-from tui_gpt.models.ensemble import Ensemble, averaged
+from tui_gpt.models.ensemble import Ensemble, mean_of_probabilities
 from tui_gpt.models.modern import modern_optimizers
 from tui_gpt.training.optim.adamw import Optimizer
 
@@ -49,7 +49,7 @@ def trained(model: nn.Module, optimizers: Sequence[Optimizer], batch: Batch) -> 
 
 def test_what_is_averaged_are_probabilities() -> None:
     logits = [torch.tensor([0.0, 0.0]), torch.tensor([5.0, 5.0 + torch.log(torch.tensor(3.0))])]
-    torch.testing.assert_close(averaged(logits).exp(), torch.tensor([0.375, 0.625]))
+    torch.testing.assert_close(mean_of_probabilities(logits).exp(), torch.tensor([0.375, 0.625]))
 
 
 def test_the_members_start_from_different_weights() -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.storage.helpers import killed_at
 from tui_gpt.config import resolve
 from tui_gpt.errors import CheckpointError, NotFoundError, RunLockedError, StorageError, UsageError
-from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Sampled, Saved, Setting, Started, to_json
+from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Sampled, Saved, SettingValue, Started, to_json
 from tui_gpt.storage import locks, runs
 from tui_gpt.storage.locks import FileLock
 from tui_gpt.storage.manifest import MANIFEST_FILE, MODEL_FILE, CheckpointInfo, FileRecord, Manifest
@@ -65,7 +65,7 @@ def finished(step: int) -> Finished:
 
 
 def fake_checkpoint(
-    folder: Path, step: int = 5, *, model: bytes = b"weights", extra: Mapping[str, Setting] | None = None
+    folder: Path, step: int = 5, *, model: bytes = b"weights", extra: Mapping[str, SettingValue] | None = None
 ) -> Path:
     """A checkpoint whose tensors nobody looks at."""
     info = CheckpointInfo(
@@ -524,7 +524,7 @@ def test_a_summary_says_whether_the_best_loss_is_an_estimate(run: Run) -> None:
 
 
 def test_a_summary_without_a_log_says_what_the_checkpoint_knows(run: Run) -> None:
-    standing: dict[str, Setting] = {"best_tokens": 80, "val_tokens": 1000, "record_tokens": 1000}
+    standing: dict[str, SettingValue] = {"best_tokens": 80, "val_tokens": 1000, "record_tokens": 1000}
     folder = fake_checkpoint(run.path / "best", extra=standing)
     assert best_of(run) == (1.25, True, 80)
     info = read_info(folder)
@@ -533,7 +533,7 @@ def test_a_summary_without_a_log_says_what_the_checkpoint_knows(run: Run) -> Non
 
 @pytest.mark.parametrize("extra", [{}, {"record_tokens": "many", "best_tokens": None}, {"val_tokens": 3}])
 def test_a_checkpoint_that_does_not_say_how_it_was_measured_holds_no_estimate(
-    extra: dict[str, Setting], run: Run
+    extra: dict[str, SettingValue], run: Run
 ) -> None:
     info = read_info(fake_checkpoint(run.path / "best", extra=extra))
     assert not info.best_is_estimate

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tui_gpt.config import ModelConfig, TrainConfig
 from tui_gpt.control import Control
-from tui_gpt.events import Evaluated, Event, Progress, Setting
+from tui_gpt.events import Evaluated, Event, Progress, SettingValue
 from tui_gpt.models.build import build_model, build_optimizers, build_shards, random_generators
 from tui_gpt.text.corpora import CorpusText
 from tui_gpt.text.windows import Corpus, WindowOrder
@@ -53,8 +53,8 @@ class Workbench:
         train: TrainConfig = TRAIN,
         *,
         snapshot: Snapshot | None = None,
-        planned_changes: Mapping[int, Mapping[str, Setting]] | None = None,
-        resume_changes: Mapping[str, Setting] | None = None,
+        planned_changes: Mapping[int, Mapping[str, SettingValue]] | None = None,
+        resume_changes: Mapping[str, SettingValue] | None = None,
         follows_clock: bool = False,
         tick: float = 0.01,
     ) -> None:

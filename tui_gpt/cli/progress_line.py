@@ -27,7 +27,7 @@ from tui_gpt.events import (
     ResumeDiffers,
     Sampled,
     Saved,
-    Setting,
+    SettingValue,
     Started,
 )
 from tui_gpt.formatting import EtaEstimator, format_count, format_duration, format_loss, format_rate
@@ -321,7 +321,7 @@ def _news(event: Changed) -> str:
             return f"from step {event.step:,} on: {event.setting} {_shown(event.value)}"
 
 
-def _shown(value: Setting) -> str:
+def _shown(value: SettingValue) -> str:
     return f"{value:,}" if type(value) is int else f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from tui_gpt.config import RunConfig, checked_setting, setting_types
 from tui_gpt.errors import CheckpointError, ConfigError, IncompatibleError
-from tui_gpt.events import Setting
+from tui_gpt.events import SettingValue
 from tui_gpt.storage.files import candidates, is_folder, is_regular, read_json_object
 
 FORMAT_VERSION = 1
@@ -54,7 +54,7 @@ class CheckpointInfo:
     """Of the text, its validation text included, see `splitting.Split.digest`."""
     created: str = field(default_factory=_now)
     """ISO 8601, UTC."""
-    extra: Mapping[str, Setting] = field(default_factory=dict)
+    extra: Mapping[str, SettingValue] = field(default_factory=dict)
     """Whatever else the trainer wants to find again."""
     format_version: int = FORMAT_VERSION
 
@@ -116,8 +116,8 @@ def _tokenizer(value: Any) -> dict[str, str]:
     }
 
 
-def _extra(value: Any) -> dict[str, Setting]:
-    return {name: checked_setting(name, item, Setting) for name, item in _mapping("extra", value).items()}
+def _extra(value: Any) -> dict[str, SettingValue]:
+    return {name: checked_setting(name, item, SettingValue) for name, item in _mapping("extra", value).items()}
 
 
 @dataclass(frozen=True)

@@ -237,7 +237,7 @@ def environment(section: Section) -> dict[str, Any]:
     }
 
 
-def merge_heads(*levels: Values) -> dict[str, Any]:
+def merged(*levels: Values) -> dict[str, Any]:
     """The values of several levels, the strongest first.
 
     A group counts as one setting: a level that sets max_iters or max_seconds replaces both of the weaker levels.
@@ -251,7 +251,7 @@ def merge_heads(*levels: Values) -> dict[str, Any]:
 
 def run_config(section_levels: Sequence[tuple[str, Values]]) -> RunConfig:
     """A run from named levels, the strongest first. Raises ConfigError, saying which level holds the bad value."""
-    values = merge_heads(*(level for _, level in section_levels))
+    values = merged(*(level for _, level in section_levels))
     preset, corpus = values.pop("preset", DEFAULT_PRESET), values.pop("corpus", DEFAULT_CORPUS)
     try:
         return resolve(preset, corpus, **values)
@@ -261,7 +261,7 @@ def run_config(section_levels: Sequence[tuple[str, Values]]) -> RunConfig:
 
 def sample_config(section_levels: Sequence[tuple[str, Values]]) -> SampleConfig:
     """How to write, from named levels, the strongest first. Raises ConfigError, saying which level is to blame."""
-    values = merge_heads(*(level for _, level in section_levels))
+    values = merged(*(level for _, level in section_levels))
     try:
         return SampleConfig.from_dict({name: value for name, value in values.items() if name in SAMPLE_HELP})
     except ConfigError as error:
@@ -309,7 +309,7 @@ def effective(section: Section) -> list[Effective]:
     """Every setting of a section as it holds now, with its source. Raises ConfigError."""
     levels = config_layers(section)
     values, fallback = _run_values(levels) if section == "train" else (_sample_values(levels), "default")
-    named = merge_heads(*(dict.fromkeys(level, source) for source, level in levels))
+    named = merged(*(dict.fromkeys(level, source) for source, level in levels))
     rows = []
     for name, setting in SETTINGS[section].items():
         source = named.get(name) or ("default" if name in _RUN_HELP else fallback)
@@ -328,7 +328,7 @@ def _sample_values(levels: Sequence[tuple[str, Values]]) -> dict[str, Any]:
     return (
         own
         | dataclasses.asdict(sample_config(levels))
-        | {name: value for name, value in merge_heads(*(level for _, level in levels)).items() if name in own}
+        | {name: value for name, value in merged(*(level for _, level in levels)).items() if name in own}
     )
 
 

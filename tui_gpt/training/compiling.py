@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from tui_gpt.models import linear
 from tui_gpt.models.classic import Dropout
 from tui_gpt.training.batches import Batch
-from tui_gpt.training.interruption import StepAborted, blocks_of
+from tui_gpt.training.interruption import StepAbortedError, blocks_of
 from tui_gpt.training.replicas import Shards
 
 TRIAL_STD = 0.02
@@ -31,14 +31,14 @@ _Function = Callable[..., Any]
 def compile_blocks(shards: Shards, batch: Batch) -> str:
     """Let the blocks of all replicas run compiled in training; empty, or the reason why they stay as they were.
 
-    `batch` is for the trial, which draws from the replicas' generators. Raises StepAborted.
+    `batch` is for the trial, which draws from the replicas' generators. Raises StepAbortedError.
     """
     changed = [module for replica in shards.replicas for module in (*blocks_of(replica), *_dropouts(replica))]
     problem = "the trial was left"
     try:
         with warnings.catch_warnings(action="ignore"):  # the compiler's, about its own affairs
             problem = _tried(shards, batch)
-    except StepAborted:
+    except StepAbortedError:
         raise
     except Exception as error:  # whatever the compiler, the C++ compiler or the system says
         problem = _first_line(error)

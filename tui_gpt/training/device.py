@@ -20,7 +20,7 @@ class ComputeDevice:
     """CPU cores to compute with."""
 
     @classmethod
-    def of(cls, config: TrainConfig) -> "World":
+    def of(cls, config: TrainConfig) -> "ComputeDevice":
         """The world that `config` asks for; sets this thread's number of CPU threads.
 
         Raises ConfigError where the device is not to be had.

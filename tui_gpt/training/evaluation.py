@@ -14,7 +14,7 @@ from torch import nn
 
 from tui_gpt.control import Control
 from tui_gpt.training.batches import Batch
-from tui_gpt.training.interruption import StepAborted, abort_on_stop
+from tui_gpt.training.interruption import StepAbortedError, abort_on_stop
 from tui_gpt.training.replicas import Shards
 
 
@@ -61,7 +61,7 @@ def mean_loss(
                 count += sum(batch.targets.numel() for batch in group)
                 if is_enough(count):
                     break
-    except StepAborted:
+    except StepAbortedError:
         return None
     return Measured(total / max(count, 1), count)
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from tui_gpt.config import PRESETS, ModelConfig, RunConfig
 from tui_gpt.errors import ConfigError
-from tui_gpt.events import Initialized, Setting
+from tui_gpt.events import Initialized, SettingValue
 from tui_gpt.models.build import LanguageModel, split_prior, transfer_weights
 from tui_gpt.storage.checkpoint import Checkpoint, read_checkpoint
 from tui_gpt.text.tokenizer import CharTokenizer
@@ -40,7 +40,7 @@ class Start:
         """The networks that there are weights of."""
         return self.checkpoint.info.config.model.networks
 
-    def configured(self, config: RunConfig, chosen: Mapping[str, Setting], *, preset_chosen: bool) -> RunConfig:
+    def configured(self, config: RunConfig, chosen: Mapping[str, SettingValue], *, preset_chosen: bool) -> RunConfig:
         """Return `config` for a model that can take the weights over.
 
         `chosen` are settings of the model that the user has asked for, `preset_chosen` tells whether they have named
@@ -54,7 +54,7 @@ class Start:
             )
         return dataclasses.replace(config, model=self._model(own, chosen))
 
-    def _model(self, own: ModelConfig, chosen: Mapping[str, Setting]) -> ModelConfig:
+    def _model(self, own: ModelConfig, chosen: Mapping[str, SettingValue]) -> ModelConfig:
         for name in FIXED:
             if name in chosen and chosen[name] != getattr(own, name):
                 raise self._refusal(name, getattr(own, name), chosen[name], "leave it out")

@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from tui_gpt.control import Control
 
 
-class StepAborted(Exception):
+class StepAbortedError(Exception):
     """The step was left in the middle, as `Control.stop` was asked for."""
 
 
 @contextmanager
 def abort_on_stop(models: Sequence[nn.Module], control: Control) -> Iterator[None]:
-    """Within the block a forward or backward pass of these models raises StepAborted once `control` stops."""
+    """Within the block a forward or backward pass of these models raises StepAbortedError once `control` stops."""
     look = partial(_look, control)
     handles = [block.register_forward_hook(look) for model in models for block in blocks_of(model)]
     try:
@@ -45,4 +45,4 @@ def _look(control: Control, _block: nn.Module, _inputs: object, output: Tensor) 
 
 def _raise_if_stopped(control: Control) -> None:
     if control.stop_requested:
-        raise StepAborted
+        raise StepAbortedError

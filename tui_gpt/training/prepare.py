@@ -18,7 +18,7 @@ from torch import Tensor
 from tui_gpt.config import ModelConfig, RunConfig, SampleConfig, TrainConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import CheckpointError, CorpusError, IncompatibleError, NotFoundError, UsageError
-from tui_gpt.events import Initialized, Setting
+from tui_gpt.events import Initialized, SettingValue
 from tui_gpt.generation.sampler import Sampler
 from tui_gpt.models.build import (
     PRIOR_PREFIX,
@@ -92,8 +92,8 @@ class Prepared:
     """Where a resumed run stands; None for a new one."""
     good: Snapshot | None = None
     """What a resumed run would go back to, where that is not where it stands."""
-    planned_changes: Mapping[int, Mapping[str, Setting]] = field(default_factory=dict)
-    resume_changes: Mapping[str, Setting] = field(default_factory=dict)
+    planned_changes: Mapping[int, Mapping[str, SettingValue]] = field(default_factory=dict)
+    resume_changes: Mapping[str, SettingValue] = field(default_factory=dict)
 
     def parts(self, run: Run) -> TrainerComponents:
         """What a trainer works with, its checkpoints going into `run`."""
@@ -220,7 +220,7 @@ def _with_order_of(prior: NgramPrior | None, config: ModelConfig) -> ModelConfig
 
 
 def prepare_resumed(
-    run: Run, changes: Mapping[str, Setting], control: Control, corpus_source: str | None = None
+    run: Run, changes: Mapping[str, SettingValue], control: Control, corpus_source: str | None = None
 ) -> Prepared:
     """Build `run` as its last checkpoint left it, or from scratch when it has none yet; its text may have moved to
     `corpus_source`. Raises TuiGptError."""
@@ -267,7 +267,7 @@ def prepare_resumed(
     return prepared
 
 
-def _require_more_steps(run: Run, info: CheckpointInfo, changes: Mapping[str, Setting]) -> None:
+def _require_more_steps(run: Run, info: CheckpointInfo, changes: Mapping[str, SettingValue]) -> None:
     """Raise UsageError where a run is resumed for fewer steps than it has made."""
     max_iters = changes.get("max_iters")
     if isinstance(max_iters, int) and max_iters < info.step:
@@ -277,7 +277,7 @@ def _require_more_steps(run: Run, info: CheckpointInfo, changes: Mapping[str, Se
         )
 
 
-def _moved(config: RunConfig, corpus: str | None, changes: Mapping[str, Setting]) -> RunConfig:
+def _moved(config: RunConfig, corpus: str | None, changes: Mapping[str, SettingValue]) -> RunConfig:
     """Return `config` with changed settings and, if it is given, another place of the text."""
     return dataclasses.replace(config, corpus=corpus or config.corpus, train=changed(config.train, changes))
 
@@ -325,7 +325,7 @@ def _corpus_of_training(
     return Corpus.build(text, info.config.model.block_size, CharTokenizer.from_dict(info.tokenizer), split)
 
 
-def _live_changes(changes: Mapping[str, Setting]) -> dict[str, Setting]:
+def _live_changes(changes: Mapping[str, SettingValue]) -> dict[str, SettingValue]:
     fixed = sorted(changes.keys() - LIVE_SETTINGS - PLACE_SETTINGS)
     if fixed:
         raise IncompatibleError(
@@ -334,11 +334,13 @@ def _live_changes(changes: Mapping[str, Setting]) -> dict[str, Setting]:
     return {name: value for name, value in changes.items() if name in LIVE_SETTINGS}
 
 
-def _place_of(changes: Mapping[str, Setting]) -> dict[str, Setting]:
+def _place_of(changes: Mapping[str, SettingValue]) -> dict[str, SettingValue]:
     return {name: value for name, value in changes.items() if name in PLACE_SETTINGS}
 
 
-def _restored_standing(info: CheckpointInfo, here: Mapping[str, Setting], changes: Mapping[str, Setting]) -> Standing:
+def _restored_standing(
+    info: CheckpointInfo, here: Mapping[str, SettingValue], changes: Mapping[str, SettingValue]
+) -> Standing:
     """Where the checkpoint stands, with what was changed `here` after it was saved, and `changes` to resume with.
 
     A new time budget counts from now, and so does one of which nothing was used; otherwise the log is followed, not the

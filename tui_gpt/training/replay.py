@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 
-from tui_gpt.events import Changed, Evaluated, Event, Sampled, Setting, from_json, to_json
+from tui_gpt.events import Changed, Evaluated, Event, Sampled, SettingValue, from_json, to_json
 from tui_gpt.storage.files import atomic_write, read_plain_file, storage_errors
 from tui_gpt.storage.manifest import CheckpointInfo
 from tui_gpt.storage.runs import Run
@@ -18,7 +18,7 @@ from tui_gpt.training.trainer import ESTIMATE, LIVE_SETTINGS, PLAN
 _FILE = "changes.jsonl"
 _FILE_LIMIT = 16 << 20
 
-Changes = dict[int, dict[str, Setting]]
+Changes = dict[int, dict[str, SettingValue]]
 
 
 def cut_log(run: Run, info: CheckpointInfo) -> Changes:

@@ -35,7 +35,7 @@ from tui_gpt.events import (
     ResumeDiffers,
     Sampled,
     Saved,
-    Setting,
+    SettingValue,
     Started,
 )
 from tui_gpt.training.batches import Batch, Batches
@@ -52,7 +52,7 @@ from tui_gpt.training.checkpoints.saver import BackgroundSaver
 from tui_gpt.training.checkpoints.state import copied_optimizers, copied_weights, restore_optimizers
 from tui_gpt.training.compiling import compile_blocks
 from tui_gpt.training.evaluation import Measured, bits_per_character, mean_loss
-from tui_gpt.training.interruption import StepAborted, abort_on_stop
+from tui_gpt.training.interruption import StepAbortedError, abort_on_stop
 from tui_gpt.training.optim.adamw import Optimizer
 from tui_gpt.training.optim.schedule import learning_rate_at
 from tui_gpt.training.replicas import Shards
@@ -213,8 +213,8 @@ class Trainer:
         *,
         standing: Standing | None = None,
         good: Snapshot | None = None,
-        planned_changes: Mapping[int, Mapping[str, Setting]] | None = None,
-        resume_changes: Mapping[str, Setting] | None = None,
+        planned_changes: Mapping[int, Mapping[str, SettingValue]] | None = None,
+        resume_changes: Mapping[str, SettingValue] | None = None,
         clock: Callable[[], float] = time.monotonic,
         began: float | None = None,
         step_seconds: float = 1.0,
@@ -309,7 +309,7 @@ class Trainer:
         generators = copied_generators(self._parts.generators)
         try:
             loss = self._accumulate_gradients(self._now.step)
-        except StepAborted:
+        except StepAbortedError:
             restore_generators(self._parts.generators, generators)
             self._clear_gradients()
             return
@@ -336,7 +336,7 @@ class Trainer:
     def _accumulate_gradients(self, step: int) -> Tensor:
         """Give every parameter its gradient over the step's batches; the mean loss, detached.
 
-        Raises StepAborted when asked to stop meanwhile.
+        Raises StepAbortedError when asked to stop meanwhile.
         """
         parts, shards = self._config.gradient_accumulation, self._parts.shards
         total = torch.zeros((), dtype=torch.float64, device=self._parts.device)
@@ -400,7 +400,7 @@ class Trainer:
             self._told_of_step("learning_rate", self._config.learning_rate),
         ]
 
-    def _told_of_step(self, setting: str, value: Setting) -> Changed:
+    def _told_of_step(self, setting: str, value: SettingValue) -> Changed:
         """What happened in the step under way; a checkpoint from before it knows nothing of it."""
         return Changed(step=self._now.step + 1, setting=setting, value=value, origin="trainer")
 
@@ -448,7 +448,7 @@ class Trainer:
         for setting, value in (("max_iters", self._now.max_iters), (ESTIMATE, self._now.estimate_tokens)):
             yield Changed(step=self._now.step, setting=setting, value=value, origin="plan")
 
-    def _apply(self, changes: Mapping[str, Setting], *, from_log: bool = False) -> Iterator[Event]:
+    def _apply(self, changes: Mapping[str, SettingValue], *, from_log: bool = False) -> Iterator[Event]:
         """Make all of these changes or none."""
         if not changes:
             return
@@ -475,7 +475,7 @@ class Trainer:
             self._now.max_iters = max(planned, self._now.step)
             yield Changed(step=self._now.step, setting="max_iters", value=planned, origin="plan")
 
-    def _changed(self, changes: Mapping[str, Setting]) -> TrainConfig:
+    def _changed(self, changes: Mapping[str, SettingValue]) -> TrainConfig:
         """Return the config with these changes. Raises ConfigError."""
         fixed = sorted(changes.keys() - LIVE_SETTINGS)
         if fixed:
@@ -518,7 +518,7 @@ class Trainer:
         try:
             with abort_on_stop(self._parts.shards.replicas, self._control):
                 problem = compile_blocks(self._parts.shards, self._parts.batches.training(self._now.step))
-        except StepAborted:
+        except StepAbortedError:
             return
         finally:
             restore_generators(self._parts.generators, generators)
@@ -942,7 +942,7 @@ class Trainer:
             raise StorageError(self._storage_problem)
 
 
-def changed(config: TrainConfig, changes: Mapping[str, Setting]) -> TrainConfig:
+def changed(config: TrainConfig, changes: Mapping[str, SettingValue]) -> TrainConfig:
     """`config` with some settings replaced. Raises ConfigError where a value is of the wrong type or out of range."""
     return TrainConfig.from_dict({**dataclasses.asdict(config), **changes})
 

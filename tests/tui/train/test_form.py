@@ -4,7 +4,7 @@ import pytest
 
 from tui_gpt.config import PRESETS, RunConfig, TrainConfig, resolve
 from tui_gpt.errors import ConfigError, CorpusError
-from tui_gpt.events import Setting
+from tui_gpt.events import SettingValue
 from tui_gpt.tui.train.form import (
     FIELDS,
     FieldError,
@@ -40,7 +40,7 @@ def test_a_form_that_nobody_touched_is_the_preset(preset: str) -> None:
         ("val_share", ".05", 0.05),
     ],
 )
-def test_numbers_may_be_typed_as_people_type_them(name: str, text: str, value: Setting) -> None:
+def test_numbers_may_be_typed_as_people_type_them(name: str, text: str, value: SettingValue) -> None:
     assert parsed(name, text) == value
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from tui_gpt.cli.commands import common
 from tui_gpt.config import RunConfig, TrainConfig
 from tui_gpt.errors import IncompatibleError
-from tui_gpt.events import SettingSpec
+from tui_gpt.events import SettingValue
 from tui_gpt.storage import settings
 from tui_gpt.storage.runs import CheckpointInfo, Run, read_info
 from tui_gpt.text.corpora import STDIN, lasting_source, read_corpus
@@ -74,7 +74,7 @@ class Resumption:
             )
         return own if spec == STDIN else given.source
 
-    def changes(self, given: Mapping[str, Any]) -> dict[str, SettingSpec]:
+    def changes(self, given: Mapping[str, Any]) -> dict[str, SettingValue]:
         """Return the settings that take a new value. Raises IncompatibleError for one that cannot, ConfigError."""
         asked = {name: value for name, value in given.items() if name != "corpus" and not self._holds(name, value)}
         for name in ("preset", *settings.MODEL_HELP):

@@ -12,7 +12,7 @@ from tui_gpt.cli.commands.resumption import Resumption
 from tui_gpt.config import DEFAULT_PRESET, PRESETS, ModelConfig
 from tui_gpt.errors import NotFoundError, UsageError
 from tui_gpt.escaping import escape_controls
-from tui_gpt.events import SettingSpec
+from tui_gpt.events import SettingValue
 from tui_gpt.session import TrainRequest, source_characters, source_config
 from tui_gpt.storage import settings
 from tui_gpt.storage.runs import Run, RunStore
@@ -104,7 +104,7 @@ def request_from(ctx: click.Context) -> tuple[TrainRequest, tuple[str, ...]]:
         raise UsageError(f"{model_path} holds a run already: add --resume to go on with it, or name a new folder")
     init_from: str | None = ctx.params["init_from"]
     levels = common.chosen_levels(ctx, "train")
-    chosen: dict[str, SettingSpec] = {}
+    chosen: dict[str, SettingValue] = {}
     if init_from is not None:
         levels, chosen = _levels_from(ctx, init_from, levels)
     known = "" if init_from is None else source_characters(init_from)
@@ -122,7 +122,7 @@ def request_from(ctx: click.Context) -> tuple[TrainRequest, tuple[str, ...]]:
 
 def _levels_from(
     ctx: click.Context, source: str, levels: common.Levels
-) -> tuple[common.Levels, dict[str, SettingSpec]]:
+) -> tuple[common.Levels, dict[str, SettingValue]]:
     """Return the settings of how to train, and those of the model that were given on the command line: its other ones
     are those of `source`, whose preset is the default where it is of the classic kind. Raises TuiGptError."""
     own = source_config(source)

@@ -18,7 +18,7 @@ from tui_gpt.models.build import LanguageModel, build_model, build_optimizers, b
 from tui_gpt.text.windows import Corpus
 from tui_gpt.training.batches import Batch, Batches, window_order
 from tui_gpt.training.device import ComputeDevice
-from tui_gpt.training.interruption import StepAborted, abort_on_stop
+from tui_gpt.training.interruption import StepAbortedError, abort_on_stop
 from tui_gpt.training.optim.adamw import Optimizer
 from tui_gpt.training.replicas import Shards
 
@@ -53,7 +53,7 @@ def time_step(
             if config.model.ngram_order:
                 batch = dataclasses.replace(batch, prior=_uniform(batch, corpus.tokenizer.vocab_size))
             seconds = trial.step_seconds(batch, limit_seconds)
-    except StepAborted:
+    except StepAbortedError:
         seconds = 1.0
     finally:
         shards.close()

@@ -12,7 +12,7 @@ from textual.widgets import Button, Input, Static
 
 from tui_gpt.errors import ConfigError
 from tui_gpt.escaping import escape_controls
-from tui_gpt.events import Setting
+from tui_gpt.events import SettingValue
 
 
 class QuestionScreen(ModalScreen[bool]):
@@ -77,7 +77,7 @@ def delete_question(name: str) -> QuestionScreen:
     )
 
 
-class NumberScreen(ModalScreen[Setting]):
+class NumberScreen(ModalScreen[SettingValue]):
     """Asks for one number; None when the user changes their mind.
 
     `check` makes a number of what was typed, or raises ConfigError: then its sentence is shown and the question stays.
@@ -85,7 +85,7 @@ class NumberScreen(ModalScreen[Setting]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", show=False)]
 
-    def __init__(self, question: str, detail: str, value: str, check: Callable[[str], Setting]) -> None:
+    def __init__(self, question: str, detail: str, value: str, check: Callable[[str], SettingValue]) -> None:
         super().__init__()
         self._question, self._detail, self._value = question, detail, value
         self._check = check

@@ -25,7 +25,7 @@ from tui_gpt.config import PRESETS, RunConfig, resolve
 from tui_gpt.control import Activity, Control
 from tui_gpt.errors import EXIT_DONE, ConfigError, TuiGptError, UsageError
 from tui_gpt.escaping import escape_controls
-from tui_gpt.events import Event, Initialized, Refused, ResumeDiffers, Saved, Setting
+from tui_gpt.events import Event, Initialized, Refused, ResumeDiffers, Saved, SettingValue
 from tui_gpt.session import SessionLike, TrainRequest, source_characters
 from tui_gpt.storage import crash, paths
 from tui_gpt.storage.runs import RunStore, RunSummary
@@ -192,7 +192,7 @@ class MainScreen(Screen[None]):
         except ConfigError as error:
             self.notify(escape_controls(str(error)), severity="warning", markup=False, timeout=_REFUSAL_SECONDS)
             return
-        chosen = settings.merge_heads(*(level for _, level in levels))
+        chosen = settings.merged(*(level for _, level in levels))
         sampling = {name: value for name, value in chosen.items() if name in settings.SAMPLE_HELP}
         self.state.sampling = dataclasses.replace(self.state.sampling, **sampling)
         self.state.source = chosen.get("run", self.state.source)
@@ -514,7 +514,7 @@ class MainScreen(Screen[None]):
         if self.is_training:
             self.notify("a run is training already: stop it first", severity="warning")
             return
-        changes: dict[str, Setting] = {}
+        changes: dict[str, SettingValue] = {}
         if done:
             detail = f"{name} has made its {step:,} steps. Up to which step?"
             answer = await self.app.push_screen_wait(

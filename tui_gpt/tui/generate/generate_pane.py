@@ -382,8 +382,8 @@ class GeneratePane(Widget):
         """Say that the disk does not take the history: once, and again after it has taken something."""
         if self._history_saved and not saved:
             self.app.notify(
-                f"The cards cannot be saved in {escape_controls(str(self._history.path))}: free some space, or make it writable. "
-                "Until then new ones are lost when you quit; w saves one elsewhere.",
+                f"The cards cannot be saved in {escape_controls(str(self._history.path))}: "
+                "free some space, or make it writable. Until then new ones are lost when you quit; w saves one elsewhere.",
                 severity="error",
                 markup=False,
                 timeout=_REFUSAL_SECONDS,

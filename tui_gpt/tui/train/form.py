@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from tui_gpt.config import ModelConfig, RunConfig, TrainConfig, checked_setting
 from tui_gpt.errors import ConfigError, CorpusError
-from tui_gpt.events import Setting
+from tui_gpt.events import SettingValue
 from tui_gpt.storage.settings import TRUTHS
 
 _Config = TypeVar("_Config", ModelConfig, TrainConfig)
@@ -88,13 +88,13 @@ def with_samples(config: RunConfig) -> RunConfig:
     )
 
 
-def _value_of(config: RunConfig, name: str) -> Setting:
+def _value_of(config: RunConfig, name: str) -> SettingValue:
     part = config.model if hasattr(config.model, name) else config.train
-    value: Setting = getattr(part, name)
+    value: SettingValue = getattr(part, name)
     return value
 
 
-def _spelled(value: Setting) -> str:
+def _spelled(value: SettingValue) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -102,7 +102,7 @@ def _spelled(value: Setting) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def parsed(name: str, text: str) -> Setting:
+def parsed(name: str, text: str) -> SettingValue:
     """The value of a setting as typed: `1,000`, `3e-4`, or nothing. Raises FieldError."""
     hint = _HINTS[name]
     options = _options(hint)
@@ -110,7 +110,7 @@ def parsed(name: str, text: str) -> Setting:
     if not text and NoneType in options:
         return None
     plain = _without_separators(text)
-    value: Setting = TRUTHS.get(text.lower(), text) if hint is bool else text
+    value: SettingValue = TRUTHS.get(text.lower(), text) if hint is bool else text
     for kind in (int, float):
         if kind in options:
             try:
@@ -119,7 +119,7 @@ def parsed(name: str, text: str) -> Setting:
             except (ValueError, OverflowError):
                 continue
     try:
-        checked: Setting = checked_setting(name, value, hint)
+        checked: SettingValue = checked_setting(name, value, hint)
     except ConfigError as error:
         raise FieldError(name, _spelled_out(name, text, str(error))) from None
     return checked
@@ -136,7 +136,7 @@ def _spelled_out(name: str, text: str, sentence: str) -> str:
     return f"{sentence}, with a point and no comma" if "," in text and is_number(name) else sentence
 
 
-def changed_setting(config: TrainConfig, name: str, text: str) -> Setting:
+def changed_setting(config: TrainConfig, name: str, text: str) -> SettingValue:
     """A new value for one setting of a run, as typed. Raises FieldError, also where the run cannot take it."""
     value = parsed(name, text)
     try:

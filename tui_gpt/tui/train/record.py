@@ -23,7 +23,7 @@ from tui_gpt.events import (
     ResumeDiffers,
     Sampled,
     Saved,
-    Setting,
+    SettingValue,
     Started,
 )
 from tui_gpt.formatting import format_loss
@@ -226,7 +226,7 @@ def mark_of(event: Changed) -> Mark | None:
     return Mark(event.step, "◆", _changed_words(event.setting, event.value))
 
 
-def _changed_words(setting: str, value: Setting) -> str:
+def _changed_words(setting: str, value: SettingValue) -> str:
     match setting:
         case "learning_rate":
             return f"lr {short_number(value)}"
@@ -238,7 +238,7 @@ def _changed_words(setting: str, value: Setting) -> str:
             return f"{setting} {short_number(value)}"
 
 
-def short_number(value: Setting) -> str:
+def short_number(value: SettingValue) -> str:
     """`5e-4`, `0.02`, `1,000`; anything but a number as it is."""
     if isinstance(value, float) and 0.0 < abs(value) < 0.01:
         mantissa, _, exponent = f"{value:.3e}".partition("e")
