@@ -16,7 +16,8 @@ import json, sys, time, asyncio
 from tui_gpt.config import resolve
 from tui_gpt.control import Control
 from tui_gpt.events import Progress
-from tui_gpt.session import Session, TrainRequest
+from tui_gpt.requests import TrainRequest
+from tui_gpt.session import Session
 told, began, preset, steps = sys.argv[1:5]
 config = resolve(preset, max_iters=int(steps), log_interval=5, eval_interval=100_000, sample_interval=0)
 request = TrainRequest(config=config, name="run")

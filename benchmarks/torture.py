@@ -42,7 +42,8 @@ from tui_gpt.config import RunConfig, SampleConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.errors import TuiGptError
 from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Sampled, Saved, Started
-from tui_gpt.session import Session, TrainRequest
+from tui_gpt.requests import TrainRequest
+from tui_gpt.session import Session
 from tui_gpt.storage.checkpoint import read_checkpoint
 from tui_gpt.storage.runs import RunStore
 from tui_gpt.training.trainer import Kind, Trainer

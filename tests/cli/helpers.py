@@ -13,7 +13,7 @@ from tui_gpt.control import Control
 from tui_gpt.errors import TuiGptError
 from tui_gpt.events import Evaluated, Event, Finished, FinishReason, Progress, Saved, Started
 from tui_gpt.generation.text_model import Piece
-from tui_gpt.session import Estimate, Evaluation, TrainRequest
+from tui_gpt.requests import Estimate, Evaluation, TrainRequest
 
 
 def started(max_iters: int = 40) -> Started:

@@ -17,7 +17,7 @@ from tui_gpt.cli.commands import source as source_module
 from tui_gpt.config import PRESETS, RunConfig
 from tui_gpt.errors import CheckpointError, IncompatibleError
 from tui_gpt.events import Saved, SettingValue
-from tui_gpt.session import TrainRequest
+from tui_gpt.requests import TrainRequest
 from tui_gpt.storage import paths, settings
 from tui_gpt.storage.manifest import MANIFEST_FILE, MODEL_FILE, CheckpointInfo, FileRecord, Manifest
 from tui_gpt.storage.runs import Run, RunStore

@@ -24,7 +24,7 @@ from tui_gpt.control import Control
 from tui_gpt.errors import StorageError
 from tui_gpt.events import Event, Saved, from_json
 from tui_gpt.generation.text_model import Piece
-from tui_gpt.session import Evaluation, TrainRequest
+from tui_gpt.requests import Evaluation, TrainRequest
 
 
 class FakeTerminal(io.StringIO):

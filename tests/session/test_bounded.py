@@ -9,7 +9,8 @@ import pytest
 from tests.storage.damage import tiny_config
 from tui_gpt.control import Control
 from tui_gpt.events import Progress
-from tui_gpt.session import Session, TrainRequest
+from tui_gpt.requests import TrainRequest
+from tui_gpt.session import Session
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts the entries of /proc")

@@ -31,7 +31,8 @@ from tui_gpt.errors import DivergedError, StorageError
 from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Sampled, Saved
 from tui_gpt.prior import ngram
 from tui_gpt.prior.ngram import NgramPrior
-from tui_gpt.session import Session, TrainRequest
+from tui_gpt.requests import TrainRequest
+from tui_gpt.session import Session
 from tui_gpt.storage.checkpoint import read_checkpoint
 from tui_gpt.storage.recorder import Recorder
 from tui_gpt.storage.runs import Run, RunStore

@@ -16,7 +16,8 @@ from tui_gpt.config import RunConfig, SampleConfig, TrainConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.errors import CorpusError, IncompatibleError, NotFoundError, RunLockedError
 from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Sampled, Started
-from tui_gpt.session import Session, TrainRequest, compact_checkpoint
+from tui_gpt.requests import TrainRequest
+from tui_gpt.session import Session, compact_checkpoint
 from tui_gpt.storage.checkpoint import Checkpoint, read_checkpoint
 from tui_gpt.storage.manifest import MODEL_FILE
 from tui_gpt.storage.recorder import Recorder

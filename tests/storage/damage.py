@@ -16,7 +16,8 @@ from tests.storage.helpers import mutations
 from tui_gpt.config import DEFAULT_CORPUS, RunConfig, SampleConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.errors import TuiGptError
-from tui_gpt.session import Session, TrainRequest
+from tui_gpt.requests import TrainRequest
+from tui_gpt.session import Session
 from tui_gpt.storage import paths, settings
 from tui_gpt.storage.runs import RunStore
 from tui_gpt.tui.app.state import AppState

@@ -16,7 +16,8 @@ from tui_gpt.config import RunConfig, TrainConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.errors import ConfigError, CorpusError, IncompatibleError
 from tui_gpt.events import Evaluated, Event, Started
-from tui_gpt.session import Session, TrainRequest
+from tui_gpt.requests import TrainRequest
+from tui_gpt.session import Session
 from tui_gpt.storage.runs import RunStore
 from tui_gpt.text.corpora import CorpusText, read_corpus
 from tui_gpt.text.split import Split, documents_of, settled

@@ -13,7 +13,8 @@ from tui_gpt.control import Control
 from tui_gpt.errors import ConfigError
 from tui_gpt.events import Evaluated, Initialized, Started
 from tui_gpt.models.build import build_model, transfer_weights
-from tui_gpt.session import Session, TrainRequest
+from tui_gpt.requests import TrainRequest
+from tui_gpt.session import Session
 from tui_gpt.text.corpora import CorpusText
 from tui_gpt.text.tokenizer import CharTokenizer
 from tui_gpt.text.windows import Corpus

@@ -29,8 +29,10 @@ from tui_gpt.errors import EXIT_DONE, EXIT_FAILED, StorageError, TuiGptError
 from tui_gpt.escaping import escape_controls
 from tui_gpt.events import Event, Finished, to_json
 from tui_gpt.formatting import format_duration, format_loss, format_rate
-from tui_gpt.generation.text_model import COPIED_LENGTH, Piece, TextModel
-from tui_gpt.session import Evaluation, SessionLike, TrainRequest
+from tui_gpt.generation.text_model import Piece, TextModel
+from tui_gpt.metrics import COPIED_LENGTH, bits_per_character, perplexity
+from tui_gpt.requests import Evaluation, TrainRequest
+from tui_gpt.session import SessionLike
 from tui_gpt.storage import crash
 
 EXIT_READER_GONE = 141
@@ -208,7 +210,7 @@ def summary(finished: Finished, standing: Standing, run_name: str | None, model_
 def _measured_on(finished: Finished, standing: Standing) -> str:
     """Return the best loss in bits, and how much of the validation split it is the mean of."""
     assert finished.best_val_loss is not None
-    bits = f"{finished.best_val_loss / math.log(2):.3f} bits per character"
+    bits = f"{bits_per_character(finished.best_val_loss):.3f} bits per character"
     if standing.best is None:
         return bits + (", an estimate" if finished.best_is_estimate else "")
     kind = "estimate on" if finished.best_is_estimate else "on"
@@ -517,8 +519,8 @@ def score(session: SessionLike, source: str | Path | None, text: str, streams: S
         left_out=sum(map(text.count, unknown)),
         unknown=unknown,
         loss=loss,
-        bits_per_char=loss / math.log(2),
-        perplexity=math.exp(min(loss, 700.0)),
+        bits_per_char=bits_per_character(loss),
+        perplexity=perplexity(loss),
     )
 
 

@@ -10,18 +10,8 @@ from typing import NamedTuple, Protocol
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
 
-SHIPPED = "shipped"
-"""The source name of the model that comes with the program."""
-
-LIVE = "live"
-"""The source name of the model being trained in this session, as it stands between two steps."""
-
-
 CHANGEABLE = ("temperature", "top_k", "top_p", "min_p", "max_new_tokens")
 """Settings that `Control.change` may change while text is being written."""
-
-COPIED_LENGTH = 20
-"""Characters in a row that a text must share with another one to be called copied from it."""
 
 Changes = tuple[tuple[str, float], ...]
 """Settings and their new values."""

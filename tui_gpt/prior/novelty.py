@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tui_gpt.generation.text_model import COPIED_LENGTH
+from tui_gpt.metrics import COPIED_LENGTH
 
 Tokens = npt.NDArray[np.integer[Any]]
 """(N,): a text in any integers from -1 on; -1 stands for a character that the other text cannot hold."""

@@ -9,8 +9,11 @@ import re
 from collections.abc import Iterable
 
 from tui_gpt.errors import UsageError
-from tui_gpt.generation.text_model import LIVE, SHIPPED
 
+SHIPPED = "shipped"
+"""The source name of the model that comes with the program."""
+LIVE = "live"
+"""The source name of the model being trained in this session, as it is between two steps."""
 LONGEST_NAME = 100
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _RESERVED = {LIVE, SHIPPED}

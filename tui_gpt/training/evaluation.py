@@ -5,7 +5,6 @@ context before it, dropout off. That is harder than letting windows overlap, and
 record is that of the whole split, or of 120,000 evenly spread characters of a longer one.
 """
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -76,13 +75,3 @@ def _grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
             group = []
     if group:
         yield group
-
-
-def bits_per_character(loss: float) -> float:
-    """Nats per character as bits per character."""
-    return loss / math.log(2)
-
-
-def perplexity(loss: float) -> float:
-    """Among how many equally likely characters the model is left to choose, on average."""
-    return math.exp(min(loss, 700.0))

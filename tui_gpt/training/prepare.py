@@ -20,6 +20,7 @@ from tui_gpt.control import Control
 from tui_gpt.errors import CheckpointError, CorpusError, IncompatibleError, NotFoundError, UsageError
 from tui_gpt.events import Initialized, SettingValue
 from tui_gpt.generation.sampler import Sampler
+from tui_gpt.metrics import bits_per_character, perplexity
 from tui_gpt.models.build import (
     PRIOR_PREFIX,
     LanguageModel,
@@ -33,7 +34,7 @@ from tui_gpt.models.build import (
     split_prior,
 )
 from tui_gpt.prior.ngram import NgramPrior, capped_order, count_limit
-from tui_gpt.session import Evaluation
+from tui_gpt.requests import Evaluation
 from tui_gpt.storage.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from tui_gpt.storage.manifest import CheckpointInfo
 from tui_gpt.storage.quantize import quantized
@@ -48,7 +49,7 @@ from tui_gpt.training.budget.sizing import MAX_MEMBERS
 from tui_gpt.training.checkpoints.state import restore_optimizers
 from tui_gpt.training.checkpoints.writer import CheckpointWriter, read_good, standing_of
 from tui_gpt.training.device import ComputeDevice, using_cores
-from tui_gpt.training.evaluation import bits_per_character, mean_loss, perplexity
+from tui_gpt.training.evaluation import mean_loss
 from tui_gpt.training.initialize import Start
 from tui_gpt.training.optim.adamw import Optimizer
 from tui_gpt.training.replay import cut_log

@@ -38,6 +38,7 @@ from tui_gpt.events import (
     SettingValue,
     Started,
 )
+from tui_gpt.metrics import bits_per_character
 from tui_gpt.training.batches import Batch, Batches
 from tui_gpt.training.budget.planner import (
     EVALUATIONS,
@@ -51,7 +52,7 @@ from tui_gpt.training.budget.planner import (
 from tui_gpt.training.checkpoints.saver import BackgroundSaver
 from tui_gpt.training.checkpoints.state import copied_optimizers, copied_weights, restore_optimizers
 from tui_gpt.training.compiling import compile_blocks
-from tui_gpt.training.evaluation import Measured, bits_per_character, mean_loss
+from tui_gpt.training.evaluation import Measured, mean_loss
 from tui_gpt.training.interruption import StepAbortedError, abort_on_stop
 from tui_gpt.training.optim.adamw import Optimizer
 from tui_gpt.training.optim.schedule import learning_rate_at

@@ -14,7 +14,8 @@ from tui_gpt.control import Control
 from tui_gpt.errors import TuiGptError
 from tui_gpt.events import Event
 from tui_gpt.generation.text_model import TextModel
-from tui_gpt.session import Estimate, Evaluation, SessionLike, TrainRequest
+from tui_gpt.requests import Estimate, Evaluation, TrainRequest
+from tui_gpt.session import SessionLike
 from tui_gpt.tui.threads import gc_paused
 
 LOADING = "loading PyTorch"

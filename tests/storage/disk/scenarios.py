@@ -21,7 +21,8 @@ from tui_gpt.config import DEFAULT_CORPUS, RunConfig, SampleConfig, TrainConfig,
 from tui_gpt.control import Control
 from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Saved
 from tui_gpt.gpt import kernel
-from tui_gpt.session import Session, TrainRequest
+from tui_gpt.requests import TrainRequest
+from tui_gpt.session import Session
 from tui_gpt.storage import crash
 from tui_gpt.storage.checkpoint import read_checkpoint, write_checkpoint
 from tui_gpt.storage.files import atomic_write, candidates, commit_folder, write_synced

@@ -20,7 +20,8 @@ from tui_gpt.control import Control
 from tui_gpt.errors import IncompatibleError, NotFoundError, StorageError, UsageError
 from tui_gpt.events import Finished
 from tui_gpt.models.build import build_model, load_weights
-from tui_gpt.session import Session, TrainRequest, import_run
+from tui_gpt.requests import TrainRequest
+from tui_gpt.session import Session, import_run
 from tui_gpt.storage.checkpoint import read_checkpoint
 from tui_gpt.storage.runs import Run, RunStore
 from tui_gpt.training.checkpoints import import_pt as foreign

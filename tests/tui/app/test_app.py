@@ -29,7 +29,7 @@ from tui_gpt.control import Control
 from tui_gpt.errors import EXIT_DONE, ConfigError, DivergedError
 from tui_gpt.escaping import escape_controls
 from tui_gpt.events import Changed, Event, Initialized, Refused, ResumeDiffers, Sampled
-from tui_gpt.session import Estimate, TrainRequest
+from tui_gpt.requests import Estimate, TrainRequest
 from tui_gpt.storage import paths
 from tui_gpt.storage.runs import RunStore
 from tui_gpt.tui.app.app import TuiGptApp, native_noise_in_a_file, usable_theme

@@ -8,7 +8,8 @@ from typing import Any
 
 from tui_gpt.config import RunConfig, SampleConfig, resolve
 from tui_gpt.events import Event, Saved
-from tui_gpt.session import Session, TrainRequest
+from tui_gpt.requests import TrainRequest
+from tui_gpt.session import Session
 from tui_gpt.storage.runs import RunStore
 from tui_gpt.tui.app.app import TuiGptApp
 from tui_gpt.tui.app.state import AppState

@@ -14,8 +14,8 @@ from click.core import ParameterSource
 from tui_gpt.config import TrainConfig
 from tui_gpt.errors import NotFoundError, UsageError
 from tui_gpt.escaping import escape_controls
-from tui_gpt.generation.text_model import SHIPPED
 from tui_gpt.storage import paths, settings
+from tui_gpt.storage.names import SHIPPED
 
 if TYPE_CHECKING:
     from tui_gpt.session import SessionLike

@@ -13,7 +13,8 @@ from tui_gpt.config import DEFAULT_PRESET, PRESETS, ModelConfig
 from tui_gpt.errors import NotFoundError, UsageError
 from tui_gpt.escaping import escape_controls
 from tui_gpt.events import SettingValue
-from tui_gpt.session import TrainRequest, source_characters, source_config
+from tui_gpt.requests import TrainRequest
+from tui_gpt.session import source_characters, source_config
 from tui_gpt.storage import settings
 from tui_gpt.storage.runs import Run, RunStore
 from tui_gpt.text.split import settled

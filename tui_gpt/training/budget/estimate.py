@@ -11,7 +11,7 @@ from tui_gpt.control import Control
 from tui_gpt.errors import ConfigError
 from tui_gpt.formatting import format_duration
 from tui_gpt.prior.ngram import counting_seconds
-from tui_gpt.session import Estimate
+from tui_gpt.requests import Estimate
 from tui_gpt.text.corpora import read_corpus
 from tui_gpt.text.split import Split
 from tui_gpt.text.windows import Corpus, record_tokens

@@ -26,7 +26,8 @@ from tui_gpt.tui.app.state import DEFAULT_THEME, AppState
 from tui_gpt.tui.threads import is_anybody_at_work, set_switch_interval
 
 if TYPE_CHECKING:
-    from tui_gpt.session import SessionLike, TrainRequest
+    from tui_gpt.requests import TrainRequest
+    from tui_gpt.session import SessionLike
     from tui_gpt.storage.runs import RunStore
     from tui_gpt.tui.app.main_screen import MainScreen
 

@@ -26,7 +26,8 @@ from tui_gpt.control import Activity, Control
 from tui_gpt.errors import EXIT_DONE, ConfigError, TuiGptError, UsageError
 from tui_gpt.escaping import escape_controls
 from tui_gpt.events import Event, Initialized, Refused, ResumeDiffers, Saved, SettingValue
-from tui_gpt.session import SessionLike, TrainRequest, source_characters
+from tui_gpt.requests import TrainRequest
+from tui_gpt.session import SessionLike, source_characters
 from tui_gpt.storage import crash, paths
 from tui_gpt.storage.runs import RunStore, RunSummary
 from tui_gpt.text.split import settled

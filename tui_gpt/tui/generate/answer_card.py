@@ -13,7 +13,7 @@ from typing import Literal
 from rich.segment import Segment
 
 from tui_gpt.formatting import format_rate
-from tui_gpt.generation.text_model import COPIED_LENGTH
+from tui_gpt.metrics import COPIED_LENGTH
 from tui_gpt.tui.generate.notebook import Answer, Card, Change, settings_told
 from tui_gpt.tui.generate.text_view import Look, Passage
 from tui_gpt.tui.generate.wrap import Wrapped, glyphs

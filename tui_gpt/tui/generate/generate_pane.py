@@ -383,7 +383,8 @@ class GeneratePane(Widget):
         if self._history_saved and not saved:
             self.app.notify(
                 f"The cards cannot be saved in {escape_controls(str(self._history.path))}: "
-                "free some space, or make it writable. Until then new ones are lost when you quit; w saves one elsewhere.",
+                "free some space, or make it writable. "
+                "Until then new ones are lost when you quit; w saves one elsewhere.",
                 severity="error",
                 markup=False,
                 timeout=_REFUSAL_SECONDS,

@@ -14,7 +14,7 @@ from textual.widgets.option_list import Option
 
 from tui_gpt.errors import TuiGptError
 from tui_gpt.formatting import format_loss
-from tui_gpt.generation.text_model import LIVE, SHIPPED
+from tui_gpt.storage.names import LIVE, SHIPPED
 from tui_gpt.storage.runs import RunStore, RunSummary, Which
 
 NEWEST = ""

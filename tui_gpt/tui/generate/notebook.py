@@ -22,6 +22,7 @@ from typing import Any, Literal, cast
 from tui_gpt.config import SampleConfig
 from tui_gpt.errors import ConfigError, StorageError
 from tui_gpt.generation.text_model import CHANGEABLE
+from tui_gpt.metrics import bits_per_character
 from tui_gpt.storage import paths
 from tui_gpt.storage.files import (
     append_lines,
@@ -123,7 +124,7 @@ class Answer:
     def bits_per_char(self) -> float | None:
         """Mean surprise of the characters whose probability is known, in bits; None without any."""
         known = [logprob for logprob in self.logprobs if not math.isnan(logprob)]
-        return -sum(known) / len(known) / math.log(2.0) if known else None
+        return bits_per_character(-sum(known) / len(known)) if known else None
 
     def probability(self, index: int) -> float | None:
         """What share the model gave to the character at `index` of `full`; None where it is not known."""

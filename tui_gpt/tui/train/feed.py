@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 from tui_gpt.control import Control
 from tui_gpt.events import Event
-from tui_gpt.session import SessionLike, TrainRequest
+from tui_gpt.requests import TrainRequest
+from tui_gpt.session import SessionLike
 from tui_gpt.tui.threads import lower_thread_priority
 
 

@@ -16,7 +16,7 @@ from tui_gpt.errors import ConfigError, CorpusError, TuiGptError
 from tui_gpt.escaping import escape_controls
 from tui_gpt.events import Sampled
 from tui_gpt.formatting import format_count, format_duration
-from tui_gpt.session import Estimate, TrainRequest
+from tui_gpt.requests import Estimate, TrainRequest
 from tui_gpt.tui.app.state import AppState
 from tui_gpt.tui.train.form import field_of
 from tui_gpt.tui.train.loss_chart import LossChart
