@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from tui_gpt.formatting import EtaEstimator, format_age, format_bytes, format_count, format_duration, format_rate
+from tui_gpt.events import SettingValue
+from tui_gpt.formatting import bar, format_age, format_bytes, format_count, format_duration, format_rate, format_setting
 
 
 @pytest.mark.parametrize(
@@ -49,35 +50,25 @@ def test_an_age_is_told_in_its_largest_unit() -> None:
     ]
 
 
-def test_the_time_left_is_unknown_until_the_pace_is_known() -> None:
-    eta = EtaEstimator()
-    assert eta.seconds_left(100) is None
-    eta.mark(10, 1.0)
-    assert eta.seconds_left(100) is None
-    eta.mark(20, 2.0)
-    assert eta.seconds_left(100) == pytest.approx(8.0)
+@pytest.mark.parametrize(
+    ("fraction", "drawn"), [(0.0, "····"), (0.5, "██··"), (0.28, "█▏··"), (1.0, "████"), (2.0, "████"), (-1.0, "····")]
+)
+def test_a_bar_fills_in_eighths(fraction: float, drawn: str) -> None:
+    assert bar(fraction, 4) == drawn
+    assert bar(fraction, 4, empty=" ") == drawn.replace("·", " ")
 
 
-def test_the_time_left_follows_the_recent_pace() -> None:
-    eta = EtaEstimator(window_seconds=10.0)
-    for second in range(10):
-        eta.mark(100 * second, float(second))
-    for second in range(10, 40):
-        eta.mark(900 + second - 9, float(second))
-    assert eta.steps_per_second == pytest.approx(1.0)
-
-
-def test_a_resumed_run_starts_the_estimate_afresh() -> None:
-    eta = EtaEstimator()
-    eta.mark(500, 50.0)
-    eta.mark(100, 10.0)
-    assert eta.steps_per_second is None
-    eta.mark(110, 11.0)
-    assert eta.steps_per_second == pytest.approx(10.0)
-
-
-def test_no_time_is_left_beyond_the_last_step() -> None:
-    eta = EtaEstimator()
-    eta.mark(10, 1.0)
-    eta.mark(30, 2.0)
-    assert eta.seconds_left(20) == 0.0
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (5e-4, "5e-4"),
+        (0.00025, "2.5e-4"),
+        (0.02, "0.02"),
+        (60.0, "60"),
+        (2_000, "2,000"),
+        (True, "True"),
+        (None, "None"),
+    ],
+)
+def test_the_value_of_a_setting_is_short(value: SettingValue, text: str) -> None:
+    assert format_setting(value) == text

@@ -19,7 +19,11 @@ from typing import ClassVar
 EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+EXIT_SIGHUP = 129
+"""The terminal was closed."""
 EXIT_SIGINT = 130
+EXIT_SIGPIPE = 141
+"""The reader of stdout exited."""
 EXIT_SIGTERM = 143
 
 

@@ -1,17 +1,15 @@
-"""Times, counts and rates as people read them, and how long a run has still to go.
-
-Pure arithmetic, shared by the progress line and the app. The estimate follows the recent pace, not the average since
-the start, so a machine that gets busier shows at once; it knows nothing of schedules and keeps no clock of its own.
-"""
+"""Times, counts, rates, settings and bars as text, shared by the command line and the app."""
 
 import math
-from collections import deque
+
+from tui_gpt.events import SettingValue
 
 _UNITS = ((1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k"))
+_EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def format_duration(seconds: float) -> str:
-    """`7 s`, `3 min 20 s`, `1 h 05 min`, `2 d 03 h`; below ten seconds with one decimal where there is one."""
+    """Format a duration: `7 s`, `3 min 20 s`, `1 h 05 min`, `2 d 03 h`; one decimal below ten seconds."""
     if not math.isfinite(seconds):
         return "–"
     seconds = max(0.0, seconds)
@@ -28,7 +26,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_count(count: float) -> str:
-    """Three telling digits and a unit: `812`, `12.3 k`, `10.8 M`."""
+    """Format a count with three significant digits and a unit: `812`, `12.3 k`, `10.8 M`."""
     for size, unit in _UNITS:
         if abs(count) >= size * 0.9995:
             scaled = count / size
@@ -41,55 +39,39 @@ def _decimals(scaled: float) -> int:
 
 
 def format_loss(loss: float | None, *, is_estimate: bool, digits: int = 4) -> str:
-    """`1.4521`; `~1.4521` for an estimate, `–` where there is none."""
+    """Format a loss: `1.4521`; `~1.4521` for an estimate, `–` for None."""
     return "–" if loss is None else f"{'~' if is_estimate else ''}{loss:.{digits}f}"
 
 
 def format_rate(characters_per_second: float) -> str:
-    """`12.3 k chars/s`."""
+    """Format a rate: `12.3 k chars/s`."""
     return f"{format_count(characters_per_second)} chars/s"
 
 
 def format_bytes(count: float) -> str:
-    """`812 B`, `1.12 MB`, in powers of a thousand."""
+    """Format a size in powers of a thousand: `812 B`, `1.12 MB`."""
     counted = format_count(count)
     return f"{counted}B" if " " in counted else f"{counted} B"
 
 
 def format_age(seconds: float) -> str:
-    """`just now`, `5 min ago`, `3 h ago`, `2 d ago`."""
+    """Format an age: `just now`, `5 min ago`, `3 h ago`, `2 d ago`."""
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:
             return f"{int(seconds // size)} {unit} ago"
     return "just now"
 
 
-class EtaEstimator:
-    """Seconds left, from the pace of the last `window_seconds` of a run."""
+def format_setting(value: SettingValue) -> str:
+    """Format the value of a setting: `5e-4`, `0.02`, `1,000`; anything but a number as it is."""
+    if isinstance(value, float) and 0.0 < abs(value) < 0.01:
+        mantissa, _, exponent = f"{value:.3e}".partition("e")
+        return f"{float(mantissa):g}e{int(exponent)}"
+    return f"{value:g}" if isinstance(value, float) else f"{value:,}" if type(value) is int else str(value)
 
-    def __init__(self, window_seconds: float = 30.0) -> None:
-        self._window_seconds = window_seconds
-        self._marks: deque[tuple[int, float]] = deque()
 
-    def mark(self, step: int, elapsed_seconds: float) -> None:
-        """The run had made `step` steps after `elapsed_seconds`; a step back in either (a resume) starts afresh."""
-        if self._marks and (step < self._marks[-1][0] or elapsed_seconds < self._marks[-1][1]):
-            self._marks.clear()
-        self._marks.append((step, elapsed_seconds))
-        while len(self._marks) > 2 and self._marks[1][1] <= elapsed_seconds - self._window_seconds:
-            self._marks.popleft()
-
-    @property
-    def steps_per_second(self) -> float | None:
-        """The recent pace; None until two marks lie apart."""
-        if len(self._marks) < 2:
-            return None
-        (first_step, begin), (last_step, end) = self._marks[0], self._marks[-1]
-        if last_step <= first_step or end <= begin:
-            return None
-        return (last_step - first_step) / (end - begin)
-
-    def seconds_left(self, max_iters: int) -> float | None:
-        """Seconds from the last mark until step `max_iters`; None while the pace is unknown."""
-        pace = self.steps_per_second
-        return None if pace is None else max(0, max_iters - self._marks[-1][0]) / pace
+def bar(fraction: float, cells: int, *, empty: str = "·") -> str:
+    """Draw a bar of `cells` cells, `fraction` of which is filled to an eighth of a cell, the rest with `empty`."""
+    eighths = round(max(0.0, min(1.0, fraction)) * cells * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(cells, empty)

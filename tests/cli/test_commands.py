@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.helpers import CommandLine, evaluated
+from tests.cli.helpers import CommandLine
+from tests.fakes import evaluated
 from tui_gpt import __version__
 from tui_gpt.cli import main as cli
 from tui_gpt.cli.commands import source as source_module
@@ -513,7 +514,7 @@ def test_what_is_typed_goes_before_what_the_environment_says_instead(
     monkeypatch.setenv("TUI_GPT_TRAIN_RESUME", "gone")
     assert command("generate").code == 0
     assert command("generate", "--run", "one", "--prompt-file", str(tmp_path / "prompt.txt")).code == 0
-    assert command.session.sources == [Path("/from/the/environment"), "one"]
+    assert command.session.opened == [Path("/from/the/environment"), "one"]
     assert command.session.model.prompts == ["from the environment", "from a file"]
     assert command("train", "--headless", "--name", "new").code == 0
     assert (command.request.name, command.request.model_path, command.request.resume) == ("new", None, None)
@@ -523,15 +524,15 @@ def test_what_is_typed_goes_before_what_the_environment_says_instead(
 
 
 def test_a_failure_is_one_line_with_its_exit_code(command: CommandLine) -> None:
-    command.session.events = [IncompatibleError("it does not fit:\nuse another")]
+    command.session.script = [IncompatibleError("it does not fit:\nuse another")]
     result = command("train", "--headless")
     assert (result.code, result.err) == (2, "error: it does not fit: use another\n")
-    command.session.events = [CheckpointError("it is damaged")]
+    command.session.script = [CheckpointError("it is damaged")]
     assert command("train", "--headless").code == 1
 
 
 def test_an_unexpected_error_leaves_a_report_and_no_traceback(command: CommandLine) -> None:
-    command.session.events = [*command.session.events[:2], RuntimeError("boom")]
+    command.session.script = [*command.session.script[:2], RuntimeError("boom")]
     result = command("train", "--headless", "--quiet")
     assert result.code == 1
     assert result.err.startswith("error: something unexpected went wrong")
@@ -552,13 +553,13 @@ def test_an_unexpected_error_leaves_a_report_and_no_traceback(command: CommandLi
 )
 def test_memory_that_runs_out_is_one_line_with_a_remedy(command: CommandLine, error: Exception) -> None:
     """And nothing is said to be saved unless it is."""
-    command.session.events = [error]
+    command.session.script = [error]
     result = command("train", "--headless", "--quiet")
     assert result.code == 1
     assert result.err.startswith("error: there is not enough memory for this: ")
     assert result.err.count("\n") == 1
     assert "saved" not in result.err
-    command.session.events = [Saved(step=5, path="/runs/one/last"), error]
+    command.session.script = [Saved(step=5, path="/runs/one/last"), error]
     assert command("train", "--headless", "--quiet").err.endswith("; the run is saved in /runs/one\n")
     assert not paths.logs_dir().exists()
 
@@ -593,7 +594,7 @@ def test_generate_writes_text_and_nothing_else_on_stdout(command: CommandLine) -
     assert (result.code, result.out) == (0, "abcabca")
     assert "seed 5" in result.err
     assert "7 characters" in result.err
-    assert command.session.sources == ["one@best"]
+    assert command.session.opened == ["one@best"]
     assert command.session.model.prompts == ["To be"]
 
 
@@ -648,7 +649,7 @@ def test_a_piped_text_is_measured_and_not_kept(command: CommandLine, monkeypatch
 def test_eval_computes_where_it_is_told_to(command: CommandLine) -> None:
     assert command("eval").code == 0
     assert command("eval", "--device", "cpu", "--threads", "3").code == 0
-    places = [(place.device, place.threads) for place in command.session.places if place is not None]
+    places = [(place.device, place.threads) for place in command.places if place is not None]
     assert places == [("auto", 0), ("cpu", 3)]
 
 
@@ -674,15 +675,15 @@ def test_a_folder_goes_before_the_run_of_the_file(command: CommandLine, tmp_path
     paths.config_file().write_text('[generate]\nrun = "one"\n')
     command("generate")
     command("generate", "--model-path", str(tmp_path))
-    assert command.session.sources == ["one", tmp_path]
+    assert command.session.opened == ["one", tmp_path]
 
 
 def test_eval_prints_figures_or_json(command: CommandLine) -> None:
-    assert "validation loss     1.5000\n" in command("eval", "--run", "one").out
+    assert "validation loss     1.6000\n" in command("eval", "--run", "one").out
     record = json.loads(command("eval", "--json").out)
-    assert record["val_loss"] == 1.5
-    assert record["bits_per_char"] == 2.164
-    assert command.session.sources == ["one", None]
+    assert record["val_loss"] == 1.6
+    assert record["bits_per_char"] == 2.31
+    assert command.session.opened == ["one", None]
 
 
 def test_eval_measures_any_text(command: CommandLine, tmp_path: Path) -> None:

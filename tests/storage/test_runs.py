@@ -12,19 +12,16 @@ from typing import Any
 
 import pytest
 
+from tests.fakes import estimated, evaluated, finished, progress, started
 from tests.storage.helpers import killed_at
 from tui_gpt.config import resolve
 from tui_gpt.errors import CheckpointError, NotFoundError, RunLockedError, StorageError, UsageError
 from tui_gpt.events import (
-    Evaluated,
     Event,
-    Finished,
-    Progress,
     Sampled,
     Saved,
     SettingChanged,
     SettingValue,
-    Started,
     StorageProblem,
     to_json,
 )
@@ -45,35 +42,6 @@ def store() -> RunStore:
 @pytest.fixture
 def run(store: RunStore) -> Run:
     return store.create(NANO, "plays")
-
-
-def progress(step: int) -> Progress:
-    return Progress(step=step, loss=2.5, learning_rate=1e-3, grad_norm=1.0, tokens_per_second=1e4, elapsed_seconds=0.5)
-
-
-def estimated(step: int, loss: float) -> Evaluated:
-    return dataclasses.replace(evaluated(step, loss), val_tokens=80, is_estimate=True)
-
-
-def evaluated(step: int, loss: float) -> Evaluated:
-    return Evaluated(
-        step=step,
-        train_loss=loss,
-        val_loss=loss,
-        bits_per_char=loss / 0.6931,
-        is_best=True,
-        val_tokens=1000,
-        is_estimate=False,
-    )
-
-
-def started(max_iters: int = 100) -> Started:
-    sizes = {"parameters": 1, "train_tokens": 9, "val_tokens": 1}
-    return Started(step=0, max_iters=max_iters, device="cpu", preset="nano", seed=1, **sizes)
-
-
-def finished(step: int) -> Finished:
-    return Finished(step=step, reason="completed", best_val_loss=1.5, elapsed_seconds=1.0)
 
 
 def fake_checkpoint(
@@ -234,7 +202,7 @@ def test_a_torn_last_line_is_skipped_and_the_next_event_starts_a_line_of_its_own
         b'{"type": "new_in_2030", "step": 1}',
         b'{"type": "paused", "step": 1e9}',
         b'{"type": "sampled", "step": 1, "prompt": "", "text": "\\ud800"}',
-        to_json(progress(1)).replace("2.5", "9" * 400).encode(),
+        to_json(progress(1)).replace("0.5", "9" * 400).encode(),
     ],
 )
 def test_a_foreign_line_is_passed_over(run: Run, line: bytes) -> None:
@@ -511,7 +479,7 @@ def test_a_summary_tells_the_runs_figures(run: Run) -> None:
         path=run.path,
         has_checkpoint=False,
         best_is_estimate=False,
-        best_val_tokens=1000,
+        best_val_tokens=111_540,
     )
     fake_checkpoint(run.path / "best")
     assert (run.summary().best_val_loss, run.summary().has_checkpoint) == (1.75, True)
@@ -526,9 +494,9 @@ def test_a_summary_says_whether_the_best_loss_is_an_estimate(run: Run) -> None:
     """The log knows it as soon as the model is measured; the end of a run repeats it without the number."""
     run.record(started())
     run.record(estimated(10, 1.75))
-    assert best_of(run) == (1.75, True, 80)
+    assert best_of(run) == (1.75, True, 8_192)
     run.record(dataclasses.replace(finished(10), best_val_loss=1.75, best_is_estimate=True))
-    assert best_of(run) == (1.75, True, 80)
+    assert best_of(run) == (1.75, True, 8_192)
     run.record(evaluated(10, 1.8))
     assert best_of(run) == (1.8, False, 1000)
     run.record(dataclasses.replace(finished(20), best_val_loss=1.7, best_is_estimate=True))

@@ -22,7 +22,7 @@ from click.core import ParameterSource
 from tui_gpt import __version__
 from tui_gpt.cli.commands.terminal import NO_TERMINAL, fits_the_app, occupy_closed_descriptors, say_error
 from tui_gpt.cli.out_of_memory import OUT_OF_MEMORY, is_out_of_memory
-from tui_gpt.errors import EXIT_DONE, EXIT_FAILED, EXIT_SIGINT, EXIT_USAGE, TuiGptError
+from tui_gpt.errors import EXIT_DONE, EXIT_FAILED, EXIT_SIGINT, EXIT_SIGPIPE, EXIT_USAGE, TuiGptError
 
 _STDOUT_ERRORS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF})
 """All other errors of the disk have become StorageErrors by now."""
@@ -194,11 +194,11 @@ def _flush_stdout() -> None:
 
 
 def _stdout_failed(error: OSError) -> int:
-    """Nobody reads stdout any more, which is no news to anybody, or it cannot be written."""
-    from tui_gpt.cli.headless import EXIT_READER_GONE, detach_stdout, unwritable_stdout
+    """Report that stdout cannot be written, unless its reader has exited; return the exit code."""
+    from tui_gpt.cli.headless.streams import detach_stdout, unwritable_stdout
 
     detach_stdout()
     if isinstance(error, BrokenPipeError):
-        return EXIT_READER_GONE
+        return EXIT_SIGPIPE
     say_error(unwritable_stdout(error))
     return EXIT_FAILED

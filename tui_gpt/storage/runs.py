@@ -21,7 +21,8 @@ from typing import Any, Literal, cast, get_args
 
 from tui_gpt.config import RunConfig
 from tui_gpt.errors import CheckpointError, ConfigError, NotFoundError, RunLockedError, TuiGptError, UsageError
-from tui_gpt.events import Evaluated, Event, Finished, Saved, SettingChanged, Started, from_json, to_json
+from tui_gpt.events import Event, Finished, Saved, from_json, to_json
+from tui_gpt.progress import RunRecord
 from tui_gpt.storage import paths
 from tui_gpt.storage.files import (
     append_lines,
@@ -313,9 +314,7 @@ class Run:
 
     def _facts(self, checkpoints: list[Path]) -> "_Facts":
         """What the two ends of the log and the checkpoints tell; quick however long the log is."""
-        facts = _Facts()
-        for event in _end_events(self.log_path):
-            facts.take(event)
+        facts = _Facts.of(RunRecord.of(_end_events(self.log_path)))
         for folder in checkpoints:
             with suppress(TuiGptError):
                 facts.take_info(read_info(folder))
@@ -390,19 +389,14 @@ class _Facts:
     best_is_estimate: bool = False
     best_val_tokens: int = 0
 
-    def take(self, event: Event) -> None:
-        self.step = max(self.step, event.step)
-        match event:
-            case Started():
-                self.max_iters = event.max_iters
-            case SettingChanged(setting="max_iters", value=int(value)):
-                self.max_iters = value
-            case Evaluated(is_best=True):
-                self._take_best(event.val_loss, event.is_estimate, event.val_tokens)
-            case Finished() if event.best_val_loss not in (None, self.best_val_loss):
-                self._take_best(event.best_val_loss, event.best_is_estimate, 0)
-            case _:
-                pass
+    @classmethod
+    def of(cls, record: RunRecord) -> "_Facts":
+        facts, best, finished = cls(record.step, record.max_iters), record.best, record.finished
+        if best is not None:
+            facts._take_best(best.val_loss, best.is_estimate, best.val_tokens)
+        if finished is not None and finished.best_val_loss not in (None, facts.best_val_loss):
+            facts._take_best(finished.best_val_loss, finished.best_is_estimate, 0)
+        return facts
 
     def take_info(self, info: CheckpointInfo) -> None:
         self.step = max(self.step, info.step)

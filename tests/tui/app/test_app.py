@@ -14,16 +14,8 @@ from textual.pilot import Pilot
 from textual.widgets import Button, DataTable, Input, Static, TabbedContent
 from textual.widgets._footer import FooterKey
 
-from tests.tui.fakes import (
-    FakeSession,
-    estimated,
-    evaluated,
-    finished,
-    progress,
-    started,
-    training_script,
-    wait_until,
-)
+from tests.fakes import FakeSession, estimated, evaluated, finished, progress, started, training_script
+from tests.tui.fakes import wait_until
 from tui_gpt.config import PRESETS, RunConfig, SampleConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.errors import EXIT_DONE, ConfigError, DivergedError
@@ -362,7 +354,7 @@ async def test_letters_in_a_field_for_text_are_text() -> None:
 
 async def test_a_failing_worker_is_shown_and_the_app_lives_on() -> None:
     error = DivergedError("the loss became infinite: lower the learning rate")
-    async with running(FakeSession(training_script()[:50], fail_with=error)) as (pilot, main, _):
+    async with running(FakeSession([*training_script()[:50], error])) as (pilot, main, _):
         await pilot.press("s")
         await wait_until(pilot, lambda: phase(main) == "failed")
         assert shown(main, "#failure") == str(error)
@@ -381,7 +373,7 @@ async def test_a_disk_that_refuses_is_said_on_screen_while_training_goes_on() ->
 
 
 async def test_an_unexpected_error_leaves_a_report_and_names_it() -> None:
-    async with running(FakeSession(fail_with=ZeroDivisionError("oops"))) as (pilot, main, _):
+    async with running(FakeSession([*training_script(), ZeroDivisionError("oops")])) as (pilot, main, _):
         await pilot.press("s")
         await wait_until(pilot, lambda: phase(main) == "failed")
         reports = list(paths.logs_dir().glob("crash-*.txt"))
@@ -404,8 +396,8 @@ async def test_a_torch_that_cannot_be_imported_is_said() -> None:
 async def test_what_only_training_needs_is_imported_after_the_rest() -> None:
     async with running() as (pilot, main, session):
         await wait_until(pilot, lambda: not main.waker.is_busy)
-        assert session.woken
-        assert session.settled
+        assert session.has_loaded_torch
+        assert session.has_collected_garbage
         assert gc.isenabled()
 
 
@@ -742,8 +734,8 @@ async def test_what_the_trainer_announces_is_said() -> None:
     async with running(FakeSession([started(10), *news, finished(10, None)])) as (pilot, main, _):
         await pilot.press("s")
         await wait_until(pilot, lambda: phase(main) == "finished")
-        assert "started from shipped; new characters: äß" in notices(main)
-        assert "max_iters stays as it is: the run has made 9 steps" in notices(main)
+        assert "initialized from shipped; new characters: äß" in notices(main)
+        assert "max_iters was not changed: the run has made 9 steps" in notices(main)
         assert "2.750000" in notices(main)
 
 
@@ -840,7 +832,7 @@ async def test_what_was_left_out_of_a_text_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize("sentence", ["batch_size is 64: that takes 40 GB", "this takes 40 GB of memory: train a nano"])
 async def test_settings_that_only_the_session_can_judge_are_refused_in_the_form(sentence: str) -> None:
     """Under the field that the sentence names, else where the time is told; and the form is as it was."""
-    session = FakeSession([], fail_with=ConfigError(sentence))
+    session = FakeSession([ConfigError(sentence)])
     async with running(session) as (pilot, main, _):
         await wait_until(pilot, lambda: "about" in shown(main, "#estimate"))
         main.query_one("#setting-seed", Input).value = "77"

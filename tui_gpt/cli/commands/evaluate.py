@@ -34,9 +34,10 @@ def evaluate(
     """
     source = chosen_source(ctx)
     place = TrainConfig(max_iters=1, device=device, threads=threads)
-    from tui_gpt.cli import headless
+    from tui_gpt.cli.headless import evaluate as headless
+    from tui_gpt.cli.headless.streams import Streams
 
-    session, streams = common.make_session(place), headless.Streams.standard()
+    session, streams = common.make_session(place), Streams.standard()
     if file is not None:
         _print(headless.score(session, source, _text_in(file), streams), as_json)
     else:

@@ -67,14 +67,15 @@ def generate(
     config = settings.sample_config(common.chosen_levels(ctx, "generate"))
     source = chosen_source(ctx)
     prompt = _prompt(ctx.params["prompt"], ctx.params["prompt_file"])
-    from tui_gpt.cli import headless
+    from tui_gpt.cli.headless import generate as headless
+    from tui_gpt.cli.headless.streams import Streams
 
     return headless.generate(
         common.make_session(),
         source,
         prompt,
         config,
-        headless.Streams.standard(quiet=quiet),
+        Streams.standard(quiet=quiet),
         samples=samples,
         as_json=bool(as_json),
         with_prompt=bool(with_prompt),

@@ -63,15 +63,16 @@ def train(ctx: click.Context, /, headless: bool, as_json: bool, quiet: bool, **_
     """
     if not headless:
         return _train_in_app(ctx, as_json)
-    from tui_gpt.cli import headless as face
+    from tui_gpt.cli.headless import train as headless_train
+    from tui_gpt.cli.headless.streams import Streams, busy
 
-    streams = face.Streams.standard(quiet=quiet)
-    with face.busy(streams, "reading the text"):
+    streams = Streams.standard(quiet=quiet)
+    with busy(streams, "reading the text"):
         request, notes = request_from(ctx)
     for note in notes:
         streams.say(note)
     request = dataclasses.replace(request, began=ctx.find_root().obj)
-    return face.train(common.make_session(), request, streams, as_json=as_json)
+    return headless_train.train(common.make_session(), request, streams, as_json=as_json)
 
 
 def _train_in_app(ctx: click.Context, as_json: bool) -> int:

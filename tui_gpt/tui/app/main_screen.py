@@ -26,6 +26,7 @@ from tui_gpt.control import Activity, Control
 from tui_gpt.errors import EXIT_DONE, ConfigError, TuiGptError, UsageError
 from tui_gpt.escaping import escape_controls
 from tui_gpt.events import ChangeRefused, Event, Initialized, ResumeDiffers, Saved, SettingValue
+from tui_gpt.notices import notice_of
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import SessionLike, source_characters
 from tui_gpt.storage import crash, paths
@@ -41,7 +42,7 @@ from tui_gpt.tui.torch_loader import LOADING, DeferredSession, TorchLoader
 from tui_gpt.tui.train.activity import ActivityWatch, run_activity
 from tui_gpt.tui.train.feed import Training
 from tui_gpt.tui.train.form import changed_setting, later_step
-from tui_gpt.tui.train.record import Phase, RunRecord, initialized_words
+from tui_gpt.tui.train.record import Phase, RunView
 from tui_gpt.tui.train.train_pane import TrainPane, estimate_words
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class MainScreen(Screen[None]):
         super().__init__()
         self.state = state
         self.training: Training | None = None
-        self.record: RunRecord | None = None
+        self.record: RunView | None = None
         """Of the run under way, or the last one."""
         self._request = request
         self._store = store
@@ -319,7 +320,7 @@ class MainScreen(Screen[None]):
     def _say(self, error: TuiGptError) -> None:
         self.notify(escape_controls(str(error)), severity="error", markup=False, timeout=_REFUSAL_SECONDS)
 
-    def _prepared(self, request: TrainRequest) -> tuple[TrainRequest, RunRecord, tuple[str, ...]]:
+    def _prepared(self, request: TrainRequest) -> tuple[TrainRequest, RunView, tuple[str, ...]]:
         """The request with a text that can be found again, what is known of the run so far, and notes on the text.
         Reads the disk.
 
@@ -328,10 +329,10 @@ class MainScreen(Screen[None]):
         if request.resume is None:
             known = "" if request.init_from is None else source_characters(request.init_from, self._store)
             config, notes = settled(request.config, known)
-            record = RunRecord(name=request.name or "", config=config)
+            record = RunView(name=request.name or "", config=config)
             return dataclasses.replace(request, config=config), record, notes
         run = self._store.get(request.resume) if request.model_path is None else self._store.open_at(request.model_path)
-        record = RunRecord.replay(run.name, run.config, run.events())
+        record = RunView.replay(run.name, run.config, run.events())
         record.phase = "loading"
         return request, record, ()
 
@@ -373,20 +374,10 @@ class MainScreen(Screen[None]):
 
     def _announce(self, event: Event) -> None:
         """Say what the user must know now, and what the chart has no more than a mark for."""
-        severity: SeverityLevel = "warning"
-        match event:
-            case ChangeRefused():
-                words = f"{event.setting} stays as it is: {event.reason}"
-            case ResumeDiffers():
-                words = (
-                    f"the first loss is {event.loss:.6f}, and was {event.expected_loss:.6f} before the interruption: "
-                    "this machine or this version computes differently"
-                )
-            case Initialized():
-                words, severity = initialized_words(event), "information"
-            case _:
-                return
-        self.notify(escape_controls(words), severity=severity, markup=False, timeout=_REFUSAL_SECONDS)
+        notice = notice_of(event) if isinstance(event, ChangeRefused | ResumeDiffers | Initialized) else None
+        if notice is not None:
+            severity: SeverityLevel = "warning" if notice.kind == "warning" else "information"
+            self.notify(escape_controls(notice.sentence), severity=severity, markup=False, timeout=_REFUSAL_SECONDS)
 
     def _training_over(self, training: Training) -> None:
         self.training = None
@@ -643,9 +634,9 @@ class MainScreen(Screen[None]):
         """Whether this app trains the run of that name."""
         return self.is_training and self.record is not None and self.record.name == name
 
-    def _replayed(self, name: str) -> RunRecord:
+    def _replayed(self, name: str) -> RunView:
         run = self._store.get(name)
-        return RunRecord.replay(name, run.config, run.events())
+        return RunView.replay(name, run.config, run.events())
 
     # Leaving
 

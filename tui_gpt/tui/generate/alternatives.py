@@ -10,10 +10,10 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui_gpt.formatting import bar
 from tui_gpt.tui.generate.wrap import glyphs
 
 _BAR_CELLS = 12
-_EIGHTHS = " ▏▎▍▌▋▊▉"
 _NAMED = {" ": "space", "\n": "↵", "\t": "tab"}
 _HEAD_ROWS = 2
 
@@ -23,13 +23,6 @@ Alternative = tuple[str, float]
 def spelled(character: str) -> str:
     """A character as a word that can be seen."""
     return _NAMED.get(character) or glyphs(character)
-
-
-def bar(share: float, cells: int = _BAR_CELLS) -> str:
-    """A bar of `cells` cells of which `share` is filled, to an eighth of a cell."""
-    eighths = round(min(max(share, 0.0), 1.0) * cells * 8)
-    full, rest = divmod(eighths, 8)
-    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(cells)
 
 
 def percent(probability: float) -> str:
@@ -171,6 +164,6 @@ class AlternativesPanel(Widget, can_focus=True):
         tone = "here" if here else "taken" if character == self.taken else "character"
         return [
             (name, tone),
-            (bar(probability), "bar"),
+            (bar(probability, _BAR_CELLS, empty=" "), "bar"),
             (f" {percent(probability):>6}", "here" if here else "share"),
         ]

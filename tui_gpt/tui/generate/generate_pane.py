@@ -6,7 +6,6 @@ ask. Models are opened and run in threads, one stream at a time; a timer carries
 """
 
 import dataclasses
-import random
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +24,7 @@ from textual.widgets import Button, Static
 from tui_gpt.config import SampleConfig
 from tui_gpt.errors import TuiGptError
 from tui_gpt.escaping import escape_controls
+from tui_gpt.seeds import draw_seed
 from tui_gpt.session import SessionLike
 from tui_gpt.storage.runs import RunStore, RunSummary
 from tui_gpt.tui.app.state import AppState
@@ -52,14 +52,8 @@ LEGEND = (
 
 SEVERAL = 4
 """Answers that are written at once."""
-_SEEDS = 1_000_000
 _REFUSAL_SECONDS = 10.0
 NO_THREAD = "the system has no thread left for it: close another program, and try again"
-
-
-def draw_seed() -> int:
-    """A seed that is short enough to be read out."""
-    return random.SystemRandom().randrange(_SEEDS)
 
 
 def waited(seconds: float) -> str:

@@ -1,7 +1,7 @@
 """The loss chart: a run's curves in braille, with axes, published losses to compare with, and a cursor to read values.
 
 All lines are made once for each change of the data, the size or the cursor (about a millisecond), and `render_line`
-only hands them out. What is drawn comes from a `RunRecord`; the arithmetic is `tui_gpt.tui.train.braille`'s.
+only hands them out. What is drawn comes from a `RunView`; the arithmetic is `tui_gpt.tui.train.braille`'s.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from tui_gpt.escaping import escape_controls
 from tui_gpt.events import Evaluated
 from tui_gpt.tui.train import braille
 from tui_gpt.tui.train.braille import Raster, Scale
-from tui_gpt.tui.train.record import Reference, RunRecord, loss_words
+from tui_gpt.tui.train.record import Reference, RunView, loss_words
 
 _GUTTER = 6
 """Cells left of the plot: a number and the axis."""
@@ -75,11 +75,11 @@ class LossChart(Widget, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._record = RunRecord()
+        self._record = RunView()
         self._smoothed: list[tuple[int, float]] = []
         self._lines: list[Strip] | None = None
 
-    def show(self, record: RunRecord) -> None:
+    def show(self, record: RunView) -> None:
         """Draw `record` as it stands now; call again whenever it has grown."""
         self._record = record
         self._smoothed = record.train.smoothed()
@@ -210,9 +210,7 @@ class LossChart(Widget, can_focus=True):
 class _Plot:
     """The cells of one drawing, layer over layer."""
 
-    def __init__(
-        self, record: RunRecord, smoothed: list[tuple[int, float]], columns: int, rows: int, log: bool
-    ) -> None:
+    def __init__(self, record: RunView, smoothed: list[tuple[int, float]], columns: int, rows: int, log: bool) -> None:
         self.record, self.smoothed = record, smoothed
         self.columns, self.rows = columns, rows
         self.references = _near(record.references, _losses(record))
@@ -344,14 +342,14 @@ def _with_gaps(cells: dict[int, Cell]) -> list[Cell]:
     return line
 
 
-def _steps_scale(record: RunRecord, columns: int) -> Scale:
+def _steps_scale(record: RunView, columns: int) -> Scale:
     """All steps of the run; those made, once it has ended early."""
     planned = record.max_iters or 0
     high = planned if record.is_live else record.step
     return Scale(0.0, float(max(high, record.step, 1)), max(1, columns) * braille.DOTS_X)
 
 
-def _loss_scale(record: RunRecord, rows: int, log: bool) -> Scale:
+def _loss_scale(record: RunView, rows: int, log: bool) -> Scale:
     """Room for every loss, and for the references that are near enough to compare with; and a little air."""
     losses = _losses(record)
     losses += [one.loss for one in _near(record.references, losses)]
@@ -369,7 +367,7 @@ def _near(references: Sequence[Reference], losses: list[float]) -> list[Referenc
     return [one for one in references if low <= one.loss <= high]
 
 
-def _losses(record: RunRecord) -> list[float]:
+def _losses(record: RunView) -> list[float]:
     """Everything that must fit between bottom and top."""
     extremes = [value for point in record.train for value in (point.least, point.most)]
     return extremes + [one.val_loss for one in record.evaluations]

@@ -1,6 +1,6 @@
 """The Train tab: the form of the next run, or the run itself, with its figures, its chart and what it writes.
 
-The pane shows a `RunRecord` and posts what the user asks for; it starts no thread and holds no control. On a wide
+The pane shows a `RunView` and posts what the user asks for; it starts no thread and holds no control. On a wide
 screen form and chart stand side by side until a run starts, on a narrow one they take turns.
 """
 
@@ -20,7 +20,7 @@ from tui_gpt.requests import Estimate, TrainRequest
 from tui_gpt.tui.app.state import AppState
 from tui_gpt.tui.train.form import field_of
 from tui_gpt.tui.train.loss_chart import LossChart
-from tui_gpt.tui.train.record import Phase, RunRecord
+from tui_gpt.tui.train.record import Phase, RunView
 from tui_gpt.tui.train.run_status import RunStatus, headline
 from tui_gpt.tui.train.settings_form import SettingsForm
 
@@ -48,7 +48,7 @@ class SampleStrip(Vertical):
         super().__init__(id=id)
         self._shown: Sampled | None = None
 
-    def show(self, record: RunRecord, step: float | None) -> None:
+    def show(self, record: RunView, step: float | None) -> None:
         """Show the sample of `step`, or the newest; nothing where there is none."""
         sample = record.sample_at(record.step if step is None else step)
         if sample is self._shown and sample is not None:
@@ -88,7 +88,7 @@ class TrainPane(Widget):
         super().__init__(id=id, classes="-form")
         self._state = state
         self._base = base
-        self.record: RunRecord | None = None
+        self.record: RunView | None = None
         """The run on screen; None is the form."""
         self._estimate = ""
         self._activity = ""
@@ -132,7 +132,7 @@ class TrainPane(Widget):
         chart = self.query_one(LossChart)
         chart.cursor = None
         chart.message = "press s to train"
-        preview = RunRecord(config=self._preview_config())
+        preview = RunView(config=self._preview_config())
         preview.phase = "replayed"
         chart.show(preview)
         self.focus_main()
@@ -143,7 +143,7 @@ class TrainPane(Widget):
         except ConfigError:
             return RunConfig(corpus="")
 
-    def show_run(self, record: RunRecord) -> None:
+    def show_run(self, record: RunView) -> None:
         """Show a run from now on; call `refresh_run` whenever it has grown."""
         self.record = record
         self.set_class(False, "-form")
@@ -176,19 +176,19 @@ class TrainPane(Widget):
             if self.record is not None:
                 self._show_headline(self.record)
 
-    def _show_headline(self, record: RunRecord) -> None:
+    def _show_headline(self, record: RunView) -> None:
         line = f"{_SIGNS[record.phase]} {escape_controls(headline(record, self._activity))}"
         self.query_one("#headline-text", Static).update(line, layout=False)
 
     @staticmethod
-    def _waiting_message(record: RunRecord) -> str:
+    def _waiting_message(record: RunView) -> str:
         if record.phase == "failed":
             return "nothing was trained"
         if not record.is_live:
             return "nothing was logged yet"
         return "the first losses appear in a moment" if record.started else "preparing the text and the model…"
 
-    def _show_buttons(self, record: RunRecord) -> None:
+    def _show_buttons(self, record: RunView) -> None:
         facts = (record.phase, record.saved is None)
         if facts == self._buttons_of:
             return
