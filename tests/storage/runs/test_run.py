@@ -13,7 +13,7 @@ import pytest
 from tests.storage.helpers import killed_at
 from tests.storage.runs.helpers import NANO, fake_checkpoint, progress, started
 from tui_gpt.errors import CheckpointError, NotFoundError, RunLockedError
-from tui_gpt.events import Changed, Saved
+from tui_gpt.events import Saved, StorageProblem
 from tui_gpt.storage import locks
 from tui_gpt.storage.manifest import MANIFEST_FILE, MODEL_FILE
 from tui_gpt.storage.recorder import Recorder
@@ -99,9 +99,9 @@ def test_a_file_system_without_locks_causes_a_warning(run: Run, monkeypatch: pyt
         recorder = Recorder(run)
         shown = [event for one in (started(), progress(1)) for event in recorder.take(one)]
         recorder.require_all()
-    warnings = [event for event in shown if isinstance(event, Changed)]
-    assert [event.setting for event in warnings] == ["storage_problem"]
-    assert "has no locks" in str(warnings[0].value)
+    warnings = [event for event in shown if isinstance(event, StorageProblem)]
+    assert len(warnings) == 1
+    assert "has no locks" in warnings[0].problem
     assert shown == [started(), warnings[0], progress(1)]
     assert list(run.events()) == shown
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from tests.storage.runs.helpers import estimated, evaluated, fake_checkpoint, finished, progress, started
-from tui_gpt.events import Changed, SettingValue
+from tui_gpt.events import SettingChanged, SettingValue
 from tui_gpt.storage.manifest import read_info
 from tui_gpt.storage.runs import Run, RunSummary
 
@@ -15,7 +15,7 @@ def test_a_summary_has_the_figures_of_the_log(run: Run) -> None:
     for step in range(1, 3_000):
         run.record(progress(step))
     run.record(evaluated(3_000, 1.75))
-    run.record(Changed(step=3_000, setting="max_iters", value=5_000))
+    run.record(SettingChanged(step=3_000, setting="max_iters", value=5_000))
     run.set_state("stopped")
     summary = run.summary()
     assert summary == RunSummary(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from tui_gpt.errors import TuiGptError
-from tui_gpt.events import Changed, Evaluated, Event, Finished, Started
+from tui_gpt.events import Evaluated, Event, Finished, SettingChanged, Started
 from tui_gpt.storage.manifest import CheckpointInfo, read_info
 
 RunState = Literal["new", "running", "paused", "stopped", "finished", "failed", "interrupted", "damaged"]
@@ -53,7 +53,7 @@ class Figures:
         match event:
             case Started():
                 self.max_iters = event.max_iters
-            case Changed(setting="max_iters", value=int(value)):
+            case SettingChanged(setting="max_iters", value=int(value)):
                 self.max_iters = value
             case Evaluated(is_best=True):
                 self._set_best(event.val_loss, event.is_estimate, event.val_tokens)
