@@ -167,7 +167,11 @@ class RunRecord:
                 self.finished = event
 
     def _evaluate(self, event: Evaluated) -> None:
-        """Keep the newest evaluation of a step, but never replace the loss of record by an estimate."""
+        """Keep the newest evaluation of a step, but never replace the loss of record by an estimate.
+
+        An evaluation after the end means that training has continued.
+        """
+        self.finished = None
         if event.is_best:
             self.bests.append(event)
         place = bisect.bisect_left(self.evaluations, event.step, key=lambda one: one.step)

@@ -72,7 +72,7 @@ def test_characters_of_the_text_in_an_event_are_only_counted() -> None:
 
 def test_every_text_in_every_event_is_known_to_be_the_users_or_not() -> None:
     """A new field that holds text has to be put on one of the two lists."""
-    harmless = {"device", "preset", "path", "setting", "value", "reason", "source", "origin"}
+    harmless = {"device", "preset", "path", "setting", "value", "reason", "source", "origin", "problem"}
     for kind in EVENT_TYPES.values():
         hints = get_type_hints(kind)
         texts = {name for name, hint in hints.items() if name != "type" and (hint is str or str in get_args(hint))}

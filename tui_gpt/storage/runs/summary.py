@@ -57,7 +57,7 @@ class Figures:
         figures, best, finished = cls(record.step, record.max_iters), record.best, record.finished
         if best is not None:
             figures._set_best(best.val_loss, best.is_estimate, best.val_tokens)
-        elif finished is not None:
+        if finished is not None and finished.best_val_loss not in (None, figures.best_val_loss):
             figures._set_best(finished.best_val_loss, finished.best_is_estimate, 0)
         return figures
 
