@@ -21,7 +21,7 @@ from tui_gpt.requests import TrainRequest
 from tui_gpt.storage import paths, settings
 from tui_gpt.storage.manifest import MANIFEST_FILE, MODEL_FILE, CheckpointInfo, FileRecord, Manifest
 from tui_gpt.storage.runs import Run, RunStore
-from tui_gpt.text import corpora
+from tui_gpt.text import corpora, library
 from tui_gpt.text.split import Split
 
 
@@ -575,7 +575,7 @@ def test_memory_that_runs_out_elsewhere_is_one_line_too(command: CommandLine, mo
 def test_an_unexpected_error_elsewhere_leaves_a_report_too(
     command: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpora, "list_corpora", lambda: 1 / 0)
+    monkeypatch.setattr(library, "list_corpora", lambda: 1 / 0)
     result = command("data", "list")
     assert result.code == 1
     assert "a report is in" in result.err

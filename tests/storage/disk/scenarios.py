@@ -30,6 +30,7 @@ from tui_gpt.storage.manifest import CheckpointInfo, newest_whole
 from tui_gpt.storage.recorder import Recorder
 from tui_gpt.storage.runs import Run, RunStore
 from tui_gpt.text import corpora
+from tui_gpt.text.library import list_corpora
 from tui_gpt.training.checkpoints.import_pt import import_run
 from tui_gpt.training.checkpoints.saver import BackgroundSaver
 from tui_gpt.training.checkpoints.writer import CheckpointWriter, read_good
@@ -505,9 +506,7 @@ def _add(root: Path) -> Iterator[None]:
 
 def _is_added(root: Path, promises: int) -> None:
     with _home(root):
-        found = {
-            entry.name: corpora.read_corpus(entry.name).text for entry in corpora.list_corpora() if not entry.built_in
-        }
+        found = {entry.name: corpora.read_corpus(entry.name).text for entry in list_corpora() if not entry.built_in}
     piped = [text for name, text in found.items() if name.startswith("stdin-")]
     expect(piped in ([], ["from a pipe\n"]) and (promises < 3 or bool(piped)), f"from a pipe: {piped}")
     for number, (name, text) in enumerate(TEXTS.items(), 1):
