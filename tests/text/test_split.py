@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.text.helpers import parts, text_of
-from tui_gpt.config import RunConfig, TrainConfig
+from tui_gpt.config import TrainConfig
 from tui_gpt.errors import ConfigError, CorpusError
 from tui_gpt.text.corpora import read_corpus
 from tui_gpt.text.dataset import Corpus
@@ -34,13 +34,6 @@ def test_the_default_split_holds_out_a_tenth_and_has_the_digest_of_the_text() ->
     assert (len(corpus.train), corpus.digest) == (int(0.9 * len(text.text)), text.digest)
 
 
-def test_missing_settings_mean_the_default_split() -> None:
-    record = RunConfig().to_dict()
-    for name in ("val_share", "val_file", "shuffle_documents"):
-        del record["train"][name]
-    assert RunConfig.from_dict(record).train.has_standard_split
-
-
 @pytest.mark.parametrize("share", [0.0, 0.0009, 0.51, 1.0, -0.1, float("nan")])
 def test_a_fraction_out_of_range_is_refused(share: float) -> None:
     with pytest.raises(ConfigError, match=r"val_share is .*choose a number from 0.001 to 0.5"):
@@ -48,7 +41,7 @@ def test_a_fraction_out_of_range_is_refused(share: float) -> None:
 
 
 def test_a_fraction_and_a_validation_text_cannot_be_combined() -> None:
-    with pytest.raises(ConfigError, match="val_share cannot go together with val_file: leave one of them out"):
+    with pytest.raises(ConfigError, match="val_share and val_file cannot be used together: leave one of them out"):
         TrainConfig(max_iters=1, val_share=0.2, val_file="x")
 
 

@@ -222,7 +222,7 @@ def prepare_resumed(
         config = _moved(run.config, corpus_source, {**live, **_place_of(changes)})
         for source in filter(None, (run.config.corpus, config.train.val_file)):
             lasting_source(source)
-        run.truncate_log(-1)
+        run.log.truncate(-1)
         return prepare_new(config, control)
     control.report("reading the checkpoint")
     checkpoint = read_checkpoint(run.require_checkpoint("last"), training=True)
