@@ -207,9 +207,9 @@ def counted_prior() -> tuple[float, float]:
 PRIOR_ALONE = """
 import json, resource, sys, time
 import numpy as np
-from tui_gpt.corpora import read_corpus
-from tui_gpt.gpt.data import Corpus, validation_windows
-from tui_gpt.gpt.ngram import NgramPrior
+from tui_gpt.text.corpora import read_corpus
+from tui_gpt.text.windows import Corpus, validation_windows
+from tui_gpt.prior.ngram import NgramPrior
 order, block_size = map(int, sys.argv[1:])
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6

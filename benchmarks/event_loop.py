@@ -16,7 +16,8 @@ import json, sys, time, asyncio
 from tui_gpt.config import resolve
 from tui_gpt.control import Control
 from tui_gpt.events import Progress
-from tui_gpt.session import Session, TrainRequest
+from tui_gpt.requests import TrainRequest
+from tui_gpt.session import Session
 told, began, preset, steps = sys.argv[1:5]
 config = resolve(preset, max_iters=int(steps), log_interval=5, eval_interval=100_000, sample_interval=0)
 request = TrainRequest(config=config, name="run")
@@ -29,7 +30,7 @@ HEADLESS = (
     TRAINING
     + """
 session = Session()
-session.wake()
+session.load_torch()
 found = speeds(list(session.train(request, Control())))
 json.dump({"speeds": found}, open(told, "w"))
 """
@@ -38,8 +39,8 @@ json.dump({"speeds": found}, open(told, "w"))
 APP = (
     TRAINING
     + """
-from tui_gpt.runs import RunStore
-from tui_gpt.tui.app import TuiGptApp
+from tui_gpt.storage.runs import RunStore
+from tui_gpt.tui.app.app import TuiGptApp
 class Ticking(TuiGptApp):
     lags = []
     def on_mount(self):

@@ -23,10 +23,10 @@ from tui_gpt.config import PRESETS, ModelConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.cores import available_cores
 from tui_gpt.events import Event, Progress
-from tui_gpt.gpt.linear import is_quick_product_available, linear
-from tui_gpt.gpt.preparation import prepare_new
-from tui_gpt.gpt.trainer import Trainer
-from tui_gpt.runs import RunStore
+from tui_gpt.models.linear import is_quick_product_available, linear
+from tui_gpt.storage.runs import RunStore
+from tui_gpt.training.prepare import prepare_new
+from tui_gpt.training.trainer import Trainer
 
 PEAK_SIZES = (1_024, 2_048, 3_072)
 PEAK_TRIES = 5
@@ -99,7 +99,7 @@ def our_turns(preset: str, seconds: float, folder: Path) -> Iterator[float]:
     prepared = prepare_new(config, Control())
     run = RunStore(folder).create(config, "gemm")
     events: Iterator[Event] = Trainer(prepared.parts(run), config.train, Control()).run()
-    characters = prepared.parts(run).tokens_a_batch
+    characters = prepared.parts(run).tokens_per_batch
     while True:
         threads = torch.get_num_threads()
         began, steps = time.perf_counter(), 0

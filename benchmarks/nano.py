@@ -27,9 +27,9 @@ from tui_gpt.config import resolve
 from tui_gpt.control import Control
 from tui_gpt.cores import available_cores
 from tui_gpt.events import Event, Progress
-from tui_gpt.gpt.preparation import prepare_new
-from tui_gpt.gpt.trainer import Trainer
-from tui_gpt.runs import RunStore
+from tui_gpt.storage.runs import RunStore
+from tui_gpt.training.prepare import prepare_new
+from tui_gpt.training.trainer import Trainer
 
 TURNS = 20
 ITERATIONS_A_TURN = 50

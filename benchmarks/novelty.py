@@ -13,11 +13,11 @@ import re
 from pathlib import Path
 
 from tui_gpt.config import DEFAULT_CORPUS, SampleConfig
-from tui_gpt.corpora import read_corpus
-from tui_gpt.eta import format_loss
-from tui_gpt.gpt.novelty import CopiedPieces
-from tui_gpt.gpt.tokenizer import CharTokenizer
+from tui_gpt.formatting import format_loss
+from tui_gpt.prior.novelty import CopiedPieces
 from tui_gpt.session import Session
+from tui_gpt.text.corpora import read_corpus
+from tui_gpt.text.tokenizer import CharTokenizer
 
 LENGTHS = (20, 40)
 TRAIN_SHARE = 0.9

@@ -20,8 +20,8 @@ import json, sys, time
 from pathlib import Path
 import numpy as np
 from tui_gpt.config import PRESETS
-from tui_gpt.corpora import read_corpus
-from tui_gpt.gpt.ngram import NgramPrior, fitting_order
+from tui_gpt.text.corpora import read_corpus
+from tui_gpt.prior.ngram import NgramPrior, fitting_order
 
 def peak():
     status = Path("/proc/self/status").read_text()
@@ -50,7 +50,7 @@ else:
 vocab_size = int(tokens.max()) + 1
 Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
 before, began = peak(), time.perf_counter()
-prior = NgramPrior.fit(tokens, vocab_size, fitting_order(PRESETS["quick"].model.ngram_order, vocab_size))
+prior = NgramPrior.fit(tokens, vocab_size, capped_order(PRESETS["quick"].model.ngram_order, vocab_size))
 prior.prepare_training()
 counted = time.perf_counter() - began
 for _ in range(100):

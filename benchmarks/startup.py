@@ -32,7 +32,7 @@ Empty().run()
 
 OURS = """
 import json, sys, time
-from tui_gpt.tui.app import TuiGptApp
+from tui_gpt.tui.app.app import TuiGptApp
 class Timed(TuiGptApp):
     facts = {}
     def on_mount(self):

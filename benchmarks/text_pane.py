@@ -18,8 +18,8 @@ from textual.app import App, ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Footer, Log, Static
 
-from tui_gpt.notebook import Answer, Card
-from tui_gpt.tui.widgets.notebook_view import NotebookView
+from tui_gpt.tui.generate.notebook import Answer, Card
+from tui_gpt.tui.generate.notebook_view import NotebookView
 
 SIZE = (120, 40)
 BURST = "What, ho! my lord, the king is come."

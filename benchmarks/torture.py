@@ -35,17 +35,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tests.damage import open_mutated_settings, resume_altered
-from tests.gpt.fuzzing import open_mutated
-from tests.storage_helpers import killed_at
+from tests.storage.damage import open_mutated_settings, resume_altered
+from tests.storage.fuzzing import open_mutated
+from tests.storage.helpers import killed_at
 from tui_gpt.config import RunConfig, SampleConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.errors import TuiGptError
 from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Sampled, Saved, Started
-from tui_gpt.gpt.checkpoint import read_checkpoint
-from tui_gpt.gpt.trainer import Kind, Trainer
-from tui_gpt.runs import RunStore
-from tui_gpt.session import Session, TrainRequest
+from tui_gpt.requests import TrainRequest
+from tui_gpt.session import Session
+from tui_gpt.storage.checkpoint import read_checkpoint
+from tui_gpt.storage.runs import RunStore
+from tui_gpt.training.trainer import Kind, Trainer
 
 TEXT = "the quick brown fox jumps over the lazy dog and runs back to the river bank\n" * 10
 SHAPE = {"n_layer": 1, "n_head": 2, "n_embd": 16, "block_size": 16, "batch_size": 4}
@@ -301,8 +302,8 @@ def _write_live(session: Session, facts: dict[str, Any]) -> None:
 
 def signals(options: argparse.Namespace) -> None:
     """Each signal, and two, in each phase, in the app and without it; how long it takes to leave."""
-    from tests.phases import PHASES
-    from tests.test_signals_on_a_pty import FACES, SIGNALS, seconds_to_leave
+    from tests.cli.phases import PHASES
+    from tests.cli.test_signals_on_a_pty import FACES, SIGNALS, seconds_to_leave
 
     seconds: list[float] = []
     for face in FACES:
@@ -427,11 +428,11 @@ def _resident_megabytes() -> float:
 
 def idle(options: argparse.Namespace) -> None:
     """Open the app on a terminal, leave it alone, and look at its CPU time."""
-    from tests.terminals import Terminal
+    from tests.cli.terminals import Terminal
 
     with Terminal(["-m", "tui_gpt"], Path(os.environ["TUI_GPT_HOME"])) as terminal:
         terminal.wait_for("Train")
-        terminal.run_for(options.settle)
+        terminal.run_for(options.collect_garbage)
         before, began = terminal.cpu_seconds(), time.monotonic()
         terminal.run_for(options.seconds)
         share = (terminal.cpu_seconds() - before) / (time.monotonic() - began)
@@ -462,7 +463,7 @@ class Reading:
 
 def app(options: argparse.Namespace) -> None:
     """Use the app once in a few minutes, for hours: train, write, look at every tab; read its size once a minute."""
-    from tests.terminals import Terminal
+    from tests.cli.terminals import Terminal
 
     home = Path(os.environ["TUI_GPT_HOME"])
     settings = {**APP_SETTINGS, "corpus": str(home / "fox.txt")}
@@ -593,7 +594,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         os.environ.update(TUI_GPT_HOME=home, TUI_GPT_NO_KERNEL="1", OMP_NUM_THREADS="1")
         (Path(home) / "fox.txt").write_text(TEXT)
-        Session().wake()
+        Session().load_torch()
         import_module("torch._dynamo")  # the first optimizer would import it, in every fork
         options.work(options)
 

@@ -16,7 +16,7 @@ import pytest
 import tui_gpt
 
 PACKAGE = Path(tui_gpt.__file__).parent
-READS_PICKLES = "tui_gpt.gpt.foreign"
+READS_PICKLES = "tui_gpt.training.checkpoints.import_pt"
 HEAVY = {"torch", "textual", "numpy", "safetensors"}
 
 
@@ -26,10 +26,19 @@ def name_of(path: Path) -> str:
 
 
 MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py")) if "data" not in path.parts}
-GPT = [name for name in MODULES if name.startswith("tui_gpt.gpt")]
-TUI = [name for name in MODULES if name.startswith("tui_gpt.tui")]
-COMMANDS = [name for name in MODULES if name.startswith(("tui_gpt.cli", "tui_gpt.commands", "tui_gpt.__main__"))]
-ROOT = [name for name in MODULES if name not in {*GPT, *TUI, *COMMANDS}]
+PENDING = {"tui_gpt.storage.checkpoint", "tui_gpt.storage.quantize", "tui_gpt.text.windows"}
+
+
+def package(*names: str) -> list[str]:
+    return [name for name in MODULES if name.startswith(tuple(f"tui_gpt.{package}" for package in names))]
+
+
+TORCH = [*package("gpt", "models", "training"), "tui_gpt.generation.sampler", *PENDING]
+NUMPY = [*TORCH, *package("text", "prior", "generation")]
+TUI = package("tui")
+CLI = package("cli", "__main__")
+LIGHT = [name for name in MODULES if name not in {*NUMPY, *TUI, *CLI}]
+STARTING = [*LIGHT, *(name for name in package("text") if name not in {*TORCH, "tui_gpt.text.tokenizer"})]
 
 
 def loaded_after(code: str) -> set[str]:
@@ -62,18 +71,18 @@ def imported_by_source(path: Path) -> set[str]:
 
 
 def test_the_parts_are_all_there() -> None:
-    assert {"tui_gpt.session", "tui_gpt.events", "tui_gpt.headless", "tui_gpt.runs"} <= set(ROOT)
-    assert GPT
+    assert {"tui_gpt.session", "tui_gpt.events", "tui_gpt.storage.runs"} <= set(LIGHT)
+    assert {"tui_gpt.models.classic", "tui_gpt.training.trainer"} <= set(TORCH)
     assert TUI
-    assert "tui_gpt.commands.train" in COMMANDS
+    assert "tui_gpt.cli.commands.train" in CLI
 
 
 def test_the_root_imports_nothing_heavy_and_no_click() -> None:
-    assert not loaded_after(importing(ROOT)) & {*HEAVY, "click"}
+    assert not loaded_after(importing(STARTING)) & {*HEAVY, "click"}
 
 
 def test_the_command_line_imports_nothing_heavy() -> None:
-    names = [name for name in COMMANDS if name != "tui_gpt.__main__"]
+    names = [name for name in CLI if name != "tui_gpt.__main__"]
     assert not loaded_after(importing(names)) & HEAVY
 
 
@@ -83,23 +92,23 @@ def test_the_app_imports_no_torch() -> None:
 
 def test_the_models_import_neither_textual_nor_click() -> None:
     """Torch's own modules are looked at by the source alone: some version of torch may come to import click."""
-    assert "textual" not in loaded_after(importing(GPT))
+    assert "textual" not in loaded_after(importing(TORCH))
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["runs", "list"], ["config", "show"]])
 def test_quick_commands_import_nothing_heavy(arguments: list[str]) -> None:
-    code = f"from tui_gpt.cli import run\nassert run({arguments!r}) == 0"
+    code = f"from tui_gpt.cli.main import run\nassert run({arguments!r}) == 0"
     assert not loaded_after(code) & HEAVY
 
 
 @pytest.mark.parametrize(
     ("package", "allowed"),
     [
-        ("torch", {*GPT, "tui_gpt.doctor"}),
-        ("numpy", {*GPT}),
-        ("safetensors", {*GPT}),
-        ("textual", {*TUI}),
-        ("click", {*COMMANDS}),
+        ("torch", {*TORCH, "tui_gpt.cli.doctor"}),
+        ("numpy", set(NUMPY)),
+        ("safetensors", set(package("storage"))),
+        ("textual", set(TUI)),
+        ("click", set(CLI)),
     ],
 )
 def test_a_heavy_package_is_imported_in_its_own_room_alone(package: str, allowed: set[str]) -> None:
@@ -129,7 +138,8 @@ def attributes_of(path: Path, owner: str) -> list[str]:
 
 def test_a_settled_session_has_torch_where_the_collector_seldom_looks() -> None:
     script = (
-        "import gc; from tui_gpt.session import Session; session = Session(); session.wake(); session.settle(); "
+        "import gc; from tui_gpt.session import Session; session = Session(); "
+        "session.load_torch(); session.collect_garbage(); "
         "young = gc.get_objects(0) + gc.get_objects(1); "
         "assert len(gc.get_objects(2)) > 100_000 > 50 * len(young)"
     )

@@ -1,6 +1,6 @@
 """`python -m tui_gpt`: the same command as `tui-gpt`, and what torchrun starts."""
 
-from tui_gpt.cli import main
+from tui_gpt.cli.main import main
 
 if __name__ == "__main__":
     main()

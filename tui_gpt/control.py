@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from tui_gpt.events import Setting
+from tui_gpt.events import SettingValue
 
 _PAUSE_POLL_SECONDS = 0.05
 
@@ -33,7 +33,7 @@ class Control:
         self._running = threading.Event()
         self._running.set()
         self._save = threading.Event()
-        self._changes: dict[str, Setting] = {}
+        self._changes: dict[str, SettingValue] = {}
         self._weight_requests: list[Future[Any]] = []
         self._closed = False
         self._suspended_seconds = 0.0
@@ -71,11 +71,11 @@ class Control:
         """Ask for a checkpoint after the step under way."""
         self._save.set()
 
-    def change(self, setting: str, value: Setting) -> None:
+    def change(self, setting: str, value: SettingValue) -> None:
         """Ask for a setting to take a new value from the next step on; the last request for a setting wins."""
         self.change_all({setting: value})
 
-    def change_all(self, changes: Mapping[str, Setting]) -> None:
+    def change_all(self, changes: Mapping[str, SettingValue]) -> None:
         """Ask for several settings to take new values together: all of them change, or none."""
         with self._lock:
             self._changes.update(changes)
@@ -97,7 +97,7 @@ class Control:
             self._save.clear()
         return requested
 
-    def take_changes(self) -> dict[str, Setting]:
+    def take_changes(self) -> dict[str, SettingValue]:
         """The changes asked for since the last call."""
         if not self._changes:
             return {}

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 FinishReason = Literal["completed", "stopped", "time_limit", "early_stop"]
 ChangeOrigin = Literal["user", "plan", "trainer"]
 """Who changed a setting: the user, the time budget's plan, or the trainer itself (after NaN, a failed save)."""
-Setting = int | float | str | bool | None
+SettingValue = int | float | str | bool | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,7 +105,7 @@ class Changed:
     type: ClassVar[str] = "changed"
     step: int
     setting: str
-    value: Setting
+    value: SettingValue
     origin: ChangeOrigin = "user"
 
 

@@ -7,90 +7,41 @@ which (with torch, a second or two) is imported inside the methods, in the threa
 import gc
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tui_gpt.config import RunConfig, TrainConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import NotFoundError, TuiGptError
-from tui_gpt.events import Event, Setting
-from tui_gpt.files import ensure_free_space, real_path
-from tui_gpt.manifest import CheckpointInfo, read_info
-from tui_gpt.names import slug
-from tui_gpt.paths import shipped_dir
-from tui_gpt.recording import Recorder
-from tui_gpt.runs import Run, RunStore, Which
-from tui_gpt.writing import LIVE, SHIPPED, TextModel
+from tui_gpt.events import Event
+from tui_gpt.generation.text_model import TextModel
+from tui_gpt.requests import Estimate, Evaluation, TrainRequest
+from tui_gpt.storage.files import ensure_free_space, real_path
+from tui_gpt.storage.manifest import CheckpointInfo, read_info
+from tui_gpt.storage.names import LIVE, SHIPPED, slug
+from tui_gpt.storage.paths import shipped_dir
+from tui_gpt.storage.recorder import Recorder
+from tui_gpt.storage.runs import Run, RunStore, Which
 
 if TYPE_CHECKING:
-    from tui_gpt.gpt.preparation import Prepared
-    from tui_gpt.gpt.sampler import Sampler
-    from tui_gpt.gpt.start import Start
+    from tui_gpt.generation.sampler import Sampler
+    from tui_gpt.training.initialize import Start
+    from tui_gpt.training.prepare import Prepared
 
 HERE = TrainConfig(max_iters=1)
 """This machine's own device and all its cores."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainRequest:
-    """What a face asks for: a new run, or an old one to go on with."""
-
-    config: RunConfig = field(default_factory=RunConfig)
-    """Of a new run; a resumed run keeps its own."""
-    name: str | None = None
-    """Name of a new run; None makes one up from corpus and preset."""
-    resume: str | None = None
-    """Name of the run to go on with."""
-    changes: Mapping[str, Setting] = field(default_factory=dict)
-    """Settings of TrainConfig that take a new value when a run is resumed, e.g. {"max_iters": 4000}."""
-    init_from: str | None = None
-    """Source (see `SessionLike.open_model`) whose weights a new run starts from."""
-    chosen: Mapping[str, Setting] = field(default_factory=dict)
-    """Settings of the model that the user has asked for; with `init_from` the others are the source's."""
-    preset_chosen: bool = False
-    """Whether the user has named the preset."""
-    model_path: Path | None = None
-    """Folder that is to hold the run, instead of one in the run store."""
-    corpus: str | None = None
-    """Where the text of a resumed run is now, if it has moved."""
-    began: float | None = None
-    """`time.monotonic()` when the time budget began, e.g. when the process did; None is now."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """How long a run would take on this machine."""
-
-    seconds: float
-    iterations: int
-    parameters: int
-    train_tokens: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """How good a model is on the validation split of the text it was trained on."""
-
-    name: str
-    step: int
-    val_loss: float
-    """Nats per character."""
-    bits_per_char: float
-    perplexity: float
-    val_tokens: int
-
-
 class SessionLike(Protocol):
     """What a face may ask for. Every method may take seconds (torch is imported on first use): call from a worker."""
 
-    def wake(self) -> None:
+    def load_torch(self) -> None:
         """Import torch, so that the next call need not."""
 
-    def settle(self) -> None:
-        """After `wake`: let the garbage collector look through all that was imported, once."""
+    def collect_garbage(self) -> None:
+        """After `load_torch`: let the garbage collector look through all that was imported, once."""
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         """Train, yielding events as they happen; each is in the run's log before it is yielded. Raises TuiGptError."""
@@ -126,15 +77,15 @@ class Session:
         """Name of the run being trained (or trained last) by this session."""
         return self._run.name if self._run else None
 
-    def wake(self) -> None:
+    def load_torch(self) -> None:
         """Import torch, so that the next call need not."""
         from tui_gpt.gpt.kernel import kernel
 
         kernel()  # begins to build, where it has to, while torch is imported
-        import tui_gpt.gpt.preparation  # noqa: F401  # imported for its own sake
+        import tui_gpt.training.prepare  # noqa: F401  # imported for its own sake
 
-    def settle(self) -> None:
-        """See `SessionLike.settle`.
+    def collect_garbage(self) -> None:
+        """See `SessionLike.collect_garbage`.
 
         A full collection takes 0.25 s, in which no other thread runs; after this one none is due before there are a
         quarter more objects. `gc.freeze` would be quicker, but keep for good what is on screen now.
@@ -145,8 +96,8 @@ class Session:
         """Train, yielding events as they happen; each is in the run's log before it is yielded. Raises TuiGptError."""
         began = time.monotonic() if request.began is None else request.began
         control.report("loading PyTorch")
-        self.wake()
-        from tui_gpt.gpt.preparation import prepare_new, prepare_resumed
+        self.load_torch()
+        from tui_gpt.training.prepare import prepare_new, prepare_resumed
 
         existing = self._existing_run(request)
         if existing is None:
@@ -178,7 +129,7 @@ class Session:
         return self._store.create(config, request.name)
 
     def _train_locked(self, run: Run, prepared: "Prepared", control: Control, began: float) -> Iterator[Event]:
-        from tui_gpt.gpt.trainer import Trainer
+        from tui_gpt.training.trainer import Trainer
 
         self._run, self._live = run, (control, prepared)
         trainer = Trainer(
@@ -210,7 +161,7 @@ class Session:
 
     def _start_of(self, request: TrainRequest) -> "tuple[RunConfig, Start | None]":
         """Return the config of a new run, and the model that it starts from, if any."""
-        from tui_gpt.gpt.start import Start
+        from tui_gpt.training.initialize import Start
 
         if request.init_from is None:
             return request.config, None
@@ -220,7 +171,7 @@ class Session:
 
     def estimate(self, config: RunConfig, control: Control) -> Estimate:
         """Time a few steps of such a run, in a second or two. Raises TuiGptError."""
-        from tui_gpt.gpt.estimate import estimate
+        from tui_gpt.training.budget.estimate import estimate
 
         return estimate(config, control)
 
@@ -232,7 +183,7 @@ class Session:
         return self._open_checkpoint(name, folder)
 
     def _open_checkpoint(self, name: str, folder: Path) -> "Sampler":
-        from tui_gpt.gpt.preparation import open_sampler
+        from tui_gpt.training.prepare import open_sampler
 
         key = (folder, _modified(folder))
         if key not in self._opened:
@@ -241,7 +192,7 @@ class Session:
         return self._opened[key]
 
     def _open_live(self) -> "Sampler":
-        from tui_gpt.gpt.preparation import live_sampler
+        from tui_gpt.training.prepare import live_sampler
 
         if self._live is None:
             raise NotFoundError("nothing is being trained: choose a run, or start one")
@@ -274,7 +225,7 @@ class Session:
 
     def evaluate(self, source: str | Path | None, control: Control) -> Evaluation:
         """Measure the loss of record of a model (see `open_model`). Raises TuiGptError."""
-        from tui_gpt.gpt.preparation import evaluate_checkpoint
+        from tui_gpt.training.prepare import evaluate_checkpoint
 
         name, folder = self._checkpoint_of(source)
         result = evaluate_checkpoint(folder, name, control, self._place)
@@ -304,14 +255,14 @@ def _source_info(source: str, store: RunStore | None) -> CheckpointInfo:
 def import_run(file: Path, corpus: str, name: str | None = None, store: RunStore | None = None) -> Run:
     """A new run that holds the lecture model's weights in `file`, a state dict of PyTorch's, and whose characters are
     those of `corpus`. Raises TuiGptError; then nothing was made."""
-    from tui_gpt.gpt.foreign import import_run
+    from tui_gpt.training.checkpoints.import_pt import import_run
 
     return import_run(store or RunStore(), file, corpus, name or slug(file.stem))
 
 
 def compact_checkpoint(folder: Path) -> None:
     """Bring an exported checkpoint's weights to eight bits. Raises CheckpointError, StorageError."""
-    from tui_gpt.gpt.preparation import compact_checkpoint
+    from tui_gpt.training.prepare import compact_checkpoint
 
     compact_checkpoint(folder)
 

@@ -12,8 +12,8 @@ from tui_gpt.config import RunConfig, SampleConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import TuiGptError
 from tui_gpt.events import Evaluated, Event, Finished, Paused, Progress, Resumed, Sampled, Saved, Started
-from tui_gpt.session import Estimate, Evaluation, TrainRequest
-from tui_gpt.writing import Changes, Piece, TextModel
+from tui_gpt.generation.text_model import Changes, Piece, TextModel
+from tui_gpt.requests import Estimate, Evaluation, TrainRequest
 
 
 def progress(step: int, loss: float) -> Progress:
@@ -113,7 +113,7 @@ class FakeTextModel:
     def copied(self, text: str) -> float | None:
         return self.copied_share
 
-    def surprise(self, text: str, *, details: bool = False) -> Sequence[Piece]:
+    def score(self, text: str, *, details: bool = False) -> Sequence[Piece]:
         return [self._piece(character, details) for character in text if character != "¶"]
 
     def _piece(self, character: str, details: bool) -> Piece:
@@ -149,10 +149,10 @@ class FakeSession:
         self.woken = False
         self.settled = False
 
-    def wake(self) -> None:
+    def load_torch(self) -> None:
         self.woken = True
 
-    def settle(self) -> None:
+    def collect_garbage(self) -> None:
         self.settled = True
 
     def evaluate(self, source: str | Path | None, control: Control) -> Evaluation:

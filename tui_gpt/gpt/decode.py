@@ -27,14 +27,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tui_gpt.config import ModelConfig
-from tui_gpt.gpt import classic, modern
-from tui_gpt.gpt.build import LanguageModel
-from tui_gpt.gpt.classic import Classic
-from tui_gpt.gpt.committee import averaged, networks_of
-from tui_gpt.gpt.induction import LONGEST, REACH, Matches
-from tui_gpt.gpt.modern import NGRAM_TABLES, Modern, Rotary, normalised, rotary_table
-from tui_gpt.gpt.ngram import NgramCursor, NgramPrior
-from tui_gpt.gpt.world import using_cores
+from tui_gpt.models import classic, modern
+from tui_gpt.models.build import LanguageModel
+from tui_gpt.models.classic import Classic
+from tui_gpt.models.ensemble import mean_of_probabilities, networks_of
+from tui_gpt.models.induction import LONGEST, REACH, Matches
+from tui_gpt.models.modern import NGRAM_TABLES, Modern, Rotary, layer_norm, rotary_table
+from tui_gpt.prior.ngram import NgramCursor, NgramPrior
+from tui_gpt.training.device import using_cores
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -196,7 +196,7 @@ class ClassicDecoder(CachedDecoder):
             x = x + model.position_embedding.weight[self._length : self._length + tokens.shape[1]]
             for layer, block in enumerate(cast("Sequence[classic.Block]", model.blocks)):
                 q, k, v = block.attention.heads(block.attention_norm(x))
-                x = x + block.attention.merged(self._attended(layer, q, k, v))
+                x = x + block.attention.merge_heads(self._attended(layer, q, k, v))
                 x = x + block.feed_forward(block.feed_forward_norm(x))
         self._length += tokens.shape[1]
         return model.logits(x if every else x[:, -1:])
@@ -251,7 +251,7 @@ class ModernDecoder(CachedDecoder):
         votes = [self._vote(number, tokens, *told, every) for number in range(len(self._networks))]
         self._history = read[:, -HISTORY:]
         self._length += T
-        return votes[0] if len(votes) == 1 else averaged(votes)
+        return votes[0] if len(votes) == 1 else mean_of_probabilities(votes)
 
     def _vote(
         self, number: int, tokens: Tensor, rotary: Rotary, rows: Tensor | None, matches: Matches | None, every: bool
@@ -260,9 +260,9 @@ class ModernDecoder(CachedDecoder):
         model = self._networks[number]
         x = model.embedded(tokens, rows, matches, self._history[:, -CHARACTERS_BEFORE:])
         for layer, block in enumerate(cast("Sequence[modern.Block]", model.blocks), number * self._config.n_layer):
-            q, k, v = block.attention.heads(normalised(x), rotary)
-            x = x + block.attention.merged(self._attended(layer, q, k, v))
-            x = x + block.feed_forward(normalised(x))
+            q, k, v = block.attention.heads(layer_norm(x), rotary)
+            x = x + block.attention.merge_heads(self._attended(layer, q, k, v))
+            x = x + block.feed_forward(layer_norm(x))
         if every:
             return model.logits(x, rows, matches)
         return model.logits(

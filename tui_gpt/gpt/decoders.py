@@ -4,15 +4,15 @@ import ctypes
 import math
 
 from tui_gpt.cores import available_cores
-from tui_gpt.gpt.build import LanguageModel
 from tui_gpt.gpt.decode import PlainDecoder, plain_decoder
 from tui_gpt.gpt.kernel import BUILD_SECONDS, PATIENCE_SECONDS, kernel
 from tui_gpt.gpt.kernel_decode import MOST_THREADS, KernelDecoder
-from tui_gpt.gpt.ngram import NgramPrior
 from tui_gpt.gpt.packing import Numbers, PackedModel
 from tui_gpt.gpt.sharing import Pace, SideBySide, Together, thread_counts
 from tui_gpt.gpt.streams import PlainStreams, Streams
-from tui_gpt.gpt.world import using_cores
+from tui_gpt.models.build import LanguageModel
+from tui_gpt.prior.ngram import NgramPrior
+from tui_gpt.training.device import using_cores
 
 MANY = 4
 """Texts from which on threads take over some of them each; with fewer, they share out each step."""

@@ -23,7 +23,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from tui_gpt import paths
+from tui_gpt.storage import paths
 
 OFF_VARIABLE = "TUI_GPT_NO_KERNEL"
 BUILD_SECONDS = 120.0

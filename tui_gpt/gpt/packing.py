@@ -16,13 +16,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tui_gpt.gpt import classic, modern
-from tui_gpt.gpt.build import LanguageModel
-from tui_gpt.gpt.classic import Classic
-from tui_gpt.gpt.committee import networks_of
 from tui_gpt.gpt.decode import reach
-from tui_gpt.gpt.modern import LOGIT_CAP, NGRAM_TABLES, Modern, rotary_angles
-from tui_gpt.gpt.ngram import NgramPrior
+from tui_gpt.models import classic, modern
+from tui_gpt.models.build import LanguageModel
+from tui_gpt.models.classic import Classic
+from tui_gpt.models.ensemble import networks_of
+from tui_gpt.models.modern import LOGIT_CAP, NGRAM_TABLES, Modern, rotary_angles
+from tui_gpt.prior.ngram import NgramPrior
 
 PANEL = 32
 """As in sweep.h."""

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tui_gpt.config import SampleConfig
+from tui_gpt.generation.sampling import choose
 from tui_gpt.gpt.decode import Decoder, Floats, Ints, Reader
-from tui_gpt.gpt.sampling import choose
 
 Uniforms = npt.NDArray[np.float64]
 

@@ -1,0 +1,124 @@
+"""The program, held where a signal is to hit it: `python -m tests.cli.phases PHASE FOLDER COMMAND...`
+
+At that moment the file `reached` appears in FOLDER, and the program goes on once there is a file `go`, or after a
+minute, with a file `forgotten`. The phases are torch's import, a step, an evaluation, a save (in its own thread), and a
+pause. Nothing else is changed. A phase of its own is `failure`: there the app has a bug and nobody waits.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from typing import Any
+
+PHASES = ("import", "step", "evaluation", "save", "pause")
+FAILURE = "failure"
+STEP = 5
+"""The step of which a phase is held."""
+
+
+class Gate:
+    """Where the program is held, once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._reached, self._go, self._forgotten = (folder / name for name in ("reached", "go", "forgotten"))
+
+    def hold(self) -> None:
+        """Tell that the moment is there, and wait; not the second time."""
+        if self._reached.exists():
+            return
+        self._reached.touch()
+        until = time.monotonic() + 60
+        while not self._go.exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        if not self._go.exists():
+            self._forgotten.touch()
+
+
+class _TorchWatcher(MetaPathFinder):
+    """Finds torch where it is, and holds whoever imports it; looking for it takes a lock that others need, too."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(fullname) if fullname == "torch" else None
+        if spec is not None:
+            loader: Any = spec.loader
+            loader.exec_module = _held_before(self._gate, loader.exec_module, lambda _module: True)
+        return spec
+
+
+def _held_before(gate: Gate, function: Callable[..., Any], when: Callable[..., bool]) -> Callable[..., Any]:
+    def held(*arguments: Any, **options: Any) -> Any:
+        if when(*arguments):
+            gate.hold()
+        return function(*arguments, **options)
+
+    return held
+
+
+def arm(phase: str, folder: Path) -> None:
+    """Hold this process when it comes to that phase."""
+    gate = Gate(folder)
+    if phase == FAILURE:
+        _break_the_app()
+        return
+    if phase == "import":
+        sys.meta_path.insert(0, _TorchWatcher(gate))
+        return
+    from tui_gpt.control import Control
+
+    modules: list[Any] = [import_module(f"tui_gpt.training.{name}") for name in ("trainer", "prepare")]
+    trainer, preparation = modules
+    match phase:
+        case "step":
+            inner = trainer.Trainer._accumulate_gradients
+            held = _held_before(gate, inner, lambda _self, step: step >= STEP)
+            trainer.Trainer._accumulate_gradients = held
+        case "evaluation":
+            trainer.mean_loss = _held_before(gate, trainer.mean_loss, lambda *_: True)
+        case "save":
+            write = preparation.write_checkpoint
+            preparation.write_checkpoint = _held_before(gate, write, lambda _target, info, *_: info.step >= STEP)
+        case "pause":
+            _pause_at_a_step(gate, Control, trainer.Trainer)
+
+
+def _break_the_app() -> None:
+    screen: Any = import_module("tui_gpt.tui.app.main_screen")
+    show = screen.MainScreen.show_status
+
+    def broken(self: Any) -> None:
+        if self.record is not None and self.record.step >= STEP:
+            raise ZeroDivisionError("a bug")
+        show(self)
+
+    screen.MainScreen.show_status = broken
+
+
+def _pause_at_a_step(gate: Gate, control: Any, trainer: Any) -> None:
+    obey, wait = trainer._obey_control, control.wait_while_paused
+
+    def paused_once(self: Any) -> Iterator[Any]:
+        if self._now.step == STEP:
+            self._control.pause()
+        return obey(self)  # type: ignore[no-any-return]
+
+    def told(self: Any) -> Iterator[None]:
+        for _ in wait(self):
+            gate.hold()
+            yield
+
+    trainer._obey_control, control.wait_while_paused = paused_once, told
+
+
+if __name__ == "__main__":
+    arm(sys.argv[1], Path(sys.argv[2]))
+    sys.argv = ["tui-gpt", *sys.argv[3:]]
+    from tui_gpt.cli.main import main
+
+    main()

@@ -1,0 +1,238 @@
+"""A model that writes: what it yields, how it is steered, and that equal seeds write equal text."""
+
+import ctypes
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tests.generation import oracle
+from tests.generation.writers import CONFIGS, TEXT, TOKENIZER, tiny_model, tiny_prior, tiny_sampler
+from tui_gpt.config import SampleConfig
+from tui_gpt.control import Control
+from tui_gpt.generation.sampler import Sampler
+from tui_gpt.gpt import decoders
+from tui_gpt.gpt.decode import Floats, Ints, ModernDecoder
+
+SHORT = SampleConfig(max_new_tokens=40, temperature=1.0, seed=3)
+GREEDY = SampleConfig(max_new_tokens=40, temperature=0.0)
+
+
+def text_of(sampler: Sampler, prompt: str, config: SampleConfig = SHORT) -> str:
+    return "".join(piece.text for piece in sampler.stream(prompt, config))
+
+
+@pytest.fixture(params=CONFIGS)
+def sampler(request: pytest.FixtureRequest) -> Sampler:
+    """A tiny sampler of every kind."""
+    return tiny_sampler(request.param)
+
+
+def test_it_writes_as_many_characters_as_asked(sampler: Sampler) -> None:
+    pieces = list(sampler.stream("the ", SHORT))
+    assert len(pieces) == 40
+    assert all(piece.text in TOKENIZER.characters and piece.logprob < 0 for piece in pieces)
+
+
+def test_equal_seeds_write_equal_text_whatever_else_draws(sampler: Sampler) -> None:
+    """And writing draws nothing from anyone else's generator."""
+    before = torch.get_rng_state()
+    first = text_of(sampler, "the ")
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(3)
+    assert text_of(sampler, "the ") == first
+
+
+def test_other_seeds_write_other_text(sampler: Sampler) -> None:
+    texts = {text_of(sampler, "the ", SampleConfig(max_new_tokens=40, temperature=1.0, seed=seed)) for seed in range(4)}
+    assert len(texts) == 4
+
+
+def test_a_seed_that_was_drawn_can_be_used_again() -> None:
+    sampler = tiny_sampler("classic")
+    first = text_of(sampler, "the ", SampleConfig(max_new_tokens=40, temperature=1.0))
+    assert sampler.last_seed is not None
+    again = SampleConfig(max_new_tokens=40, temperature=1.0, seed=sampler.last_seed)
+    assert text_of(sampler, "the ", again) == first
+
+
+@pytest.mark.parametrize("name", ["classic", "prior"])
+def test_greedy_text_is_the_oracles(name: str) -> None:
+    tokens = TOKENIZER.encode(TEXT[:30]).tolist()
+    written = oracle.written(tiny_model(name), tokens, 40, lambda row: int(row.argmax()), tiny_prior(name))
+    assert text_of(tiny_sampler(name), TEXT[:30], GREEDY) == TOKENIZER.decode(written)
+
+
+def test_a_prompt_beyond_the_context_counts_by_its_end() -> None:
+    sampler = tiny_sampler("classic")
+    assert text_of(sampler, TEXT[:90]) == text_of(sampler, TEXT[78:90])
+
+
+def test_an_empty_prompt_stands_for_a_line_break(sampler: Sampler) -> None:
+    assert text_of(sampler, "") == text_of(sampler, "\n")
+
+
+def test_without_a_line_break_an_empty_prompt_stands_for_the_first_character() -> None:
+    tokenizer = type(TOKENIZER)("".join(chr(ord("a") + i) for i in range(TOKENIZER.vocab_size)))
+    sampler = Sampler(tiny_model("classic"), tokenizer, name="x", step=0)
+    assert text_of(sampler, "") == text_of(sampler, "a")
+
+
+def test_unknown_characters_are_named_and_left_out() -> None:
+    sampler = tiny_sampler("classic")
+    assert sampler.unknown("thé fox → thé") == "é→"
+    assert text_of(sampler, "thé fox→") == text_of(sampler, "th fox")
+
+
+def test_a_prompt_of_unknown_characters_alone_is_an_empty_one() -> None:
+    sampler = tiny_sampler("classic")
+    assert text_of(sampler, "→→") == text_of(sampler, "")
+
+
+def test_it_stops_before_the_next_character() -> None:
+    control = Control()
+    stream = tiny_sampler("classic").stream("the ", SHORT, control)
+    next(stream)
+    control.stop()
+    assert list(stream) == []
+
+
+def test_settings_change_in_the_middle_and_the_next_piece_tells() -> None:
+    """What was written before stays as it was; from there on the text is the coolest one."""
+    sampler, control = tiny_sampler("classic"), Control()
+    stream = sampler.stream("the ", SampleConfig(max_new_tokens=40, temperature=1.0, seed=3), control)
+    pieces = [next(stream)]
+    control.change("temperature", 0.0)
+    control.change("max_new_tokens", 30)
+    control.change("seed", 5)
+    pieces += stream
+    (at,) = [k for k, piece in enumerate(pieces) if piece.changes]
+    assert pieces[at].changes == (("temperature", 0.0), ("max_new_tokens", 30))
+    assert len(pieces) == 30
+    text = "".join(piece.text for piece in pieces)
+    assert text[:at] == text_of(sampler, "the ")[:at]
+    assert text[at:] == text_of(sampler, "the " + text[:at], GREEDY)[: 30 - at]
+
+
+def test_a_change_to_what_holds_already_is_none() -> None:
+    control = Control()
+    control.change("temperature", 1.0)
+    assert not any(piece.changes for piece in tiny_sampler("classic").stream("the ", SHORT, control))
+
+
+def test_streams_of_one_sampler_do_not_disturb_each_other() -> None:
+    sampler = tiny_sampler("prior")
+    alone = text_of(sampler, "the "), text_of(sampler, "fox")
+    pairs = zip(sampler.stream("the ", SHORT), sampler.stream("fox", SHORT), strict=True)
+    left, right = zip(*((a.text, b.text) for a, b in pairs), strict=True)
+    assert ("".join(left), "".join(right)) == alone
+
+
+def test_details_are_the_ten_likeliest_and_change_nothing_else() -> None:
+    sampler = tiny_sampler("prior")
+    plain, detailed = list(sampler.stream("the ", SHORT)), list(sampler.stream("the ", SHORT, details=True))
+    assert [(p.text, p.logprob) for p in plain] == [(p.text, p.logprob) for p in detailed]
+    assert not any(piece.alternatives for piece in plain)
+    for piece in detailed:
+        shares = [share for _, share in piece.alternatives]
+        assert len(shares) == 10
+        assert shares == sorted(shares, reverse=True)
+        assert sum(shares) <= 1 + 1e-6
+        known = dict(piece.alternatives)
+        assert known.get(piece.text, shares[-1]) >= shares[-1]
+        if piece.text in known:
+            assert known[piece.text] == pytest.approx(math.exp(piece.logprob))
+
+
+def test_the_log_probability_is_the_models_own_whatever_the_temperature() -> None:
+    """Even a filtered, cooled choice is reported as the model saw it."""
+    sampler = tiny_sampler("classic")
+    cold = SampleConfig(max_new_tokens=40, temperature=0.3, top_k=2, seed=1)
+    pieces = list(sampler.stream("\n", cold))
+    read = sampler.score("".join(piece.text for piece in pieces))
+    assert [piece.logprob for piece in pieces] == pytest.approx([piece.logprob for piece in read], abs=1e-4)
+
+
+def test_reading_a_text_finds_what_writing_it_found(sampler: Sampler) -> None:
+    """`score` sees just what `stream` saw, also where the window slides."""
+    written = list(sampler.stream("", SampleConfig(max_new_tokens=100, temperature=1.0, seed=5), details=True))
+    read = list(sampler.score("".join(piece.text for piece in written), details=True))
+    assert [piece.text for piece in read] == [piece.text for piece in written]
+    assert [piece.logprob for piece in read] == pytest.approx([piece.logprob for piece in written], abs=1e-4)
+    assert [piece.alternatives[0][0] for piece in read] == [piece.alternatives[0][0] for piece in written]
+
+
+def test_surprise_skips_what_it_does_not_know() -> None:
+    sampler = tiny_sampler("classic")
+    assert list(sampler.score("th→e")) == list(sampler.score("the"))
+    assert list(sampler.score("")) == []
+
+
+def test_a_text_is_read_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first piece is there before the last one is computed, so that no text is too long to be measured."""
+    read: list[int] = []
+    original = ModernDecoder._logits
+
+    def counted(self: ModernDecoder, tokens: Ints, every: bool = False) -> Floats:
+        read.append(tokens.shape[1])
+        return original(self, tokens, every)
+
+    monkeypatch.setattr(ModernDecoder, "_logits", counted)
+    pieces = iter(tiny_sampler("modern").score(TEXT * 20))
+    next(pieces)
+    assert sum(read) < len(TEXT)
+    assert sum(1 for _ in pieces) == 20 * len(TEXT) - 1
+
+
+def test_many_answers_come_at_once(sampler: Sampler) -> None:
+    columns = list(sampler.stream_many("the ", SHORT, 5))
+    assert len(columns) == 40
+    answers = {"".join(piece.text for piece in answer) for answer in zip(*columns, strict=True)}
+    assert len(answers) == 5
+
+
+def test_one_of_one_answer_is_the_stream(sampler: Sampler) -> None:
+    assert [piece for (piece,) in sampler.stream_many("the ", SHORT, 1)] == list(sampler.stream("the ", SHORT))
+
+
+def texts_of(sampler: Sampler, count: int) -> list[str]:
+    columns = sampler.stream_many("\n", SHORT, count)
+    return ["".join(piece.text for piece in answer) for answer in zip(*columns, strict=True)]
+
+
+def test_an_answer_does_not_depend_on_how_many_are_written(sampler: Sampler) -> None:
+    """Answer k is the stream with the seed plus k."""
+    alone = [text_of(sampler, "\n", replace(SHORT, seed=3 + k)) for k in range(5)]
+    for count in (1, 3, 5):
+        assert texts_of(sampler, count) == alone[:count]
+
+
+@pytest.mark.parametrize("name", ["classic", "induction", "committee", "wide"])
+def test_an_answer_is_the_same_to_the_last_bit_however_many_are_written(name: str, library: ctypes.CDLL) -> None:
+    """A difference in the last bit of a logit turns a draw sooner or later."""
+    sampler = tiny_sampler(name)
+    alone = [list(sampler.stream("\n", replace(SHORT, seed=3 + k))) for k in range(13)]
+    for count in (2, 3, 4, 5, 13):
+        columns = sampler.stream_many("\n", SHORT, count)
+        assert [list(answer) for answer in zip(*columns, strict=True)] == alone[:count]
+
+
+def test_a_build_under_way_is_waited_for_however_long_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the first texts would come from the plain path and later ones, of the same seed, from the kernel."""
+    ready = iter([None, None, ctypes.CDLL(None)])
+    monkeypatch.setattr(decoders, "kernel", lambda wait=False: next(ready))
+    assert decoders._built_kernel() is not None
+
+
+def test_many_answers_stop_together() -> None:
+    control = Control()
+    stream = tiny_sampler("classic").stream_many("the ", SHORT, 3, control)
+    assert len(next(stream)) == 3
+    control.stop()
+    assert list(stream) == []
+
+
+def test_it_says_where_it_comes_from() -> None:
+    sampler = Sampler(tiny_model("classic"), TOKENIZER, name="run@best", step=7, val_loss=1.5)
+    assert (sampler.name, sampler.step, sampler.val_loss) == ("run@best", 7, 1.5)

@@ -1,0 +1,53 @@
+"""Tiny models that write: every architecture, with weights large enough that each part of them matters.
+
+Half precision holds the weights exactly, so that the kernel, which rounds to it, must agree to the last digits.
+"""
+
+import torch
+
+from tui_gpt.config import ModelConfig
+from tui_gpt.generation.sampler import Sampler
+from tui_gpt.models.build import LanguageModel, build_model, set_case_folding
+from tui_gpt.prior.ngram import NgramPrior
+from tui_gpt.text.tokenizer import CharTokenizer
+
+TEXT = "The quick brown fox jumps over the lazy dog,\nand runs back to the river bank before the sun is down.\n" * 3
+TOKENIZER = CharTokenizer.from_text(TEXT)
+V = TOKENIZER.vocab_size
+
+CONFIGS = {
+    "classic": ModelConfig(block_size=12, n_layer=2, n_head=2, n_embd=16, dropout=0.5),
+    "modern": ModelConfig(architecture="modern", block_size=12, n_layer=2, n_head=2, n_embd=20),
+    "prior": ModelConfig(architecture="modern", block_size=13, n_layer=1, n_head=2, n_embd=16, ngram_order=4),
+    "induction": ModelConfig(
+        architecture="modern", block_size=24, n_layer=1, n_head=2, n_embd=16, ngram_order=3, induction=True
+    ),
+    "committee": ModelConfig(
+        architecture="modern", block_size=12, n_layer=1, n_head=1, n_embd=16, ngram_order=3, induction=True, members=3
+    ),
+    "wide": ModelConfig(architecture="modern", block_size=40, n_layer=1, n_head=1, n_embd=40),
+    "long": ModelConfig(block_size=150, n_layer=1, n_head=2, n_embd=24),
+    "endless": ModelConfig(architecture="modern", block_size=400, n_layer=1, n_head=2, n_embd=24),
+    "narrow": ModelConfig(architecture="modern", block_size=1, n_layer=2, n_head=2, n_embd=12),
+    "bigram": ModelConfig(block_size=3, n_layer=0, n_head=1, n_embd=1),
+    "shortest": ModelConfig(block_size=1, n_layer=1, n_head=1, n_embd=8),
+}
+
+
+def tiny_model(name: str) -> LanguageModel:
+    model = build_model(CONFIGS[name], V, seed=1)
+    set_case_folding(model, TOKENIZER)
+    generator = torch.Generator().manual_seed(2)
+    for parameter in model.parameters():
+        parameter.data += 0.3 * torch.randn(parameter.shape, generator=generator)
+        parameter.data = parameter.data.half().float()
+    return model
+
+
+def tiny_prior(name: str) -> NgramPrior | None:
+    order = CONFIGS[name].ngram_order
+    return NgramPrior.fit(TOKENIZER.encode(TEXT), V, order) if order else None
+
+
+def tiny_sampler(name: str) -> Sampler:
+    return Sampler(tiny_model(name), TOKENIZER, name=name, step=7, prior=tiny_prior(name))

@@ -1,0 +1,45 @@
+"""All surveys, in two sizes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.storage.disk.scenarios import SCENARIOS, commit_after, live_after
+from tests.storage.disk.survey import Figures, State, survey, survey_again, trace_of
+
+AGAIN = {"a folder": commit_after, "a run's life": live_after}
+"""How the program goes on from what such a scenario has left."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many states to look at."""
+
+    limit: int
+    """States per moment of a trace, about."""
+    strides: dict[str, int]
+    """Every so many-th state is gone on from, by the scenario's name."""
+
+
+FEW = Size(12, {"a folder": 16, "a run's life": 300})
+MANY = Size(300, {"a folder": 2, "a run's life": 150})
+
+
+def survey_all(size: Size, folder: Path) -> dict[str, Figures]:
+    """The figures of each scenario. Raises PowerLossError at the first state that is broken."""
+    found: dict[str, Figures] = {}
+    for scenario in SCENARIOS:
+        figures = survey(scenario, trace_of(scenario, folder), folder, size.limit)
+        found[scenario.name] = figures
+        if scenario.name in AGAIN:
+            found[f"{scenario.name}, again"] = gone_on_from(scenario.name, figures, size, folder)
+    return found
+
+
+def distinct(found: dict[str, Figures]) -> set[State]:
+    """The states that were seen, each once."""
+    return set[State]().union(*(figures.states for figures in found.values()))
+
+
+def gone_on_from(name: str, figures: Figures, size: Size, folder: Path) -> Figures:
+    """The figures of going on from some of the states that a scenario has left, and losing power again."""
+    return survey_again(list(figures.states)[:: size.strides[name]], AGAIN[name], folder, size.limit)

@@ -1,0 +1,36 @@
+"""Damaged files are refused with one line or tolerated, and never changed; see `fuzzing`."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.storage.fuzzing import healthy_run, open_mutated
+from tui_gpt.errors import StorageError
+from tui_gpt.storage.runs import read_info
+from tui_gpt.training.replay import cut_log
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["run.json", "events.jsonl", "last/checkpoint.json", "last/model.safetensors", "last/training.safetensors"],
+)
+def test_damaged_files_are_one_line_or_tolerated(tmp_path: Path, name: str) -> None:
+    assert open_mutated(tmp_path / "runs", name, count=120, seed=1) == 120
+
+
+@pytest.mark.parametrize("name", ["last/model.safetensors", "last/training.safetensors"])
+def test_forged_tensors_are_one_line_or_tolerated(tmp_path: Path, name: str) -> None:
+    """A stranger's file may be damaged on purpose, with digests that agree."""
+    assert open_mutated(tmp_path / "runs", name, count=120, seed=2, forged=True) == 120
+
+
+def test_kept_changes_that_cannot_be_read_are_not_forgotten(tmp_path: Path) -> None:
+    """They are what the user has asked of the run after its last checkpoint."""
+    run = healthy_run(tmp_path / "runs")
+    (tmp_path / "notes.txt").write_text("precious")
+    (run.path / "changes.jsonl").symlink_to(tmp_path / "notes.txt")
+    log = run.log_path.read_bytes()
+    with pytest.raises(StorageError, match=r"changes\.jsonl: it is a link, not a plain file: move it away"):
+        cut_log(run, read_info(run.path / "last"))
+    assert (run.path / "changes.jsonl").is_symlink()
+    assert run.log_path.read_bytes() == log

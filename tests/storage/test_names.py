@@ -1,0 +1,42 @@
+import pytest
+
+from tui_gpt.errors import UsageError
+from tui_gpt.storage.names import LONGEST_NAME, checked_name, did_you_mean, is_name, slug
+
+
+@pytest.mark.parametrize("name", ["a", "my-run", "tinyshakespeare-quick-2", "A_b.c", "7", "_x", "x" * LONGEST_NAME])
+def test_letters_digits_and_a_few_signs_make_a_name(name: str) -> None:
+    assert checked_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", ".hidden", "..", "../x", "a/b", "/abs", "-flag", "a b", "é", "a\n", "a@best", "x" * 101, "name."),
+        *("live", "Shipped", "con", "NUL", "aux.txt", "com1", "lpt9.tar.gz"),
+    ],
+)
+def test_whatever_could_leave_its_folder_or_has_a_meaning_is_no_name(name: str) -> None:
+    assert not is_name(name)
+    with pytest.raises(UsageError):
+        checked_name(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("My Book (2)", "my-book-2"),
+        ("../../etc", "etc"),
+        ("Ελλάδα", "text"),
+        ("live", "text"),
+        ("con", "text"),
+        ("a" * 300, "a" * 50),
+    ],
+)
+def test_any_text_can_be_turned_into_a_name(text: str, name: str) -> None:
+    assert slug(text) == name
+
+
+def test_a_near_name_is_suggested_and_a_far_one_is_not() -> None:
+    assert did_you_mean("shakespear", ["tinyshakespeare", "dante"]) == " (did you mean tinyshakespeare?)"
+    assert did_you_mean("zzz", ["tinyshakespeare", "dante"]) == ""

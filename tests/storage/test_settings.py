@@ -1,0 +1,162 @@
+"""Where a setting comes from, and what a bad `config.toml` is answered with."""
+
+import contextlib
+import dataclasses
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from tui_gpt.config import PRESETS, ModelConfig, SampleConfig, TrainConfig
+from tui_gpt.errors import ConfigError
+from tui_gpt.storage import paths, settings
+
+
+def write_config(text: str | bytes) -> Path:
+    path = paths.config_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+@pytest.mark.parametrize(("text", "value"), [("yes", True), ("False", False)])
+def test_a_truth_value_comes_from_the_environment_too(text: str, value: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUI_GPT_TRAIN_INDUCTION", text)
+    assert settings.environment("train")["induction"] is value
+
+
+def test_every_setting_of_every_config_has_a_line_of_help() -> None:
+    assert list(settings.MODEL_HELP) == [field.name for field in dataclasses.fields(ModelConfig)]
+    assert list(settings.TRAIN_HELP) == [field.name for field in dataclasses.fields(TrainConfig)]
+    assert list(settings.SAMPLE_HELP) == [field.name for field in dataclasses.fields(SampleConfig)]
+
+
+def test_without_a_file_the_preset_holds() -> None:
+    assert settings.load("train") == {}
+    assert settings.preferred_run_config().train == PRESETS["quick"].train
+    assert settings.preferred_sample_config() == SampleConfig()
+
+
+def test_the_file_goes_before_the_preset_and_the_environment_before_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_config('[train]\npreset = "nano"\nbatch_size = 3\nseed = 5\n[generate]\ntemperature = 1\n')
+    monkeypatch.setenv("TUI_GPT_TRAIN_SEED", "6")
+    monkeypatch.setenv("TUI_GPT_GENERATE_TOP_K", "9")
+    config = settings.preferred_run_config()
+    assert (config.preset, config.train.batch_size, config.train.seed) == ("nano", 3, 6)
+    assert settings.preferred_sample_config() == SampleConfig(temperature=1.0, top_k=9)
+
+
+def test_a_level_that_sets_one_end_of_a_run_replaces_both() -> None:
+    weaker = {"max_seconds": 60.0, "max_iters": 10, "seed": 1}
+    assert settings.merged({"max_iters": 5}, weaker) == {"max_iters": 5, "seed": 1}
+    assert settings.merged({"seed": 2}, weaker) == {**weaker, "seed": 2}
+    assert settings.merged({"val_file": "x"}, {"val_share": 0.2, "seed": 1}) == {"val_file": "x", "seed": 1}
+    assert settings.merged({"val_share": 0.2}, {"val_file": "x"}) == {"val_share": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[train]\nmax_itres = 5", "[train] knows no setting 'max_itres' (did you mean max_iters?): take it out"),
+        ('[train]\nmax_iters = "many"', "[train] max_iters cannot be 'many': it takes a whole number"),
+        ("[train]\nmax_iters = true", "[train] max_iters cannot be True: it takes a whole number"),
+        ('[train]\npreset = "huge"', "[train] preset cannot be 'huge': it takes one of quick"),
+        ('[train]\ndevice = "tpu"', "[train] device cannot be 'tpu': it takes one of auto, cpu, cuda, mps"),
+        ("max_iters = 5", "'max_iters' has no place here: settings stand under [train] or [generate]"),
+        ("[tain]\n", "'tain' has no place here: settings stand under [train] or [generate]"),
+        ("train = 5", "'train' has no place here"),
+        ("[train]\nmax_iters = ", "this is not TOML: invalid value (at "),
+        (b"[train]\nname = '\xff'", "it cannot be read (it is no plain UTF-8 text): mend it, or move it away"),
+    ],
+)
+def test_a_bad_file_is_answered_with_one_line_that_names_file_and_key(text: str | bytes, told: str) -> None:
+    path = write_config(text)
+    with pytest.raises(ConfigError, match=re.escape(f"{path}: {told}")) as caught:
+        settings.load("train")
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_a_file_nested_without_end_is_told() -> None:
+    """Python versions differ in how far they follow; none may end in a traceback."""
+    write_config("x = " + "[" * 50_000)
+    with pytest.raises(ConfigError, match="mend"):
+        settings.load("train")
+
+
+def test_a_folder_in_place_of_the_file_is_told() -> None:
+    paths.config_file().mkdir(parents=True)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        settings.load("train")
+
+
+def test_a_value_out_of_range_is_told_with_where_it_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_config("[train]\nbatch_size = 0\n")
+    with pytest.raises(ConfigError, match="batch_size is 0: choose a whole number from 1") as caught:
+        settings.preferred_run_config()
+    assert str(caught.value).endswith(f"(set in {path})")
+    path.unlink()
+    monkeypatch.setenv("TUI_GPT_TRAIN_DROPOUT", "2")
+    with pytest.raises(
+        ConfigError,
+        match=re.escape(
+            "dropout is 2: choose a number from 0 to 0.9 (set by TUI_GPT_TRAIN_DROPOUT in the environment)"
+        ),
+    ):
+        settings.preferred_run_config()
+
+
+@pytest.mark.parametrize("text", ["many", "1.5", "0x10"])
+def test_a_variable_of_the_wrong_type_is_named(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUI_GPT_TRAIN_MAX_ITERS", text)
+    with pytest.raises(ConfigError, match=f"TUI_GPT_TRAIN_MAX_ITERS cannot be '{text}': it takes a whole number"):
+        settings.environment("train")
+
+
+def test_the_template_changes_nothing_until_a_sign_is_taken_away() -> None:
+    path = settings.write_template()
+    assert settings.load("train") == settings.load("generate") == {}
+    text = path.read_text()
+    path.write_text(re.sub(r"^#(?=\w)", "", text, flags=re.MULTILINE))
+    for section, table in settings.SETTINGS.items():
+        assert settings.load(section).keys() == table.keys()
+
+
+def test_a_file_that_is_there_is_not_overwritten() -> None:
+    path = write_config("[train]\nseed = 5\n")
+    with pytest.raises(ConfigError, match="is there already"):
+        settings.write_template()
+    assert settings.load("train") == {"seed": 5}
+    settings.write_template(replace=True)
+    assert path.read_text() == settings.template()
+
+
+def test_the_effective_settings_name_their_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_config('[train]\npreset = "nano"\nseed = 5\n')
+    monkeypatch.setenv("TUI_GPT_TRAIN_BATCH_SIZE", "3")
+    found = {row.setting.name: (row.value, row.source) for row in settings.effective("train")}
+    assert found["preset"] == ("nano", str(path))
+    assert found["seed"] == (5, str(path))
+    assert found["batch_size"] == (3, "the environment")
+    assert found["n_layer"] == (4, "preset nano")
+    assert found["corpus"] == ("tinyshakespeare", "default")
+    assert {row.setting.name: row.value for row in settings.effective("generate")}["temperature"] == 0.8
+
+
+def test_the_effective_settings_are_toml() -> None:
+    shown = "\n".join(settings.as_toml(section, settings.effective(section)) for section in settings.SETTINGS)
+    document = tomllib.loads(shown)
+    assert document["train"]["preset"] == "quick"
+    assert document["generate"]["temperature"] == 0.8
+
+
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+@given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_no_file_whatever_is_answered_with_anything_but_a_sentence(data: bytes) -> None:
+    write_config(data)
+    with contextlib.suppress(ConfigError):
+        settings.load("train")

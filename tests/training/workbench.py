@@ -1,0 +1,139 @@
+"""A tiny run that lives in memory: a real model and trainer, a clock made of numbers, checkpoints in a dictionary."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from tui_gpt.config import ModelConfig, TrainConfig
+from tui_gpt.control import Control
+from tui_gpt.events import Evaluated, Event, Progress, SettingValue
+from tui_gpt.models.build import build_model, build_optimizers, build_shards, random_generators
+from tui_gpt.text.corpora import CorpusText
+from tui_gpt.text.windows import Corpus, WindowOrder
+from tui_gpt.training.batches import Batches
+from tui_gpt.training.checkpoints.state import restore_optimizers
+from tui_gpt.training.device import ComputeDevice
+from tui_gpt.training.trainer import Kind, Snapshot, Standing, Trainer, TrainerComponents, changed, restore_generators
+
+TEXT = "the quick brown fox jumps over the lazy dog and runs back to the river bank\n" * 40
+MODEL = ModelConfig(block_size=16, n_layer=2, n_head=2, n_embd=16, dropout=0.2)
+TRAIN = TrainConfig(
+    max_iters=20,
+    batch_size=4,
+    learning_rate=1e-2,
+    warmup_iters=2,
+    eval_interval=5,
+    log_interval=2,
+    device="cpu",
+    threads=1,
+)
+
+
+class Ticking:
+    """A clock that is some time later at every look."""
+
+    def __init__(self, tick: float) -> None:
+        self.seconds = 0.0
+        self.tick = tick
+
+    def __call__(self) -> float:
+        self.seconds += self.tick
+        return self.seconds
+
+
+class Workbench:
+    """One model and its trainer; `checkpoints` keeps what was committed."""
+
+    def __init__(
+        self,
+        model: ModelConfig = MODEL,
+        train: TrainConfig = TRAIN,
+        *,
+        snapshot: Snapshot | None = None,
+        planned_changes: Mapping[int, Mapping[str, SettingValue]] | None = None,
+        resume_changes: Mapping[str, SettingValue] | None = None,
+        follows_clock: bool = False,
+        tick: float = 0.01,
+    ) -> None:
+        self.checkpoints: dict[Kind, list[Snapshot]] = {"last": [], "best": []}
+        self.control = Control()
+        self.clock = Ticking(tick)
+        self.corpus = Corpus.build(CorpusText(name="fox", text=TEXT, digest="", source="fox"), model.block_size)
+        self.model = build_model(model, self.corpus.tokenizer.vocab_size, train.seed)
+        shards = build_shards(self.model, train, ComputeDevice(torch.device("cpu"), cores=train.threads))
+        optimizers = build_optimizers(self.model, train, shards)
+        standing: Standing | None = None
+        if snapshot is not None:
+            train, standing = snapshot.config, dataclasses.replace(snapshot.standing, follows_clock=follows_clock)
+            if resume_changes:
+                train = changed(train, resume_changes)
+                standing = dataclasses.replace(standing, budget_step=standing.step, budget_evaluations=0)
+            self.model.load_state_dict(snapshot.weights)
+            restore_optimizers(optimizers, snapshot.training)
+            restore_generators(random_generators(shards), snapshot.training)
+        order = WindowOrder(len(self.corpus.train), model.block_size, train.batch_size, train.seed)
+        self.parts = TrainerComponents(
+            model=self.model,
+            optimizers=optimizers,
+            batches=Batches(self.corpus, order, model.block_size, None),
+            shards=shards,
+            generators=random_generators(shards),
+            commit=self._commit,
+            read_best=lambda: self.checkpoints["best"][-1] if self.checkpoints["best"] else None,
+            write_sample=lambda step: f"sample of step {step}",
+            device=torch.device("cpu"),
+            tokens_per_batch=train.batch_size * model.block_size,
+            networks=model.networks,
+            train_tokens=len(self.corpus.train),
+            val_tokens=len(self.corpus.val),
+            preset="none",
+        )
+        self.trainer = Trainer(
+            self.parts,
+            train,
+            self.control,
+            standing=standing,
+            good=None if snapshot is None else snapshot.good,
+            planned_changes=planned_changes,
+            resume_changes=resume_changes,
+            clock=self.clock,
+        )
+
+    def _commit(self, kind: Kind, snapshot: Snapshot) -> Path:
+        self.checkpoints[kind].append(snapshot)
+        return Path(kind)
+
+    def run(self) -> list[Event]:
+        """Every event of the run."""
+        return list(self.trainer.run())
+
+    def run_until(self, step: int) -> Iterator[Event]:
+        """The events of a run that is asked to stop after `step` steps."""
+        for event in self.trainer.run():
+            if event.step >= step:
+                self.control.stop()
+            yield event
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """The model's weights as they are now."""
+        return {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+
+
+def learning_log(events: list[Event]) -> list[tuple[object, ...]]:
+    """What was learned, without the clock's figures."""
+    kept: list[tuple[object, ...]] = []
+    for event in events:
+        if isinstance(event, Progress):
+            kept.append(("progress", event.step, event.loss, event.learning_rate, event.grad_norm))
+        elif isinstance(event, Evaluated):
+            kept.append(("evaluated", event.step, event.train_loss, event.val_loss, event.is_best))
+    return kept
+
+
+def same_weights(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
+    """Equal to the bit."""
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)

@@ -1,0 +1,138 @@
+"""The small parts of the Generate tab that need no screen: knobs, bars, tones, rows of a card."""
+
+import math
+from typing import Any
+
+import pytest
+from rich.style import Style
+
+from tests.tui.fakes import estimated, evaluated
+from tui_gpt.config import SampleConfig, resolve
+from tui_gpt.storage.runs import RunStore
+from tui_gpt.tui.generate.alternatives import bar, percent, spelled
+from tui_gpt.tui.generate.answer_card import CardBlock, likely_tone
+from tui_gpt.tui.generate.model_chooser import choices, source_label
+from tui_gpt.tui.generate.notebook import Answer, Card
+from tui_gpt.tui.generate.sampling_controls import KNOBS, SAMPLING_PRESETS, Knob
+
+
+def rows(block: CardBlock, width: int) -> list[str]:
+    """What a card looks like, without its edge."""
+    return [
+        "".join(segment.text for segment in block.draw(row, width, lambda _: Style()))[2:].rstrip()
+        for row in range(block.height(width))
+    ]
+
+
+@pytest.mark.parametrize("knob", KNOBS, ids=[knob.name for knob in KNOBS])
+def test_every_step_of_a_knob_is_a_setting_that_runs(knob: Knob) -> None:
+    for step in knob.steps:
+        setting: dict[str, Any] = {knob.name: step}
+        assert getattr(SampleConfig(**setting), knob.name) == step
+
+
+@pytest.mark.parametrize("mood", SAMPLING_PRESETS)
+def test_every_preset_runs(mood: str) -> None:
+    assert SampleConfig(**SAMPLING_PRESETS[mood]).max_new_tokens == SampleConfig().max_new_tokens
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "by", "expected"),
+    [
+        ("temperature", 0.8, 1, 0.9),
+        ("temperature", 0.85, 1, 0.9),
+        ("temperature", 0.85, -1, 0.8),
+        ("temperature", 2.0, 1, 2.0),
+        ("temperature", 0.0, -1, 0.0),
+        ("top_k", 7, 1, 10),
+        ("seed", None, 1, 0),
+        ("seed", 0, -1, None),
+        ("seed", None, -1, None),
+        ("max_new_tokens", 123_456_789, -1, 100_000),
+    ],
+)
+def test_knobs_step_to_the_next_round_value_and_hold_at_the_ends(
+    name: str, value: float | None, by: int, expected: float | None
+) -> None:
+    knob = next(knob for knob in KNOBS if knob.name == name)
+    assert knob.stepped(value, by) == expected
+
+
+@pytest.mark.parametrize(
+    ("share", "drawn"), [(0.0, "    "), (1.0, "████"), (0.5, "██  "), (0.28125, "█▏  "), (7.0, "████")]
+)
+def test_bars_are_drawn_to_an_eighth_of_a_cell(share: float, drawn: str) -> None:
+    assert bar(share, 4) == drawn
+
+
+@pytest.mark.parametrize(
+    ("probability", "text"), [(1.0, "100 %"), (0.42, "42 %"), (0.1, "10 %"), (0.013, "1.3 %"), (1e-5, "<0.1 %")]
+)
+def test_shares_are_told_in_two_digits(probability: float, text: str) -> None:
+    assert percent(probability) == text
+
+
+def test_characters_without_a_face_have_a_name() -> None:
+    assert [spelled(character) for character in " \n\t\x1b"] == ["space", "↵", "tab", "␛"]
+
+
+def test_tones_go_from_sure_to_surprised() -> None:
+    shares = (1.0, 0.8, 0.5, 0.2, 0.05, 0.001)
+    assert [likely_tone(math.log(share)) for share in shares] == [
+        "likely-0",
+        "likely-0",
+        "likely-1",
+        "likely-2",
+        "likely-3",
+        "likely-4",
+    ]
+    assert likely_tone(-math.inf) == "likely-4"
+    assert likely_tone(math.nan) == "written"
+
+
+def test_facts_are_not_torn_apart_where_they_fit() -> None:
+    answer = Answer(prompt="a", text="b" * 20, model="my-run@best", step=2_000, config=SampleConfig(seed=7))
+    assert rows(CardBlock(Card(answers=(answer,))), 30) == [
+        "abbbbbbbbbbbbbbbbbbbb",
+        "my-run@best · step 2,000",
+        "seed 7 · temperature 0.8",
+        "20 characters",
+        "",
+    ]
+
+
+def test_answers_side_by_side_have_columns_of_their_own() -> None:
+    answers = tuple(Answer(text=text, model="m", config=SampleConfig(seed=1)) for text in ("aa aa aa " * 4, "bb"))
+    block = CardBlock(Card(answers=answers, shown=1))
+    block.lay_side_by_side(True)
+    drawn = rows(block, 70)
+    assert drawn[0].split("│")[0].strip() == "aa aa aa aa aa aa aa aa aa aa aa"
+    assert drawn[0].split("│")[1].strip() == "bb"
+    assert "‹ 2/2 ›" in drawn[2].split("│")[1]
+
+
+def test_too_narrow_for_columns_shows_the_answer_that_is_meant() -> None:
+    block = CardBlock(Card(answers=(Answer(text="aa"), Answer(text="bb"), Answer(text="cc")), shown=2))
+    block.height(40)
+    block.lay_side_by_side(True)
+    assert rows(block, 40)[0] == "cc"
+
+
+def test_the_chooser_offers_live_weights_only_while_there_are_some() -> None:
+    assert [source for source, _, _ in choices([], {}, live=False)] == ["", "shipped"]
+    assert [source for source, _, _ in choices([], {}, live=True)] == ["", "live", "shipped"]
+
+
+@pytest.mark.parametrize(("is_estimate", "remark"), [(False, "loss 1.500"), (True, "loss ~1.500")])
+def test_the_chooser_marks_a_best_loss_that_is_an_estimate(is_estimate: bool, remark: str) -> None:
+    run = RunStore().create(resolve("nano"), "one")
+    run.record((estimated if is_estimate else evaluated)(10, 1.5))
+    offered = list(choices([run.summary()], {"one": ["best"]}, live=False))
+    assert offered[-1] == ("one@best", "one@best", remark)
+
+
+@pytest.mark.parametrize(
+    ("source", "label"), [(None, "newest model"), ("live", "the model in training"), ("my-run@last", "my-run@last")]
+)
+def test_sources_have_names_for_people(source: str | None, label: str) -> None:
+    assert source_label(source) == label

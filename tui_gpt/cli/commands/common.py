@@ -1,0 +1,198 @@
+"""What the commands share: options made from the table of settings, where a value came from, tables, and the session.
+
+An option is never written by hand where the table of settings has it, so the command line, the environment and
+`config.toml` know the same names.
+"""
+
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from tui_gpt.config import TrainConfig
+from tui_gpt.errors import NotFoundError, UsageError
+from tui_gpt.escaping import escape_controls
+from tui_gpt.storage import paths, settings
+from tui_gpt.storage.names import SHIPPED
+
+if TYPE_CHECKING:
+    from tui_gpt.session import SessionLike
+    from tui_gpt.storage.runs import Run
+
+RESUMING = "tui_gpt.resuming"
+"""In a click context's `meta`: whether --resume is on the command line."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_TYPES = {int: click.INT, float: click.FLOAT, str: click.STRING}
+_METAVARS = {int: "N", float: "X", str: "TEXT"}
+_OWN_METAVARS = {"val_file": "FILE"}
+_SOURCES = {
+    ParameterSource.COMMANDLINE: settings.COMMAND_LINE,
+    ParameterSource.ENVIRONMENT: settings.ENVIRONMENT,
+}
+
+
+def make_session(place: TrainConfig | None = None) -> "SessionLike":
+    """The session that a command works with; `place` holds the device and the threads to evaluate with."""
+    from tui_gpt.session import HERE, Session
+
+    return Session(place=place or HERE)
+
+
+def own_run(name: str) -> "Run":
+    """Return the run of that name. Raises NotFoundError, which says what the shipped model is good for."""
+    from tui_gpt.storage.runs import RunStore
+
+    if name.partition("@")[0] == SHIPPED:
+        raise NotFoundError(
+            f"{SHIPPED} is the model that comes with the program, and no run: write with it by `tui-gpt generate "
+            f"--run {SHIPPED}`, or train on from it by `tui-gpt train --headless --init-from {SHIPPED}`"
+        )
+    return RunStore().get(name)
+
+
+class Option(click.Option):
+    """An option that stands under a heading of its own in the help."""
+
+    def __init__(self, *args: Any, heading: str = "Options", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.heading = heading
+
+
+class NewRunOption(Option):
+    """An option that is about new runs: with --resume on the command line, the environment does not set it."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Return what the environment sets."""
+        return None if ctx.meta.get(RESUMING) else super().resolve_envvar_value(ctx)
+
+
+class NewRunArgument(click.Argument):
+    """An argument that is about new runs, as `NewRunOption`."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Return what the environment sets."""
+        return None if ctx.meta.get(RESUMING) else super().resolve_envvar_value(ctx)
+
+
+class SettingsCommand(click.Command):
+    """A command whose options may also be set in `config.toml`, in the section that bears its name."""
+
+    section: settings.Section
+    menus: Mapping[str, Sequence[tuple[str, str]]] = {}
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; the file is not looked at where help was asked for, nor with --resume: it is about new
+        runs, so that nothing in it keeps a run from being resumed."""
+        ctx.meta[RESUMING] = any(word == "--resume" or word.startswith("--resume=") for word in args)
+        if not ctx.meta[RESUMING] and not set(args) & set(ctx.help_option_names):
+            ctx.default_map = settings.load(self.section)
+        return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options under their headings, then the menus."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None and isinstance(parameter, click.Option):
+                groups.setdefault(getattr(parameter, "heading", "Options"), []).append(record)
+        for heading, rows in [*groups.items(), *self.menus.items()]:
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
+
+def setting_option(section: settings.Section, name: str, heading: str, **kwargs: Any) -> Callable[[F], F]:
+    """The option of a setting; unset, it is None."""
+    setting = settings.SETTINGS[section][name]
+    kind = settings.set_type(setting.hint)
+    flag = "--" + name.replace("_", "-")
+    if kind is bool:
+        flag += "/--no-" + name.replace("_", "-")
+    elif typing.get_origin(kind) is Literal:
+        kwargs.setdefault("type", click.Choice(typing.get_args(kind)))
+    else:
+        kwargs = {"type": _TYPES[kind], "metavar": _OWN_METAVARS.get(name, _METAVARS[kind])} | kwargs
+    kind_of_option = NewRunOption if section == "train" else Option
+    return click.option(flag, cls=kind_of_option, default=None, help=setting.help, heading=heading, **kwargs)
+
+
+def setting_options(section: settings.Section, names: Iterable[str], heading: str) -> Callable[[F], F]:
+    """The options of several settings, in that order."""
+
+    def decorate(function: F) -> F:
+        for name in reversed(list(names)):
+            function = setting_option(section, name, heading)(function)
+        return function
+
+    return decorate
+
+
+Levels = list[tuple[str, dict[str, Any]]]
+"""Settings by where they were chosen, the strongest first."""
+
+
+def chosen_levels(ctx: click.Context, section: settings.Section) -> Levels:
+    """The settings that were chosen, by where they were: command line, environment, file."""
+    levels: dict[str, dict[str, Any]] = {
+        settings.COMMAND_LINE: {},
+        settings.ENVIRONMENT: {},
+        str(paths.config_file()): {},
+    }
+    for name, value in ctx.params.items():
+        if value is not None and name in settings.SETTINGS[section]:
+            source = ctx.get_parameter_source(name) or ParameterSource.DEFAULT
+            if source is not ParameterSource.DEFAULT:
+                levels[_SOURCES.get(source, str(paths.config_file()))][name] = value
+    return list(levels.items())
+
+
+def typed(ctx: click.Context, name: str) -> bool:
+    """Return whether an option was given on the command line."""
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def keep_one(ctx: click.Context, *names: str) -> None:
+    """Of options that exclude each other, keep the one from the strongest source: command line, environment, file.
+
+    Raises UsageError when several of them were given on the command line: the others are defaults, which give way.
+    """
+    given = sorted(
+        (name for name in names if ctx.params[name] is not None),
+        key=lambda name: (not typed(ctx, name), ctx.get_parameter_source(name) is not ParameterSource.ENVIRONMENT),
+    )
+    explicit = [name for name in given if typed(ctx, name)]
+    if len(explicit) > 1:
+        raise UsageError(f"{flag(explicit[0])} and {flag(explicit[1])} cannot go together: leave one of them out")
+    for name in given[1:]:
+        ctx.params[name] = None
+
+
+_ARGUMENTS = frozenset({"prompt", "corpus"})
+
+
+def flag(name: str) -> str:
+    """Return a parameter as it is written on the command line."""
+    return name.upper() if name in _ARGUMENTS else "--" + name.replace("_", "-")
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: frozenset[int] = frozenset()) -> str:
+    """Columns in line, two blanks apart; those in `right` are set to the right. Safe for a terminal."""
+    cells = [[escape_controls(cell).replace("\n", " ") for cell in row] for row in [headings, *rows]]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if k in right else cell.ljust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    )
+
+
+def key_values(rows: Iterable[tuple[str, str]]) -> str:
+    """One fact a line, the values in line. Safe for a terminal."""
+    pairs = [(name, escape_controls(value)) for name, value in rows]
+    width = max((len(name) for name, _ in pairs), default=0)
+    return "\n".join(f"{name.ljust(width)}  {value}".rstrip() for name, value in pairs)

@@ -1,0 +1,65 @@
+"""`tui-gpt data`: the texts that can be learned from. Needs no torch."""
+
+import dataclasses
+import json
+from typing import Any
+
+import click
+
+from tui_gpt.cli.commands import common
+from tui_gpt.formatting import format_bytes
+from tui_gpt.text import corpora
+
+_HEADINGS = ("NAME", "SIZE", "")
+
+
+@click.group()
+def data() -> None:
+    """List, add and look at the texts to learn from."""
+
+
+@data.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def list_data(as_json: bool) -> None:
+    """List the texts that have a name."""
+    entries = corpora.list_corpora()
+    if as_json:
+        for entry in entries:
+            click.echo(json.dumps(_plain(entry), ensure_ascii=False))
+        return
+    rows = [(entry.name, format_bytes(entry.size), "built in" if entry.built_in else "") for entry in entries]
+    click.echo(common.table(_HEADINGS, rows, frozenset({1})))
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    return {name: str(value) if name == "path" else value for name, value in dataclasses.asdict(record).items()}
+
+
+@data.command("add")
+@click.argument("corpus")
+@click.option("--name", metavar="NAME", help="What to call it; made from the file's name unless given.")
+def add_data(corpus: str, name: str | None) -> None:
+    """Keep a copy of CORPUS (a file, a folder of text files, - for stdin) under a name."""
+    click.echo(corpora.add_corpus(corpus, name).name)
+
+
+@data.command("info")
+@click.argument("corpus")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def show_data(corpus: str, as_json: bool) -> None:
+    """Show size and alphabet of CORPUS: a name, a file, a folder or - for stdin."""
+    info = corpora.corpus_info(corpus)
+    if as_json:
+        click.echo(json.dumps(_plain(info), ensure_ascii=False))
+        return
+    shown = "".join(character for character in info.alphabet if character.isprintable())
+    rows = [
+        ("name", info.name),
+        ("source", info.source),
+        ("characters", f"{info.characters:,}"),
+        ("lines", f"{info.lines:,}"),
+        ("distinct", f"{len(info.alphabet):,}"),
+        ("alphabet", shown[:200] + ("…" if len(shown) > 200 else "")),
+        ("sha256", info.digest),
+    ]
+    click.echo(common.key_values([*rows, *(("note", note) for note in info.notes)]))

@@ -1,0 +1,28 @@
+"""`tui-gpt doctor`: whether everything is there and works."""
+
+import dataclasses
+import json
+
+import click
+
+from tui_gpt.cli.doctor import Check, examine
+from tui_gpt.errors import EXIT_DONE, EXIT_FAILED
+from tui_gpt.escaping import escape_controls
+
+_SIGNS = {"ok": "ok     ", "warning": "warning", "failed": "FAILED "}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def doctor(as_json: bool) -> int:
+    """Check Python, terminal, disk, torch, speed and the data that comes along; name the remedy where one is needed."""
+    failed = False
+    for check in examine():
+        failed = failed or check.status == "failed"
+        click.echo(json.dumps(dataclasses.asdict(check), ensure_ascii=False) if as_json else _line(check))
+    return EXIT_FAILED if failed else EXIT_DONE
+
+
+def _line(check: Check) -> str:
+    remedy = f"\n{'':19}→ {escape_controls(check.remedy)}" if check.remedy else ""
+    return f"{_SIGNS[check.status]}  {check.name:<10}{escape_controls(check.detail)}{remedy}"

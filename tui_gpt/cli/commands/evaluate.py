@@ -1,0 +1,73 @@
+"""`tui-gpt eval`: how good a model is, on its validation split or on any text."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from tui_gpt.cli.commands import common
+from tui_gpt.cli.commands.source import chosen_source, read_text
+from tui_gpt.config import DeviceName, TrainConfig
+from tui_gpt.errors import UsageError
+from tui_gpt.text.corpora import STDIN
+
+
+@click.command("eval")
+@click.option("--run", metavar="RUN[@best|@last]", help="The run to measure, the newest unless named.")
+@click.option("--model-path", metavar="DIR", type=click.Path(path_type=Path), help="A run's folder, or a checkpoint's.")
+@click.option("--file", metavar="F", help="Measure on this text instead; - is stdin.")
+@click.option(
+    "--device", type=click.Choice(get_args(DeviceName)), default="auto", show_default=True,
+    help="Where to read the validation split; --file is read on the CPU.",
+)  # fmt: skip
+@click.option("--threads", metavar="N", type=click.INT, default=0, help="CPU threads for it; 0 is one per core.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.pass_context
+def evaluate(
+    ctx: click.Context, /, file: str | None, device: DeviceName, threads: int, as_json: bool, **_: Any
+) -> None:
+    """Measure a model: validation loss (nats per character), bits per character, perplexity.
+
+    The validation split of its own text is read whole; --file measures any other text.
+    """
+    source = chosen_source(ctx)
+    place = TrainConfig(max_iters=1, device=device, threads=threads)
+    from tui_gpt.cli import headless
+
+    session, streams = common.make_session(place), headless.Streams.standard()
+    if file is not None:
+        _print(headless.score(session, source, _text_in(file), streams), as_json)
+    else:
+        _print(headless.evaluate(session, source, streams), as_json)
+
+
+def _text_in(file: str) -> str:
+    text = read_text(file)
+    if not text:
+        raise UsageError(f"{'stdin' if file == STDIN else file} is empty: name a file with some text in it")
+    return text
+
+
+_LABELS = {
+    "name": "model",
+    "val_loss": "validation loss",
+    "loss": "loss",
+    "bits_per_char": "bits per character",
+    "val_tokens": "characters",
+    "left_out": "left out",
+}
+
+
+def _print(measured: Any, as_json: bool) -> None:
+    record = dataclasses.asdict(measured)
+    if as_json:
+        click.echo(json.dumps(record, ensure_ascii=False))
+        return
+    rows = [(_LABELS.get(name, name), _shown(value)) for name, value in record.items() if value != ""]
+    click.echo(common.key_values(rows))
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,183 @@
+"""`tui-gpt runs`: what has been trained. Only `import` and `export --small` need torch."""
+
+import dataclasses
+import json
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tui_gpt.cli.commands import common
+from tui_gpt.config import DEFAULT_CORPUS
+from tui_gpt.errors import NotFoundError, TuiGptError, UsageError
+from tui_gpt.formatting import format_age, format_loss
+from tui_gpt.storage import runs as storage
+
+_HEADINGS = ("NAME", "STATE", "PRESET", "STEP", "BEST LOSS", "UPDATED")
+_TO_THE_RIGHT = frozenset({3, 4})
+
+
+@click.group()
+def runs() -> None:
+    """List, show, copy and remove what has been trained."""
+
+
+@runs.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def list_runs(as_json: bool) -> None:
+    """List the runs, newest first."""
+    summaries = storage.RunStore().list()
+    if as_json:
+        for summary in summaries:
+            click.echo(json.dumps(_record(summary)))
+    elif summaries:
+        click.echo(common.table(_HEADINGS, map(_row, summaries), _TO_THE_RIGHT))
+    else:
+        click.echo("there are no runs yet: train one with `tui-gpt train`", err=True)
+
+
+def _record(summary: storage.RunSummary) -> dict[str, Any]:
+    return dataclasses.asdict(summary) | {"path": str(summary.path)}
+
+
+def _row(summary: storage.RunSummary) -> tuple[str, ...]:
+    return (
+        summary.name,
+        summary.state,
+        summary.preset or "–",
+        _steps(summary),
+        format_loss(summary.best_val_loss, is_estimate=summary.best_is_estimate),
+        format_age(time.time() - summary.updated),
+    )
+
+
+def _steps(summary: storage.RunSummary) -> str:
+    return f"{summary.step:,}/{summary.max_iters:,}" if summary.max_iters else f"{summary.step:,}"
+
+
+@runs.command("show")
+@click.argument("name", metavar="RUN")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def show_run(name: str, as_json: bool) -> None:
+    """Show one run: how it stands, its settings, its checkpoints."""
+    run = common.own_run(name)
+    summary = run.summary()
+    checkpoints = {which: _checkpoint(run, which) for which in ("best", "last")}
+    if as_json:
+        settings = run.config.to_dict() if summary.state != "damaged" else None
+        click.echo(json.dumps(_record(summary) | {"config": settings, "checkpoints": checkpoints}))
+        return
+    click.echo(common.key_values(_facts(run, summary, checkpoints)))
+
+
+def _checkpoint(run: storage.Run, which: storage.Which) -> dict[str, Any] | None:
+    """Where a checkpoint is and what it holds; None where there is none that is whole."""
+    folder = run.checkpoint_dir(which)
+    if folder is None:
+        return None
+    try:
+        info = storage.read_info(folder)
+    except TuiGptError:
+        return None
+    return {
+        "path": str(folder),
+        "step": info.step,
+        "val_loss": info.val_loss,
+        "val_is_estimate": info.val_is_estimate,
+        "val_tokens": info.val_tokens,
+        "created": info.created,
+    }
+
+
+def _facts(
+    run: storage.Run, summary: storage.RunSummary, checkpoints: dict[str, dict[str, Any] | None]
+) -> list[tuple[str, str]]:
+    facts = [
+        ("name", summary.name),
+        ("state", summary.state),
+        ("step", _steps(summary)),
+        ("best validation loss", _loss(summary.best_val_loss, summary.best_is_estimate, summary.best_val_tokens)),
+        ("updated", format_age(time.time() - summary.updated)),
+        ("folder", str(summary.path)),
+    ]
+    for which, checkpoint in checkpoints.items():
+        facts.append((f"{which} checkpoint", "none" if checkpoint is None else _checkpoint_line(checkpoint)))
+    if summary.state != "damaged":
+        config = run.config
+        facts += [("preset", config.preset), ("corpus", config.corpus)]
+        for part in (config.model, config.train):
+            facts += [(name, str(value)) for name, value in dataclasses.asdict(part).items() if value is not None]
+    return facts
+
+
+def _checkpoint_line(checkpoint: dict[str, Any]) -> str:
+    loss = _loss(checkpoint["val_loss"], checkpoint["val_is_estimate"], checkpoint["val_tokens"])
+    return f"step {checkpoint['step']:,}" + ("" if checkpoint["val_loss"] is None else f", validation loss {loss}")
+
+
+def _loss(loss: float | None, is_estimate: bool, tokens: int) -> str:
+    """Return a loss; of an estimate, also how much of the text it was measured on, where that is known."""
+    shown = format_loss(loss, is_estimate=is_estimate)
+    if not is_estimate:
+        return shown
+    return f"{shown} (estimate on {tokens:,} characters)" if tokens > 0 else f"{shown} (estimate)"
+
+
+@runs.command("export")
+@click.argument("source", metavar="RUN[@best|@last]")
+@click.argument("target", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--small", is_flag=True, help="Weights in eight bits: a quarter of the size, hardly a loss.")
+def export_run(source: str, target: Path, small: bool) -> None:
+    """Copy a checkpoint (the best unless named) into a new folder, ready for --model-path."""
+    name, _, which = source.partition("@")
+    common.own_run(name)
+    if which == "last":
+        place = storage.RunStore().export(name, "last", target)
+    elif which in ("", "best"):
+        place = storage.RunStore().export(name, "best", target)
+    else:
+        raise NotFoundError(f"a run has the checkpoints best and last: name {name}@best or {name}@last")
+    if small:
+        from tui_gpt import session
+
+        session.compact_checkpoint(place)
+    click.echo(place)
+    click.echo(f"generate with it: tui-gpt generate --model-path {shlex.quote(str(place))}", err=True)
+
+
+@runs.command("import")
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--corpus", default=DEFAULT_CORPUS, show_default=True, metavar="TEXT", help="What it was trained on.")
+@click.option("--name", metavar="RUN", help="Name of the new run; unset, the file's.")
+def import_run(file: Path, corpus: str, name: str | None) -> None:
+    """Make a run of weights from elsewhere.
+
+    FILE holds the state dict of the lecture's model ("Let's build GPT"), as torch.save(model.state_dict(), FILE) makes
+    it. It is read as tensors and nothing else; a file that holds code is refused.
+    """
+    from tui_gpt import session
+
+    click.echo(session.import_run(file, corpus, name).name)
+
+
+@runs.command("rm")
+@click.argument("names", metavar="RUN...", nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def remove_runs(names: tuple[str, ...], yes: bool) -> None:
+    """Remove runs with all their checkpoints."""
+    store = storage.RunStore()
+    for name in names:
+        common.own_run(name)
+    if not yes:
+        _ask(names)
+    for name in names:
+        store.delete(name)
+
+
+def _ask(names: tuple[str, ...]) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError("removing is asked about in a terminal: add --yes to do it without")
+    click.confirm(f"Remove {', '.join(names)} for good?", abort=True, err=True)

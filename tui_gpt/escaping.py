@@ -1,0 +1,29 @@
+"""Text from a model, a corpus or a file name, made harmless for a terminal.
+
+A terminal obeys control characters: they move the cursor, change the title, even type for the user. Everything that a
+terminal or the bidirectional algorithm could obey is replaced by a sign that can be seen, one character for one, so
+positions in the text keep their meaning. It is for eyes alone: what is written to a file or a pipe stays as it is.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+_C0 = {code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\n\t"}
+_DELETE = {0x7F: "\N{SYMBOL FOR DELETE}"}
+_C1 = dict.fromkeys(range(0x80, 0xA0), REPLACEMENT)
+_BIDIRECTIONAL = dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), REPLACEMENT)
+_LINE_BREAKS = dict.fromkeys((0x2028, 0x2029), REPLACEMENT)
+_INVISIBLE = dict.fromkeys((0xFEFF, *range(0xFFF9, 0xFFFC), *range(0xE0000, 0xE0080)), REPLACEMENT)
+_SURROGATES = dict.fromkeys(range(0xD800, 0xE000), REPLACEMENT)
+
+_TABLE: Mapping[int, str] = MappingProxyType(
+    {**_C0, **_DELETE, **_C1, **_BIDIRECTIONAL, **_LINE_BREAKS, **_INVISIBLE, **_SURROGATES}
+)
+
+
+def escape_controls(text: str) -> str:
+    """`text` with every control character but newline and tab, every bidirectional mark and every lone surrogate made
+    visible; its length stays the same."""
+    return text if text.isascii() and text.isprintable() else text.translate(_TABLE)

@@ -1,0 +1,185 @@
+"""A trained model that writes: prompt in, characters out, with what the model thought of each.
+
+`Sampler` is the `TextModel` that faces hold. It yields a piece as soon as it is chosen and looks at its `Control`
+before every character. Randomness comes from a generator of its own, seeded for each stream, so that equal seeds write
+equal text and training beside it is never disturbed. It deliberately knows neither prompts' history nor what a face
+does with a piece.
+"""
+
+import itertools
+import math
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import numpy as np
+import torch
+
+from tui_gpt.config import SampleConfig
+from tui_gpt.control import Control
+from tui_gpt.generation.sampling import log_softmax
+from tui_gpt.generation.text_model import CHANGEABLE, Changes, Piece
+from tui_gpt.gpt.decode import Floats, Ints
+from tui_gpt.gpt.decoders import Decoders
+from tui_gpt.gpt.streams import Uniforms
+from tui_gpt.models.build import LanguageModel
+from tui_gpt.prior.ngram import NgramPrior
+from tui_gpt.text.tokenizer import CharTokenizer
+
+ALTERNATIVES = 10
+"""How many characters `details` shows."""
+UNIFORMS_AT_ONCE = 256
+BURST_SECONDS = 0.008
+"""How long characters are computed before they are handed out."""
+SEED_BITS = 32
+"""Length of a seed drawn for a stream: short enough to be typed again."""
+
+
+class Sampler:
+    """Writes with a model as it stands; one in training may be lent to it between two steps."""
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        tokenizer: CharTokenizer,
+        *,
+        name: str,
+        step: int,
+        val_loss: float | None = None,
+        val_is_estimate: bool = False,
+        prior: NgramPrior | None = None,
+    ) -> None:
+        self._decoders = Decoders(model, prior)
+        self._prior = prior
+        self._tokenizer = tokenizer
+        self._characters = [tokenizer.decode(np.array([token])) for token in range(tokenizer.vocab_size)]
+        self.name = name
+        self.step = step
+        self.val_loss = val_loss
+        self.val_is_estimate = val_is_estimate
+        self.last_seed: int | None = None
+        """The seed of the newest stream; where the config named none, the one drawn for it."""
+
+    def unknown(self, text: str) -> str:
+        """The distinct characters of `text` that the model never saw, in order; they are left out of a prompt."""
+        return self._tokenizer.unknown(text)
+
+    def stream(
+        self, prompt: str, config: SampleConfig, control: Control | None = None, *, details: bool = False
+    ) -> Iterator[Piece]:
+        """Write after `prompt`, a character a piece; an empty prompt stands for a line break.
+
+        `details` fills `alternatives`. Ends early when `control` stops, and takes on what `control` changes. Of a long
+        prompt only the end counts (see `decode.reach`).
+        """
+        for (piece,) in self._written(prompt, config, 1, control, details):
+            yield piece
+
+    def stream_many(
+        self, prompt: str, config: SampleConfig, count: int, control: Control | None = None
+    ) -> Iterator[tuple[Piece, ...]]:
+        """Write `count` answers to one prompt at once: each item holds the next piece of every answer.
+
+        Answer k (from 0) is what `stream` writes with the seed plus k, however many there are.
+        """
+        yield from self._written(prompt, config, count, control, details=False)
+
+    def copied(self, text: str) -> float | None:
+        """See `TextModel.copied`."""
+        return None if self._prior is None else self._prior.pieces.share(self._tokenizer.lookup(text))
+
+    def score(self, text: str, *, details: bool = False) -> Iterator[Piece]:
+        """How well the model predicts `text`: one piece a known character, each from what `stream` would have seen.
+
+        The first is predicted as the first character of a text, after the line break that an empty prompt stands for.
+        Of a long text, only a piece is held in more than a byte or two per character.
+        """
+        known = self._tokenizer.encode_compact(text)
+        tokens = np.concatenate([self._prompt_tokens("").astype(known.dtype), known])
+        rows = itertools.chain.from_iterable(self._decoders.plain().readings(tokens[:-1]))
+        for row, token in zip(rows, tokens[1:], strict=True):
+            yield self._piece(row, int(token), details)
+
+    def _written(
+        self, prompt: str, config: SampleConfig, count: int, control: Control | None, details: bool
+    ) -> Iterator[tuple[Piece, ...]]:
+        """The next piece of every answer, a character at a time, though they are computed in bursts."""
+        for tokens, logits, changes in self._bursts(prompt, config, count, control or Control()):
+            logprobs = log_softmax(logits)
+            chosen = np.take_along_axis(logprobs, tokens[..., None], -1)[..., 0].tolist()
+            for t, row in enumerate(tokens.tolist()):
+                if control is not None and control.stop_requested:
+                    return
+                likeliest = [self._likeliest(one) for one in logprobs[t]] if details else itertools.repeat(())
+                texts = map(self._characters.__getitem__, row)
+                yield tuple(map(Piece, texts, chosen[t], likeliest, itertools.repeat(changes if t == 0 else ())))
+
+    def _bursts(
+        self, prompt: str, config: SampleConfig, count: int, control: Control
+    ) -> Iterator[tuple[Ints, Floats, Changes]]:
+        """Tokens (n, count), the logits (n, count, V) they were drawn from, and what was changed before them.
+
+        A burst lasts about BURST_SECONDS, so that a wish is heard soon and Python seldom asked.
+        """
+        self.last_seed = secrets.randbits(SEED_BITS) if config.seed is None else config.seed
+        uniforms = _Uniforms(self.last_seed, count)
+        streams = self._decoders.streams(count)
+        started = False
+        written, size = 0, 1
+        while not control.stop_requested:
+            config, changes = _changed(config, control)
+            if written >= config.max_new_tokens:
+                return
+            if not started:
+                streams.start(np.tile(self._prompt_tokens(prompt), (count, 1)))
+                started = True
+            began = time.perf_counter()
+            chances = uniforms.take(min(size, config.max_new_tokens - written))
+            yield *streams.write(config, chances), changes
+            written += len(chances)
+            pace = len(chances) / max(time.perf_counter() - began, 1e-6)
+            size = max(1, min(2 * size, int(BURST_SECONDS * pace), UNIFORMS_AT_ONCE))
+
+    def _prompt_tokens(self, prompt: str) -> Ints:
+        """The known characters of `prompt` (T,), or what stands for none: a line break, else the first character."""
+        tokens = self._tokenizer.encode(prompt)
+        if not len(tokens):
+            tokens = self._tokenizer.encode("\n")
+        return tokens.astype(np.int64) if len(tokens) else np.zeros(1, np.int64)
+
+    def _piece(self, logits: Floats, token: int, details: bool) -> Piece:
+        logprobs = log_softmax(logits)
+        return Piece(self._characters[token], float(logprobs[token]), self._likeliest(logprobs) if details else ())
+
+    def _likeliest(self, logprobs: Floats) -> tuple[tuple[str, float], ...]:
+        """The first ALTERNATIVES characters of (V,) and their probabilities."""
+        order = np.argsort(-logprobs, kind="stable")[:ALTERNATIVES]
+        return tuple((self._characters[other], math.exp(logprobs[other])) for other in order)
+
+
+class _Uniforms:
+    """Rows (count,) of random numbers in [0, 1), the same however many are taken at once; column k has a generator of
+    its own, with the seed plus k."""
+
+    def __init__(self, seed: int, count: int) -> None:
+        self._generators = [torch.Generator().manual_seed((seed + k) % 2**63) for k in range(count)]
+        self._left: Uniforms = np.zeros((0, count))
+
+    def take(self, n: int) -> Uniforms:
+        """The next n rows (n, count), n at most UNIFORMS_AT_ONCE."""
+        if len(self._left) < n:
+            columns = [torch.rand(UNIFORMS_AT_ONCE, generator=one, dtype=torch.float64) for one in self._generators]
+            self._left = np.concatenate([self._left, torch.stack(columns, dim=1).numpy()])
+        taken, self._left = self._left[:n], self._left[n:]
+        return taken
+
+
+def _changed(config: SampleConfig, control: Control) -> tuple[SampleConfig, Changes]:
+    """The settings with what `control` asks for, as far as they can change in the middle, and what that was."""
+    asked = control.take_changes()
+    names = [name for name in CHANGEABLE if name in asked and getattr(config, name) != asked[name]]
+    if not names:
+        return config, ()
+    changed = SampleConfig.from_dict(asdict(config) | {name: asked[name] for name in names})
+    return changed, tuple((name, getattr(changed, name)) for name in names)

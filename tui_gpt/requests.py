@@ -1,0 +1,57 @@
+"""What the interfaces ask of a session, and what it answers besides events."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tui_gpt.config import RunConfig
+from tui_gpt.events import SettingValue
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainRequest:
+    """What a face asks for: a new run, or an old one to go on with."""
+
+    config: RunConfig = field(default_factory=RunConfig)
+    """Of a new run; a resumed run keeps its own."""
+    name: str | None = None
+    """Name of a new run; None makes one up from corpus and preset."""
+    resume: str | None = None
+    """Name of the run to go on with."""
+    changes: Mapping[str, SettingValue] = field(default_factory=dict)
+    """Settings of TrainConfig that take a new value when a run is resumed, e.g. {"max_iters": 4000}."""
+    init_from: str | None = None
+    """Source (see `SessionLike.open_model`) whose weights a new run starts from."""
+    chosen: Mapping[str, SettingValue] = field(default_factory=dict)
+    """Settings of the model that the user has asked for; with `init_from` the others are the source's."""
+    preset_chosen: bool = False
+    """Whether the user has named the preset."""
+    model_path: Path | None = None
+    """Folder that is to hold the run, instead of one in the run store."""
+    corpus: str | None = None
+    """Where the text of a resumed run is now, if it has moved."""
+    began: float | None = None
+    """`time.monotonic()` when the time budget began, e.g. when the process did; None is now."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """How long a run would take on this machine."""
+
+    seconds: float
+    iterations: int
+    parameters: int
+    train_tokens: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """How good a model is on the validation split of the text it was trained on."""
+
+    name: str
+    step: int
+    val_loss: float
+    """Nats per character."""
+    bits_per_char: float
+    perplexity: float
+    val_tokens: int

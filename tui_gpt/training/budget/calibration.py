@@ -1,0 +1,108 @@
+"""How long an optimizer step takes on this machine, found out in a second or two, whatever the model.
+
+A few windows are worked on first. Where a whole step would take too long for a trial, its time follows from theirs.
+"""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tui_gpt.config import RunConfig, TrainConfig
+from tui_gpt.control import Control
+from tui_gpt.models.build import LanguageModel, build_model, build_optimizers, build_shards
+from tui_gpt.text.windows import Corpus
+from tui_gpt.training.batches import Batch, Batches, window_order
+from tui_gpt.training.device import ComputeDevice
+from tui_gpt.training.interruption import StepAbortedError, abort_on_stop
+from tui_gpt.training.optim.adamw import Optimizer
+from tui_gpt.training.replicas import Shards
+
+TRIALS = 3
+
+
+@dataclass(frozen=True)
+class StepTime:
+    """What a calibration found."""
+
+    seconds: float
+    """Of one optimizer step."""
+    parameters: int
+
+
+def time_step(
+    config: RunConfig,
+    corpus: Corpus,
+    world: ComputeDevice,
+    control: Control,
+    limit_seconds: float,
+    clock: Callable[[], float] = time.monotonic,
+) -> StepTime:
+    """Return how long a step of such a run takes; whole steps are tried only while they fit into `limit_seconds`."""
+    model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed).to(world.device)
+    shards = build_shards(model, config.train, world)
+    try:
+        trial = _Trial(model, shards, build_optimizers(model, config.train, shards), config.train, clock)
+        batches = Batches(corpus, window_order(config, len(corpus.train)), config.model.block_size, None)
+        with abort_on_stop(shards.replicas, control):
+            batch = batches.training(0)
+            if config.model.ngram_order:
+                batch = dataclasses.replace(batch, prior=_uniform(batch, corpus.tokenizer.vocab_size))
+            seconds = trial.step_seconds(batch, limit_seconds)
+    except StepAbortedError:
+        seconds = 1.0
+    finally:
+        shards.close()
+    return StepTime(seconds, sum(parameter.numel() for parameter in model.parameters()))
+
+
+def _uniform(batch: Batch, vocab_size: int) -> Tensor:
+    """Return (B, T, V) log-probabilities in the place of an n-gram prior's, which are not known yet."""
+    return torch.full((*batch.inputs.shape, vocab_size), -math.log(vocab_size))
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """Steps of a model that is not used for anything else."""
+
+    model: LanguageModel
+    shards: Shards
+    optimizers: Sequence[Optimizer]
+    config: TrainConfig
+    clock: Callable[[], float]
+
+    def step_seconds(self, batch: Batch, limit: float) -> float:
+        """Return the seconds of the fastest of a few steps."""
+        fewest = min(len(batch.inputs), len(self.shards.replicas) * self.model.config.networks)
+        part = batch.thinned(fewest)
+        self._passes(part)
+        passes = self._passes(part) * len(batch.inputs) / fewest
+        updates = min(self._update() for _ in range(2))
+        best, spent = passes, 0.0
+        for _ in range(TRIALS):
+            if spent + best > limit:
+                break
+            seconds = self._passes(batch)
+            best, spent = min(seconds, best), spent + seconds
+        return best * self.config.gradient_accumulation + updates
+
+    def _passes(self, batch: Batch) -> float:
+        """Return the seconds of a forward and a backward pass."""
+        began = self.clock()
+        loss, gradients = self.shards.gradients(batch)
+        float(loss)  # waits for a GPU
+        for parameter, gradient in zip(self.model.parameters(), gradients, strict=True):
+            parameter.grad = gradient
+        return self.clock() - began
+
+    def _update(self) -> float:
+        """Return the seconds of the optimizers' part of a step."""
+        began = self.clock()
+        for optimizer in self.optimizers:
+            optimizer.step()
+        float(next(self.model.parameters()).detach().sum())
+        return self.clock() - began

@@ -1,0 +1,166 @@
+"""Muon in single precision: momentum, orthogonalised (Jordan et al. 2024), for the matrices inside the blocks.
+
+A gradient's few large directions drown the many small ones; Muon gives every direction the same length. The decision
+that explains the code: matrices of one shape are stacked and the iteration runs on their Gram matrices, in the
+smaller dimension, so that a step costs a few large multiplications on any CPU, with no half precision. It
+deliberately holds nothing but matrices: embeddings, the head and scalars belong to AdamW.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tui_gpt.models.linear import batched_matmul_nt
+from tui_gpt.training.optim.adamw import Optimizer
+
+Coefficients = tuple[float, float, float]
+AtOnce = Callable[[Sequence[Callable[[], None]]], object]
+"""Runs jobs that have nothing to do with each other."""
+
+QUINTICS: tuple[Coefficients, ...] = (
+    (4.0848, -6.8946, 2.9270),
+    (3.9505, -6.3029, 2.6377),
+    (3.7418, -5.5913, 2.3037),
+    (2.8769, -3.1427, 1.2046),
+    (2.8366, -3.0525, 1.2012),
+)
+"""a, b, c of each step's x (a + b x² + c x⁴), which together drive every singular value of (0, 1] close to 1."""
+
+
+def orthogonalised(matrices: Tensor, quintics: Sequence[Coefficients] = QUINTICS) -> Tensor:
+    """(..., rows, columns): each matrix U S Vᵀ replaced by about U Vᵀ, by Newton-Schulz iteration.
+
+    Each step multiplies X by a polynomial of its Gram matrix X Xᵀ. These polynomials commute, so their product and
+    the Gram matrix are kept in the smaller dimension, and X itself is multiplied once, at the end. They are symmetric
+    too, so the order and transposition of factors do not matter.
+    """
+    rows, columns = matrices.shape[-2:]
+    X = _as_wide(matrices).reshape(-1, min(rows, columns), max(rows, columns))
+    X = X / (torch.linalg.matrix_norm(X, keepdim=True) + 1e-7)
+    gram = batched_matmul_nt(X, X)
+    polynomial = _polynomial(gram, quintics[0])
+    product = polynomial
+    for coefficients in quintics[1:]:
+        gram = batched_matmul_nt(batched_matmul_nt(polynomial, gram), polynomial)
+        polynomial = _polynomial(gram, coefficients)
+        product = batched_matmul_nt(polynomial, product)
+    X = batched_matmul_nt(product, X.mT)
+    return (X.mT if rows > columns else X).reshape(matrices.shape)
+
+
+def _polynomial(gram: Tensor, coefficients: Coefficients) -> Tensor:
+    """a I + b G + c G² for a stack of G."""
+    a, b, c = coefficients
+    polynomial = batched_matmul_nt(gram, gram).mul_(c).add_(gram, alpha=b)
+    polynomial.diagonal(dim1=-2, dim2=-1).add_(a)
+    return polynomial
+
+
+def _as_wide(matrix: Tensor) -> Tensor:
+    """The matrix or its transpose, whichever has no more rows than columns."""
+    return matrix.mT if matrix.shape[-2] > matrix.shape[-1] else matrix
+
+
+def _wide_shape(matrix: Tensor) -> tuple[int, int]:
+    rows, columns = matrix.shape[-2:]
+    return min(rows, columns), max(rows, columns)
+
+
+def _work_for(parameter: Tensor) -> int:
+    """Multiplications that a step of it takes."""
+    small, large = _wide_shape(parameter)
+    products_of_grams = 4 * len(QUINTICS) - 3
+    return parameter.numel() // (small * large) * small**2 * (2 * large + products_of_grams * small)
+
+
+def _shared_out(parameters: Sequence[Tensor], count: int) -> list[list[Tensor]]:
+    """At most `count` parts of about equal work, none of them empty: the largest first, each to who has least."""
+    parts: list[list[Tensor]] = [[] for _ in range(count)]
+    work = [0] * count
+    for parameter in sorted(parameters, key=_work_for, reverse=True):
+        least = work.index(min(work))
+        parts[least].append(parameter)
+        work[least] += _work_for(parameter)
+    return [part for part in parts if part]
+
+
+def _one_by_one(jobs: Sequence[Callable[[], None]]) -> None:
+    for job in jobs:
+        job()
+
+
+class Muon(Optimizer):
+    """Orthogonalised Nesterov momentum with decoupled weight decay.
+
+    Parameters have at least two dimensions; leading ones count matrices, so a (3, C, C) projection to queries, keys
+    and values is three. The momentum climbs from `MOMENTUM_START` to `momentum` in the first `MOMENTUM_STEPS`
+    steps. The parameters are shared out into `parts` of about equal work, which `at_once` may run side by side.
+    """
+
+    MOMENTUM_START = 0.85
+    MOMENTUM_STEPS = 200
+
+    def __init__(
+        self,
+        params: Iterable[Tensor] | Iterable[dict[str, Any]],
+        lr: float = 0.02,
+        momentum: float = 0.95,
+        weight_decay: float = 0.1,
+        *,
+        parts: int = 1,
+        at_once: AtOnce = _one_by_one,
+    ) -> None:
+        super().__init__(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
+        self._parts = parts
+        self._at_once = at_once
+        for group in self.param_groups:
+            if any(p.ndim < 2 for p in group["params"]):
+                raise ValueError("Muon takes matrices only: give vectors and scalars to AdamW.")
+
+    @torch.no_grad()
+    def step(self) -> None:
+        for group in self.param_groups:
+            self._step_group(group)
+
+    def _step_group(self, group: dict[str, Any]) -> None:
+        parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
+        self._at_once([partial(self._step_part, group, part) for part in _shared_out(parameters, self._parts)])
+
+    @torch.no_grad()
+    def _step_part(self, group: dict[str, Any], parameters: Sequence[Tensor]) -> None:
+        shapes: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = {}
+        for parameter in parameters:
+            direction = self._momentum_direction(parameter, group["momentum"])
+            shapes.setdefault(_wide_shape(parameter), []).append((parameter, direction))
+        for (small, large), members in shapes.items():
+            wide = [_as_wide(direction).reshape(-1, small, large) for _, direction in members]
+            updates = torch.split(orthogonalised(torch.cat(wide)), [len(w) for w in wide])
+            for (parameter, _), update in zip(members, updates, strict=True):
+                _apply(parameter, update, group["lr"], group["weight_decay"])
+
+    def _momentum_direction(self, parameter: Tensor, momentum: float) -> Tensor:
+        """The Nesterov direction; counts the step."""
+        assert parameter.grad is not None
+        if parameter not in self.state:
+            steps = torch.zeros((), dtype=torch.int64)
+            self.state[parameter] = {"step": steps, "momentum": torch.zeros_like(parameter)}
+        state = self.state[parameter]
+        share = min(int(state["step"]) / self.MOMENTUM_STEPS, 1.0)
+        momentum = self.MOMENTUM_START + share * (momentum - self.MOMENTUM_START)
+        state["step"] += 1
+        state["momentum"].lerp_(parameter.grad, 1 - momentum)
+        return torch.lerp(parameter.grad, state["momentum"], momentum)
+
+
+def _apply(parameter: Tensor, update: Tensor, lr: float, weight_decay: float) -> None:
+    """Decay, then step; the scale keeps the size of a layer's outputs alike for tall and wide matrices."""
+    rows, columns = parameter.shape[-2:]
+    if rows > columns:
+        update = update.mT
+    parameter.mul_(1 - lr * weight_decay)
+    parameter.add_(update.reshape(parameter.shape), alpha=-lr * max(1.0, rows / columns) ** 0.5)

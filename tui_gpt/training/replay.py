@@ -1,0 +1,80 @@
+"""What a resumed run has to do again: the changes of settings that its log tells of after its last checkpoint.
+
+The log is cut at the checkpoint before the run goes on, so those that are still to come are kept in a file of their own
+first: however often a run is interrupted before its next save, none is forgotten. What the trainer changes by itself,
+the rate after a roll-back, is left out, because it will do so again.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+
+from tui_gpt.events import Changed, Evaluated, Event, Sampled, SettingValue, from_json, to_json
+from tui_gpt.storage.files import atomic_write, read_plain_file, storage_errors
+from tui_gpt.storage.manifest import CheckpointInfo
+from tui_gpt.storage.runs import Run
+from tui_gpt.training.trainer import ESTIMATE, LIVE_SETTINGS, PLAN
+
+_FILE = "changes.jsonl"
+_FILE_LIMIT = 16 << 20
+
+Changes = dict[int, dict[str, SettingValue]]
+
+
+def cut_log(run: Run, info: CheckpointInfo) -> Changes:
+    """Cut the log of `run` at its checkpoint; the changes made there and later, by their steps. Raises StorageError."""
+    step = info.step
+    events = [*_kept(run), *_changes_in(run.events())]
+    ahead = [event for event in events if event.step >= step]
+    later = [event for event in ahead if event.step > step]
+    if later or os.path.lexists(run.path / _FILE):
+        atomic_write(run.path / _FILE, "".join(to_json(event) + "\n" for event in later).encode())
+    run.truncate_log(step, _Forgotten(info))
+    changes: Changes = {}
+    for event in ahead:
+        at_step = changes.setdefault(event.step, {})
+        if event.origin == "plan" and event.setting == "max_iters":
+            at_step[PLAN] = event.value
+            continue
+        at_step[event.setting] = event.value
+        if event.setting == "max_iters":
+            at_step.pop(PLAN, None)  # it was planned before somebody chose another number
+    return changes
+
+
+class _Forgotten:
+    """Tells which events, in order, were measured or written only after a checkpoint and will be again."""
+
+    def __init__(self, info: CheckpointInfo) -> None:
+        self._info = info
+        self._newest = 0
+
+    def __call__(self, event: Event) -> bool:
+        self._newest = max(self._newest, event.step)
+        extra, step = self._info.extra, self._info.step
+        match event:
+            case Evaluated():  # the best model is measured again at the end, and keeps its own step
+                return self._newest > step or (self._newest == step and extra.get("evaluated_step") != step)
+            case Sampled():
+                return event.step == step and extra.get("sampled_step") != step
+            case _:
+                return False
+
+
+def _changes_in(events: Iterator[Event]) -> Iterator[Changed]:
+    """The changes of settings that somebody, or the clock, asked for."""
+    for event in events:
+        if isinstance(event, Changed) and event.origin != "trainer" and event.setting in {*LIVE_SETTINGS, ESTIMATE}:
+            yield event
+
+
+def _kept(run: Run) -> Iterator[Changed]:
+    """What an earlier resumption has kept; lines that are no change are passed over. Raises StorageError."""
+    path = run.path / _FILE
+    if not os.path.lexists(path):
+        return
+    with storage_errors(f"read the changes of the run {run.name!r}"):
+        lines = read_plain_file(path, _FILE_LIMIT).decode(errors="replace").splitlines()
+    for line in lines:
+        with suppress(ValueError, OverflowError, RecursionError):
+            yield from _changes_in(iter([from_json(line)]))

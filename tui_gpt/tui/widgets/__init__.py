@@ -1,1 +1,0 @@
-"""Widgets, one visual idea a file."""
