@@ -25,7 +25,7 @@ from tui_gpt.config import LOGIT_CAP, MATCH_LENGTH, MATCH_REACH, NGRAM_TABLES, R
 from tui_gpt.generation.matches import Matches, find_matches
 from tui_gpt.generation.sampling import choose, log_softmax, softmax
 from tui_gpt.generation.weights import Floats, Ints, Model
-from tui_gpt.gpt.ngram import NgramCursor
+from tui_gpt.prior.ngram import NgramCursor
 
 Uniforms = npt.NDArray[np.float64]
 
@@ -212,8 +212,7 @@ class NumpyDecoder(Decoder):
 
     def _repeat(self, count: int) -> None:
         self._cache = np.repeat(self._cache, count, axis=3)
-        if self._cursor is not None:
-            self._cursor.repeat(count)
+        self._cursor = None
 
     def _read(self, tokens: Ints) -> Floats:
         return averaged(self._network_logits(tokens, last_only=True))[:, -1]
@@ -235,3 +234,98 @@ class NumpyDecoder(Decoder):
             matches=None if folded is None else find_matches(self._text, folded, T),
             ngrams=ngram_rows(self._text, T, self.model.vocab_size) if "ngram_embedding" in self._w else None,
         )
+
+    def _prior_rows(self, tokens: Ints) -> Floats | None:
+        """Return (B, T, V): the prior's log-probabilities after each of `tokens`, which `_text` ends with."""
+        prior, T = self.model.prior, tokens.shape[1]
+        if prior is None:
+            return None
+        text = self._text[:, -(T + prior.order) :]
+        if T > 1:
+            self._cursor = None
+            return prior.rows(text)[:, -T:]
+        if self._cursor is None:
+            self._cursor = prior.cursor(len(text))
+            for column in text.T[:-1]:
+                self._cursor.advance(column)
+        return self._cursor.advance(text[:, -1])[:, None]
+
+    def _linear(self, x: Floats, name: str) -> Floats:
+        """Return x (..., in) times the matrix (out, in) of each network, plus its bias if it has one."""
+        bias = self._w.get(name + ".bias")
+        y: Floats = x @ self._w[name].swapaxes(-1, -2)[:, None]
+        return y if bias is None else y + bias[:, None, None]
+
+    def _norm(self, x: Floats, name: str) -> Floats:
+        gain = self._w.get(name)
+        x = layer_norm(x)
+        return x if gain is None else x * gain[:, None, None] + self._w[name + ".bias"][:, None, None]
+
+    def _embedded(self, tokens: Ints, found: Lookups) -> Floats:
+        """Return (M, B, T, C): what enters the first block."""
+        x: Floats = self._w["token_embedding"][:, tokens]
+        if "position_embedding" in self._w:
+            position = self._position - tokens.shape[1]
+            x = x + self._w["position_embedding"][:, None, position : position + tokens.shape[1]]
+        if found.ngrams is not None:
+            x = x + self._w["ngram_embedding"][:, found.ngrams].sum(axis=3)
+        if found.prior is not None:
+            x = x + self._linear(found.prior[None], "prior_embedding")
+        if found.matches is not None:
+            x = x + self._w["induction.embedding"][:, found.matches.lengths, found.matches.followers]
+        return layer_norm(x) if self._is_modern else x
+
+    def _attention(self, block: str, x: Floats) -> Floats:
+        """Return what causal self-attention adds to the stream (M, B, T, C)."""
+        M, B, T, C = x.shape
+        H = self.model.config.n_head
+        qkv = self._linear(x, block + "attention.qkv").reshape(M, B, T, 3, H, C // H)
+        q, k, v = qkv.transpose(3, 0, 1, 4, 2, 5)  # (M, B, H, T, D) each
+        if self._is_modern:
+            table = rotary_table(self._position - T, T, C // H)
+            q, k = rotated(layer_norm(q), table), rotated(layer_norm(k), table)
+        (keys, values), ages = self._remember(int(block.split(".")[1]), np.stack([k, v]))
+        y = self._attention_weights(q, keys, ages) @ values
+        return self._linear(y.swapaxes(2, 3).reshape(M, B, T, C), block + "attention.projection")
+
+    def _attention_weights(self, q: Floats, keys: Floats, ages: Ints) -> Floats:
+        """Return (M, B, H, T, n): how much each query takes of each of n values that are `ages` (T, n) older."""
+        scores = q @ keys.swapaxes(-1, -2) / np.float32(np.sqrt(q.shape[-1]))
+        is_visible = (ages >= 0) & (ages < self.model.config.block_size)
+        return softmax(np.where(is_visible, scores, np.float32(-np.inf)))
+
+    def _remember(self, layer: int, new: Floats) -> tuple[Floats, Ints]:
+        """Put keys and values (2, M, B, H, T, D) of the newest positions into the cache; return all that these may see
+        (2, M, B, H, n, D), and by how much (T, n) each is older."""
+        ring, size, T = self._cache[layer], self.model.config.block_size, new.shape[-2]
+        positions = np.arange(self._position - T, self._position)
+        first = max(0, positions[0] - size)
+        before = np.arange(first, positions[0])
+        seen = np.concatenate([ring[..., before % size, :], new], axis=-2)
+        ring[..., positions[-size:] % size, :] = new[..., -size:, :]
+        return seen, positions[:, None] - np.concatenate([before, positions])
+
+    def _feed_forward(self, block: str, x: Floats) -> Floats:
+        """Return what the feed-forward network adds to the stream (M, B, T, C)."""
+        hidden = np.maximum(self._linear(x, block + "feed_forward.expand"), 0)
+        return self._linear(hidden * hidden if self._is_modern else hidden, block + "feed_forward.contract")
+
+    def _head(self, x: Floats, found: Lookups) -> Floats:
+        """Return each network's logits (M, B, T, V) for the last T of the positions looked up."""
+        if not self.model.config.n_layer:
+            return x
+        T, w = x.shape[2], self._w
+        x = self._norm(x, "norm")
+        logits = self._linear(x, "head")
+        if self._is_modern:
+            logits = np.float32(LOGIT_CAP) * np.tanh(logits / np.float32(LOGIT_CAP))
+        if found.matches is not None:
+            lengths, followers = found.matches.lengths[:, -T:], found.matches.followers[:, -T:, None]
+            bias = w["induction.candidate_bias"][:, found.matches.candidates[:, -T:]]
+            is_follower = (np.arange(self.model.vocab_size) == followers) & (lengths[..., None] > 0)
+            bias = bias + is_follower * w["induction.follower_bias"][:, lengths][..., None]
+            logits = logits + bias * (1 + self._linear(x, "induction.gate"))
+        if found.prior is not None:
+            gate = w["prior_gate"][:, None, None] + self._linear(x, "prior_trust")
+            logits = logits + gate * found.prior[:, -T:]
+        return logits

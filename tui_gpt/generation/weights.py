@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from tui_gpt.config import MATCH_LENGTH, NGRAM_TABLES, ModelConfig
 from tui_gpt.errors import IncompatibleError
-from tui_gpt.gpt.ngram import NgramPrior
+from tui_gpt.prior.ngram import NgramPrior
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]

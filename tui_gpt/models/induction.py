@@ -14,13 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tui_gpt.config import MATCH_LENGTH as LONGEST
+from tui_gpt.config import MATCH_REACH as REACH
 from tui_gpt.models.linear import linear
 
-LONGEST = 8
-"""Characters of a match that count; longer ones are as good as this."""
-REACH = 1024
-"""How many positions back a match may lie: in a text that goes on, four times what a window holds in training, and the
-shipped model is the better for it (1.331 nats a character; 1.348 with 512, 1.330 with 2,048)."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tui_gpt.config import ModelConfig, TrainConfig
+from tui_gpt.config import LOGIT_CAP, NGRAM_TABLES, ROTARY_BASE, ModelConfig, TrainConfig
 from tui_gpt.models.classic import Dropout
 from tui_gpt.models.induction import Induction, Matches
 from tui_gpt.models.linear import linear
@@ -29,15 +29,10 @@ from tui_gpt.training.optim.adamw import AdamW, Optimizer
 from tui_gpt.training.optim.muon import Muon
 from tui_gpt.training.replicas import Shards
 
-LOGIT_CAP = 15.0
-"""The network's own logits stay within plus and minus this."""
-ROTARY_BASE = 10_000.0
 EMBEDDING_LR_SCALE = 0.15
 """AdamW's rate for embeddings as a multiple of the run's learning rate, which is Muon's."""
 HEAD_LR_SCALE = 0.05
 SCALAR_LR_SCALE = 0.25
-NGRAM_TABLES = (2**13, 2**14, 2**15)
-"""Rows for the last 2, 3 and 4 characters in a network that has no prior."""
 
 Rotary = tuple[Tensor, Tensor]
 """Cosines and sines (T, 1, D / 2) of T positions."""
