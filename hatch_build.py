@@ -28,6 +28,7 @@ FLAGS = [
     "-fno-math-errno",
     "-fno-trapping-math",
     "-fno-signed-zeros",
+    "-ffinite-math-only",
     "-fassociative-math",
     "-freciprocal-math",
     "-shared",

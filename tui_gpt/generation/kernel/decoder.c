@@ -406,6 +406,13 @@ static void keep_likeliest(double *probabilities, int64_t V, const struct draw *
         probabilities[(int64_t)ranked[2 * r + 1]] = 0;
 }
 
+static int is_finite(double x) /* by its bits, as the compiler may take it for granted */
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return (bits >> 52 & 0x7ff) != 0x7ff;
+}
+
 /* The next token after logits (V,), as in sampling.py. `chances` (3V,). */
 static int64_t choose(const float *logits, int64_t V, const struct draw *d, double uniform, double *chances)
 {
@@ -417,6 +424,8 @@ static int64_t choose(const float *logits, int64_t V, const struct draw *d, doub
         return best;
     for (int64_t i = 0; i < V; i++)
         total += chances[i] = exp(logits[i] / d->temperature - logits[best] / d->temperature);
+    if (!is_finite(total))
+        return best;
     for (int64_t i = 0; i < V; i++)
         chances[i] /= total;
     if ((d->top_k > 0 && d->top_k < V) || d->top_p < 1)

@@ -71,6 +71,15 @@ INLINE void load_row(const int is_half, const char *row, floats loaded[VECTORS])
 #endif
 }
 
+/* y (n,) = sums (n,) times a factor, plus bias (n,) unless that is null */
+INLINE void store(const float *sums, float factor, const float *bias, float *y, int64_t n)
+{
+    for (int64_t j = 0; j < n; j++)
+        y[j] = sums[j] * factor;
+    for (int64_t j = 0; bias && j < n; j++)
+        y[j] += bias[j];
+}
+
 /* `panels` panels from output `first` on, times `columns` columns: y (columns, out) = matrix x (columns, in) + bias */
 INLINE void multiply_block(const int panels, const int columns, const int is_half, const struct matrix *matrix,
                            const float *bias, const float *x, float *y, int64_t out, int64_t in, int64_t first)
@@ -82,6 +91,7 @@ INLINE void multiply_block(const int panels, const int columns, const int is_hal
     for (int64_t i = 0; i < in; i++, rows += row_size)
 #pragma GCC unroll 2
         for (int p = 0; p < panels; p++) {
+            __builtin_prefetch(rows + (panels + p) * panel_size); /* the same row of the next panels */
             load_row(is_half, rows + p * panel_size, loaded);
 #pragma GCC unroll 8
             for (int c = 0; c < columns; c++)
@@ -90,11 +100,11 @@ INLINE void multiply_block(const int panels, const int columns, const int is_hal
                     sums[p][c][v] += loaded[v] * x[c * in + i];
         }
     for (int p = 0; p < panels; p++, first += PANEL)
-        for (int c = 0; c < columns; c++) {
-            const float *sum = (const float *)sums[p][c];
-            for (int64_t j = 0; j < PANEL && first + j < out; j++)
-                y[c * out + first + j] = sum[j] * matrix->scale + (bias ? bias[first + j] : 0);
-        }
+        for (int c = 0; c < columns; c++)
+            if (out - first >= PANEL)
+                store((const float *)sums[p][c], matrix->scale, bias ? bias + first : NULL, y + c * out + first, PANEL);
+            else
+                store((const float *)sums[p][c], matrix->scale, bias ? bias + first : NULL, y + c * out + first, out - first);
 }
 
 /* one panel, or two where that keeps a single column's registers busy, times all columns; how many panels they were */
