@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tui_gpt.config import ModelConfig, TrainConfig
-from tui_gpt.models.build import build_model, build_optimizers
+from tui_gpt.models.build import build_model
 from tui_gpt.models.ensemble import Ensemble, mean_of_probabilities
-from tui_gpt.models.modern import modern_optimizers
+from tui_gpt.training.components import build_optimizers, muon_optimizers
 from tui_gpt.training.optim.adamw import Optimizer
 
 CONFIG = ModelConfig(
@@ -64,7 +64,7 @@ def test_each_member_learns_from_its_own_windows_as_if_it_were_alone() -> None:
     trained(together, build_optimizers(together, TRAIN), example())
     for number, (network, twin) in enumerate(zip(together.networks, alone, strict=True)):
         tokens, targets, prior = (whole.tensor_split(3)[number] for whole in example())
-        trained(twin, modern_optimizers([twin], TRAIN), (tokens, targets, prior))
+        trained(twin, muon_optimizers([twin], TRAIN), (tokens, targets, prior))
         for name, weight in network.state_dict().items():
             torch.testing.assert_close(weight, twin.state_dict()[name], rtol=1e-3, atol=1e-3)
 

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from tui_gpt.config import ModelConfig, TrainConfig
-from tui_gpt.models.modern import Modern, NgramEmbedding, SquaredReLU, apply_rotary, modern_optimizers, rotary_table
+from tui_gpt.models.modern import Modern, NgramEmbedding, SquaredReLU, apply_rotary, rotary_table
+from tui_gpt.training.components import muon_optimizers
 
 CONFIG = ModelConfig(architecture="modern", block_size=16, n_layer=2, n_head=2, n_embd=16, dropout=0.0, ngram_order=4)
 INDUCTION = dataclasses.replace(CONFIG, induction=True)
@@ -82,7 +83,7 @@ def test_squared_relu_has_the_right_gradient() -> None:
 def test_every_parameter_belongs_to_exactly_one_optimizer_and_learns() -> None:
     for config in (CONFIG, dataclasses.replace(CONFIG, ngram_order=0)):
         model = disturbed(config)
-        optimizers = modern_optimizers([model], TRAIN)
+        optimizers = muon_optimizers([model], TRAIN)
         groups = [group for optimizer in optimizers for group in optimizer.param_groups]
         held = [parameter for group in groups for parameter in group["params"]]
         assert sorted(map(id, held)) == sorted(map(id, model.parameters()))
@@ -97,7 +98,7 @@ def test_a_few_steps_learn_a_sequence_by_heart() -> None:
     torch.manual_seed(0)
     model = Modern(CONFIG, VOCAB)
     tokens, targets, prior = example(batch_size=2)
-    optimizers = modern_optimizers([model], TRAIN)
+    optimizers = muon_optimizers([model], TRAIN)
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["lr"] = 0.1 * group["lr_scale"]

@@ -12,13 +12,14 @@ from tui_gpt.config import ModelConfig, RunConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.errors import ConfigError
 from tui_gpt.events import Evaluated, Initialized, Started
-from tui_gpt.models.build import build_model, transfer_weights
+from tui_gpt.models.build import build_model
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import Session
 from tui_gpt.text.corpora import CorpusText
 from tui_gpt.text.tokenizer import CharTokenizer
 from tui_gpt.text.windows import Corpus
 from tui_gpt.training.initialize import Start
+from tui_gpt.training.transfer import transfer_weights
 
 OLD, NEW = "    ab cd. dc ba. abcd" * 30, "ab éd. dé ba. xybéd" * 30
 SHAPE = {"n_layer": 1, "n_head": 2, "n_embd": 16, "block_size": 16, "batch_size": 4, "threads": 1, "device": "cpu"}

@@ -17,32 +17,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tui_gpt.config import ModelConfig
+from tui_gpt.models.dropout import Dropout
 from tui_gpt.models.linear import Linear
 
 INIT_STD = 0.02
 """Standard deviation of fresh weights (GPT-2)."""
-
-
-class Dropout(nn.Module):
-    """Zero a share of the activations in training and scale up the rest (Srivastava et al. 2014); identity in
-    evaluation.
-
-    One random byte decides an activation, which costs a fraction of a Bernoulli draw and rounds the share to 1/256. The
-    bytes come from a generator of its own, so that nothing else that draws at random changes a training run.
-    """
-
-    def __init__(self, share: float, generator: torch.Generator) -> None:
-        super().__init__()
-        self.generator = generator
-        self.threshold = round(share * 256)
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.threshold == 0:
-            return x
-        words = torch.empty((x.numel() + 7) // 8, dtype=torch.int64, device=self.generator.device)
-        words.random_(-(2**63), None, generator=self.generator)
-        kept = words.view(torch.uint8)[: x.numel()].view(x.shape) >= self.threshold
-        return x * kept.to(x.device, x.dtype).mul_(256 / (256 - self.threshold))
 
 
 class SelfAttention(nn.Module):

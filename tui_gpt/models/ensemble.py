@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tui_gpt.config import ModelConfig
-from tui_gpt.models.classic import Dropout
+from tui_gpt.models.dropout import Dropout
 from tui_gpt.models.modern import Modern
 
 

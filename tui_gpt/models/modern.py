@@ -14,25 +14,16 @@ explicitly, so that a decoder can call them for single positions; it keeps no ca
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tui_gpt.config import LOGIT_CAP, NGRAM_TABLES, ROTARY_BASE, ModelConfig, TrainConfig
-from tui_gpt.models.classic import Dropout
+from tui_gpt.config import LOGIT_CAP, NGRAM_TABLES, ROTARY_BASE, ModelConfig
+from tui_gpt.models.dropout import Dropout
 from tui_gpt.models.induction import Induction, Matches
 from tui_gpt.models.linear import linear
-from tui_gpt.training.optim.adamw import AdamW, Optimizer
-from tui_gpt.training.optim.muon import Muon
-from tui_gpt.training.replicas import Shards
-
-EMBEDDING_LR_SCALE = 0.15
-"""AdamW's rate for embeddings as a multiple of the run's learning rate, which is Muon's."""
-HEAD_LR_SCALE = 0.05
-SCALAR_LR_SCALE = 0.25
 
 Rotary = tuple[Tensor, Tensor]
 """Cosines and sines (T, 1, D / 2) of T positions."""
@@ -212,26 +203,6 @@ class Modern(nn.Module):
             return logits, None
         return logits, F.cross_entropy(logits.view(-1, self.vocab_size), targets.reshape(-1))
 
-    def adam_groups(self) -> list[dict[str, Any]]:
-        """AdamW's parameters, with each group's rate as a multiple of the run's."""
-        embeddings: list[Tensor] = [self.token_embedding.weight]
-        if self.ngram_embedding is not None:
-            embeddings.append(self.ngram_embedding.weight)
-        groups: list[dict[str, Any]] = [
-            {"params": embeddings, "lr_scale": EMBEDDING_LR_SCALE},
-            {"params": [self.head], "lr_scale": HEAD_LR_SCALE},
-        ]
-        if self.config.ngram_order:
-            embeddings.append(self.prior_embedding)
-            groups[1]["params"].append(self.prior_trust)
-            groups.append({"params": [self.prior_gate], "lr_scale": SCALAR_LR_SCALE})
-        if self.induction is not None:
-            biases = [self.induction.follower_bias, self.induction.candidate_bias]
-            embeddings.append(self.induction.embedding)
-            groups[1]["params"].append(self.induction.gate)
-            groups.append({"params": biases, "lr_scale": SCALAR_LR_SCALE})
-        return groups
-
     def matches(self, window: Tensor, last: int) -> Matches | None:
         """Earlier places like the `last` positions of windows (B, T), if the model is told of them."""
         return None if self.induction is None else self.induction.matches(window, last)
@@ -260,17 +231,3 @@ class Modern(nn.Module):
             return own
         gate = self.prior_gate + linear(x, self.prior_trust)  # (B, T, V)
         return own + gate * prior
-
-
-def modern_optimizers(networks: Sequence[Modern], config: TrainConfig, shards: Shards | None = None) -> list[Optimizer]:
-    """Muon for the matrices inside the blocks, shared out among the threads of `shards`; AdamW for the rest.
-
-    A group's `lr_scale` is its rate as a multiple of the run's learning rate, which is Muon's.
-    """
-    in_blocks = [parameter for network in networks for parameter in network.blocks.parameters()]
-    groups = [group for network in networks for group in network.adam_groups()]
-    matrices: list[dict[str, Any]] = [{"params": in_blocks, "lr_scale": 1.0}]
-    threads: dict[str, Any] = {"parts": len(shards.replicas), "at_once": shards.at_once} if shards else {}
-    muon = Muon(matrices, lr=config.learning_rate, weight_decay=config.weight_decay, **threads)
-    adam = AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
-    return [muon, adam]
