@@ -11,10 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-try:
-    from hatchling.builders.hooks.plugin.interface import BuildHookInterface
-except ImportError:  # run by itself
-    BuildHookInterface = object  # type: ignore[assignment,misc]
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDER = Path(__file__).parent / "tui_gpt" / "generation" / "kernel"
 VARIANTS = {
@@ -37,12 +34,12 @@ FLAGS = [
 TIMEOUT_SECONDS = 300
 
 
-class BuildHook(BuildHookInterface):  # type: ignore[misc]
+class BuildHook(BuildHookInterface):  # type: ignore[type-arg]  # any configuration
     """Hatch's hook for wheels, editable ones among them."""
 
     PLUGIN_NAME = "custom"
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  # hatch's signature
         """Build what can be built; a wheel with a library is for this platform alone."""
         if build_variants(FOLDER):
             build_data["pure_python"] = False

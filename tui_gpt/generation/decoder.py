@@ -2,8 +2,8 @@
 
 What happens when the window of block_size characters is full depends on how a model encodes positions.
 
-A modern model only sees distances (rotary positions), so its cache stays valid: the newest character replaces the oldest,
-every character is predicted from a full window, and nothing is read twice. Its prior and its matches look beyond the
+A modern model only sees distances (rotary positions), so its cache stays valid: the newest character replaces the
+oldest, every character is predicted from a full window, and nothing is read twice. Its prior and its matches look beyond the
 window. Over 60,000 unseen characters the shipped model loses 1.328 nats per character this way and 1.401 by the rule
 below.
 
@@ -150,7 +150,7 @@ def rotated(x: Floats, table: tuple[Floats, Floats]) -> Floats:
 
 
 def ngram_rows(text: Ints, last: int, vocab_size: int) -> Ints:
-    """Return (B, last, 3): the rows of the n-gram embedding for the n-grams that end at the last positions of (B, n)."""
+    """Return (B, last, 3): rows of the n-gram embedding, for the n-grams that end at the last positions of (B, n)."""
     padded = np.pad(text, ((0, 0), (len(NGRAM_TABLES), 0)))
     end, offset, rows = padded.shape[1], 0, []
     key = padded[:, end - last :]

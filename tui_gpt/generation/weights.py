@@ -66,8 +66,8 @@ def expected_shapes(config: ModelConfig, vocab_size: int) -> dict[str, Shape]:
     return {prefix + name: shape for prefix in _prefixes(config) for name, shape in shapes(config, vocab_size)}
 
 
-def _classic_shapes(config: ModelConfig, V: int) -> Iterator[tuple[str, Shape]]:
-    C = config.n_embd
+def _classic_shapes(config: ModelConfig, vocab_size: int) -> Iterator[tuple[str, Shape]]:
+    V, C = vocab_size, config.n_embd
     if not config.n_layer:
         yield "token_embedding.weight", (V, V)
         return
@@ -89,8 +89,8 @@ def _with_bias(name: str, *shape: int) -> Iterator[tuple[str, Shape]]:
     yield f"{name}.bias", shape[:1]
 
 
-def _modern_shapes(config: ModelConfig, V: int) -> Iterator[tuple[str, Shape]]:
-    C = config.n_embd
+def _modern_shapes(config: ModelConfig, vocab_size: int) -> Iterator[tuple[str, Shape]]:
+    V, C = vocab_size, config.n_embd
     yield "token_embedding.weight", (V, C)
     for block in (f"blocks.{number}." for number in range(config.n_layer)):
         yield f"{block}attention.qkv", (3, C, C)

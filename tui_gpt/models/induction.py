@@ -19,7 +19,6 @@ from tui_gpt.config import MATCH_REACH as REACH
 from tui_gpt.models.linear import linear
 
 
-
 @dataclass(frozen=True)
 class Matches:
     """For T positions of B windows."""

@@ -6,7 +6,7 @@ Everything works without it. This module starts nothing and writes nothing.
 import ctypes
 import functools
 import os
-from ctypes import POINTER, c_double, c_float, c_int64, c_void_p
+from ctypes import POINTER, c_int64, c_void_p
 from pathlib import Path
 
 from tui_gpt.config import MATCH_LENGTH, MATCH_REACH, NGRAM_TABLES

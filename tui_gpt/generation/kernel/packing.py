@@ -17,8 +17,8 @@ from tui_gpt.prior.ngram import NgramPrior
 LARGEST_HALF_EXPONENT = 15
 """2 to this power fits into half precision, with room to spare."""
 HALF_ERROR = 1e-3
-"""How far the weights of one output may be from what half precision makes of them, as a share of their norm; a matrix that
-loses more, because some outputs have far smaller weights than others, stays in single precision."""
+"""How far the weights of one output may be from what half precision makes of them, as a share of their norm; a matrix
+that loses more, because some outputs have far smaller weights than others, stays in single precision."""
 _Struct = TypeVar("_Struct", bound=ctypes.Structure)
 
 
