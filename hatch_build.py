@@ -26,8 +26,6 @@ FLAGS = [
     "-fno-trapping-math",
     "-fno-signed-zeros",
     "-ffinite-math-only",
-    "-fassociative-math",
-    "-freciprocal-math",
     "-shared",
     "-fPIC",
 ]

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tui_gpt.gpt import kernel
 
 from tests.cli.helpers import Result
 from tests.storage.damage import trained
 from tests.storage.hostile import KINDS, NotPossibleHereError, Outside, obey_modes, put, remove_all, watchdog
 from tui_gpt.cli import doctor
 from tui_gpt.cli import main as cli
-from tui_gpt.gpt import kernel
 from tui_gpt.storage import paths
 from tui_gpt.storage.runs import RunStore
 from tui_gpt.tui.app.state import AppState

@@ -121,14 +121,18 @@ def _sorted_positions(ring: Ints, order: int, vocab_size: int) -> Ints:
             span = int(key.max()) + 1
         key = key * vocab_size + ring[k : k + size]
         span *= vocab_size
-    return np.argsort(key)
+    if span > 2**63 // size:
+        return np.argsort(key)
+    key = key * size + np.arange(size)  # numbers are sorted three times as fast as their places
+    key.sort()
+    return key % size
 
 
 def _build_trie(tokens: Ints, vocab_size: int, order: int) -> Trie:
     """Number the n-grams of every order up to `order`, or as long as they are not too many: one sort, then one pass an
     order."""
     size = len(tokens)
-    ring = np.resize(tokens, size + order)
+    ring = np.resize(tokens.astype(np.min_scalar_type(vocab_size - 1)), size + order)
     positions = _sorted_positions(ring, order, vocab_size)
     empty = np.zeros(0, np.int32)
     trie = Trie(vocab_size, [empty], [empty], [empty], [empty], [empty])

@@ -13,6 +13,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import torch
+from tui_gpt.gpt import kernel
 
 from tests.cli.helpers import evaluated, finished, progress, started
 from tests.storage.disk.survey import Scenario
@@ -20,7 +21,6 @@ from tests.storage.fuzzing import listing
 from tui_gpt.config import DEFAULT_CORPUS, RunConfig, SampleConfig, TrainConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Saved
-from tui_gpt.gpt import kernel
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import Session
 from tui_gpt.storage import crash

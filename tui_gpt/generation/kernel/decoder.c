@@ -6,7 +6,7 @@
    Arrays are row-major and float32 where nothing else is said: B texts, C = n_embd, H heads of D = C / H, V characters,
    S = block_size, M networks, L layers. A column is one character of one text; N of them go through a network together:
    the next one of N texts, or N in a row of one text. A null pointer leaves a part out. The structs are mirrored in
-   packing.py and decoder.py, which compare their sizes by `layout`. */
+   structs.py; library.py compares their sizes, see `layout`. */
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -89,18 +89,31 @@ static void add(float *x, const float *y, int64_t n)
         x[i] += y[i];
 }
 
+/* the sum of the products of a and b (n,), or of a alone where b is null, in an order that does not depend on where they
+   lie in memory */
+INLINE float dot(const float *a, const float *b, int64_t n)
+{
+    float sums[16] = {0}, total = 0;
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (int l = 0; l < 16; l++)
+            sums[l] += b ? a[i + l] * b[i + l] : a[i + l];
+    for (; i < n; i++)
+        sums[i % 16] += b ? a[i] * b[i] : a[i];
+    for (int l = 0; l < 16; l++)
+        total += sums[l];
+    return total;
+}
+
 /* y = x with mean 0 and variance 1, times gain, plus shift */
 static void normalise(const float *x, float *y, int64_t n, const float *gain, const float *shift)
 {
-    float mean = 0, variance = 0;
+    const float mean = dot(x, NULL, n) / n;
     for (int64_t i = 0; i < n; i++)
-        mean += x[i];
-    mean /= n;
+        y[i] = x[i] - mean;
+    const float scale = 1 / sqrtf(dot(y, y, n) / n + NORM_EPSILON);
     for (int64_t i = 0; i < n; i++)
-        variance += (x[i] - mean) * (x[i] - mean);
-    float scale = 1 / sqrtf(variance / n + NORM_EPSILON);
-    for (int64_t i = 0; i < n; i++)
-        y[i] = (x[i] - mean) * scale;
+        y[i] *= scale;
     for (int64_t i = 0; gain && i < n; i++)
         y[i] = y[i] * gain[i] + shift[i];
 }
@@ -128,13 +141,14 @@ INLINE float exponential(float x)
 /* scores (n,) become their softmax */
 static void soften(float *scores, int64_t n)
 {
-    float most = scores[0], total = 0;
+    float most = scores[0];
     for (int64_t t = 1; t < n; t++)
         most = scores[t] > most ? scores[t] : most;
     for (int64_t t = 0; t < n; t++)
-        total += scores[t] = exponential(scores[t] - most);
+        scores[t] = exponential(scores[t] - most);
+    const float share = 1 / dot(scores, NULL, n);
     for (int64_t t = 0; t < n; t++)
-        scores[t] /= total;
+        scores[t] *= share;
 }
 
 /* One head of one text: key and value (D,) of the position t ahead go into the cache, and y (D,) is what the query q (D,)
@@ -298,9 +312,7 @@ static void embed(const struct model *m, const struct network *w, const struct s
 static void add_lookups(const struct model *m, const struct network *w, const int64_t *match, const int64_t *candidates,
                         const float *row, const float *trust, const float *x, float *logits)
 {
-    float gate = 1;
-    for (int64_t i = 0; m->folded && i < m->n_embd; i++)
-        gate += x[i] * w->match_gate[i];
+    const float gate = m->folded ? 1 + dot(x, w->match_gate, m->n_embd) : 0;
     for (int64_t v = 0; m->folded && v < m->vocab_size; v++)
         logits[v] += gate * w->candidate_bias[candidates[v]];
     if (m->folded && match[0])
@@ -464,13 +476,15 @@ void write_texts(const struct model *m, struct state *s, const struct draw *d, c
     }
 }
 
-/* What packing.py and decoder.py rely on: sizes of the structs and constants (9,). */
-void layout(int64_t *values)
+/* What structs.py and decoder.py rely on, sizes of the structs and constants: at most `count` of them; how many there are. */
+int64_t layout(int64_t *values, int64_t count)
 {
     const int64_t known[] = {sizeof(struct matrix), sizeof(struct layer), sizeof(struct network), sizeof(struct grams),
                              sizeof(struct model), sizeof(struct state), sizeof(struct draw), PANEL, MATCH_LENGTH,
                              MATCH_REACH, NGRAM_SIZES};
-    memcpy(values, known, sizeof known);
+    const int64_t length = sizeof known / sizeof *known;
+    memcpy(values, known, (count < length ? count : length) * sizeof *known);
+    return length;
 }
 
 /* The highest variant that this processor can run: 0 is the baseline, 1 needs AVX2, FMA and F16C, 2 AVX-512. */

@@ -51,29 +51,34 @@ class KernelDecoder(Decoder):
     def _write_burst(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
         count = len(uniforms)
         uniforms = np.ascontiguousarray(uniforms, np.float64)
-        logits = np.empty((count, *self.logits.shape), np.float32)
+        drawn_from = np.empty((count, *self.logits.shape), np.float32)
+        logits = self.logits.copy()
         draw = structs.Draw(config.temperature, config.top_p, config.min_p, config.top_k)
         tokens = np.zeros((len(self._text), count), np.int64)
-        with self._unread(tokens) as (model, state, text):
-            self._library.write_texts(model, state, draw, uniforms.ctypes.data, count, logits.ctypes.data)
+        with self._unread(tokens, logits) as (model, state, text):
+            self._library.write_texts(model, state, draw, uniforms.ctypes.data, count, drawn_from.ctypes.data)
             tokens = text[:, -count:]
-        self.logits = self._arrays["logits"].copy()
+        self.logits = logits
         self._append(tokens)
-        return tokens.T, logits
+        return tokens.T, drawn_from
 
     def _read(self, tokens: Ints) -> Floats:
-        with self._unread(tokens) as (model, state, _):
+        logits = np.empty((len(tokens), self.model.vocab_size), np.float32)
+        with self._unread(tokens, logits) as (model, state, _):
             self._library.read_texts(model, state, tokens.shape[1])
         self._append(tokens)
-        return self._arrays["logits"].copy()
+        return logits
 
     @contextlib.contextmanager
-    def _unread(self, tokens: Ints) -> Iterator[tuple[structs.Model, structs.State, Ints]]:
-        """Yield what the functions of the library take, and the text (B, n) that ends with the next `tokens` (B, T)."""
+    def _unread(self, tokens: Ints, logits: Floats) -> Iterator[tuple[structs.Model, structs.State, Ints]]:
+        """Yield what the functions of the library take, and the text (B, n) that ends with the next `tokens` (B, T).
+
+        `logits` (B, V) are those before and, in the end, after them.
+        """
         config = self.model.config
         text = np.concatenate([self._text, tokens], axis=1)
         cosines, sines = rotary_table(self._position, tokens.shape[1], config.n_embd // config.n_head)
-        arrays = {**self._arrays, "text": text, "cosines": cosines, "sines": sines}
+        arrays = {**self._arrays, "text": text, "logits": logits, "cosines": cosines, "sines": sines}
         state = structs.State(
             texts=len(text),
             position=self._position,
@@ -108,7 +113,6 @@ class KernelDecoder(Decoder):
             "candidates": np.empty((B, V), np.int64),
             "scratch": np.empty((columns, SCRATCH_WIDTHS * model.n_embd), np.float32),
             "scores": np.empty(model.block_size, np.float32),
-            "logits": np.empty((B, V), np.float32),
             "mixed": np.empty((B, V), np.float64),
             "chances": np.empty((3, V), np.float64),
         }

@@ -15,7 +15,7 @@ from tui_gpt.generation.kernel import structs
 OFF_VARIABLE = "TUI_GPT_NO_KERNEL"
 VARIANTS = ("baseline", "avx2", "avx512")
 """The libraries that may lie beside this file, each for processors that can do more than the last."""
-_LAYOUT = (
+LAYOUT = (
     *(
         ctypes.sizeof(struct)
         for struct in (
@@ -37,52 +37,52 @@ _LAYOUT = (
 
 def library() -> ctypes.CDLL | None:
     """Return the compiled decoder, or None where it is turned off or there is none that fits."""
-    return _found(Path(__file__).parent)[0] if not os.environ.get(OFF_VARIABLE) else None
+    return found_in(Path(__file__).parent)[0] if not os.environ.get(OFF_VARIABLE) else None
 
 
 def status() -> tuple[bool, str]:
-    """Return whether the compiled decoder is used, and which one, or why not."""
+    """Return whether the compiled decoder is used, and what it was compiled for, or why not."""
     if os.environ.get(OFF_VARIABLE):
         return False, f"turned off by {OFF_VARIABLE}"
-    found, reason = _found(Path(__file__).parent)
+    found, reason = found_in(Path(__file__).parent)
     return found is not None, reason
 
 
 @functools.cache
-def _found(folder: Path) -> tuple[ctypes.CDLL | None, str]:
+def found_in(folder: Path) -> tuple[ctypes.CDLL | None, str]:
     """Return the best library in `folder` for this processor and its name, or None and the reason."""
-    baseline = _loaded(folder / "decoder-baseline.so")
+    baseline = loaded(folder / "decoder-baseline.so")
     if baseline is None:
         return None, "not built: there was no C compiler when tui-gpt was installed, or it failed"
-    if _layout_of(baseline) != _LAYOUT:
-        return None, "built for another version of tui-gpt"
+    if _layout_of(baseline) != LAYOUT:
+        return None, "built for another version of tui-gpt: install it again"
     for variant in reversed(VARIANTS[1 : 1 + baseline.best_variant()]):
-        better = _loaded(folder / f"decoder-{variant}.so")
-        if better is not None and _layout_of(better) == _LAYOUT:
+        better = loaded(folder / f"decoder-{variant}.so")
+        if better is not None and _layout_of(better) == LAYOUT:
             return better, f"compiled for {variant}"
-    return baseline, "compiled for every processor of this kind"
+    return baseline, "compiled for any processor of this kind"
 
 
-def _loaded(path: Path) -> ctypes.CDLL | None:
+def loaded(path: Path) -> ctypes.CDLL | None:
+    """Return a library with its functions declared; None where it cannot be loaded or lacks one."""
     try:
-        loaded = ctypes.CDLL(str(path))
+        library = ctypes.CDLL(str(path))
         model, state = POINTER(structs.Model), POINTER(structs.State)
-        _declare(loaded, "head_floats", c_int64, model)
-        _declare(loaded, "best_variant", c_int64)
-        _declare(loaded, "layout", None, POINTER(c_int64))
-        _declare(loaded, "read_texts", None, model, state, c_int64)
-        _declare(loaded, "write_texts", None, model, state, POINTER(structs.Draw), c_void_p, c_int64, c_void_p)
+        _declare(library, "head_floats", c_int64, model)
+        _declare(library, "best_variant", c_int64)
+        _declare(library, "layout", c_int64, POINTER(c_int64), c_int64)
+        _declare(library, "read_texts", None, model, state, c_int64)
+        _declare(library, "write_texts", None, model, state, POINTER(structs.Draw), c_void_p, c_int64, c_void_p)
     except (OSError, AttributeError):
         return None
-    return loaded
+    return library
 
 
-def _declare(loaded: ctypes.CDLL, name: str, result: type[c_int64] | None, *arguments: type) -> None:
-    function = getattr(loaded, name)
+def _declare(library: ctypes.CDLL, name: str, result: type[c_int64] | None, *arguments: type) -> None:
+    function = getattr(library, name)
     function.restype, function.argtypes = result, arguments
 
 
-def _layout_of(loaded: ctypes.CDLL) -> tuple[int, ...]:
-    values = (c_int64 * len(_LAYOUT))()
-    loaded.layout(values)
-    return tuple(values)
+def _layout_of(library: ctypes.CDLL) -> tuple[int, ...]:
+    values = (c_int64 * len(LAYOUT))()
+    return tuple(values) if library.layout(values, len(values)) == len(values) else ()

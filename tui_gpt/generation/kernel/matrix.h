@@ -123,7 +123,7 @@ INLINE int64_t multiply_panels(const int is_half, const struct matrix *matrix, c
 }
 
 /* y (N, out) = matrix x (N, in), plus bias (out,) unless that is null */
-static void multiply(const struct matrix *matrix, const float *bias, const float *x, float *y, int64_t N, int64_t out,
+static __attribute__((noinline)) void multiply(const struct matrix *matrix, const float *bias, const float *x, float *y, int64_t N, int64_t out,
                      int64_t in)
 {
     for (int64_t first = 0; first < out;)

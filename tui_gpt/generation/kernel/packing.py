@@ -19,6 +19,8 @@ LARGEST_HALF_EXPONENT = 15
 HALF_ERROR = 1e-3
 """How far the weights of one output may be from what half precision makes of them, as a share of their norm; a matrix
 that loses more, because some outputs have far smaller weights than others, stays in single precision."""
+LEAST_WEIGHT = 1e-20
+"""Of a matrix whose largest is smaller, all are as good as zero."""
 _Struct = TypeVar("_Struct", bound=ctypes.Structure)
 
 
@@ -28,11 +30,17 @@ def rounded_weights(weights: Floats) -> tuple[npt.NDArray[Any], float]:
     A power of two brings the largest weight to the top of what half precision holds, so that small ones keep their
     digits.
     """
-    exponent = LARGEST_HALF_EXPONENT - math.frexp(float(np.abs(weights).max(initial=0)))[1]
-    halves, scale = np.ldexp(weights, exponent).astype(np.float16), math.ldexp(1.0, -exponent)
-    lost = np.linalg.norm(halves.astype(np.float32) * np.float32(scale) - weights, axis=-1)
-    is_good = bool((lost <= HALF_ERROR * np.linalg.norm(weights, axis=-1)).all())
-    return (halves, scale) if is_good else (weights, 1.0)
+    largest = max(float(weights.max()), -float(weights.min()), LEAST_WEIGHT)
+    scale = np.float32(2.0 ** (math.frexp(largest)[1] - LARGEST_HALF_EXPONENT))
+    halves = (weights / scale).astype(np.float16)
+    lost = halves * scale - weights
+    is_good = _squares(lost) <= HALF_ERROR**2 * _squares(weights)
+    return (halves, float(scale)) if is_good.all() else (weights, 1.0)
+
+
+def _squares(matrix: Floats) -> Floats:
+    """Return (out,): the square of each row's norm."""
+    return np.einsum("ij,ij->i", matrix, matrix)  # type: ignore[no-any-return]  # of any type, by its stub
 
 
 class PackedModel:
