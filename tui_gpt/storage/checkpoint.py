@@ -19,7 +19,8 @@ import numpy.typing as npt
 from safetensors import SafetensorError, deserialize
 
 from tui_gpt.errors import CheckpointError, DivergedError
-from tui_gpt.storage.files import commit_folder, commit_target, ensure_free_space, read_plain_file, write_synced
+from tui_gpt.storage.files import ensure_free_space, write_synced
+from tui_gpt.storage.folders import commit_folder, commit_target
 from tui_gpt.storage.manifest import (
     MANIFEST_FILE,
     MODEL_FILE,
@@ -32,6 +33,7 @@ from tui_gpt.storage.manifest import (
     newest_whole,
     read_manifest,
 )
+from tui_gpt.storage.plain_files import read_plain_file
 from tui_gpt.storage.quantize import dequantized, quantized
 
 Arrays = Mapping[str, npt.NDArray[Any]]

@@ -20,7 +20,8 @@ from tui_gpt.errors import CorpusError, IncompatibleError, UsageError
 from tui_gpt.events import Initialized, SettingValue
 from tui_gpt.metrics import bits_per_character, perplexity
 from tui_gpt.models.build import LanguageModel, build_model, load_weights, set_case_folding
-from tui_gpt.prior.ngram import NgramPrior, capped_order, count_limit
+from tui_gpt.prior.ngram import NgramPrior
+from tui_gpt.prior.sizing import capped_order, count_limit
 from tui_gpt.prior.stored import prior_arrays, read_prior, without_prior
 from tui_gpt.requests import Evaluation
 from tui_gpt.storage.manifest import CheckpointInfo
@@ -219,7 +220,7 @@ def prepare_resumed(
         config = _moved(run.config, corpus_source, {**live, **_place_of(changes)})
         for source in filter(None, (run.config.corpus, config.train.val_file)):
             lasting_source(source)
-        run.truncate_log(-1)
+        run.log.truncate(-1)
         return prepare_new(config, control)
     control.report("reading the checkpoint")
     checkpoint = read_checkpoint(run.require_checkpoint("last"), training=True)
