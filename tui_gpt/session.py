@@ -290,13 +290,6 @@ def import_run(file: Path, corpus: str, name: str | None = None, store: RunStore
     return import_run(store or RunStore(), file, corpus, name or slug(file.stem))
 
 
-def compact_checkpoint(folder: Path) -> None:
-    """Bring an exported checkpoint's weights to eight bits. Raises CheckpointError, StorageError."""
-    from tui_gpt.storage.checkpoint import quantize_checkpoint
-
-    quantize_checkpoint(folder)
-
-
 def _modified(folder: Path) -> int:
     """When the checkpoint in `folder` was written, in nanoseconds; 0 when it is just being replaced."""
     try:

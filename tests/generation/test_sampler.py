@@ -181,7 +181,7 @@ def test_a_text_is_read_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
         return original(self, tokens, last_only)
 
     monkeypatch.setattr(NumpyDecoder, "_network_logits", counted)
-    pieces = iter(tiny_sampler("modern").surprise(TEXT * 20))
+    pieces = iter(tiny_sampler("modern").score(TEXT * 20))
     next(pieces)
     assert sum(read) < len(TEXT)
     assert sum(1 for _ in pieces) == 20 * len(TEXT) - 1

@@ -3,9 +3,9 @@
 What happens when the window of block_size characters is full depends on how a model encodes positions.
 
 A modern model only sees distances (rotary positions), so its cache stays valid: the newest character replaces the
-oldest, every character is predicted from a full window, and nothing is read twice. Its prior and its matches look beyond the
-window. Over 60,000 unseen characters the shipped model loses 1.328 nats per character this way and 1.401 by the rule
-below.
+oldest, every character is predicted from a full window, and nothing is read twice. Its prior and its matches look
+beyond the window. Over 60,000 unseen characters the shipped model loses 1.328 nats per character this way and 1.401 by
+the rule below.
 
 A classic model learned a vector for each place in the window, so its cache cannot slide: the newest quarter of a full
 window is read again as the beginning of the next one (`context_start`). So it sees exactly what it was trained on, for
@@ -25,7 +25,7 @@ from tui_gpt.config import LOGIT_CAP, MATCH_LENGTH, MATCH_REACH, NGRAM_TABLES, R
 from tui_gpt.generation.matches import Matches, find_matches
 from tui_gpt.generation.sampling import choose, log_softmax, softmax
 from tui_gpt.generation.weights import Floats, Ints, Model
-from tui_gpt.prior.ngram import NgramCursor
+from tui_gpt.prior.cursor import NgramCursor
 
 Uniforms = npt.NDArray[np.float64]
 

@@ -41,7 +41,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 PRIOR_PREFIX = "prior."
 """What the names of the n-gram prior's arrays begin with, among the model's weights."""
 
-_TYPES = {
+_TYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype(np.float64),
     "F32": np.dtype(np.float32),
     "F16": np.dtype(np.float16),
@@ -184,17 +184,18 @@ def _read(folder: Path, training: bool) -> Checkpoint:
 
 def _read_arrays(folder: Path, name: str, record: FileRecord, allowed: Set[str]) -> dict[str, npt.NDArray[Any]]:
     data = _read_file(folder, name, record)
-    stored: Any
+    stored: list[tuple[str, dict[str, Any]]]
     try:
         stored = deserialize(data)  # type: ignore[no-untyped-call]  # the library's own gap
     except (SafetensorError, ValueError, TypeError, KeyError, RuntimeError, OverflowError, MemoryError) as error:
         raise damaged(folder, f"{name} holds no tensors ({str(error).splitlines()[0]})") from error
+    arrays: dict[str, npt.NDArray[Any]] = {}
     for key, tensor in stored:
         if tensor["dtype"] not in allowed:
             raise damaged(folder, f"{key!r} has the unexpected type {tensor['dtype']}")
-    return {
-        key: np.frombuffer(tensor["data"], _TYPES[tensor["dtype"]]).reshape(tensor["shape"]) for key, tensor in stored
-    }
+        flat = np.frombuffer(tensor["data"], dtype=_TYPES[tensor["dtype"]])
+        arrays[key] = flat.reshape(tensor["shape"])
+    return arrays
 
 
 def _read_file(folder: Path, name: str, record: FileRecord) -> bytes:

@@ -26,7 +26,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_a_library_there_is_none_and_a_reason(tmp_path: Path) -> None:
     assert found_in(tmp_path) == (
         None,
-        "not built: there was no C compiler when tui-gpt was installed, or it failed",
+        "not built, as there was no C compiler when tui-gpt was installed, or it failed",
     )
 
 
@@ -56,7 +56,7 @@ def test_a_library_of_another_layout_is_refused(built: Path, tmp_path: Path, mon
     """Its structs are of another size: it would read what is not there."""
     shutil.copy(built / "decoder-baseline.so", tmp_path)
     monkeypatch.setattr(kernel_library, "LAYOUT", (*kernel_library.LAYOUT[:-1], 4))
-    assert found_in(tmp_path) == (None, "built for another version of tui-gpt: install it again")
+    assert found_in(tmp_path) == (None, "it is of another version of tui-gpt")
 
 
 def test_it_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:

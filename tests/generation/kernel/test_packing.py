@@ -12,9 +12,10 @@ from tui_gpt.generation.kernel.decoder import KernelDecoder
 from tui_gpt.generation.kernel.packing import PackedModel, rounded_weights
 from tui_gpt.generation.sampling import log_softmax
 from tui_gpt.generation.weights import Floats, Model
+from tui_gpt.models.build import LanguageModel
 
 
-def trained_like() -> torch.nn.Module:
+def trained_like() -> LanguageModel:
     """A model of which half precision cannot hold the weights, which lie within many orders of magnitude."""
     model = tiny_model("classic")
     for parameter in model.parameters():

@@ -53,9 +53,9 @@ def found_in(folder: Path) -> tuple[ctypes.CDLL | None, str]:
     """Return the best library in `folder` for this processor and its name, or None and the reason."""
     baseline = loaded(folder / "decoder-baseline.so")
     if baseline is None:
-        return None, "not built: there was no C compiler when tui-gpt was installed, or it failed"
+        return None, "not built, as there was no C compiler when tui-gpt was installed, or it failed"
     if _layout_of(baseline) != LAYOUT:
-        return None, "built for another version of tui-gpt: install it again"
+        return None, "it is of another version of tui-gpt"
     for variant in reversed(VARIANTS[1 : 1 + baseline.best_variant()]):
         better = loaded(folder / f"decoder-{variant}.so")
         if better is not None and _layout_of(better) == LAYOUT:
