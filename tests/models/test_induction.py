@@ -5,10 +5,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_gpt.config import ModelConfig
+from tui_gpt.config import MATCH_LENGTH, MATCH_REACH, ModelConfig
 from tui_gpt.models import induction
 from tui_gpt.models.build import build_model, set_case_folding
-from tui_gpt.models.induction import MAX_LENGTH, Matches, find_matches, fold_case
+from tui_gpt.models.induction import Matches, find_matches, fold_case
 from tui_gpt.text.tokenizer import CharTokenizer
 
 VOCAB = 4
@@ -31,7 +31,7 @@ def search(tokens: list[int], keys: list[int], max_distance: int) -> tuple[list[
 
 def common_suffix(keys: list[int], t: int, earlier: int) -> int:
     length = 0
-    while length < MAX_LENGTH and earlier - length >= 0 and keys[t - length] == keys[earlier - length]:
+    while length < MATCH_LENGTH and earlier - length >= 0 and keys[t - length] == keys[earlier - length]:
         length += 1
     return length
 
@@ -45,14 +45,14 @@ def test_the_matches_are_those_of_a_search_position_by_position(tokens: list[int
     last = data.draw(st.integers(1, len(tokens)))
     keys = [token // 2 for token in tokens]
     matches = matches_of(tokens, keys, last)
-    lengths, followers, candidates = search(tokens, keys, induction.MAX_DISTANCE)
+    lengths, followers, candidates = search(tokens, keys, MATCH_REACH)
     assert matches.lengths[0].tolist() == lengths[-last:]
     assert matches.candidates[0].tolist() == candidates[-last:]
     assert matches.followers[0].tolist() == followers[-last:]
 
 
 def test_a_match_beyond_the_maximum_distance_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(induction, "MAX_DISTANCE", 5)
+    monkeypatch.setattr(induction, "MATCH_REACH", 5)
     tokens = [1, 2, 3, 0, 0, 0, 0, 1, 2, 3]
     matches = matches_of(tokens, tokens, len(tokens))
     lengths, _, candidates = search(tokens, tokens, 5)

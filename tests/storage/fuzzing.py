@@ -16,9 +16,9 @@ from tests.storage.helpers import mutations
 from tui_gpt.config import resolve
 from tui_gpt.errors import TuiGptError
 from tui_gpt.events import Evaluated, Progress, Saved, Started
-from tui_gpt.storage.checkpoint import read_checkpoint, write_checkpoint
 from tui_gpt.storage.manifest import MANIFEST_FILE, CheckpointInfo
 from tui_gpt.storage.runs import Run, RunStore
+from tui_gpt.training.checkpoints.tensors import read_checkpoint, write_checkpoint
 
 
 def healthy_run(root: Path) -> Run:

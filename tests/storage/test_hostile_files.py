@@ -17,7 +17,6 @@ from tests.storage.damage import trained
 from tests.storage.hostile import KINDS, NotPossibleHereError, Outside, obey_modes, put, remove_all, watchdog
 from tui_gpt.cli import doctor
 from tui_gpt.cli import main as cli
-from tui_gpt.gpt import kernel
 from tui_gpt.storage import paths
 from tui_gpt.storage.runs import RunStore
 from tui_gpt.tui.app.state import AppState
@@ -185,21 +184,6 @@ def test_no_command_is_harmed_by_what_lies_in_a_home(
             if place == "config.toml":
                 monkeypatch.setattr(doctor, "_MEASURE_SECONDS", 0.0)
                 trial.doing("doctor", lambda: list(doctor.examine({})))
-
-
-@pytest.mark.parametrize("place", ["", "library"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_kernel_that_is_no_file_of_ones_own_is_not_loaded(
-    kind: str, place: str, trial: Trial, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("TUI_GPT_NO_KERNEL")
-    monkeypatch.setenv("PATH", "")
-    library = kernel._library_path()
-    with suppress(NotPossibleHereError):
-        put(kind, library if place else library.parent, trial.outside)
-        trial.doing("kernel", lambda: kernel.kernel(wait=True))
-        trial.doing("status", kernel.status)
-        assert kernel.kernel() is None
 
 
 @pytest.mark.parametrize("source", ["-", "{pipe}", "/dev/zero"])

@@ -5,7 +5,7 @@ occurrence of its context and to expect what came next (induction heads, Olsson 
 occurrences are found by comparison and fed to the network (n-gram heads, Akyürek et al. 2024). Upper and lower case
 match each other, because a speaker's name is in capitals and the same name in a line is not.
 
-In training and validation only the window is searched; in generation the last MAX_DISTANCE characters.
+In training and validation only the window is searched; in generation the last MATCH_REACH characters.
 """
 
 from __future__ import annotations
@@ -17,13 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tui_gpt.config import MATCH_LENGTH, MATCH_REACH
 from tui_gpt.models.linear import linear
-
-MAX_LENGTH = 8
-"""Length at which matches stop being told apart, in characters."""
-MAX_DISTANCE = 1024
-"""Positions back that are searched. In generation that is four times a training window, and the shipped model is the
-better for it: 1.331 nats per character; 1.348 with 512, 1.330 with 2,048."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +26,7 @@ class Matches:
     """The matches at T positions of B windows."""
 
     lengths: Tensor
-    """(B, T): characters of the longest match, at most MAX_LENGTH; 0 without a match."""
+    """(B, T): characters of the longest match, at most MATCH_LENGTH; 0 without a match."""
     followers: Tensor
     """(B, T): the character after the longest match, the latest of equally long ones; 0 without a match."""
     candidates: Tensor
@@ -52,12 +47,12 @@ def fold_case(characters: Sequence[str]) -> Tensor:
 def find_matches(tokens: Tensor, keys: Tensor, vocab_size: int, last: int) -> Matches:
     """Return the matches at the `last` positions of windows `tokens` (B, T); what is compared are `keys` (B, T)."""
     B, T = tokens.shape
-    R = min(T, MAX_DISTANCE)
-    extra = min(MAX_LENGTH - 1, T - last)  # positions before the first wanted one that its match may cover
+    R = min(T, MATCH_REACH)
+    extra = min(MATCH_LENGTH - 1, T - last)  # positions before the first wanted one that its match may cover
     N = last + extra
     same = _preceding(keys, R, N, fill=-1) == keys[:, T - N :, None]  # (B, N, R)
     run, lengths = same, same.to(torch.int16)
-    for back in range(1, MAX_LENGTH):
+    for back in range(1, MATCH_LENGTH):
         run = run & F.pad(same, (0, 0, back, 0))[:, :N]
         lengths += run
     lengths = lengths[:, extra:]  # (B, last, R)
@@ -84,10 +79,10 @@ class Induction(nn.Module):
     def __init__(self, vocab_size: int, n_embd: int) -> None:
         super().__init__()
         self.vocab_size = vocab_size
-        self.embedding = nn.Parameter(torch.randn(MAX_LENGTH + 1, vocab_size, n_embd) * 0.1)
+        self.embedding = nn.Parameter(torch.randn(MATCH_LENGTH + 1, vocab_size, n_embd) * 0.1)
         """Indexed by the length of the longest match and the character after it."""
-        self.follower_bias = nn.Parameter(torch.zeros(MAX_LENGTH + 1))
-        self.candidate_bias = nn.Parameter(torch.zeros(MAX_LENGTH + 1))
+        self.follower_bias = nn.Parameter(torch.zeros(MATCH_LENGTH + 1))
+        self.candidate_bias = nn.Parameter(torch.zeros(MATCH_LENGTH + 1))
         self.gate = nn.Parameter(torch.zeros(1, n_embd))
         self.register_buffer("folded", torch.arange(vocab_size))
         self.folded: Tensor

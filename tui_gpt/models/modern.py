@@ -20,16 +20,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tui_gpt.config import ModelConfig
+from tui_gpt.config import LOGIT_CAP, NGRAM_TABLES, ROTARY_BASE, ModelConfig
 from tui_gpt.models.dropout import Dropout
 from tui_gpt.models.induction import Induction, Matches
 from tui_gpt.models.linear import linear
-
-LOGIT_CAP = 15.0
-"""Bound of the network's own logits, without the prior and the matches."""
-ROTARY_BASE = 10_000.0
-NGRAM_TABLES = (2**13, 2**14, 2**15)
-"""Embedding rows for the last 2, 3 and 4 characters, in a network without a prior."""
 
 Rotary = tuple[Tensor, Tensor]
 """Cosines and sines (T, 1, D / 2) of T positions."""

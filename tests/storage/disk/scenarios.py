@@ -20,11 +20,10 @@ from tests.storage.fuzzing import listing
 from tui_gpt.config import DEFAULT_CORPUS, SampleConfig, TrainConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.events import Evaluated, Event, Finished, Progress, Saved, SettingChanged
-from tui_gpt.gpt import kernel
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import Session
 from tui_gpt.storage import crash
-from tui_gpt.storage.checkpoint import read_checkpoint, write_checkpoint
+from tui_gpt.storage.checkpoint import quantize_checkpoint
 from tui_gpt.storage.files import atomic_write, write_synced
 from tui_gpt.storage.folders import candidates, commit_folder
 from tui_gpt.storage.manifest import CheckpointInfo, newest_whole
@@ -34,8 +33,8 @@ from tui_gpt.text import corpora
 from tui_gpt.text.library import list_corpora
 from tui_gpt.training.checkpoints.import_pt import import_run
 from tui_gpt.training.checkpoints.saver import BackgroundSaver
+from tui_gpt.training.checkpoints.tensors import read_checkpoint, write_checkpoint
 from tui_gpt.training.checkpoints.writer import CheckpointWriter, read_good
-from tui_gpt.training.prepare import compact_checkpoint
 from tui_gpt.training.replay import cut_log
 from tui_gpt.training.trainer import Kind, Snapshot, Standing
 from tui_gpt.tui.app.state import AppState
@@ -398,7 +397,7 @@ def _a_run(root: Path) -> None:
 def _export(root: Path) -> Iterator[None]:
     place = RunStore(root / "runs").export(NAME, "best", root / "mine" / "model")
     yield
-    compact_checkpoint(place)
+    quantize_checkpoint(place)
     yield
 
 
@@ -585,33 +584,7 @@ def _is_copied(root: Path, promises: int) -> None:
         expect((root / path).read_text() == content, f"{path} is lost or cut")
 
 
-# What can be made again
-
-
-KERNEL = b"a library of machine instructions"
-
-
-def _compile(root: Path) -> Iterator[None]:
-    """The compiled kernel may be lost, but one that is torn would be run."""
-
-    def compiler(command: list[str], made: Path) -> bool:
-        made.write_bytes(KERNEL)
-        return True
-
-    library = root / "home" / "cache" / "decode.so"
-    with (
-        patch.object(kernel, "_compiler", lambda: "cc"),
-        patch.object(kernel._compiler_run, "does", compiler),
-        patch.object(kernel, "_loaded", lambda _: None),
-    ):
-        kernel.built(library)
-    expect(library.exists(), "there is no kernel")
-    yield
-
-
-def _is_compiled(root: Path, promises: int) -> None:
-    library = root / "home" / "cache" / "decode.so"
-    expect(not library.exists() or library.read_bytes() == KERNEL, "the kernel is torn")
+# What can be lost
 
 
 def _report(root: Path) -> Iterator[None]:
@@ -642,6 +615,5 @@ SCENARIOS = (
     Scenario("notebook", _note, _is_noted, alters=True),
     Scenario("copy of a card", _copy, _is_copied),
     Scenario("added texts", _add, _is_added, _texts),
-    Scenario("kernel", _compile, _is_compiled),
     Scenario("crash report", _report, _is_reported),
 )
