@@ -1,4 +1,4 @@
-"""What the program writes, and what its own loaders must find of it after a power loss.
+"""What the program writes, and what its own loaders must find after a power loss.
 
 Each scenario is a few short steps with tiny files: the faults that such tests find need no more. A check is given the
 number of promises that were kept until then; what comes next may be there or not, but must be sound.
@@ -48,7 +48,7 @@ NAME = "plays"
 
 
 def expect(is_so: bool, what: str) -> None:
-    """Raise AssertionError unless it is so."""
+    """Raise AssertionError unless the condition holds."""
     if not is_so:
         raise AssertionError(what)
 
@@ -65,7 +65,7 @@ def _commit(target: Path, content: str) -> None:
 
 
 def newest_folder(target: Path) -> int:
-    """The content of the newest whole folder; 0 where there is none."""
+    """Return the content of the newest whole folder, or 0 if there is none."""
     for folder in candidates(target):
         if (folder / "a").exists() and (folder / "b").exists():
             found = {(folder / name).read_text() for name in ("a", "b")}
@@ -86,7 +86,7 @@ def _one_of_two_folders(root: Path, promises: int) -> None:
 
 
 def commit_after(start: Callable[[Path], None]) -> Scenario:
-    """Going on from what an earlier power loss has left: one commit."""
+    """Continue after a power loss: one more commit."""
     found = 0
 
     def begin(root: Path) -> None:
@@ -206,7 +206,7 @@ def _lives(root: Path, promises: int) -> None:
 
 
 def _checkpoint_step(run: Run, kind: Kind) -> int:
-    """The step of a whole and true checkpoint; 0 where there is none."""
+    """Return the step of a whole and consistent checkpoint, or 0 if there is none."""
     folder = run.checkpoint_dir(kind)
     if folder is None:
         return 0
@@ -223,7 +223,7 @@ def _checkpoint_step(run: Run, kind: Kind) -> int:
 
 
 def live_after(start: Callable[[Path], None]) -> Scenario:
-    """Going on from what an earlier power loss has left of a run's life: one more step, and a save."""
+    """Continue a run after a power loss: one more step, and a save."""
     best = last = 0
 
     def begin(root: Path) -> None:
@@ -355,7 +355,7 @@ def _log_is_not_behind(root: Path, promises: int) -> None:
 
 
 def _interrupted(root: Path) -> None:
-    """A run whose log is ahead of its checkpoint, with changes that the next one has to make again."""
+    """Create a run whose log is ahead of its checkpoint, with changes that are re-applied on resume."""
     run = RunStore(root).create(CONFIG, NAME)
     run.record(started(9))
     for step in (1, 2, 3, 4):
@@ -387,7 +387,7 @@ def _goes_on(root: Path, promises: int) -> None:
 
 
 def _a_run(root: Path) -> None:
-    """A run with both checkpoints."""
+    """Create a run with both checkpoints."""
     run = RunStore(root / "runs").create(CONFIG, NAME)
     run.record(started(9))
     for kind in ("best", "last"):
@@ -438,7 +438,7 @@ NAMES = ("one", "two", "link")
 
 
 def _three_runs(root: Path) -> None:
-    """The last one is a link to a run that lies elsewhere."""
+    """Create three runs, the last of which is a link to a run elsewhere."""
     for place in ("runs/one", "runs/two", "away/three"):
         run = RunStore((root / place).parent).create(CONFIG, Path(place).name)
         _commit(run.path / "last", "7")
@@ -593,7 +593,7 @@ KERNEL = b"a library of machine instructions"
 
 
 def _compile(root: Path) -> Iterator[None]:
-    """The compiled kernel may be lost, but one that is torn would be run."""
+    """The compiled kernel may be lost, but must not be torn."""
 
     def compiler(command: list[str], made: Path) -> bool:
         made.write_bytes(KERNEL)

@@ -12,7 +12,7 @@ AGAIN = {"a folder": commit_after, "a run's life": live_after}
 
 @dataclass(frozen=True)
 class Size:
-    """How many states to look at."""
+    """How many states to check."""
 
     limit: int
     """States per moment of a trace, about."""
@@ -25,7 +25,7 @@ MANY = Size(300, {"a folder": 2, "a run's life": 150})
 
 
 def survey_all(size: Size, folder: Path) -> dict[str, Figures]:
-    """The figures of each scenario. Raises PowerLossError at the first state that is broken."""
+    """Return the figures of each scenario. Raises PowerLossError at the first broken state."""
     found: dict[str, Figures] = {}
     for scenario in SCENARIOS:
         figures = survey(scenario, trace_of(scenario, folder), folder, size.limit)
@@ -36,10 +36,10 @@ def survey_all(size: Size, folder: Path) -> dict[str, Figures]:
 
 
 def distinct(found: dict[str, Figures]) -> set[State]:
-    """The states that were seen, each once."""
+    """Return the distinct states of all figures."""
     return set[State]().union(*(figures.states for figures in found.values()))
 
 
 def gone_on_from(name: str, figures: Figures, size: Size, folder: Path) -> Figures:
-    """The figures of going on from some of the states that a scenario has left, and losing power again."""
+    """Return the figures of continuing from some states of a scenario and losing power again."""
     return survey_again(list(figures.states)[:: size.strides[name]], AGAIN[name], folder, size.limit)
