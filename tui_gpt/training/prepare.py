@@ -22,7 +22,8 @@ from tui_gpt.events import Initialized, SettingValue
 from tui_gpt.generation.sampler import Sampler
 from tui_gpt.metrics import bits_per_character, perplexity
 from tui_gpt.models.build import LanguageModel, build_model, load_weights, set_case_folding
-from tui_gpt.prior.ngram import NgramPrior, capped_order, count_limit
+from tui_gpt.prior.ngram import NgramPrior
+from tui_gpt.prior.sizing import capped_order, count_limit
 from tui_gpt.requests import Evaluation
 from tui_gpt.storage.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from tui_gpt.storage.manifest import CheckpointInfo
