@@ -16,7 +16,7 @@ from tests.storage.disk.recording import Trace, recorded, tree_of
 from tests.storage.disk.scenarios import SCENARIOS
 from tests.storage.disk.sites import sites
 from tests.storage.disk.survey import Figures, Scenario, survey, trace_of, workplace
-from tests.storage.disk.totals import AGAIN, FEW, MANY, distinct, gone_on_from, survey_all
+from tests.storage.disk.totals import AGAIN, FEW, MANY, distinct, continued_from, survey_all
 from tui_gpt.storage.files import atomic_write
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows forces no folder to the disk")
@@ -52,7 +52,7 @@ def test_what_was_promised_survives_and_nothing_is_broken(scenario: Scenario, fo
 def test_a_second_power_loss_is_survived(name: str, folder: Path) -> None:
     """While the program continues from what the first one has left."""
     scenario = next(one for one in SCENARIOS if one.name == name)
-    again = gone_on_from(name, _figures(scenario, folder), FEW, folder)
+    again = continued_from(name, _figures(scenario, folder), FEW, folder)
     assert len(again.states) > 200
 
 

@@ -364,7 +364,7 @@ def _interrupted(root: Path) -> None:
     write_checkpoint(run.checkpoint_target("last"), _info(Standing(step=2, max_iters=9)), _weights(2), {})
 
 
-def _go_on(root: Path) -> Iterator[None]:
+def _resume(root: Path) -> Iterator[None]:
     run = Run(root / NAME)
     info = _info(Standing(step=2, max_iters=9))
     for _ in range(2):
@@ -373,7 +373,7 @@ def _go_on(root: Path) -> Iterator[None]:
         run.record(progress(3))
 
 
-def _goes_on(root: Path, promises: int) -> None:
+def _is_resumed(root: Path, promises: int) -> None:
     run = Run(root / NAME)
     steps = [event.step for event in run.events() if isinstance(event, Progress)]
     expect(steps[:2] == [1, 2], f"the log has lost its beginning: {steps}")
@@ -634,7 +634,7 @@ SCENARIOS = (
     Scenario("log", _record, _log_is_not_behind),
     Scenario("a run's life", _live, _lives),
     Scenario("training", TRAINING.work, TRAINING.check, _fox),
-    Scenario("going on", _go_on, _goes_on, _interrupted, alters=True),
+    Scenario("resume", _resume, _is_resumed, _interrupted, alters=True),
     Scenario("export", _export, _is_exported, _a_run),
     Scenario("import", _import, _is_imported, _lecture_model),
     Scenario("delete", _delete, _is_deleted, _three_runs),

@@ -101,12 +101,12 @@ def _survey(scenario: Scenario, trace: Trace, place: "_Place", limit: int, ignor
 
 
 def survey_again(
-    states: Sequence[State], go_on: Callable[[Callable[[Path], None]], Scenario], folder: Path, limit: int
+    states: Sequence[State], continuation: Callable[[Callable[[Path], None]], Scenario], folder: Path, limit: int
 ) -> Figures:
     """Let the program continue from states that a power loss has left, and simulate another power loss."""
     figures = Figures()
     for state in states:
-        scenario = go_on(partial(_laid, dict(state)))
+        scenario = continuation(partial(_laid, dict(state)))
         figures.add(survey(scenario, trace_of(scenario, folder), folder, limit))
     return figures
 

@@ -7,7 +7,7 @@ from tests.storage.disk.scenarios import SCENARIOS, commit_after, live_after
 from tests.storage.disk.survey import Figures, State, survey, survey_again, trace_of
 
 AGAIN = {"a folder": commit_after, "a run's life": live_after}
-"""How the program goes on from what such a scenario has left."""
+"""How the program continues from what such a scenario has left."""
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class Size:
     limit: int
     """States per moment of a trace, about."""
     strides: dict[str, int]
-    """Every so many-th state is gone on from, by the scenario's name."""
+    """The program continues from every n-th state, by the scenario's name."""
 
 
-FEW = Size(12, {"a folder": 16, "a run's life": 300})
+FEW = Size(12, {"a folder": 16, "a run's life": 600})
 MANY = Size(300, {"a folder": 2, "a run's life": 150})
 
 
@@ -31,7 +31,7 @@ def survey_all(size: Size, folder: Path) -> dict[str, Figures]:
         figures = survey(scenario, trace_of(scenario, folder), folder, size.limit)
         found[scenario.name] = figures
         if scenario.name in AGAIN:
-            found[f"{scenario.name}, again"] = gone_on_from(scenario.name, figures, size, folder)
+            found[f"{scenario.name}, again"] = continued_from(scenario.name, figures, size, folder)
     return found
 
 
@@ -40,6 +40,6 @@ def distinct(found: dict[str, Figures]) -> set[State]:
     return set[State]().union(*(figures.states for figures in found.values()))
 
 
-def gone_on_from(name: str, figures: Figures, size: Size, folder: Path) -> Figures:
+def continued_from(name: str, figures: Figures, size: Size, folder: Path) -> Figures:
     """Return the figures of continuing from some states of a scenario and losing power again."""
     return survey_again(list(figures.states)[:: size.strides[name]], AGAIN[name], folder, size.limit)
