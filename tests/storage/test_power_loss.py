@@ -16,7 +16,7 @@ from tests.storage.disk.recording import Trace, recorded, tree_of
 from tests.storage.disk.scenarios import SCENARIOS
 from tests.storage.disk.sites import sites
 from tests.storage.disk.survey import Figures, Scenario, survey, trace_of, workplace
-from tests.storage.disk.totals import AGAIN, FEW, MANY, distinct, continued_from, survey_all
+from tests.storage.disk.totals import AGAIN, FEW, MANY, continued_from, distinct, survey_all
 from tui_gpt.storage.files import atomic_write
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows forces no folder to the disk")
