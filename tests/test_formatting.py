@@ -1,11 +1,20 @@
-"""Times and counts as people read them."""
+"""Times, counts, sizes and rates for people."""
 
 import math
 
 import pytest
 
 from tui_gpt.events import SettingValue
-from tui_gpt.formatting import bar, format_age, format_bytes, format_count, format_duration, format_rate, format_setting
+from tui_gpt.formatting import (
+    bar,
+    format_age,
+    format_bytes,
+    format_count,
+    format_duration,
+    format_loss,
+    format_rate,
+    format_setting,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,7 +32,7 @@ from tui_gpt.formatting import bar, format_age, format_bytes, format_count, form
         (math.nan, "–"),
     ],
 )
-def test_a_duration_is_told_in_its_two_largest_units(seconds: float, text: str) -> None:
+def test_a_duration_has_its_two_largest_units(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
 
 
@@ -31,17 +40,17 @@ def test_a_duration_is_told_in_its_two_largest_units(seconds: float, text: str) 
     ("count", "text"),
     [(0, "0"), (812, "812"), (999.6, "1.00 k"), (12_345, "12.3 k"), (99_960, "100 k"), (10_788_929, "10.8 M")],
 )
-def test_a_count_keeps_three_digits(count: float, text: str) -> None:
+def test_a_count_has_three_significant_digits(count: float, text: str) -> None:
     assert format_count(count) == text
 
 
-def test_rates_and_sizes_bear_their_units() -> None:
+def test_rates_and_sizes_have_units() -> None:
     assert format_rate(12_345) == "12.3 k chars/s"
     assert format_bytes(1_115_394) == "1.12 MB"
     assert format_bytes(12) == "12 B"
 
 
-def test_an_age_is_told_in_its_largest_unit() -> None:
+def test_an_age_has_its_largest_unit() -> None:
     assert [format_age(seconds) for seconds in (3, 61, 7_300, 180_000)] == [
         "just now",
         "1 min ago",
@@ -72,3 +81,9 @@ def test_a_bar_fills_in_eighths(fraction: float, drawn: str) -> None:
 )
 def test_the_value_of_a_setting_is_short(value: SettingValue, text: str) -> None:
     assert format_setting(value) == text
+
+
+def test_an_estimated_loss_is_marked() -> None:
+    assert format_loss(1.45213, is_estimate=False) == "1.4521"
+    assert format_loss(1.45213, is_estimate=True, digits=2) == "~1.45"
+    assert format_loss(None, is_estimate=True) == "–"

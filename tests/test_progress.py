@@ -13,7 +13,7 @@ from tui_gpt.events import (
     StorageProblem,
     StorageRecovered,
 )
-from tui_gpt.progress import EtaEstimator, RunRecord, state_after
+from tui_gpt.progress import RunRecord, state_after
 
 
 def record_of(*events: Event) -> RunRecord:
@@ -100,37 +100,3 @@ def test_samples_are_looked_up_by_step() -> None:
     record = record_of(*(Sampled(step=step, prompt="", text=str(step)) for step in (10, 20)))
     assert [getattr(record.sample_at(step), "step", None) for step in (5, 10, 19, 20, 99)] == [10, 10, 10, 20, 20]
     assert RunRecord().sample_at(5) is None
-
-
-def test_the_time_left_is_unknown_until_the_pace_is_known() -> None:
-    eta = EtaEstimator()
-    assert eta.seconds_left(100) is None
-    eta.mark(10, 1.0)
-    assert eta.seconds_left(100) is None
-    eta.mark(20, 2.0)
-    assert eta.seconds_left(100) == pytest.approx(8.0)
-
-
-def test_the_time_left_follows_the_recent_pace() -> None:
-    eta = EtaEstimator(window_seconds=10.0)
-    for second in range(10):
-        eta.mark(100 * second, float(second))
-    for second in range(10, 40):
-        eta.mark(900 + second - 9, float(second))
-    assert eta.steps_per_second == pytest.approx(1.0)
-
-
-def test_a_resumed_run_starts_the_estimate_afresh() -> None:
-    eta = EtaEstimator()
-    eta.mark(500, 50.0)
-    eta.mark(100, 10.0)
-    assert eta.steps_per_second is None
-    eta.mark(110, 11.0)
-    assert eta.steps_per_second == pytest.approx(10.0)
-
-
-def test_no_time_is_left_beyond_the_last_step() -> None:
-    eta = EtaEstimator()
-    eta.mark(10, 1.0)
-    eta.mark(30, 2.0)
-    assert eta.seconds_left(20) == 0.0

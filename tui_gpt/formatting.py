@@ -1,4 +1,4 @@
-"""Times, counts, rates, settings and bars as text, shared by the command line and the app."""
+"""Format times, counts, sizes, rates, settings and bars for people, in the command line and in the app."""
 
 import math
 
@@ -9,7 +9,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def format_duration(seconds: float) -> str:
-    """Format a duration: `7 s`, `3 min 20 s`, `1 h 05 min`, `2 d 03 h`; one decimal below ten seconds."""
+    """Return e.g. `7 s`, `2.5 s`, `3 min 20 s`, `1 h 05 min`, `2 d 03 h`; `–` for an infinite or undefined time."""
     if not math.isfinite(seconds):
         return "–"
     seconds = max(0.0, seconds)
@@ -26,7 +26,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_count(count: float) -> str:
-    """Format a count with three significant digits and a unit: `812`, `12.3 k`, `10.8 M`."""
+    """Return three significant digits and a unit prefix: `812`, `12.3 k`, `10.8 M`."""
     for size, unit in _UNITS:
         if abs(count) >= size * 0.9995:
             scaled = count / size
@@ -39,23 +39,23 @@ def _decimals(scaled: float) -> int:
 
 
 def format_loss(loss: float | None, *, is_estimate: bool, digits: int = 4) -> str:
-    """Format a loss: `1.4521`; `~1.4521` for an estimate, `–` for None."""
+    """Return e.g. `1.4521`; `~1.4521` for an estimate, `–` for None."""
     return "–" if loss is None else f"{'~' if is_estimate else ''}{loss:.{digits}f}"
 
 
 def format_rate(characters_per_second: float) -> str:
-    """Format a rate: `12.3 k chars/s`."""
+    """Return e.g. `12.3 k chars/s`."""
     return f"{format_count(characters_per_second)} chars/s"
 
 
 def format_bytes(count: float) -> str:
-    """Format a size in powers of a thousand: `812 B`, `1.12 MB`."""
+    """Return e.g. `812 B` or `1.12 MB`, in powers of a thousand."""
     counted = format_count(count)
     return f"{counted}B" if " " in counted else f"{counted} B"
 
 
 def format_age(seconds: float) -> str:
-    """Format an age: `just now`, `5 min ago`, `3 h ago`, `2 d ago`."""
+    """Return `just now` or e.g. `5 min ago`, `3 h ago`, `2 d ago`."""
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:
             return f"{int(seconds // size)} {unit} ago"
@@ -63,7 +63,7 @@ def format_age(seconds: float) -> str:
 
 
 def format_setting(value: SettingValue) -> str:
-    """Format the value of a setting: `5e-4`, `0.02`, `1,000`; anything but a number as it is."""
+    """Return e.g. `5e-4`, `0.02`, `1,000`; anything but a number as it is."""
     if isinstance(value, float) and 0.0 < abs(value) < 0.01:
         mantissa, _, exponent = f"{value:.3e}".partition("e")
         return f"{float(mantissa):g}e{int(exponent)}"
@@ -71,7 +71,7 @@ def format_setting(value: SettingValue) -> str:
 
 
 def bar(fraction: float, cells: int, *, empty: str = "·") -> str:
-    """Draw a bar of `cells` cells, `fraction` of which is filled to an eighth of a cell, the rest with `empty`."""
+    """Return a bar of `cells` cells, `fraction` of which is filled to an eighth of a cell, the rest with `empty`."""
     eighths = round(max(0.0, min(1.0, fraction)) * cells * 8)
     full, rest = divmod(eighths, 8)
     return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(cells, empty)

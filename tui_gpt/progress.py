@@ -5,11 +5,11 @@ while it was training. Nothing here knows threads, widgets or the disk.
 """
 
 import bisect
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
+from tui_gpt.eta import EtaEstimator
 from tui_gpt.events import (
     Evaluated,
     Event,
@@ -44,41 +44,6 @@ def state_after(event: Event) -> TrainingState | None:
             return "finished"
         case _:
             return None
-
-
-class EtaEstimator:
-    """Estimates the seconds left from the pace of the last `window_seconds` of a run.
-
-    The recent pace, and not the average since the start, so that a machine that becomes busy shows at once. It knows no
-    schedule and reads no clock.
-    """
-
-    def __init__(self, window_seconds: float = 30.0) -> None:
-        self._window_seconds = window_seconds
-        self._marks: deque[tuple[int, float]] = deque()
-
-    def mark(self, step: int, elapsed_seconds: float) -> None:
-        """Note that `step` was reached after `elapsed_seconds`; if either decreases (a resume), start over."""
-        if self._marks and (step < self._marks[-1][0] or elapsed_seconds < self._marks[-1][1]):
-            self._marks.clear()
-        self._marks.append((step, elapsed_seconds))
-        while len(self._marks) > 2 and self._marks[1][1] <= elapsed_seconds - self._window_seconds:
-            self._marks.popleft()
-
-    @property
-    def steps_per_second(self) -> float | None:
-        """The recent pace; None until there are two marks at different times."""
-        if len(self._marks) < 2:
-            return None
-        (first_step, begin), (last_step, end) = self._marks[0], self._marks[-1]
-        if last_step <= first_step or end <= begin:
-            return None
-        return (last_step - first_step) / (end - begin)
-
-    def seconds_left(self, max_iters: int) -> float | None:
-        """Return the seconds from the last mark to step `max_iters`; None while the pace is unknown."""
-        pace = self.steps_per_second
-        return None if pace is None else max(0, max_iters - self._marks[-1][0]) / pace
 
 
 @dataclass

@@ -14,7 +14,7 @@ NANO = resolve("nano")
 def fake_checkpoint(
     folder: Path, step: int = 5, *, model: bytes = b"weights", extra: Mapping[str, SettingValue] | None = None
 ) -> Path:
-    """A checkpoint whose tensors nobody looks at."""
+    """Create a checkpoint whose tensors are never read."""
     info = CheckpointInfo(
         config=NANO,
         tokenizer={"type": "character", "characters": "ab"},
