@@ -7,8 +7,8 @@
     │   └── IncompatibleError             a valid checkpoint or run that does not fit the request
     ├── NotFoundError           exit 1    no such run, checkpoint or corpus
     ├── CheckpointError         exit 1    a checkpoint is damaged
-    ├── RunLockedError          exit 1    another process is writing this run
-    ├── StorageError            exit 1    the disk refused: full, read-only, no permission
+    ├── RunLockedError          exit 1    another process writes this run
+    ├── StorageError            exit 1    the disk is full, read-only or not permitted
     └── DivergedError           exit 1    the loss became NaN or infinite
 
 The command line prints `str(error)` as one line and exits with `error.exit_code`; a traceback means a bug.
@@ -65,11 +65,11 @@ class CheckpointError(TuiGptError):
 
 
 class RunLockedError(TuiGptError):
-    """Another process is writing this run."""
+    """Another process writes this run."""
 
 
 class StorageError(TuiGptError):
-    """The disk refused: full, read-only, or not permitted."""
+    """The disk is full, read-only, or not permitted."""
 
 
 class DivergedError(TuiGptError):

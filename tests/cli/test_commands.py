@@ -67,6 +67,23 @@ def test_help_names_every_command(command: CommandLine) -> None:
     assert "..." not in result.out.split("Commands:")[1]
 
 
+def test_a_mistyped_command_gets_a_suggestion(command: CommandLine) -> None:
+    result = command("trian")
+    assert (result.code, result.out) == (2, "")
+    assert result.err == "error: there is no command 'trian' (did you mean train?): see `tui-gpt --help`\n"
+    assert "there is no command 'xyzzy': see" in command("xyzzy").err
+
+
+def test_every_option_is_accepted_with_underscores(command: CommandLine) -> None:
+    """The names are those of the lecture and of nanoGPT."""
+    result = command("train", "--headless", "--max_iters", "5", "--val_share=0.2", "--no_compile", "--preset", "nano")
+    assert result.code == 0, result.err
+    config = command.request.config
+    assert config is not None
+    assert (config.train.max_iters, config.train.val_share, config.train.compile) == (5, 0.2, False)
+    assert command("generate", "--max_new_tokens", "3", "--with_prompt", "abc").out == "abcabc"
+
+
 def test_the_version_is_told(command: CommandLine) -> None:
     assert command("--version").out == f"tui-gpt {__version__}\n"
 
@@ -359,12 +376,12 @@ def test_a_new_number_of_steps_lifts_an_old_time_limit(command: CommandLine) -> 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--n-layer", "2"], "the run one has n_layer 4 and keeps it when it is resumed: leave --n-layer out"),
+        (["--n-layer", "2"], "the run one has n_layer 4 and keeps it when it is resumed: omit --n-layer"),
         (["--preset", "quick"], "the run one has preset nano and keeps it"),
         (["--max-iters", "0"], "max_iters is 0"),
-        (["--name", "two"], "--resume and --name cannot go together"),
-        (["--init-from", "two"], "--resume and --init-from cannot go together"),
-        (["--model-path", "two"], "--resume one and --model-path cannot go together"),
+        (["--name", "two"], "--resume and --name cannot be used together"),
+        (["--init-from", "two"], "--resume and --init-from cannot be used together"),
+        (["--model-path", "two"], "--resume one and --model-path cannot be used together"),
     ],
 )
 def test_what_cannot_change_on_resume_is_refused(command: CommandLine, arguments: list[str], told: str) -> None:
@@ -399,7 +416,7 @@ def test_fewer_steps_than_a_run_has_made_are_refused_with_the_command_that_works
     save(make_run("one"), 40, 100)
     result = command("train", "--headless", "--resume", "one", "--max-iters", str(max_iters))
     assert result.code == 2
-    assert f"the run one has made 40 steps, and --max-iters {max_iters} asks for no more" in result.err
+    assert f"the run one has done 40 steps, and --max-iters is {max_iters}" in result.err
     assert "`tui-gpt train --headless --resume one --max-iters 80`" in result.err
     assert command("train", "--headless", "--resume", "one", "--max-iters", "80").code == 0
 
@@ -421,7 +438,7 @@ def test_a_text_that_has_moved_is_named_and_another_one_is_refused(command: Comm
     moved.write_text("another poem\n")
     result = command("train", str(moved), "--headless", "--resume", "one")
     assert result.code == 2
-    assert "is another text: leave CORPUS out, or start a new run from its weights with --init-from one" in result.err
+    assert "is another text: omit CORPUS, or start a new run from its weights with --init-from one" in result.err
 
 
 def test_the_text_to_validate_on_is_named_from_anywhere(
@@ -489,16 +506,14 @@ def test_a_validation_text_that_has_moved_is_named_and_another_one_is_refused(
     copy.write_text("another poem\n")
     result = command("train", "--headless", "--resume", "one", "--val-file", str(copy))
     assert result.code == 2
-    assert "is another text: leave --val-file out, or start a new run from its weights with --init-from" in result.err
+    assert "is another text: omit --val-file, or start a new run from its weights with --init-from" in result.err
 
 
 def test_a_run_without_a_validation_text_takes_none_when_it_is_resumed(command: CommandLine, tmp_path: Path) -> None:
     save(make_run("one"), 40, 100)
     result = command("train", "--headless", "--resume", "one", "--val-file", str(tmp_path))
     assert result.code == 2
-    assert (
-        "is measured on a part of tinyshakespeare and keeps it when it is resumed: leave --val-file out" in result.err
-    )
+    assert "is validated on a part of tinyshakespeare and keeps it when it is resumed: omit --val-file" in result.err
 
 
 # Options that exclude each other
@@ -556,7 +571,7 @@ def test_memory_that_runs_out_is_one_line_with_a_remedy(command: CommandLine, er
     command.session.script = [error]
     result = command("train", "--headless", "--quiet")
     assert result.code == 1
-    assert result.err.startswith("error: there is not enough memory for this: ")
+    assert result.err.startswith("error: out of memory: ")
     assert result.err.count("\n") == 1
     assert "saved" not in result.err
     command.session.script = [Saved(step=5, path="/runs/one/last"), error]
@@ -570,7 +585,7 @@ def test_memory_that_runs_out_elsewhere_is_one_line_too(command: CommandLine, mo
 
     monkeypatch.setattr(corpora, "corpus_info", full)
     result = command("data", "info", "tinyshakespeare")
-    assert (result.code, "not enough memory" in result.err) == (1, True)
+    assert (result.code, "out of memory" in result.err) == (1, True)
 
 
 def test_an_unexpected_error_elsewhere_leaves_a_report_too(
@@ -623,7 +638,7 @@ def test_a_prompt_stands_before_the_text_on_request(command: CommandLine) -> Non
 @pytest.mark.parametrize(
     ("content", "limit", "told"),
     [
-        (b"", 10, "text.txt is empty: name a file with some text in it"),
+        (b"", 10, "text.txt is empty: name a file that is not"),
         ("ééééééé".encode(), 10, "text.txt is larger than 0 MB: choose a smaller part of it"),
         ("汉字测试文本，今天天气很好。".encode("gb2312"), 1000, "`iconv -f GB18030 -t UTF-8 FILE > NEW_FILE`"),
     ],
@@ -656,9 +671,9 @@ def test_eval_computes_where_it_is_told_to(command: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["hi", "--prompt-file", "-"], "PROMPT and --prompt-file cannot go together"),
-        (["--with-prompt", "--json"], "--with-prompt and --json cannot go together"),
-        (["--run", "a", "--model-path", "b"], "--run and --model-path cannot go together"),
+        (["hi", "--prompt-file", "-"], "PROMPT and --prompt-file cannot be used together"),
+        (["--with-prompt", "--json"], "--with-prompt and --json cannot be used together"),
+        (["--run", "a", "--model-path", "b"], "--run and --model-path cannot be used together"),
         (["--prompt-file", "/nowhere"], "/nowhere cannot be read"),
         (["--num-samples", "0"], "num_samples is 0"),
         (["--top-p", "2"], "top_p is 2"),
@@ -779,7 +794,7 @@ def test_an_unknown_run_names_its_neighbour(command: CommandLine) -> None:
 def test_the_shipped_model_is_no_run(command: CommandLine, arguments: list[str]) -> None:
     result = command(*arguments)
     assert result.code == 1
-    assert "shipped is the model that comes with the program, and no run" in result.err
+    assert "shipped is the model that comes with the program, and not a run" in result.err
     assert "--init-from shipped" in result.err
 
 
@@ -787,13 +802,13 @@ def test_rm_asks_first(command: CommandLine, monkeypatch: pytest.MonkeyPatch) ->
     make_run("one")
     refused = command("runs", "rm", "one")
     assert refused.code == 2
-    assert "add --yes" in refused.err
+    assert "pass --yes" in refused.err
     answers = io.StringIO("n\ny\n")
     answers.isatty = lambda: True  # type: ignore[method-assign]
     monkeypatch.setattr("sys.stdin", answers)
     kept = command("runs", "rm", "one")
     assert kept.code == 1
-    assert kept.err.endswith("error: nothing was done\n")
+    assert kept.err.endswith("error: aborted: nothing was changed\n")
     assert [run.name for run in RunStore().list()] == ["one"]
     assert command("runs", "rm", "one").code == 0
     assert RunStore().list() == []

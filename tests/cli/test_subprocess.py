@@ -116,7 +116,7 @@ def test_a_terminated_run_is_saved_and_leaves_a_clean_line(place: Path) -> None:
     assert process.returncode == 143
     assert events_in(out)[-1]["reason"] == "stopped"
     assert "% " in shown
-    assert "stopping: saving first" in shown
+    assert "saving, then stopping" in shown
     tail = shown.rpartition("\r\x1b[K")[2]
     assert tail.startswith("stopped after")
     assert tail.endswith("\n")

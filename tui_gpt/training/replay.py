@@ -1,8 +1,8 @@
-"""What a resumed run has to do again: the changes of settings that its log tells of after its last checkpoint.
+"""Replay of a log for a resumed run: the changes of settings that were made after its last checkpoint.
 
-The log is cut at the checkpoint before the run goes on, so those that are still to come are kept in a file of their own
-first: however often a run is interrupted before its next save, none is forgotten. What the trainer changes by itself,
-the rate after a roll-back, is left out, because it will do so again.
+The log is truncated to the checkpoint before training continues, so the later changes are first saved in a separate
+file: none is lost, however often a run is interrupted before its next save. What the trainer changed by itself (the
+learning rate after a rollback) is left out, because it will do so again.
 """
 
 import os
@@ -23,14 +23,14 @@ Changes = dict[int, dict[str, SettingValue]]
 
 
 def cut_log(run: Run, info: CheckpointInfo) -> Changes:
-    """Cut the log of `run` at its checkpoint; the changes made there and later, by their steps. Raises StorageError."""
+    """Truncate the log of `run` to its checkpoint; return the changes from there on by step. Raises StorageError."""
     step = info.step
-    events = [*_kept(run), *_changes_in(run.events())]
+    events = [*_saved_changes(run), *_changes_in(run.events())]
     ahead = [event for event in events if event.step >= step]
     later = [event for event in ahead if event.step > step]
     if later or os.path.lexists(run.path / _FILE):
         atomic_write(run.path / _FILE, "".join(to_json(event) + "\n" for event in later).encode())
-    run.log.truncate(step, _Forgotten(info))
+    run.log.truncate(step, _Repeated(info))
     changes: Changes = {}
     for event in ahead:
         at_step = changes.setdefault(event.step, {})
@@ -39,12 +39,12 @@ def cut_log(run: Run, info: CheckpointInfo) -> Changes:
             continue
         at_step[event.setting] = event.value
         if event.setting == "max_iters":
-            at_step.pop(PLAN, None)  # it was planned before somebody chose another number
+            at_step.pop(PLAN, None)  # planned before the user chose another number
     return changes
 
 
-class _Forgotten:
-    """Tells which events, in order, were measured or written only after a checkpoint and will be again."""
+class _Repeated:
+    """Decides which events, in order, come after a checkpoint and will be repeated: evaluations and samples."""
 
     def __init__(self, info: CheckpointInfo) -> None:
         self._info = info
@@ -54,7 +54,7 @@ class _Forgotten:
         self._newest = max(self._newest, event.step)
         extra, step = self._info.extra, self._info.step
         match event:
-            case Evaluated():  # the best model is measured again at the end, and keeps its own step
+            case Evaluated():  # at the end the best model is evaluated again, with its own step
                 return self._newest > step or (self._newest == step and extra.get("evaluated_step") != step)
             case Sampled():
                 return event.step == step and extra.get("sampled_step") != step
@@ -63,15 +63,15 @@ class _Forgotten:
 
 
 def _changes_in(events: Iterator[Event]) -> Iterator[SettingChanged]:
-    """The changes of settings that somebody, or the clock, asked for."""
+    """Yield the changes of settings by the user or the time budget's plan."""
     for event in events:
         match event:
             case SettingChanged(origin="user" | "plan", setting=setting) if setting in {*LIVE_SETTINGS, ESTIMATE}:
                 yield event
 
 
-def _kept(run: Run) -> Iterator[SettingChanged]:
-    """What an earlier resumption has kept; lines that are no change are passed over. Raises StorageError."""
+def _saved_changes(run: Run) -> Iterator[SettingChanged]:
+    """Yield the changes that an earlier resume has saved, skipping other lines. Raises StorageError."""
     path = run.path / _FILE
     if not os.path.lexists(path):
         return
