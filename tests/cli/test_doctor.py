@@ -91,7 +91,7 @@ def test_a_missing_compiler_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_without_a_terminal_the_app_cannot_open() -> None:
     check = doctor.check_terminal({"TERM": "xterm"})
     assert check.status == "warning"
-    assert "stdin or stderr is not one" in check.detail
+    assert "not a terminal" in check.detail
 
 
 def test_a_torch_that_cannot_be_imported_fails_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
