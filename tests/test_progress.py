@@ -45,7 +45,7 @@ def test_the_newest_step_is_that_of_any_event_and_goes_back_with_a_resume() -> N
     assert record.evaluations == []
 
 
-def test_the_time_left_is_that_of_the_present_process() -> None:
+def test_a_resume_resets_the_estimate_of_the_time_left() -> None:
     """A resumed run may be on another machine."""
     record = record_of(started(40), progress(10), progress(20))
     assert record.seconds_left == 1.0
@@ -73,12 +73,12 @@ def test_evaluations_are_in_the_order_of_their_steps_and_the_newest_best_holds_t
     assert record.step == 300
 
 
-def test_an_estimate_never_takes_the_place_of_the_loss_of_record() -> None:
+def test_an_estimate_never_replaces_the_loss_of_record() -> None:
     record = record_of(evaluated(100, 1.5), estimated(100, 1.4))
     assert [one.val_loss for one in record.evaluations] == [1.5]
 
 
-def test_a_resumed_run_has_the_best_of_before_its_checkpoint() -> None:
+def test_a_resumed_run_has_the_best_evaluation_before_its_checkpoint() -> None:
     record = record_of(estimated(100, 1.5), estimated(200, 1.4), evaluated(100, 1.55), started(300, step=150))
     assert record.best is not None
     assert (record.best.step, record.best.val_loss) == (100, 1.55)

@@ -48,7 +48,7 @@ def state_after(event: Event) -> TrainingState | None:
 
 @dataclass
 class RunRecord:
-    """A run as far as its events tell."""
+    """The state of a run, as reported by its events."""
 
     state: TrainingState = "new"
     step: int = 0

@@ -21,7 +21,7 @@ from tui_gpt.progress import RunRecord
 
 
 class FakeClock:
-    """A clock that stands until it is moved."""
+    """A clock that moves only when it is set."""
 
     now = 0.0
 
@@ -33,7 +33,7 @@ def record_of(*events: Event) -> RunRecord:
     return RunRecord.of(events)
 
 
-def test_the_figures_tell_step_losses_time_left_and_pace() -> None:
+def test_the_figures_are_step_losses_time_left_and_rate() -> None:
     record = record_of(started(40), progress(10), progress(20, 1.9), evaluated(20, 1.88))
     assert figures(record) == ["step 20/40", "loss 1.900", "val 1.880", "1 s left", "20.0 k chars/s"]
 
@@ -67,7 +67,7 @@ def test_a_log_file_gets_at_most_a_line_a_second() -> None:
     assert "\r" not in stream.getvalue()
 
 
-def test_a_terminal_line_is_rewritten_and_taken_away() -> None:
+def test_a_terminal_line_is_rewritten_and_erased() -> None:
     stream, clock = FakeTerminal(), FakeClock()
     line = ProgressLine(stream, clock=clock)
     line.note(progress(1))
@@ -97,7 +97,7 @@ def test_a_silent_line_writes_nothing_but_what_is_urgent() -> None:
     assert stream.getvalue() == "warning: the disk is full\n"
 
 
-def test_a_quiet_phase_says_what_it_is_at_least_every_other_second() -> None:
+def test_a_phase_without_events_is_named_at_least_every_other_second() -> None:
     stream, clock = io.StringIO(), FakeClock()
     activity: list[Activity | None] = [Activity("loading PyTorch")]
     line = ProgressLine(stream, clock=clock, activity=lambda: activity[0])
@@ -133,7 +133,7 @@ def test_an_event_keeps_a_beat_from_being_shown() -> None:
     assert stream.getvalue().endswith("training, 5 s\n")
 
 
-def test_on_a_terminal_a_beat_stands_in_the_line_of_progress() -> None:
+def test_on_a_terminal_the_activity_is_shown_in_the_progress_line() -> None:
     stream, clock = FakeTerminal(), FakeClock()
     line = ProgressLine(stream, clock=clock, activity=lambda: Activity("evaluating", 0.5))
     line.note(started(40))
@@ -194,7 +194,7 @@ def test_a_sample_cannot_command_the_terminal() -> None:
     assert stream.getvalue() == "sample at step 5:\nhi␛[2J\n"
 
 
-def test_a_stream_that_nobody_reads_does_not_end_the_run() -> None:
+def test_a_closed_stream_does_not_end_the_run() -> None:
     class Deaf(FakeTerminal):
         def write(self, text: str) -> int:
             raise BrokenPipeError

@@ -19,7 +19,7 @@ def test_a_signal_stops_the_work_and_sets_the_exit_code(number: signal.Signals, 
         assert signals.exit_code == code
 
 
-def test_a_second_signal_leaves_at_once() -> None:
+def test_a_second_signal_exits_immediately() -> None:
     left: list[int] = []
     with StopOnSignals(Control(), leave=left.append):
         signal.raise_signal(signal.SIGINT)
@@ -28,7 +28,7 @@ def test_a_second_signal_leaves_at_once() -> None:
         assert left == [143]
 
 
-def test_the_first_signal_leaves_at_once_while_there_is_nothing_to_lose() -> None:
+def test_the_first_signal_exits_immediately_while_there_is_nothing_to_lose() -> None:
     left: list[int] = []
     with StopOnSignals(Control(), leave=left.append) as signals:
         signals.nothing_to_lose = True
@@ -40,7 +40,7 @@ def test_the_first_signal_leaves_at_once_while_there_is_nothing_to_lose() -> Non
         assert signals.exit_code == 143
 
 
-def test_the_old_handlers_come_back() -> None:
+def test_the_previous_handlers_are_restored() -> None:
     before = signal.getsignal(signal.SIGINT)
     with StopOnSignals(Control()):
         assert signal.getsignal(signal.SIGINT) != before
@@ -48,7 +48,7 @@ def test_the_old_handlers_come_back() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that suspends")
-def test_a_suspension_takes_place_and_is_left_out() -> None:
+def test_a_suspension_is_not_counted() -> None:
     """Twice, for the handler is there again after the first one."""
     control, now, handlers = Control(), [5.0], []
 

@@ -91,7 +91,7 @@ class ProgressLine:
         self._activity_since = self._last_written = clock()
 
     def note(self, event: Event) -> None:
-        """Take in the next event, and show it when it is due."""
+        """Fold in the next event, and show it when it is due."""
         with self._lock:
             self._activity_since = self._clock()
             self.record.apply(event)

@@ -10,7 +10,7 @@ from tui_gpt.cli.headless.evaluate import score
 from tui_gpt.generation.text_model import Piece
 
 
-def test_measuring_holds_no_more_than_a_piece() -> None:
+def test_scoring_a_text_holds_one_piece_at_a_time() -> None:
     """The pieces of a text are counted as they come."""
 
     class Marked(float):

@@ -31,13 +31,13 @@ def test_text_is_raw_on_a_pipe_and_harmless_on_a_terminal() -> None:
     assert screen.getvalue() == "a␛\na\n"
 
 
-def test_on_a_terminal_the_prompt_stands_before_the_text() -> None:
+def test_on_a_terminal_the_prompt_comes_before_the_text() -> None:
     screen = FakeTerminal()
     write(short_session(), Streams(screen, screen), "To be")
     assert "To beabcabc\n" in screen.getvalue()
 
 
-def test_unknown_characters_are_left_out_with_a_notice() -> None:
+def test_unknown_characters_are_skipped_with_a_message() -> None:
     session = short_session()
     streams, _, talk = memory_streams()
     write(session, streams, "Señor é")
@@ -45,7 +45,7 @@ def test_unknown_characters_are_left_out_with_a_notice() -> None:
     assert talk.getvalue().startswith("skipped in the prompt, as they are not in the model's alphabet: 'ñ' 'é'\n")
 
 
-def test_a_drawn_seed_is_told_so_that_the_text_can_be_had_again() -> None:
+def test_a_random_seed_is_shown_so_that_the_text_can_be_repeated() -> None:
     session = short_session()
     streams, _, talk = memory_streams()
     generate(session, None, "", SampleConfig(max_new_tokens=3), streams, samples=1, as_json=False)
@@ -59,7 +59,7 @@ def closing_line(session: FakeSession, *, samples: int = 1, as_json: bool = Fals
     return talk.getvalue().splitlines()[-1]
 
 
-def test_the_closing_line_says_how_much_of_all_texts_is_copied() -> None:
+def test_the_closing_line_reports_how_much_of_all_texts_is_copied() -> None:
     class Copying(AbcModel):
         """Half of what is in capitals is copied."""
 
@@ -75,7 +75,7 @@ def test_the_closing_line_says_how_much_of_all_texts_is_copied() -> None:
     assert model.compared == ["abcabc", "ABCABC"]
 
 
-def test_the_closing_line_says_it_with_json_too() -> None:
+def test_the_closing_line_reports_copies_with_json_too() -> None:
     session = short_session()
     session.model.copied_share = 1.0
     assert "; 100.0% copied" in closing_line(session, samples=2, as_json=True)
@@ -90,11 +90,11 @@ def test_a_long_text_is_compared_a_part_at_a_time(monkeypatch: pytest.MonkeyPatc
     assert session.model.compared == ["abca", "bc"]
 
 
-def test_nothing_is_said_of_copies_where_nobody_can_tell() -> None:
+def test_copies_are_not_mentioned_when_they_are_unknown() -> None:
     assert "copied" not in closing_line(short_session())
 
 
-def test_nothing_is_compared_where_nobody_listens() -> None:
+def test_a_quiet_command_does_not_look_for_copies() -> None:
     session = short_session()
     write(session, memory_streams(quiet=True)[0])
     assert session.model.compared == []
@@ -109,7 +109,7 @@ def test_a_validation_loss_that_is_an_estimate_is_marked_as_one(is_estimate: boo
     assert loss in talk.getvalue()
 
 
-def test_several_texts_are_told_apart_on_stdout() -> None:
+def test_several_texts_have_headings_on_stdout() -> None:
     streams, out, _ = memory_streams()
     write(short_session(), streams, samples=2, length=3)
     assert out.getvalue() == "--- sample 1 ---\nabc\n--- sample 2 ---\nABC\n"
@@ -125,7 +125,7 @@ def test_json_is_a_line_a_character() -> None:
     assert [record["text"] for record in records] == ["a", "b"]
 
 
-def test_many_texts_are_written_in_groups_that_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_texts_are_generated_in_groups_that_fit_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     session = short_session()
     streams, out, _ = memory_streams()
     write(session, streams, samples=150, length=2)
@@ -138,7 +138,7 @@ def test_many_texts_are_written_in_groups_that_memory_holds(monkeypatch: pytest.
     assert session.model.groups == [(7, 2), (9, 2)]
 
 
-def test_the_prompt_stands_before_each_text_on_request() -> None:
+def test_the_prompt_comes_before_each_text_on_request() -> None:
     session, (streams, out, _) = short_session(), memory_streams()
     config = SampleConfig(max_new_tokens=3, seed=7)
     generate(session, None, "To é ", config, streams, samples=2, as_json=False, with_prompt=True)
@@ -153,7 +153,7 @@ def test_several_texts_in_json_bear_their_number_and_have_seeds_of_their_own() -
     assert [config.seed for config in session.model.configs] == [7, 8]
 
 
-def test_an_interrupted_text_keeps_what_was_written() -> None:
+def test_an_interrupted_text_is_kept_as_far_as_it_goes() -> None:
     class Interrupted(AbcModel):
         def stream(
             self, prompt: str, config: SampleConfig, control: Control | None = None, *, details: bool = False
@@ -170,7 +170,7 @@ def test_an_interrupted_text_keeps_what_was_written() -> None:
     assert screen.getvalue() == "a\n"
 
 
-def test_a_reader_that_leaves_ends_the_text_quietly() -> None:
+def test_a_reader_that_exits_ends_the_text_without_an_error() -> None:
     talk = io.StringIO()
     code = write(short_session(), Streams(BrokenPipe(2, BrokenPipeError()), talk))
     assert code == EXIT_SIGPIPE

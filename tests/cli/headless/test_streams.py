@@ -56,12 +56,12 @@ class Waiting(FakeSession):
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What takes long in life takes a moment here."""
+    """Show activities after milliseconds instead of seconds."""
     monkeypatch.setattr(progress_module, "MAX_SILENT_SECONDS", 0.01)
     monkeypatch.setattr(heartbeat_module, "BEAT_SECONDS", 0.005)
 
 
-def test_whatever_takes_long_says_what_it_is(impatient: None) -> None:
+def test_every_long_phase_is_named(impatient: None) -> None:
     """Each phase ends only once it was named."""
     threads = threading.active_count()
     for screen in (io.StringIO, FakeTerminal):
@@ -75,7 +75,7 @@ def test_whatever_takes_long_says_what_it_is(impatient: None) -> None:
     assert threading.active_count() == threads
 
 
-def test_nothing_is_said_meanwhile_where_silence_was_asked_for(impatient: None) -> None:
+def test_a_quiet_command_shows_no_activity(impatient: None) -> None:
     streams, _, talk = memory_streams(quiet=True)
     with busy(streams, "waiting"):
         assert not [thread for thread in threading.enumerate() if thread.name == "heartbeat"]

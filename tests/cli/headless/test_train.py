@@ -33,7 +33,7 @@ def test_without_json_stdout_stays_empty() -> None:
     assert "training nano: 810 k parameters" in talk.getvalue()
 
 
-def test_quiet_says_nothing() -> None:
+def test_a_quiet_run_writes_nothing_to_stderr() -> None:
     streams, _, talk = memory_streams(quiet=True)
     train(short_session(), TrainRequest(), streams, as_json=True)
     assert talk.getvalue() == ""
@@ -59,7 +59,7 @@ def test_a_best_loss_that_is_an_estimate_is_called_that() -> None:
     assert "(2.714 bits per character, estimate on 8,192 characters)\n" in talk.getvalue()
 
 
-def test_a_finished_run_that_is_resumed_says_so_and_names_how_to_train_on() -> None:
+def test_a_finished_run_that_is_resumed_names_the_command_to_train_further() -> None:
     session = FakeSession([replace(started(), step=40), finished()])
     streams, _, talk = memory_streams()
     assert train(session, TrainRequest(resume="one"), streams, as_json=False) == 0
@@ -79,7 +79,7 @@ def test_every_evaluation_has_a_line_of_its_own_on_a_pipe() -> None:
     ]
 
 
-def test_the_summary_of_a_stopped_run_tells_how_to_go_on() -> None:
+def test_the_summary_of_a_stopped_run_names_the_command_to_resume_it() -> None:
     session = FakeSession([started(), Saved(step=20, path="/a b/last"), finished(20, reason="stopped")])
     streams, _, talk = memory_streams()
     train(session, TrainRequest(model_path=Path("/a b")), streams, as_json=False)
@@ -102,7 +102,7 @@ def test_the_progress_bar_is_gone_before_an_error() -> None:
     assert talk.getvalue().endswith("\r\x1b[K")
 
 
-def test_a_reader_that_leaves_stops_the_run_and_saves_it() -> None:
+def test_a_reader_that_exits_stops_the_run_and_saves_it() -> None:
     talk = io.StringIO()
     out = BrokenPipe(1, BrokenPipeError())
     session = FakeSession([started(), progress(1), progress(2), progress(3), finished()])

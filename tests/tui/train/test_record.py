@@ -1,4 +1,4 @@
-"""A run as far as its events tell."""
+"""A run as the Train tab shows it."""
 
 import dataclasses
 
@@ -27,7 +27,7 @@ def record_of(*events: object) -> RunView:
     return record
 
 
-def test_a_whole_run_is_gathered() -> None:
+def test_a_whole_run_is_replayed() -> None:
     record = RunView.replay("a", RunConfig(), training_script(steps=100, every=1))
     assert record.name == "a"
     assert record.step == record.max_iters == 100
@@ -49,7 +49,7 @@ def test_the_phase_follows_the_events() -> None:
     assert not record.is_live
 
 
-def test_a_resumed_run_forgets_what_came_after_its_checkpoint() -> None:
+def test_a_resumed_run_drops_what_came_after_its_checkpoint() -> None:
     steps = [progress(step, 2.0) for step in range(1, 6)]
     record = record_of(started(10), *steps, evaluated(2, 2.0), evaluated(5, 1.9))
     record.apply(started(20, step=3))
@@ -60,7 +60,7 @@ def test_a_resumed_run_forgets_what_came_after_its_checkpoint() -> None:
     assert (record.step, record.max_iters) == (3, 20)
 
 
-def test_pauses_and_changes_leave_marks() -> None:
+def test_pauses_and_changes_are_marked() -> None:
     changed = SettingChanged(step=2, setting="learning_rate", value=0.0005)
     record = record_of(started(10), Paused(step=1), Resumed(step=1), changed)
     assert [(mark.step, mark.sign, mark.text) for mark in record.marks] == [
@@ -95,17 +95,17 @@ def test_pauses_and_changes_leave_marks() -> None:
         ),
     ],
 )
-def test_what_happened_can_be_read_without_knowing_the_log(event: Event, sign: str, text: str) -> None:
+def test_a_mark_is_readable_without_knowing_the_log(event: Event, sign: str, text: str) -> None:
     record = record_of(started(10), event)
     assert [(mark.sign, mark.text) for mark in record.marks] == [(sign, text)]
 
 
 @pytest.mark.parametrize(("setting", "value"), [("max_iters", 300), ("max_seconds", None)])
-def test_what_the_time_budget_corrects_leaves_no_mark(setting: str, value: int | None) -> None:
+def test_corrections_of_the_time_budget_leave_no_mark(setting: str, value: int | None) -> None:
     assert record_of(SettingChanged(step=2, setting=setting, value=value, origin="plan")).marks == []
 
 
-def test_an_evaluation_says_on_how_much_it_was_made() -> None:
+def test_the_extent_of_an_evaluation_is_shown() -> None:
     estimate = estimated(100, 1.5)
     record = record_of(started(300), estimate)
     assert record.extent_of(estimate) == "on 8,192 of 111,540 characters"
