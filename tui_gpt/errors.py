@@ -14,6 +14,8 @@
 The command line prints `str(error)` as one line and exits with `error.exit_code`; a traceback means a bug.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 EXIT_DONE = 0
@@ -25,6 +27,10 @@ EXIT_SIGINT = 130
 EXIT_SIGPIPE = 141
 """The reader of stdout exited."""
 EXIT_SIGTERM = 143
+SIGNAL_EXIT_CODES: Mapping[str, int] = MappingProxyType(
+    {"SIGHUP": EXIT_SIGHUP, "SIGINT": EXIT_SIGINT, "SIGTERM": EXIT_SIGTERM}
+)
+"""The signals that stop the program after saving, and its exit code then."""
 
 
 class TuiGptError(Exception):

@@ -1,7 +1,7 @@
-"""What happens in a run, as facts: frozen records that a trainer yields, a log keeps and a screen draws.
+"""Events of a run: frozen records that the trainer yields, the log stores and the screens draw.
 
-An event is data alone: it holds no tensor, no widget and no reference to the run it came from, so the same record can
-be drawn live, written to `events.jsonl` and replayed from there years later. Losses are in nats per character.
+An event is plain data. It holds no tensor, widget or reference to its run, so the same record can be drawn live,
+written to `events.jsonl`, and replayed from there. Losses are in nats per character.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ from tui_gpt.records import parse_object, read_record
 
 FinishReason = Literal["completed", "stopped", "time_limit", "early_stop"]
 ChangeOrigin = Literal["user", "plan", "trainer"]
-"""Who changed a setting: the user, the time budget's plan, or the trainer itself (after NaN, a failed save)."""
+"""Who changed a setting: the user, the time budget's plan, or the trainer itself (a rollback)."""
 SettingValue = int | float | str | bool | None
 
 

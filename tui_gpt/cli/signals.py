@@ -12,10 +12,8 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 from tui_gpt.control import Control
-from tui_gpt.errors import EXIT_SIGHUP, EXIT_SIGINT, EXIT_SIGTERM
+from tui_gpt.errors import SIGNAL_EXIT_CODES
 
-_EXIT_CODES = {"SIGHUP": EXIT_SIGHUP, "SIGINT": EXIT_SIGINT, "SIGTERM": EXIT_SIGTERM}
-"""What stops the program, and its exit code then."""
 _SUSPENDING = "SIGTSTP"
 _STDERR = 2
 _CLEAR_LINE = b"\r\x1b[K"
@@ -54,7 +52,7 @@ class StopOnSignals:
         return None if self.received is None else _exit_code_of(self.received)
 
     def __enter__(self) -> Self:
-        handlers = dict.fromkeys(_EXIT_CODES, self._handle) | {_SUSPENDING: self._handle_suspension}
+        handlers = dict.fromkeys(SIGNAL_EXIT_CODES, self._handle) | {_SUSPENDING: self._handle_suspension}
         for name, handler in handlers.items():
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
@@ -87,7 +85,7 @@ class StopOnSignals:
 
 
 def _exit_code_of(number: int) -> int:
-    return _EXIT_CODES[signal.Signals(number).name]
+    return SIGNAL_EXIT_CODES[signal.Signals(number).name]
 
 
 def _say(message: str) -> None:

@@ -19,7 +19,7 @@ from textual.screen import Screen
 from textual.theme import Theme
 from textual.widgets import Static
 
-from tui_gpt.errors import EXIT_DONE, EXIT_FAILED
+from tui_gpt.errors import EXIT_DONE, EXIT_FAILED, SIGNAL_EXIT_CODES
 from tui_gpt.storage import paths
 from tui_gpt.storage.plain_files import open_plain
 from tui_gpt.tui.app.state import DEFAULT_THEME, AppState
@@ -121,15 +121,15 @@ class TuiGptApp(App[None]):
             self.main.abandon(EXIT_FAILED)
 
     def _catch_signals(self) -> None:
-        """SIGINT, SIGTERM and SIGHUP save and leave; a second one leaves at once."""
+        """Let SIGINT, SIGTERM and SIGHUP save and exit; a second one exits immediately."""
         if self.is_headless:
             return
         loop = asyncio.get_running_loop()
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        for name, exit_code in SIGNAL_EXIT_CODES.items():
             number = getattr(signal, name, None)
             if number is not None:
                 with suppress(NotImplementedError, RuntimeError, ValueError):
-                    loop.add_signal_handler(number, self._signalled, 128 + number)
+                    loop.add_signal_handler(number, self._signalled, exit_code)
         if hasattr(signal, "SIGTSTP"):
             signal.signal(signal.SIGCONT, signal.SIG_DFL)  # Textual's handler would start a second reader of the keys
             self._catch_suspension()
