@@ -173,10 +173,10 @@ def test_the_command_line_goes_before_the_environment_before_the_file(
 
 
 @pytest.mark.parametrize("section", ["train", "generate"])
-def test_click_and_the_settings_read_the_same_variables(
+def test_the_commands_and_the_app_read_the_same_variables(
     command: CommandLine, monkeypatch: pytest.MonkeyPatch, section: settings.Section
 ) -> None:
-    """The app and `config show` read the environment themselves; the commands leave it to click."""
+    """Every setting has a variable, which gives the same config in both."""
     examples = {int: "8", float: "0.5", str: "tinyshakespeare", bool: "yes"}
     special = {"preset": "classic", "architecture": "classic", "optimizer": "adamw", "schedule": "linear"}
     special |= {
