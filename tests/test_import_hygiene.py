@@ -42,7 +42,7 @@ NUMPY = [*TORCH, *ARRAYS, *package("text", "prior", "generation")]
 TUI = package("tui")
 CLI = package("cli", "__main__")
 LIGHT = [name for name in MODULES if name not in {*NUMPY, *TUI, *CLI}]
-STARTING = [*LIGHT, *(name for name in package("text") if not name.endswith(("tokenizer", "windows")))]
+STARTING = [*LIGHT, *(name for name in package("text") if not name.endswith(("dataset", "tokenizer", "windows")))]
 
 
 def loaded_after(code: str) -> set[str]:

@@ -32,11 +32,6 @@ class Matches:
     candidates: Tensor
     """(B, T, V): the length of the longest match that each character followed."""
 
-    @property
-    def last(self) -> Matches:
-        """The matches at the last position of each window."""
-        return Matches(self.lengths[:, -1:], self.followers[:, -1:], self.candidates[:, -1:])
-
 
 def fold_case(characters: Sequence[str]) -> Tensor:
     """Return (V,): the token that each character is compared as, its lower case where the alphabet has one."""
@@ -44,22 +39,19 @@ def fold_case(characters: Sequence[str]) -> Tensor:
     return torch.tensor([numbers.get(character.lower(), number) for character, number in numbers.items()])
 
 
-def find_matches(tokens: Tensor, keys: Tensor, vocab_size: int, last: int) -> Matches:
-    """Return the matches at the `last` positions of windows `tokens` (B, T); what is compared are `keys` (B, T)."""
+def find_matches(tokens: Tensor, keys: Tensor, vocab_size: int) -> Matches:
+    """Return the matches in windows of tokens (B, T), which are compared by their `keys` (B, T)."""
     B, T = tokens.shape
     R = min(T, MATCH_REACH)
-    extra = min(MATCH_LENGTH - 1, T - last)  # positions before the first wanted one that its match may cover
-    N = last + extra
-    same = _preceding(keys, R, N, fill=-1) == keys[:, T - N :, None]  # (B, N, R)
+    same = _preceding(keys, R, fill=-1) == keys[..., None]  # (B, T, R)
     run, lengths = same, same.to(torch.int16)
     for back in range(1, MATCH_LENGTH):
-        run = run & F.pad(same, (0, 0, back, 0))[:, :N]
+        run = run & F.pad(same, (0, 0, back, 0))[:, :T]
         lengths += run
-    lengths = lengths[:, extra:]  # (B, last, R)
-    followers = _preceding(F.pad(tokens[:, 1:], (0, 1)), R, last, fill=0)  # (B, last, R)
-    best, place = (lengths * R + torch.arange(R, dtype=torch.int16, device=tokens.device)).max(dim=-1)  # (B, last)
+    followers = _preceding(F.pad(tokens[:, 1:], (0, 1)), R, fill=0)  # (B, T, R)
+    best, place = (lengths * R + torch.arange(R, dtype=torch.int16, device=tokens.device)).max(dim=-1)  # (B, T)
     longest = torch.div(best, R, rounding_mode="floor").long()
-    candidates = torch.zeros(B, last, vocab_size, dtype=torch.int16, device=tokens.device)
+    candidates = torch.zeros(B, T, vocab_size, dtype=torch.int16, device=tokens.device)
     return Matches(
         lengths=longest,
         followers=torch.where(longest > 0, followers.gather(2, place[..., None]).squeeze(-1), 0),
@@ -67,10 +59,9 @@ def find_matches(tokens: Tensor, keys: Tensor, vocab_size: int, last: int) -> Ma
     )
 
 
-def _preceding(tokens: Tensor, count: int, last: int, fill: int) -> Tensor:
-    """Return (B, last, count): the `count` tokens before each of the last positions, `fill` before the first token."""
-    begin = tokens.shape[1] - last
-    return F.pad(tokens, (count, 0), value=fill).unfold(1, count, 1)[:, begin : begin + last]
+def _preceding(tokens: Tensor, count: int, fill: int) -> Tensor:
+    """Return (B, T, count): the `count` tokens before each position, `fill` before the first token."""
+    return F.pad(tokens, (count, 0), value=fill).unfold(1, count, 1)[:, : tokens.shape[1]]
 
 
 class Induction(nn.Module):
@@ -87,9 +78,9 @@ class Induction(nn.Module):
         self.register_buffer("folded", torch.arange(vocab_size))
         self.folded: Tensor
 
-    def matches(self, window: Tensor, last: int) -> Matches:
-        """Return the matches at the `last` positions of windows (B, T)."""
-        return find_matches(window, self.folded[window], self.vocab_size, last)
+    def matches(self, tokens: Tensor) -> Matches:
+        """Return the matches in windows of tokens (B, T)."""
+        return find_matches(tokens, self.folded[tokens], self.vocab_size)
 
     def embed(self, matches: Matches) -> Tensor:
         """Return the embedding of the longest match at each position, (B, T, C)."""

@@ -17,8 +17,8 @@ from tui_gpt.errors import ConfigError
 from tui_gpt.events import Initialized, SettingValue
 from tui_gpt.models.build import LanguageModel
 from tui_gpt.prior.stored import without_prior
+from tui_gpt.text.dataset import Corpus
 from tui_gpt.text.tokenizer import CharTokenizer
-from tui_gpt.text.windows import Corpus
 from tui_gpt.training.checkpoints.tensors import Checkpoint, read_checkpoint
 from tui_gpt.training.transfer import transfer_weights
 

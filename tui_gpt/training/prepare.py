@@ -27,9 +27,9 @@ from tui_gpt.requests import Evaluation
 from tui_gpt.storage.manifest import CheckpointInfo
 from tui_gpt.storage.runs import Run
 from tui_gpt.text.corpora import CorpusText, lasting_source, read_corpus
+from tui_gpt.text.dataset import Corpus
 from tui_gpt.text.split import Split, digests_in, text_digest
 from tui_gpt.text.tokenizer import CharTokenizer
-from tui_gpt.text.windows import Corpus
 from tui_gpt.training.batches import Batches, window_order
 from tui_gpt.training.budget.estimate import planned, timed
 from tui_gpt.training.budget.sizing import MAX_MEMBERS
