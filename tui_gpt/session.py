@@ -136,7 +136,7 @@ class Session:
             prepared.parts(run),
             prepared.config.train,
             control,
-            standing=prepared.standing,
+            state=prepared.state,
             good=prepared.good,
             planned_changes=prepared.planned_changes,
             resume_changes=prepared.resume_changes,

@@ -123,7 +123,7 @@ def test_a_step_left_in_the_middle_is_made_again_as_if_it_had_never_begun(tmp_pa
     before = learning_log(first.run())
     snapshot = first.checkpoints["last"][-1]
     resumed = Workbench(snapshot=snapshot)
-    assert snapshot.standing.step < 7
+    assert snapshot.state.step < 7
     assert before + learning_log(resumed.run()) == whole
     assert same_weights(straight.weights, resumed.weights)
 
@@ -283,7 +283,7 @@ def _spoil_steps(monkeypatch: pytest.MonkeyPatch, *steps: int) -> None:
     is_finite = Trainer._is_finite
 
     def spoilt(trainer: Trainer, loss: Tensor, grad_norm: Tensor) -> bool:
-        return trainer._now.step + 1 not in steps and is_finite(trainer, loss, grad_norm)
+        return trainer._state.step + 1 not in steps and is_finite(trainer, loss, grad_norm)
 
     monkeypatch.setattr(Trainer, "_is_finite", spoilt)
 

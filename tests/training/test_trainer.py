@@ -48,7 +48,7 @@ def test_a_run_begins_with_its_facts_and_ends_saved() -> None:
     assert (first.step, first.max_iters, first.train_tokens) == (0, 20, len(bench.corpus.train))
     assert first.parameters == sum(parameter.numel() for parameter in bench.model.parameters())
     assert finished(events).reason == "completed"
-    assert bench.checkpoints["last"][-1].standing.step == 20
+    assert bench.checkpoints["last"][-1].state.step == 20
 
 
 def test_progress_and_evaluations_come_at_their_intervals() -> None:
@@ -125,7 +125,7 @@ def test_a_stop_request_saves_and_ends() -> None:
     events = list(bench.run_until(6))
     assert finished(events).reason == "stopped"
     assert finished(events).step == 6
-    assert bench.checkpoints["last"][-1].standing.step == 6
+    assert bench.checkpoints["last"][-1].state.step == 6
 
 
 def test_whoever_stops_consuming_stops_the_work_and_it_is_saved() -> None:
@@ -134,7 +134,7 @@ def test_whoever_stops_consuming_stops_the_work_and_it_is_saved() -> None:
     while next(events).step < 4:
         pass
     events.close()
-    assert bench.checkpoints["last"][-1].standing.step == 4
+    assert bench.checkpoints["last"][-1].state.step == 4
 
 
 def test_a_paused_run_waits_saves_and_goes_on() -> None:
@@ -149,7 +149,7 @@ def test_a_paused_run_waits_saves_and_goes_on() -> None:
             bench.control.resume()
     assert [event.step for event in of_type(seen, Paused, Resumed)] == [4, 4]
     assert Changed(step=4, setting="learning_rate", value=5e-3) in seen
-    assert any(snapshot.standing.step == 4 for snapshot in bench.checkpoints["last"])
+    assert any(snapshot.state.step == 4 for snapshot in bench.checkpoints["last"])
     assert finished(seen).step == 20
 
 
@@ -196,8 +196,8 @@ def test_the_best_checkpoint_is_the_one_with_the_lowest_validation_loss() -> Non
     evaluations = [event for event in bench.run() if isinstance(event, Evaluated)]
     best = min(evaluations, key=lambda event: event.val_loss)
     assert best.is_best
-    assert bench.checkpoints["best"][-1].standing.step == best.step
-    assert bench.checkpoints["best"][-1].standing.best_val_loss == best.val_loss
+    assert bench.checkpoints["best"][-1].state.step == best.step
+    assert bench.checkpoints["best"][-1].state.best_val_loss == best.val_loss
 
 
 def test_a_time_budget_becomes_a_number_of_steps_that_ends_in_time() -> None:
@@ -251,7 +251,7 @@ def test_nan_a_second_time_goes_back_to_the_newest_evaluation_at_half_the_rate(f
         if isinstance(event, Changed) and event.setting == "rolled_back_to":
             weights, training = bench.weights, bench.trainer._snapshot().training
     at_five = bench.checkpoints["best"][0]
-    assert at_five.standing.step == 5
+    assert at_five.state.step == 5
     assert same_weights(weights, at_five.weights)
     assert same_weights(training, at_five.training)
     assert Changed(step=9, setting="rolled_back_to", value=5, origin="trainer") in events
@@ -278,7 +278,7 @@ def test_nan_a_third_time_ends_the_run_with_the_last_good_checkpoint_kept(spoilt
     with pytest.raises(DivergedError, match=r"third time, at step \d+: .* lower --learning-rate"):
         bench.run()
     kept = bench.checkpoints["last"][-1]
-    assert kept.standing.step in (5, 10)
+    assert kept.state.step in (5, 10)
     assert all(torch.isfinite(tensor).all() for tensor in kept.weights.values())
 
 
@@ -312,7 +312,7 @@ def test_saving_after_going_back_writes_what_was_gone_back_to_and_not_what_came_
             bench.control.stop()
     good = bench.checkpoints["last"][-1].good
     assert good is not None
-    assert good.standing.step == 10
+    assert good.state.step == 10
     assert same_weights(good.training, at_ten[0])
 
 
@@ -465,7 +465,7 @@ def test_a_first_loss_after_a_resume_that_differs_is_said_and_training_continues
     events = Workbench(snapshot=dataclasses.replace(snapshot, weights=weights)).run()
     (differs,) = [event for event in events if isinstance(event, ResumeDiffers)]
     assert differs.step == 6
-    assert differs.expected_loss == snapshot.standing.next_loss != differs.loss
+    assert differs.expected_loss == snapshot.state.next_loss != differs.loss
     assert finished(events).step == 20
 
 
@@ -473,11 +473,11 @@ def test_a_checkpoint_is_written_though_the_next_loss_is_not_finite() -> None:
     bench = Workbench()
     bench.parts.shards.loss = lambda batch: math.nan  # type: ignore[method-assign]
     bench.run()
-    assert bench.checkpoints["last"][-1].standing.next_loss is None
+    assert bench.checkpoints["last"][-1].state.next_loss is None
 
 
 def test_a_run_from_another_model_is_saved_before_its_first_event() -> None:
     bench = Workbench()
     bench.trainer._initialized = Initialized(step=0, source="other", new_characters="")
     next(bench.trainer.run())
-    assert bench.checkpoints["last"][0].standing.step == 0
+    assert bench.checkpoints["last"][0].state.step == 0

@@ -16,7 +16,15 @@ from tui_gpt.text.windows import Corpus, WindowOrder
 from tui_gpt.training.batches import Batches
 from tui_gpt.training.checkpoints.state import restore_optimizers
 from tui_gpt.training.device import ComputeDevice
-from tui_gpt.training.trainer import Kind, Snapshot, Standing, Trainer, TrainerComponents, changed, restore_generators
+from tui_gpt.training.trainer import (
+    Kind,
+    Snapshot,
+    Trainer,
+    TrainerComponents,
+    TrainerState,
+    changed,
+    restore_generators,
+)
 
 TEXT = "the quick brown fox jumps over the lazy dog and runs back to the river bank\n" * 40
 MODEL = ModelConfig(block_size=16, n_layer=2, n_head=2, n_embd=16, dropout=0.2)
@@ -65,12 +73,12 @@ class Workbench:
         self.model = build_model(model, self.corpus.tokenizer.vocab_size, train.seed)
         shards = build_shards(self.model, train, ComputeDevice(torch.device("cpu"), cores=train.threads))
         optimizers = build_optimizers(self.model, train, shards)
-        standing: Standing | None = None
+        state: TrainerState | None = None
         if snapshot is not None:
-            train, standing = snapshot.config, dataclasses.replace(snapshot.standing, follows_clock=follows_clock)
+            train, state = snapshot.config, dataclasses.replace(snapshot.state, follows_clock=follows_clock)
             if resume_changes:
                 train = changed(train, resume_changes)
-                standing = dataclasses.replace(standing, budget_step=standing.step, budget_evaluations=0)
+                state = dataclasses.replace(state, budget_step=state.step, budget_evaluations=0)
             self.model.load_state_dict(snapshot.weights)
             restore_optimizers(optimizers, snapshot.training)
             restore_generators(random_generators(shards), snapshot.training)
@@ -95,7 +103,7 @@ class Workbench:
             self.parts,
             train,
             self.control,
-            standing=standing,
+            state=state,
             good=None if snapshot is None else snapshot.good,
             planned_changes=planned_changes,
             resume_changes=resume_changes,

@@ -47,7 +47,7 @@ from tui_gpt.training.batches import Batches, window_order
 from tui_gpt.training.budget.estimate import planned, timed
 from tui_gpt.training.budget.sizing import MAX_MEMBERS
 from tui_gpt.training.checkpoints.state import restore_optimizers
-from tui_gpt.training.checkpoints.writer import CheckpointWriter, read_good, standing_of
+from tui_gpt.training.checkpoints.writer import CheckpointWriter, read_good, state_of
 from tui_gpt.training.device import ComputeDevice, using_cores
 from tui_gpt.training.evaluation import mean_loss
 from tui_gpt.training.initialize import Start
@@ -60,8 +60,8 @@ from tui_gpt.training.trainer import (
     PLAN,
     LiveWeights,
     Snapshot,
-    Standing,
     TrainerComponents,
+    TrainerState,
     changed,
     restore_generators,
 )
@@ -89,7 +89,7 @@ class Prepared:
     """What a step takes, as far as it was tried."""
     initialized: Initialized | None = None
     """What a new run has taken over from another model."""
-    standing: Standing | None = None
+    state: TrainerState | None = None
     """Where a resumed run stands; None for a new one."""
     good: Snapshot | None = None
     """What a resumed run would go back to, where that is not where it stands."""
@@ -128,26 +128,26 @@ class Prepared:
         weights: int = sum(tensor.nbytes for tensor in self.model.state_dict().values())
         prior: int = sum(tensor.nbytes for tensor in self._prior_tensors.values())
         last, best = 3 * weights + prior, weights + prior
-        return 3 * last + best if self.standing is None else 2 * last
+        return 3 * last + best if self.state is None else 2 * last
 
     def _write(self, target: Path, snapshot: Snapshot, with_training: bool) -> None:
         tensors = {**snapshot.weights, **self._prior_tensors}
         write_checkpoint(target, self._info_of(snapshot), tensors, snapshot.training if with_training else None)
 
     def _info_of(self, snapshot: Snapshot) -> CheckpointInfo:
-        standing = snapshot.standing
+        state = snapshot.state
         return CheckpointInfo(
             config=dataclasses.replace(self.config, train=snapshot.config),
             tokenizer=self.corpus.tokenizer.to_dict(),
             vocab_size=self.corpus.tokenizer.vocab_size,
-            step=standing.step,
-            max_iters=standing.max_iters,
-            elapsed_seconds=standing.elapsed_seconds,
-            train_loss=standing.train_loss,
-            val_loss=standing.val_loss,
-            best_val_loss=standing.best_val_loss,
+            step=state.step,
+            max_iters=state.max_iters,
+            elapsed_seconds=state.elapsed_seconds,
+            train_loss=state.train_loss,
+            val_loss=state.val_loss,
+            best_val_loss=state.best_val_loss,
             corpus_digest=self.corpus.digest,
-            extra=dataclasses.asdict(standing),
+            extra=dataclasses.asdict(state),
         )
 
     def _write_sample(self, step: int) -> Iterator[str]:
@@ -243,8 +243,8 @@ def prepare_resumed(
     settings = {name: value for name, value in here.items() if name not in (PLAN, ESTIMATE)}
     config = _moved(info.config, corpus_source, {**settings, **live, **_place_of(changes)})
     world = ComputeDevice.of(config.train)
-    standing = _restored_standing(info, here, live)
-    budget = config.train.max_seconds if standing.follows_clock else None
+    state = _restored_state(info, here, live)
+    budget = config.train.max_seconds if state.follows_clock else None
     step_seconds = timed(config, corpus, world, control, budget).seconds if budget else 1.0
     control.report("counting n-grams")
     model, prior = _restored_model(checkpoint, corpus)
@@ -258,8 +258,8 @@ def prepare_resumed(
         prior=prior,
         world=world,
         step_seconds=step_seconds,
-        standing=standing,
-        good=_fitting(read_good(run, standing), model),
+        state=state,
+        good=_fitting(read_good(run, state), model),
         planned_changes=ahead,
         resume_changes=live,
     )
@@ -339,27 +339,27 @@ def _place_of(changes: Mapping[str, SettingValue]) -> dict[str, SettingValue]:
     return {name: value for name, value in changes.items() if name in PLACE_SETTINGS}
 
 
-def _restored_standing(
+def _restored_state(
     info: CheckpointInfo, here: Mapping[str, SettingValue], changes: Mapping[str, SettingValue]
-) -> Standing:
+) -> TrainerState:
     """Where the checkpoint stands, with what was changed `here` after it was saved, and `changes` to resume with.
 
     A new time budget counts from now, and so does one of which nothing was used; otherwise the log is followed, not the
     clock. Raises CheckpointError.
     """
-    standing = standing_of(info)
+    state = state_of(info)
     is_new_budget, holds = changes.get("max_seconds") is not None, {**here, **changes}
-    standing.follows_clock = is_new_budget or info.step == 0
+    state.follows_clock = is_new_budget or info.step == 0
     if holds.get("max_seconds") is not None:
-        standing.budget_step, standing.budget_evaluations = info.step, 0
+        state.budget_step, state.budget_evaluations = info.step, 0
     if is_new_budget or isinstance(holds.get(ESTIMATE), int):
-        standing.estimate_tokens = 0 if is_new_budget else cast(int, here[ESTIMATE])
+        state.estimate_tokens = 0 if is_new_budget else cast(int, here[ESTIMATE])
     max_iters = changes.get("max_iters", here.get(PLAN, here.get("max_iters")))
     if isinstance(max_iters, int):
-        standing.max_iters = max(max_iters, standing.step)
+        state.max_iters = max(max_iters, state.step)
     if "learning_rate" in holds:
-        standing.bad_steps = 0
-    return standing
+        state.bad_steps = 0
+    return state
 
 
 def _fitting(good: Snapshot | None, model: LanguageModel) -> Snapshot | None:

@@ -87,7 +87,7 @@ FEWEST_SAMPLES = 4
 
 
 @dataclass
-class Standing:
+class TrainerState:
     """Where a run stands: every number that the next step depends on, besides tensors."""
 
     step: int = 0
@@ -133,7 +133,7 @@ class Standing:
 class Snapshot:
     """A copy of everything a checkpoint holds of a trainer."""
 
-    standing: Standing
+    state: TrainerState
     config: TrainConfig
     weights: Mapping[str, Tensor]
     training: Mapping[str, Tensor]
@@ -204,7 +204,7 @@ class _Clock:
 
 
 class Trainer:
-    """One run, from wherever `standing` says to its end."""
+    """One run, from wherever `state` says to its end."""
 
     def __init__(
         self,
@@ -212,7 +212,7 @@ class Trainer:
         config: TrainConfig,
         control: Control,
         *,
-        standing: Standing | None = None,
+        state: TrainerState | None = None,
         good: Snapshot | None = None,
         planned_changes: Mapping[int, Mapping[str, SettingValue]] | None = None,
         resume_changes: Mapping[str, SettingValue] | None = None,
@@ -226,38 +226,38 @@ class Trainer:
         `good` is what a second bad step goes back to, None the start; `began` the clock's reading from which this run's
         seconds count, None now; `step_seconds` what a step takes, as far as that is known; `initialized` what a new
         run has taken over from another model. `planned_changes` are made again at their steps; `resume_changes`, with
-        which the run was resumed, are in `config` and `standing` already.
+        which the run was resumed, are in `config` and `state` already.
         """
         self._parts = parts
         self._model = parts.model
         self._config = config
         self._control = control
-        self._now = standing or Standing()
-        self._now.record_tokens = parts.batches.record_tokens
+        self._state = state or TrainerState()
+        self._state.record_tokens = parts.batches.record_tokens
         self._planned_changes = planned_changes or {}
         self._resume_changes = resume_changes or {}
 
         def awake() -> float:
             return clock() - control.suspended_seconds
 
-        self._clock = _Clock(awake, self._now.elapsed_seconds, awake() if began is None else began)
+        self._clock = _Clock(awake, self._state.elapsed_seconds, awake() if began is None else began)
         self._saver = BackgroundSaver()
         self._saved_at = self._clock.seconds()
-        self._saved_step = self._now.step if standing else -1
+        self._saved_step = self._state.step if state else -1
         self._problems: dict[str, str] = {}
         self._best: Snapshot | None = None
         self._loss_sum = torch.zeros((), dtype=torch.float64, device=parts.device)
-        self._loss_sum += self._now.loss_sum
-        self._grad_norm = torch.tensor(self._now.grad_norm, device=parts.device)
-        self._timed_from, self._timed_from_step = self._clock.seconds(), self._now.step
+        self._loss_sum += self._state.loss_sum
+        self._grad_norm = torch.tensor(self._state.grad_norm, device=parts.device)
+        self._timed_from, self._timed_from_step = self._clock.seconds(), self._state.step
         self._costs = Costs(
             step=step_seconds, token=evaluation_seconds(step_seconds, self._tokens_per_step() // parts.networks)
         )
-        self._budget_began = self._now.elapsed_seconds
+        self._budget_began = self._state.elapsed_seconds
         self._difficulties: dict[int, float] = {}
-        self._resumed = standing is not None
+        self._resumed = state is not None
         self._initialized = initialized
-        self._reported_at, self._reported_step = self._clock.seconds(), self._now.step
+        self._reported_at, self._reported_step = self._clock.seconds(), self._state.step
         self._good = good
         self._copies: _Copies | None = None
 
@@ -306,10 +306,10 @@ class Trainer:
 
     def _make_step(self) -> Iterator[Event]:
         """One step, or none when it had to be left in the middle."""
-        self._control.report(f"step {self._now.step + 1:,}")
+        self._control.report(f"step {self._state.step + 1:,}")
         generators = copied_generators(self._parts.generators)
         try:
-            loss = self._accumulate_gradients(self._now.step)
+            loss = self._accumulate_gradients(self._state.step)
         except StepAbortedError:
             restore_generators(self._parts.generators, generators)
             self._clear_gradients()
@@ -317,7 +317,7 @@ class Trainer:
         news = self._update_weights(loss)
         self._clear_gradients()
         self._copies = None
-        self._now.step += 1
+        self._state.step += 1
         yield from news
         yield from self._report_progress_if_due()
 
@@ -330,7 +330,7 @@ class Trainer:
         for optimizer in self._parts.optimizers:
             optimizer.step()
         self._loss_sum += loss
-        self._now.loss_count += 1
+        self._state.loss_count += 1
         self._grad_norm = grad_norm
         return []
 
@@ -365,7 +365,7 @@ class Trainer:
                 group["lr"] = rate * group["lr_scale"]
 
     def _learning_rate(self) -> float:
-        return learning_rate_at(self._now.step, self._now.max_iters, self._config)
+        return learning_rate_at(self._state.step, self._state.max_iters, self._config)
 
     def _clear_gradients(self) -> None:
         for optimizer in self._parts.optimizers:
@@ -378,14 +378,14 @@ class Trainer:
 
     def _survive_bad_step(self) -> list[Event]:
         """Skip the first bad step of a run, go back at the second one, give up at the third."""
-        self._now.bad_steps += 1
-        if self._now.bad_steps > MAX_BAD_STEPS:
+        self._state.bad_steps += 1
+        if self._state.bad_steps > MAX_BAD_STEPS:
             raise DivergedError(
-                f"the loss became NaN or infinite for the third time, at step {self._now.step + 1:,}: the last good "
+                f"the loss became NaN or infinite for the third time, at step {self._state.step + 1:,}: the last good "
                 "checkpoint is kept; go on with --resume and a lower --learning-rate"
             )
-        if self._now.bad_steps < MAX_BAD_STEPS:
-            return [self._told_of_step("skipped_step", self._now.step + 1)]
+        if self._state.bad_steps < MAX_BAD_STEPS:
+            return [self._told_of_step("skipped_step", self._state.step + 1)]
         return self._roll_back()
 
     def _roll_back(self) -> list[Event]:
@@ -397,29 +397,29 @@ class Trainer:
         restore_generators(self._parts.generators, good.training)
         self._config = dataclasses.replace(self._config, learning_rate=self._config.learning_rate / 2)
         return [
-            self._told_of_step("rolled_back_to", good.standing.step),
+            self._told_of_step("rolled_back_to", good.state.step),
             self._told_of_step("learning_rate", self._config.learning_rate),
         ]
 
     def _told_of_step(self, setting: str, value: SettingValue) -> Changed:
         """What happened in the step under way; a checkpoint from before it knows nothing of it."""
-        return Changed(step=self._now.step + 1, setting=setting, value=value, origin="trainer")
+        return Changed(step=self._state.step + 1, setting=setting, value=value, origin="trainer")
 
     def _note_good(self) -> None:
         """Remember this state as one to go back to. Where it is taken depends on the step alone, never on the clock."""
-        self._now.good_step = self._now.step
+        self._state.good_step = self._state.step
         self._good = self._snapshot()
 
     # Between two steps
 
     def _obey_control(self) -> Iterator[Event]:
         self._answer_weight_requests()
-        yield from self._apply(self._planned_changes.get(self._now.step, {}), from_log=True)
+        yield from self._apply(self._planned_changes.get(self._state.step, {}), from_log=True)
         yield from self._apply(self._control.take_changes())
         if not self._control.pause_requested:
             return
         began = self._clock.read()
-        yield Paused(step=self._now.step)
+        yield Paused(step=self._state.step)
         self._save("last")
         for _ in self._control.wait_while_paused():
             began = self._leave_out_since(began)
@@ -428,9 +428,9 @@ class Trainer:
             yield from self._announce_saves()
         self._leave_out_since(began)
         yield from self._apply(self._control.take_changes())
-        self._reported_at, self._reported_step = self._clock.seconds(), self._now.step
+        self._reported_at, self._reported_step = self._clock.seconds(), self._state.step
         if not self._control.stop_requested:
-            yield Resumed(step=self._now.step)
+            yield Resumed(step=self._state.step)
 
     def _leave_out_since(self, began: float) -> float:
         """Do not count the time since the clock read `began`; return what it reads now."""
@@ -441,13 +441,13 @@ class Trainer:
     def _announce_resume(self) -> Iterator[Event]:
         """Log the changes that a run was resumed with, and what its new time budget comes to."""
         for setting, value in self._resume_changes.items():
-            yield Changed(step=self._now.step, setting=setting, value=value)
+            yield Changed(step=self._state.step, setting=setting, value=value)
         if self._resume_changes.get("max_seconds") is not None:
             yield from self._announce_budget()
 
     def _announce_budget(self) -> Iterator[Event]:
-        for setting, value in (("max_iters", self._now.max_iters), (ESTIMATE, self._now.estimate_tokens)):
-            yield Changed(step=self._now.step, setting=setting, value=value, origin="plan")
+        for setting, value in (("max_iters", self._state.max_iters), (ESTIMATE, self._state.estimate_tokens)):
+            yield Changed(step=self._state.step, setting=setting, value=value, origin="plan")
 
     def _apply(self, changes: Mapping[str, SettingValue], *, from_log: bool = False) -> Iterator[Event]:
         """Make all of these changes or none."""
@@ -457,24 +457,24 @@ class Trainer:
         try:
             self._config = self._changed(wanted)
         except ConfigError as error:
-            yield from (Refused(step=self._now.step, setting=setting, reason=str(error)) for setting in wanted)
+            yield from (Refused(step=self._state.step, setting=setting, reason=str(error)) for setting in wanted)
             return
         if "learning_rate" in wanted:
-            self._now.bad_steps = 0
+            self._state.bad_steps = 0
         if isinstance(max_iters := wanted.get("max_iters"), int):
-            self._now.max_iters = max_iters
+            self._state.max_iters = max_iters
         for setting, value in wanted.items():
-            yield Changed(step=self._now.step, setting=setting, value=value)
+            yield Changed(step=self._state.step, setting=setting, value=value)
         if wanted.get("max_seconds") is not None:
-            self._now.budget_step, self._now.budget_evaluations = self._now.step, 0
+            self._state.budget_step, self._state.budget_evaluations = self._state.step, 0
             if not from_log:
                 yield from self._begin_budget()
         if isinstance(tokens := changes.get(ESTIMATE), int):
-            self._now.estimate_tokens = tokens
-            yield Changed(step=self._now.step, setting=ESTIMATE, value=tokens, origin="plan")
+            self._state.estimate_tokens = tokens
+            yield Changed(step=self._state.step, setting=ESTIMATE, value=tokens, origin="plan")
         if isinstance(planned := changes.get(PLAN), int):
-            self._now.max_iters = max(planned, self._now.step)
-            yield Changed(step=self._now.step, setting="max_iters", value=planned, origin="plan")
+            self._state.max_iters = max(planned, self._state.step)
+            yield Changed(step=self._state.step, setting="max_iters", value=planned, origin="plan")
 
     def _changed(self, changes: Mapping[str, SettingValue]) -> TrainConfig:
         """Return the config with these changes. Raises ConfigError."""
@@ -482,9 +482,9 @@ class Trainer:
         if fixed:
             raise ConfigError(f"{fixed[0]} cannot change during a run: start a new run for it")
         max_iters = changes.get("max_iters")
-        if isinstance(max_iters, int) and max_iters < self._now.step:
+        if isinstance(max_iters, int) and max_iters < self._state.step:
             raise ConfigError(
-                f"max_iters is {max_iters:,} and {self._now.step:,} steps are made: choose a larger number"
+                f"max_iters is {max_iters:,} and {self._state.step:,} steps are made: choose a larger number"
             )
         return changed(self._config, changes)
 
@@ -492,7 +492,7 @@ class Trainer:
         """Plan for a time budget that was set during the run and begins now."""
         self._note_steps()
         self._budget_began = self._clock.seconds()
-        self._now.follows_clock, self._now.estimate_tokens = True, 0
+        self._state.follows_clock, self._state.estimate_tokens = True, 0
         self._make_plan()
         yield from self._announce_budget()
 
@@ -503,9 +503,9 @@ class Trainer:
         if requests:
             weights = copied_weights(self._model)
             answer = LiveWeights(
-                step=self._now.step,
-                val_loss=self._now.val_loss,
-                val_is_estimate=self._is_estimate(self._now.val_tokens),
+                step=self._state.step,
+                val_loss=self._state.val_loss,
+                val_is_estimate=self._is_estimate(self._state.val_tokens),
                 weights=weights,
             )
             for request in requests:
@@ -518,19 +518,19 @@ class Trainer:
         generators = copied_generators(self._parts.generators)
         try:
             with abort_on_stop(self._parts.shards.replicas, self._control):
-                problem = compile_blocks(self._parts.shards, self._parts.batches.training(self._now.step))
+                problem = compile_blocks(self._parts.shards, self._parts.batches.training(self._state.step))
         except StepAbortedError:
             return
         finally:
             restore_generators(self._parts.generators, generators)
             self._reported_at = self._clock.seconds()
         if problem:
-            yield Changed(step=self._now.step, setting="compile_problem", value=problem, origin="trainer")
+            yield Changed(step=self._state.step, setting="compile_problem", value=problem, origin="trainer")
 
     # The plan: how many steps
 
     def _make_plan(self) -> None:
-        now = self._now
+        now = self._state
         if self._config.max_seconds is None:
             now.max_iters = now.max_iters or self._config.max_iters or 0
         elif now.max_iters == 0 or now.follows_clock:
@@ -547,7 +547,7 @@ class Trainer:
         )
 
     def _planned_iters(self, max_seconds: float) -> int:
-        now, limit = self._now, self._config.max_iters
+        now, limit = self._state, self._config.max_iters
         passes = 2 if now.evaluations_without_best else 1
         least = 1 if now.step == now.budget_step else 0
         planned = self._planner(max_seconds).plan(
@@ -556,7 +556,7 @@ class Trainer:
         return planned if limit is None else min(planned, max(limit, now.step))
 
     def _correct_plan(self) -> Iterator[Event]:
-        now, seconds = self._now, self._config.max_seconds
+        now, seconds = self._state, self._config.max_seconds
         if seconds is None or not now.follows_clock or now.evaluated_step == now.max_iters:
             return
         made, all_steps = now.step - now.budget_step, now.max_iters - now.budget_step
@@ -573,15 +573,15 @@ class Trainer:
 
     def _note_steps(self) -> None:
         """Take in what the steps since the last look have cost."""
-        steps, elapsed = self._now.step - self._timed_from_step, self._clock.seconds()
+        steps, elapsed = self._state.step - self._timed_from_step, self._clock.seconds()
         if steps:
             self._costs.note_step(elapsed - self._timed_from, steps)
-        self._timed_from, self._timed_from_step = elapsed, self._now.step
+        self._timed_from, self._timed_from_step = elapsed, self._state.step
 
     # Measuring
 
     def _report_progress_if_due(self) -> Iterator[Event]:
-        now = self._now
+        now = self._state
         if (now.step % self._log_interval() and now.step != now.max_iters) or not now.loss_count:
             return
         seconds = self._clock.seconds()
@@ -609,13 +609,13 @@ class Trainer:
         """Return the steps between two progress events: fewer than asked for where a time budget holds few steps."""
         if self._config.max_seconds is None:
             return self._config.log_interval
-        return min(self._config.log_interval, max(1, self._now.max_iters // FEWEST_EVENTS))
+        return min(self._config.log_interval, max(1, self._state.max_iters // FEWEST_EVENTS))
 
     def _tokens_per_step(self) -> int:
         return self._parts.tokens_per_batch * self._config.gradient_accumulation
 
     def _evaluate_if_due(self) -> Iterator[Event]:
-        now = self._now
+        now = self._state
         if now.step in (0, now.evaluated_step) or not self._is_evaluation_due() or self._control.stop_requested:
             return
         began, wanted = self._clock.seconds(), self._rank_tokens()
@@ -633,7 +633,7 @@ class Trainer:
     def _is_evaluation_due(self) -> bool:
         """At every interval and at the end, not shortly before it; with a time budget an interval is a tenth of the
         run."""
-        now, steps = self._now, self._config.eval_interval
+        now, steps = self._state, self._config.eval_interval
         left = now.max_iters - now.step
         if left <= 0:
             return True
@@ -647,17 +647,17 @@ class Trainer:
         """Return how many validation characters models are compared on: with a time budget maybe fewer than those of
         record."""
         record = self._parts.batches.record_tokens
-        return min(record, self._now.estimate_tokens or record) if self._config.max_seconds is not None else record
+        return min(record, self._state.estimate_tokens or record) if self._config.max_seconds is not None else record
 
     def _conclude(self, train_loss: float, rank: Measured) -> Iterator[Event]:
         """Measure the last model more exactly than those before it, and find out which one is the best."""
         is_best = self._is_best(rank)
-        is_last = self._now.step >= self._now.max_iters
+        is_last = self._state.step >= self._state.max_iters
         final = self._measure_to_the_end(rank, 1 if is_best else 2) if is_last else rank
         if final is None:
             return
         best, again = (
-            self._best_again(final.tokens) if not is_best and self._now.best_tokens < final.tokens else NOTHING
+            self._best_again(final.tokens) if not is_best and self._state.best_tokens < final.tokens else NOTHING
         )
         is_best = is_best or (again is not None and final.loss < again.loss)
         evaluated = self._note_evaluation(train_loss, final, rank, is_best)
@@ -671,7 +671,7 @@ class Trainer:
 
     def _rank_best_again(self, tokens: int) -> None:
         """Measure the best model so far on as many characters as models are compared on from now on."""
-        now = self._now
+        now = self._state
         if now.best_val_loss is None or now.best_rank_tokens == tokens:
             return
         _, measured = self._best_again(tokens)
@@ -689,7 +689,7 @@ class Trainer:
         seconds, record = self._config.max_seconds, self._parts.batches.record_tokens
         if rank.tokens >= record:
             return rank
-        if seconds is None or not self._now.follows_clock:
+        if seconds is None or not self._state.follows_clock:
             return self._measure_validation(record)
         now = self._clock.seconds()
         left = self._planner(seconds).remaining(now) - self._costs.end
@@ -700,7 +700,7 @@ class Trainer:
         return measured and self._adjusted(measured)
 
     def _is_best(self, rank: Measured) -> bool:
-        best = self._now.best_rank_loss
+        best = self._state.best_rank_loss
         return math.isfinite(rank.loss) and (best is None or rank.loss < best)
 
     def _best_again(self, tokens: int) -> tuple[Snapshot | None, Measured | None]:
@@ -732,7 +732,7 @@ class Trainer:
         return mean_loss(self._parts.shards, batches, self._parts.device, self._control, report)
 
     def _note_evaluation(self, train_loss: float, final: Measured, rank: Measured, is_best: bool) -> Evaluated:
-        now = self._now
+        now = self._state
         now.train_loss, now.val_loss, now.val_tokens, now.evaluated_step = (
             train_loss, final.loss, final.tokens, now.step,
         )  # fmt: skip
@@ -748,19 +748,19 @@ class Trainer:
 
     def _note_best_again(self, best: Snapshot, again: Measured) -> Iterator[Event]:
         """The best checkpoint has a new figure; the model in training is another one."""
-        now = self._now
+        now = self._state
         now.best_val_loss, now.best_tokens = again.loss, again.tokens
-        standing = dataclasses.replace(
-            best.standing,
+        state = dataclasses.replace(
+            best.state,
             val_loss=again.loss,
             val_tokens=again.tokens,
             best_val_loss=again.loss,
             best_tokens=again.tokens,
         )
         try:
-            yield self._evaluated(standing.step, standing.train_loss or again.loss, again, is_best=True)
+            yield self._evaluated(state.step, state.train_loss or again.loss, again, is_best=True)
         finally:
-            self._best = dataclasses.replace(best, standing=standing)
+            self._best = dataclasses.replace(best, state=state)
             self._submit("best", self._best)
 
     def _evaluated(self, step: int, train_loss: float, val: Measured, *, is_best: bool) -> Evaluated:
@@ -778,7 +778,7 @@ class Trainer:
         return tokens < self._parts.batches.record_tokens
 
     def _sample_if_due(self) -> Iterator[Event]:
-        now = self._now
+        now = self._state
         if now.step in (0, now.sampled_step) or not self._is_sample_due():
             return
         began = self._clock.seconds()
@@ -796,7 +796,7 @@ class Trainer:
 
     def _is_sample_due(self) -> bool:
         """At every interval; at least a few times in a time budget."""
-        now, interval = self._now, self._sample_interval()
+        now, interval = self._state, self._sample_interval()
         if not interval or self._config.max_seconds is None:
             return interval > 0 and now.step % interval == 0
         return now.step - now.sampled_step >= interval
@@ -805,22 +805,22 @@ class Trainer:
         """Return the steps between two samples: fewer than asked for where a time budget holds few steps; 0 is none."""
         if self._config.max_seconds is None:
             return self._config.sample_interval
-        return min(self._config.sample_interval, math.ceil(self._now.max_iters / FEWEST_SAMPLES))
+        return min(self._config.sample_interval, math.ceil(self._state.max_iters / FEWEST_SAMPLES))
 
     # The resume guard
 
     def _check_resume(self) -> Iterator[Event]:
         """Compare the first loss after a resume with what the interrupted run has computed."""
-        expected = self._now.next_loss
+        expected = self._state.next_loss
         if not self._resumed or expected is None:
             return
         loss = self._next_loss()
         if loss is not None and loss != expected:
-            yield ResumeDiffers(step=self._now.step, expected_loss=expected, loss=loss)
+            yield ResumeDiffers(step=self._state.step, expected_loss=expected, loss=loss)
 
     def _next_loss(self) -> float | None:
         """Return the training loss of a few windows of the next batch, None where it is not finite; changes nothing."""
-        batch = self._parts.batches.training(self._now.step * self._config.gradient_accumulation)
+        batch = self._parts.batches.training(self._state.step * self._config.gradient_accumulation)
         generators = copied_generators(self._parts.generators)
         try:
             loss = self._parts.shards.loss(batch.thinned(self._parts.networks))
@@ -833,30 +833,30 @@ class Trainer:
     def _save_if_due(self) -> Iterator[Event]:
         yield from self._announce_saves()
         is_late = self._clock.seconds() - self._saved_at >= self._config.autosave_seconds
-        was_evaluated = self._now.evaluated_step == self._now.step > 0
+        was_evaluated = self._state.evaluated_step == self._state.step > 0
         asked = self._control.take_save_request()
-        if self._saved_step != self._now.step and (is_late or was_evaluated or asked):
+        if self._saved_step != self._state.step and (is_late or was_evaluated or asked):
             self._save("last")
 
     def _save(self, kind: Kind) -> None:
         if kind == "last":
-            self._now.next_loss = self._next_loss()
+            self._state.next_loss = self._next_loss()
         snapshot = self._snapshot()
         if kind == "best":
             self._best = snapshot
         else:
             snapshot = dataclasses.replace(snapshot, good=self._other_good())
-            self._saved_at, self._saved_step = self._clock.seconds(), self._now.step
+            self._saved_at, self._saved_step = self._clock.seconds(), self._state.step
             if self._best is not None and self._problems.get("best"):
                 self._submit("best", self._best)
         self._submit(kind, snapshot)
 
     def _other_good(self) -> Snapshot | None:
         """The state to go back to, unless it is the present one."""
-        return self._good if self._now.good_step != self._now.step else None
+        return self._good if self._state.good_step != self._state.step else None
 
     def _submit(self, kind: Kind, snapshot: Snapshot) -> None:
-        self._saver.submit(kind, snapshot.standing.step, lambda: self._commit(kind, snapshot))
+        self._saver.submit(kind, snapshot.state.step, lambda: self._commit(kind, snapshot))
 
     def _commit(self, kind: Kind, snapshot: Snapshot) -> Path:
         """Write a checkpoint, in the saver's thread, and note how long that takes."""
@@ -866,15 +866,15 @@ class Trainer:
         return path
 
     def _snapshot(self) -> Snapshot:
-        self._now.elapsed_seconds = self._clock.seconds()
-        self._now.loss_sum = float(self._loss_sum)
-        self._now.grad_norm = float(self._grad_norm)
+        self._state.elapsed_seconds = self._clock.seconds()
+        self._state.loss_sum = float(self._loss_sum)
+        self._state.grad_norm = float(self._grad_norm)
         self._copies = self._copies or _Copies(
             weights=copied_weights(self._model),
             training={**copied_optimizers(self._parts.optimizers), **copied_generators(self._parts.generators)},
         )
         return Snapshot(
-            standing=dataclasses.replace(self._now),
+            state=dataclasses.replace(self._state),
             config=self._config,
             weights=self._copies.weights,
             training=self._copies.training,
@@ -886,11 +886,11 @@ class Trainer:
             self._problems[result.kind] = result.problem
             if result.path is not None:
                 yield Saved(step=result.step, path=str(result.path))
-                if self._best is not None and (result.kind, result.step) == ("best", self._best.standing.step):
+                if self._best is not None and (result.kind, result.step) == ("best", self._best.state.step):
                     self._best = None
             if self._storage_problem != before:
                 problem = self._storage_problem or None
-                yield Changed(step=self._now.step, setting="storage_problem", value=problem, origin="trainer")
+                yield Changed(step=self._state.step, setting="storage_problem", value=problem, origin="trainer")
 
     @property
     def _storage_problem(self) -> str:
@@ -901,8 +901,8 @@ class Trainer:
 
     def _started(self) -> Started:
         return Started(
-            step=self._now.step,
-            max_iters=self._now.max_iters,
+            step=self._state.step,
+            max_iters=self._state.max_iters,
             parameters=sum(parameter.numel() for parameter in self._model.parameters()),
             device=self._parts.device.type,
             train_tokens=self._parts.train_tokens,
@@ -912,7 +912,7 @@ class Trainer:
         )
 
     def _reason_to_end(self) -> FinishReason | None:
-        now = self._now
+        now = self._state
         if now.step >= now.max_iters and now.evaluated_step == now.step:
             is_cut = self._config.max_seconds is not None and now.max_iters != self._config.max_iters
             return "time_limit" if is_cut else "completed"
@@ -924,7 +924,7 @@ class Trainer:
 
     def _finish(self, reason: FinishReason) -> Iterator[Event]:
         self._control.report("saving")
-        if self._saved_step != self._now.step:
+        if self._saved_step != self._state.step:
             self._save("last")
         self._saver.wait()
         yield from self._announce_saves()
@@ -933,10 +933,10 @@ class Trainer:
             self._saver.wait()
             yield from self._announce_saves()
         yield Finished(
-            step=self._now.step,
+            step=self._state.step,
             reason=reason,
-            best_val_loss=self._now.best_val_loss,
-            best_is_estimate=self._now.best_val_loss is not None and self._is_estimate(self._now.best_tokens),
+            best_val_loss=self._state.best_val_loss,
+            best_is_estimate=self._state.best_val_loss is not None and self._is_estimate(self._state.best_tokens),
             elapsed_seconds=self._clock.seconds(),
         )
         if self._storage_problem:

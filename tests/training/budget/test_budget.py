@@ -38,7 +38,7 @@ def evaluations(bench: Workbench) -> list[Evaluated]:
 
 def small_estimates(bench: Workbench, tokens: int = 64) -> None:
     """As a slow machine would: estimates on a part of the split."""
-    bench.trainer._now.estimate_tokens = tokens
+    bench.trainer._state.estimate_tokens = tokens
 
 
 def test_a_budget_has_at_least_eight_evaluations_and_ends_within_it() -> None:
@@ -66,9 +66,9 @@ def test_checkpoints_and_live_weights_say_whether_their_loss_is_an_estimate() ->
         if isinstance(event, Evaluated) and event.is_estimate and not live:
             live.append(bench.control.ask_weights())
     assert live[0].result().val_is_estimate
-    standings = [snapshot.standing for snapshot in bench.checkpoints["last"]]
-    assert {standing.record_tokens for standing in standings} == {bench.parts.batches.record_tokens}
-    assert any(0 < standing.val_tokens < standing.record_tokens for standing in standings)
+    states = [snapshot.state for snapshot in bench.checkpoints["last"]]
+    assert {state.record_tokens for state in states} == {bench.parts.batches.record_tokens}
+    assert any(0 < state.val_tokens < state.record_tokens for state in states)
 
 
 def test_the_last_evaluation_measures_what_the_time_allows() -> None:
@@ -103,8 +103,8 @@ def test_the_best_checkpoint_is_measured_again_where_the_last_one_is_worse() -> 
     end = events[-1]
     assert isinstance(end, Finished)
     assert (end.best_val_loss, end.best_is_estimate) == (1.5, False)
-    assert bench.checkpoints["best"][-1].standing.best_val_loss == 1.5
-    assert bench.checkpoints["best"][-1].standing.step == best.step
+    assert bench.checkpoints["best"][-1].state.best_val_loss == 1.5
+    assert bench.checkpoints["best"][-1].state.step == best.step
 
 
 def test_a_slow_run_reports_and_samples_more_often_than_its_intervals() -> None:
@@ -141,7 +141,7 @@ def stopped_at(step: int, **train: Any) -> Snapshot:
 def test_a_run_resumed_with_a_new_budget_keeps_to_it_from_the_first_step() -> None:
     """Its plan, its estimates and its learning rate are those of the new budget."""
     snapshot = stopped_at(130)
-    began = snapshot.standing.elapsed_seconds
+    began = snapshot.state.elapsed_seconds
     changes = {"max_iters": None, "max_seconds": 6.0}
     bench = Workbench(snapshot=snapshot, resume_changes=changes, follows_clock=True)
     events = bench.run()
@@ -164,9 +164,9 @@ def test_the_best_model_stays_comparable_when_a_run_gets_a_budget_or_loses_it() 
         if isinstance(event, Evaluated) and event.step > 50:
             cut.control.stop()
     last = cut.checkpoints["last"][-1]
-    longer = Workbench(snapshot=last, resume_changes={"max_iters": last.standing.step + 300, "max_seconds": None})
+    longer = Workbench(snapshot=last, resume_changes={"max_iters": last.state.step + 300, "max_seconds": None})
     longer.checkpoints["best"].append(cut.checkpoints["best"][-1])
-    longer.trainer._now.max_iters = last.standing.step + 300
+    longer.trainer._state.max_iters = last.state.step + 300
     without = [event for event in longer.run() if isinstance(event, Evaluated)]
     assert not any(event.is_estimate for event in without)
     assert any(event.is_best for event in without)
@@ -195,7 +195,7 @@ def test_a_spent_budget_makes_no_further_step() -> None:
         last = event
         if isinstance(event, Progress) and event.step == 20:
             bench.clock.seconds += 30.0
-            late = bench.trainer._now.step
+            late = bench.trainer._state.step
     assert last.step <= late + 5  # the clock is looked at every few steps
 
 
@@ -221,7 +221,7 @@ def test_a_best_model_that_the_disk_refused_is_still_the_best_at_the_end() -> No
         bench.run()
     measured = bench.trainer._best
     assert measured is not None
-    assert measured.standing.best_val_loss == 1.5
+    assert measured.state.best_val_loss == 1.5
 
 
 def test_the_training_sample_is_spread_evenly_however_small_it_is() -> None:

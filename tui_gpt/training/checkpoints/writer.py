@@ -16,7 +16,7 @@ from tui_gpt.storage.checkpoint import read_checkpoint
 from tui_gpt.storage.files import discard_folder
 from tui_gpt.storage.manifest import CheckpointInfo, newest_whole
 from tui_gpt.storage.runs import Run
-from tui_gpt.training.trainer import Kind, Snapshot, Standing
+from tui_gpt.training.trainer import Kind, Snapshot, TrainerState
 
 _GOOD_FOLDER = "good"
 
@@ -55,7 +55,7 @@ class CheckpointWriter:
         if checkpoint is None:
             return None
         weights = {name: t for name, t in checkpoint.weights.items() if not name.startswith(PRIOR_PREFIX)}
-        return Snapshot(standing_of(checkpoint.info), checkpoint.info.config.train, weights, {})
+        return Snapshot(state_of(checkpoint.info), checkpoint.info.config.train, weights, {})
 
     def _forget_good(self) -> None:
         self._kept = None
@@ -63,26 +63,26 @@ class CheckpointWriter:
             discard_folder(self._run.path / _GOOD_FOLDER)
 
 
-def standing_of(info: CheckpointInfo) -> Standing:
+def state_of(info: CheckpointInfo) -> TrainerState:
     """Return where a trainer stood when it wrote a checkpoint. Raises CheckpointError."""
-    hints = setting_types(Standing)
+    hints = setting_types(TrainerState)
     try:
         kept = {name: checked_setting(name, value, hints[name]) for name, value in info.extra.items() if name in hints}
     except ConfigError as error:
         raise CheckpointError(f"the checkpoint is altered ({error}): resume a copy, or start a new run") from error
-    return Standing(**{**kept, "step": info.step, "max_iters": info.max_iters})
+    return TrainerState(**{**kept, "step": info.step, "max_iters": info.max_iters})
 
 
-def read_good(run: Run, standing: Standing) -> Snapshot | None:
-    """What the run, resumed at `standing`, would go back to; None where that is `standing` itself, or lost."""
-    if standing.good_step == standing.step:
+def read_good(run: Run, state: TrainerState) -> Snapshot | None:
+    """What the run, resumed at `state`, would go back to; None where that is `state` itself, or lost."""
+    if state.good_step == state.step:
         return None
     folder = newest_whole(run.path / _GOOD_FOLDER)
     try:
         checkpoint = None if folder is None else read_checkpoint(folder, training=True)
     except TuiGptError:
         return None
-    if checkpoint is None or checkpoint.info.step != standing.good_step or checkpoint.training is None:
+    if checkpoint is None or checkpoint.info.step != state.good_step or checkpoint.training is None:
         return None
-    good = Standing(step=checkpoint.info.step, max_iters=checkpoint.info.max_iters)
+    good = TrainerState(step=checkpoint.info.step, max_iters=checkpoint.info.max_iters)
     return Snapshot(good, checkpoint.info.config.train, checkpoint.weights, checkpoint.training)
