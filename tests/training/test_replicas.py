@@ -7,22 +7,22 @@ import torch
 
 from tests.training.workbench import MODEL, TRAIN, Workbench, learning_log, same_weights
 from tui_gpt.config import ModelConfig, resolve
-from tui_gpt.models.build import build_model, build_shards
+from tui_gpt.models.build import build_model, build_replicas
 from tui_gpt.training.batches import Batch
 from tui_gpt.training.device import ComputeDevice
-from tui_gpt.training.replicas import Shards, share_parameters
+from tui_gpt.training.replicas import Replicas, share_parameters
 
 STILL = dataclasses.replace(MODEL, dropout=0.0)
 PRIOR_FREE = ModelConfig(architecture="modern", block_size=16, n_layer=1, n_head=2, n_embd=16)
 
 
-def shards_of(config: ModelConfig, count: int, most_windows: int | None = None) -> Shards:
+def replicas_of(config: ModelConfig, count: int, most_windows: int | None = None) -> Replicas:
     model = build_model(config, 11, seed=1)
-    replicas = [model]
+    models = [model]
     for _ in range(1, count):
-        replicas.append(build_model(config, 11, seed=2))
-        share_parameters(model, replicas[-1])
-    return Shards(replicas, torch.device("cpu"), most_windows=most_windows)
+        models.append(build_model(config, 11, seed=2))
+        share_parameters(model, models[-1])
+    return Replicas(models, torch.device("cpu"), most_windows=most_windows)
 
 
 def batch(size: int) -> Batch:
@@ -36,7 +36,7 @@ def batch(size: int) -> Batch:
 def test_shared_out_gradients_are_those_of_the_whole_batch(
     config: ModelConfig, count: int, size: int, at_once: int | None
 ) -> None:
-    alone, together = shards_of(config, 1), shards_of(config, count, at_once)
+    alone, together = replicas_of(config, 1), replicas_of(config, count, at_once)
     loss, gradients = alone.gradients(batch(size))
     shared_loss, shared_gradients = together.gradients(batch(size))
     in_turn_loss, in_turn = together.gradients(batch(size), at_once=False)
@@ -55,7 +55,7 @@ def test_a_core_reads_a_large_batch_in_several_passes() -> None:
     passes: list[int] = []
     model.register_forward_hook(lambda _model, inputs, _output: passes.append(inputs[0].numel()))
     tokens = torch.randint(11, (64, 257), generator=torch.Generator().manual_seed(3))
-    build_shards(model, config.train, ComputeDevice(torch.device("cpu"))).gradients(
+    build_replicas(model, config.train, ComputeDevice(torch.device("cpu"))).gradients(
         Batch(tokens[:, :-1], tokens[:, 1:])
     )
     assert passes == [4_096] * 4
@@ -66,15 +66,15 @@ def test_a_committee_reads_its_windows_in_one_pass_however_long_they_are() -> No
     config = resolve("best", "fox.txt", n_embd=8, n_head=2, n_layer=1, ngram_order=0, block_size=4_096, batch_size=1)
     model = build_model(config.model, 11, seed=1)
     tokens = torch.randint(11, (12, 33), generator=torch.Generator().manual_seed(3))
-    shards = build_shards(model, config.train, ComputeDevice(torch.device("cpu")))
-    loss, _ = shards.gradients(Batch(tokens[:, :-1], tokens[:, 1:]))
+    replicas = build_replicas(model, config.train, ComputeDevice(torch.device("cpu")))
+    loss, _ = replicas.gradients(Batch(tokens[:, :-1], tokens[:, 1:]))
     assert torch.isfinite(loss)
 
 
 def test_replicas_have_the_same_parameters_and_not_merely_equal_ones() -> None:
-    shards = shards_of(STILL, 2)
-    first, second = (list(replica.parameters()) for replica in shards.replicas)
-    shards.close()
+    replicas = replicas_of(STILL, 2)
+    first, second = (list(replica.parameters()) for replica in replicas.models)
+    replicas.close()
     assert all(one is other for one, other in zip(first, second, strict=True))
 
 
@@ -102,8 +102,8 @@ def test_a_committee_reads_a_large_batch_in_several_passes_each_with_windows_of_
     model = build_model(config, 11, seed=1)
     passes: list[int] = []
     model.register_forward_hook(lambda _model, inputs, _output: passes.append(len(inputs[0])))
-    whole = Shards([model], torch.device("cpu"), networks=3).gradients(batch(12))
-    parts = Shards([model], torch.device("cpu"), most_windows=3, networks=3).gradients(batch(12))
+    whole = Replicas([model], torch.device("cpu"), networks=3).gradients(batch(12))
+    parts = Replicas([model], torch.device("cpu"), most_windows=3, networks=3).gradients(batch(12))
     assert passes == [12, 3, 3, 3, 3]
     assert torch.allclose(whole[0], parts[0], atol=1e-5)
     for one, other in zip(whole[1], parts[1], strict=True):

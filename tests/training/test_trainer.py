@@ -471,7 +471,7 @@ def test_a_first_loss_after_a_resume_that_differs_is_said_and_training_continues
 
 def test_a_checkpoint_is_written_though_the_next_loss_is_not_finite() -> None:
     bench = Workbench()
-    bench.parts.shards.loss = lambda batch: math.nan  # type: ignore[method-assign]
+    bench.parts.replicas.loss = lambda batch: math.nan  # type: ignore[method-assign]
     bench.run()
     assert bench.checkpoints["last"][-1].state.next_loss is None
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from tui_gpt.config import ModelConfig, TrainConfig
 from tui_gpt.control import Control
 from tui_gpt.events import Evaluated, Event, Progress, SettingValue
-from tui_gpt.models.build import build_model, build_optimizers, build_shards, random_generators
+from tui_gpt.models.build import build_model, build_optimizers, build_replicas, random_generators
 from tui_gpt.text.corpora import CorpusText
 from tui_gpt.text.windows import Corpus, WindowOrder
 from tui_gpt.training.batches import Batches
@@ -71,8 +71,8 @@ class Workbench:
         self.clock = Ticking(tick)
         self.corpus = Corpus.build(CorpusText(name="fox", text=TEXT, digest="", source="fox"), model.block_size)
         self.model = build_model(model, self.corpus.tokenizer.vocab_size, train.seed)
-        shards = build_shards(self.model, train, ComputeDevice(torch.device("cpu"), cores=train.threads))
-        optimizers = build_optimizers(self.model, train, shards)
+        replicas = build_replicas(self.model, train, ComputeDevice(torch.device("cpu"), cores=train.threads))
+        optimizers = build_optimizers(self.model, train, replicas)
         state: TrainerState | None = None
         if snapshot is not None:
             train, state = snapshot.config, dataclasses.replace(snapshot.state, follows_clock=follows_clock)
@@ -81,14 +81,14 @@ class Workbench:
                 state = dataclasses.replace(state, budget_step=state.step, budget_evaluations=0)
             self.model.load_state_dict(snapshot.weights)
             restore_optimizers(optimizers, snapshot.training)
-            restore_generators(random_generators(shards), snapshot.training)
+            restore_generators(random_generators(replicas), snapshot.training)
         order = WindowOrder(len(self.corpus.train), model.block_size, train.batch_size, train.seed)
         self.parts = TrainerComponents(
             model=self.model,
             optimizers=optimizers,
             batches=Batches(self.corpus, order, model.block_size, None),
-            shards=shards,
-            generators=random_generators(shards),
+            replicas=replicas,
+            generators=random_generators(replicas),
             commit=self._commit,
             read_best=lambda: self.checkpoints["best"][-1] if self.checkpoints["best"] else None,
             write_sample=lambda step: f"sample of step {step}",

@@ -20,7 +20,7 @@ from tui_gpt.text.windows import Corpus
 from tui_gpt.training.budget.memory import windows_per_pass
 from tui_gpt.training.device import ComputeDevice
 from tui_gpt.training.optim.adamw import AdamW, Optimizer
-from tui_gpt.training.replicas import Shards, share_parameters
+from tui_gpt.training.replicas import Replicas, share_parameters
 
 PRIOR_PREFIX = "prior."
 
@@ -60,11 +60,11 @@ def set_case_folding(model: LanguageModel, tokenizer: CharTokenizer) -> None:
             module.folded.copy_(folded_case(tokenizer.characters))
 
 
-def build_optimizers(model: LanguageModel, config: TrainConfig, shards: Shards | None = None) -> list[Optimizer]:
-    """The optimizers of all parameters, which may use the threads of `shards`; each group's `lr_scale` is its rate as a
-    multiple of the run's learning rate."""
+def build_optimizers(model: LanguageModel, config: TrainConfig, replicas: Replicas | None = None) -> list[Optimizer]:
+    """Return the optimizers of all parameters, which may use the threads of `replicas`; each group's `lr_scale` is its
+    rate as a multiple of the run's learning rate."""
     if not isinstance(model, Classic) and config.optimizer == "muon":
-        return modern_optimizers(networks_of(model), config, shards)
+        return modern_optimizers(networks_of(model), config, replicas)
     decayed = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
     plain = [parameter for parameter in model.parameters() if parameter.ndim < 2]
     groups = [
@@ -75,21 +75,21 @@ def build_optimizers(model: LanguageModel, config: TrainConfig, shards: Shards |
     return [AdamW(used, lr=config.learning_rate, betas=(config.beta1, config.beta2))]
 
 
-def build_shards(model: LanguageModel, config: TrainConfig, world: ComputeDevice) -> Shards:
+def build_replicas(model: LanguageModel, config: TrainConfig, world: ComputeDevice) -> Replicas:
     """Return `model` and its replicas, each with its own dropout.
 
     Where there is one replica per core, each has one thread of this program and PyTorch makes none of its own: idle
     OpenMP threads wait in a loop and take the cores from other programs.
     """
-    count = world.shards(config)
+    count = world.replica_count(config)
     torch.set_num_threads(max(1, world.cores // count))
-    replicas = [model]
+    models = [model]
     for number in range(1, count):
         replica = build_model(model.config, model.vocab_size, config.seed + number)
         share_parameters(model, replica)
-        replicas.append(replica)
-    return Shards(
-        replicas,
+        models.append(replica)
+    return Replicas(
+        models,
         world.device,
         max(1, world.cores // count),
         _windows_per_pass(model, world, count),
@@ -108,11 +108,11 @@ def _windows_per_pass(model: LanguageModel, world: ComputeDevice, replicas: int)
     return min(in_memory, max(1, POSITIONS_AT_ONCE // model.config.block_size))
 
 
-def random_generators(shards: Shards) -> dict[str, torch.Generator]:
+def random_generators(replicas: Replicas) -> dict[str, torch.Generator]:
     """Every private source of randomness in the model's replicas, by name."""
     return {
         f"dropout.{number}": replica.dropout.generator
-        for number, replica in enumerate(shards.replicas)
+        for number, replica in enumerate(replicas.models)
         if isinstance(replica, LanguageModel)
     }
 

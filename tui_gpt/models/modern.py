@@ -27,7 +27,7 @@ from tui_gpt.models.induction import Induction, Matches
 from tui_gpt.models.linear import linear
 from tui_gpt.training.optim.adamw import AdamW, Optimizer
 from tui_gpt.training.optim.muon import Muon
-from tui_gpt.training.replicas import Shards
+from tui_gpt.training.replicas import Replicas
 
 LOGIT_CAP = 15.0
 """The network's own logits stay within plus and minus this."""
@@ -267,15 +267,17 @@ class Modern(nn.Module):
         return own + gate * prior
 
 
-def modern_optimizers(networks: Sequence[Modern], config: TrainConfig, shards: Shards | None = None) -> list[Optimizer]:
-    """Muon for the matrices inside the blocks, shared out among the threads of `shards`; AdamW for the rest.
+def modern_optimizers(
+    networks: Sequence[Modern], config: TrainConfig, replicas: Replicas | None = None
+) -> list[Optimizer]:
+    """Muon for the matrices inside the blocks, shared out among the threads of `replicas`; AdamW for the rest.
 
     A group's `lr_scale` is its rate as a multiple of the run's learning rate, which is Muon's.
     """
     in_blocks = [parameter for network in networks for parameter in network.blocks.parameters()]
     groups = [group for network in networks for group in network.adam_groups()]
     matrices: list[dict[str, Any]] = [{"params": in_blocks, "lr_scale": 1.0}]
-    threads: dict[str, Any] = {"parts": len(shards.replicas), "at_once": shards.at_once} if shards else {}
+    threads: dict[str, Any] = {"parts": len(replicas.models), "at_once": replicas.at_once} if replicas else {}
     muon = Muon(matrices, lr=config.learning_rate, weight_decay=config.weight_decay, **threads)
     adam = AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
     return [muon, adam]

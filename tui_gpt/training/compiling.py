@@ -17,7 +17,7 @@ from tui_gpt.models import linear
 from tui_gpt.models.classic import Dropout
 from tui_gpt.training.batches import Batch
 from tui_gpt.training.interruption import StepAbortedError, blocks_of
-from tui_gpt.training.replicas import Shards
+from tui_gpt.training.replicas import Replicas
 
 TRIAL_STD = 0.02
 """Of parameters that are zero, during the trial."""
@@ -28,16 +28,16 @@ LARGEST_DIFFERENCE = 1e-2
 _Function = Callable[..., Any]
 
 
-def compile_blocks(shards: Shards, batch: Batch) -> str:
+def compile_blocks(replicas: Replicas, batch: Batch) -> str:
     """Let the blocks of all replicas run compiled in training; empty, or the reason why they stay as they were.
 
     `batch` is for the trial, which draws from the replicas' generators. Raises StepAbortedError.
     """
-    changed = [module for replica in shards.replicas for module in (*blocks_of(replica), *_dropouts(replica))]
+    changed = [module for replica in replicas.models for module in (*blocks_of(replica), *_dropouts(replica))]
     problem = "the trial was left"
     try:
         with warnings.catch_warnings(action="ignore"):  # the compiler's, about its own affairs
-            problem = _tried(shards, batch)
+            problem = _tried(replicas, batch)
     except StepAbortedError:
         raise
     except Exception as error:  # whatever the compiler, the C++ compiler or the system says
@@ -49,15 +49,15 @@ def compile_blocks(shards: Shards, batch: Batch) -> str:
     return problem
 
 
-def _tried(shards: Shards, batch: Batch) -> str:
-    generators = [module.generator for replica in shards.replicas for module in _dropouts(replica)]
+def _tried(replicas: Replicas, batch: Batch) -> str:
+    generators = [module.generator for replica in replicas.models for module in _dropouts(replica)]
     states = [generator.get_state() for generator in generators]
-    with _nothing_zero(shards.replicas[0]):
-        _, plain = shards.gradients(batch)
+    with _nothing_zero(replicas.models[0]):
+        _, plain = replicas.gradients(batch)
         for generator, state in zip(generators, states, strict=True):
             generator.set_state(state)
-        _compile(shards)
-        _, compiled = shards.gradients(batch, at_once=False)  # the compiler is for one thread at a time
+        _compile(replicas)
+        _, compiled = replicas.gradients(batch, at_once=False)  # the compiler is for one thread at a time
     difference = _norm([one - other for one, other in zip(plain, compiled, strict=True)]) / _norm(plain)
     return "" if difference <= LARGEST_DIFFERENCE else f"its gradients are {difference:.0%} off"
 
@@ -79,14 +79,14 @@ def _nothing_zero(model: nn.Module) -> Iterator[None]:
                 parameter.zero_()
 
 
-def _compile(shards: Shards) -> None:
+def _compile(replicas: Replicas) -> None:
     import torch._dynamo.config as dynamo
     import torch._inductor.config as inductor
 
     inductor.compile_threads = 1  # others would be processes, which must not be forked from a process with threads
-    dynamo.recompile_limit = max(dynamo.recompile_limit, SHAPES * len(shards.replicas))
+    dynamo.recompile_limit = max(dynamo.recompile_limit, SHAPES * len(replicas.models))
     linear.register_onednn_op()
-    for replica in shards.replicas:
+    for replica in replicas.models:
         for dropout in _dropouts(replica):
             plain = cast("_Function", torch.compiler.disable(dropout.forward))  # type: ignore[no-untyped-call]
             dropout.forward = plain  # type: ignore[method-assign]  # of this one alone

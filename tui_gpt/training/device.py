@@ -30,7 +30,7 @@ class ComputeDevice:
         torch.set_num_threads(cores)
         return cls(device=choose_device(config.device), cores=cores)
 
-    def shards(self, config: TrainConfig) -> int:
+    def replica_count(self, config: TrainConfig) -> int:
         """Among how many replicas a batch is shared out: one a core, at most one a sequence; one on a GPU."""
         return min(self.cores, config.batch_size) if self.device.type == "cpu" else 1
 

@@ -14,7 +14,7 @@ from torch import nn
 from tui_gpt.control import Control
 from tui_gpt.training.batches import Batch
 from tui_gpt.training.interruption import StepAbortedError, abort_on_stop
-from tui_gpt.training.replicas import Shards
+from tui_gpt.training.replicas import Replicas
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Measured:
 
 
 def mean_loss(
-    shards: Shards,
+    replicas: Replicas,
     batches: Iterable[Batch],
     device: torch.device,
     control: Control,
@@ -52,11 +52,11 @@ def mean_loss(
             model.train(was_training)
 
     try:
-        with abort_on_stop(shards.replicas, control):
-            for group in _grouped(batches, len(shards.replicas)):
+        with abort_on_stop(replicas.models, control):
+            for group in _grouped(batches, len(replicas.models)):
                 if control.stop_requested:
                     return None
-                total += sum(shards.each(summed_loss, group))
+                total += sum(replicas.each(summed_loss, group))
                 count += sum(batch.targets.numel() for batch in group)
                 if is_enough(count):
                     break

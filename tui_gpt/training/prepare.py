@@ -26,7 +26,7 @@ from tui_gpt.models.build import (
     LanguageModel,
     build_model,
     build_optimizers,
-    build_shards,
+    build_replicas,
     load_weights,
     prior_tensors,
     random_generators,
@@ -53,7 +53,7 @@ from tui_gpt.training.evaluation import mean_loss
 from tui_gpt.training.initialize import Start
 from tui_gpt.training.optim.adamw import Optimizer
 from tui_gpt.training.replay import cut_log
-from tui_gpt.training.replicas import Shards
+from tui_gpt.training.replicas import Replicas
 from tui_gpt.training.trainer import (
     ESTIMATE,
     LIVE_SETTINGS,
@@ -81,7 +81,7 @@ class Prepared:
     config: RunConfig
     corpus: Corpus
     model: LanguageModel
-    shards: Shards
+    replicas: Replicas
     optimizers: Sequence[Optimizer]
     prior: NgramPrior | None
     world: ComputeDevice
@@ -105,8 +105,8 @@ class Prepared:
             model=self.model,
             optimizers=self.optimizers,
             batches=Batches(self.corpus, order, config.block_size, self.prior),
-            generators=random_generators(self.shards),
-            shards=self.shards,
+            generators=random_generators(self.replicas),
+            replicas=self.replicas,
             commit=keeper.commit,
             read_best=keeper.read_best,
             write_sample=self._write_sample,
@@ -185,13 +185,13 @@ def prepare_new(
     control.report("counting n-grams")
     prior = _fit_prior(config, corpus)
     config = dataclasses.replace(config, model=_with_order_of(prior, config.model))
-    shards = build_shards(model.to(world.device), config.train, world)
+    replicas = build_replicas(model.to(world.device), config.train, world)
     return Prepared(
         config=config,
         corpus=corpus,
         model=model,
-        shards=shards,
-        optimizers=build_optimizers(model, config.train, shards),
+        replicas=replicas,
+        optimizers=build_optimizers(model, config.train, replicas),
         prior=prior,
         world=world,
         step_seconds=step.seconds,
@@ -248,13 +248,13 @@ def prepare_resumed(
     step_seconds = timed(config, corpus, world, control, budget).seconds if budget else 1.0
     control.report("counting n-grams")
     model, prior = _restored_model(checkpoint, corpus)
-    shards = build_shards(model.train().to(world.device), config.train, world)
+    replicas = build_replicas(model.train().to(world.device), config.train, world)
     prepared = Prepared(
         config=config,
         corpus=corpus,
         model=model,
-        shards=shards,
-        optimizers=build_optimizers(model, config.train, shards),
+        replicas=replicas,
+        optimizers=build_optimizers(model, config.train, replicas),
         prior=prior,
         world=world,
         step_seconds=step_seconds,
@@ -264,7 +264,7 @@ def prepare_resumed(
         resume_changes=live,
     )
     restore_optimizers(prepared.optimizers, checkpoint.training or {})
-    restore_generators(random_generators(prepared.shards), checkpoint.training or {})
+    restore_generators(random_generators(prepared.replicas), checkpoint.training or {})
     return prepared
 
 
@@ -446,7 +446,7 @@ def evaluate_checkpoint(folder: Path, name: str, control: Control, place: TrainC
     corpus = _corpus_of_training(config, checkpoint, name, text_moved=remedy, validation_moved=remedy, changed=remedy)
     model, prior = _restored_model(checkpoint)
     batches = Batches(corpus, window_order(config, len(corpus.train)), config.model.block_size, prior)
-    shards = build_shards(model.to(world.device), place, world)
+    replicas = build_replicas(model.to(world.device), place, world)
     total = batches.record_tokens
 
     def report(done: int) -> bool:
@@ -454,9 +454,9 @@ def evaluate_checkpoint(folder: Path, name: str, control: Control, place: TrainC
         return False
 
     try:
-        measured = mean_loss(shards, batches.validation(), world.device, control, report)
+        measured = mean_loss(replicas, batches.validation(), world.device, control, report)
     finally:
-        shards.close()
+        replicas.close()
     if measured is None:
         return None
     return Evaluation(

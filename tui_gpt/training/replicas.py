@@ -1,9 +1,9 @@
-"""A batch shared out among the CPU's cores: each core computes its own sequences, alone, from start to end.
+"""Data parallelism over the CPU's cores: each core computes the gradients of its own sequences from start to end.
 
-PyTorch's own way is to share out every single operation, which makes the cores wait for each other thousands of times
-a second; for the small models this program trains, whole shards are a fifth to a third faster. Each shard has a
-replica of the model: the same parameters, a dropout of its own. Sums are always made in the same order, so equal runs
-stay equal to the bit as long as the number of shards is the same. On a GPU there is one shard.
+PyTorch itself splits every single operation among the cores, so that they wait for each other thousands of times per
+second; for the small models of this program, splitting the batch is a fifth to a third faster. The replicas share their
+parameters, and each has its own dropout. Sums are always made in the same order, so equal runs are equal to the bit for
+equal numbers of replicas. On a GPU there is one replica.
 """
 
 import math
@@ -22,12 +22,12 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Shards:
+class Replicas:
     """Replicas of one model that compute together: the first in the calling thread, each other in one of its own."""
 
     def __init__(
         self,
-        replicas: Sequence[nn.Module],
+        models: Sequence[nn.Module],
         device: torch.device,
         cores: int = 1,
         most_windows: int | None = None,
@@ -35,14 +35,14 @@ class Shards:
     ) -> None:
         """`cores` is how many each thread may use, `most_windows` how many windows go through a replica together, at
         least one for each of its `networks`."""
-        self.replicas = replicas
+        self.models = models
         self._device = device
         self._cores = cores
         self._most_windows = most_windows
         self._networks = networks
-        self._parameters = [parameter for parameter in replicas[0].parameters() if parameter.requires_grad]
-        helpers = len(replicas) - 1
-        self._threads = ThreadPoolExecutor(helpers, "shard", _use_cores, (cores,)) if helpers else None
+        self._parameters = [parameter for parameter in models[0].parameters() if parameter.requires_grad]
+        helpers = len(models) - 1
+        self._threads = ThreadPoolExecutor(helpers, "replica", _use_cores, (cores,)) if helpers else None
 
     def close(self) -> None:
         """End the threads."""
@@ -52,13 +52,13 @@ class Shards:
     def gradients(self, batch: Batch, *, at_once: bool = True) -> tuple[Tensor, list[Tensor]]:
         """The mean loss over the batch, detached, and its gradient for each parameter; the same if the replicas do not
         work `at_once`, but one after another in this thread."""
-        pieces = batch.split(len(self.replicas))
+        pieces = batch.split(len(self.models))
         work = partial(self._gradients_of, len(batch.inputs))
         if at_once:
             results = self.each(work, pieces)
         else:
             with using_cores(self._cores):
-                results = [work(replica, piece) for replica, piece in zip(self.replicas, pieces, strict=False)]
+                results = [work(replica, piece) for replica, piece in zip(self.models, pieces, strict=False)]
         losses, gradients = zip(*results, strict=True)
         return torch.stack(losses).sum(), [_summed(parts) for parts in zip(*gradients, strict=True)]
 
@@ -66,7 +66,7 @@ class Shards:
         """Return the mean loss over a small batch, in training mode, computed by the first replica alone."""
         moved = batch.to(self._device)
         with torch.no_grad(), using_cores(self._cores):
-            return float(self.replicas[0](moved.inputs, moved.targets, moved.prior)[1])
+            return float(self.models[0](moved.inputs, moved.targets, moved.prior)[1])
 
     def _gradients_of(self, whole: int, model: nn.Module, piece: Batch) -> tuple[Tensor, Sequence[Tensor]]:
         """What a piece of a batch of `whole` windows adds to the loss, and its gradients, one pass after another."""
@@ -86,7 +86,7 @@ class Shards:
 
     def each(self, work: Callable[[nn.Module, Item], Result], items: Sequence[Item]) -> list[Result]:
         """`work` on every item, with a replica that nobody else uses meanwhile; at most as many items as replicas."""
-        return self.at_once([partial(work, *pair) for pair in zip(self.replicas, items, strict=False)])
+        return self.at_once([partial(work, *pair) for pair in zip(self.models, items, strict=False)])
 
     def at_once(self, jobs: Sequence[Callable[[], Result]]) -> list[Result]:
         """What some jobs return, at most as many as replicas, each in a thread of its own."""

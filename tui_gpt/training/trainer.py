@@ -56,7 +56,7 @@ from tui_gpt.training.evaluation import Measured, mean_loss
 from tui_gpt.training.interruption import StepAbortedError, abort_on_stop
 from tui_gpt.training.optim.adamw import Optimizer
 from tui_gpt.training.optim.schedule import learning_rate_at
-from tui_gpt.training.replicas import Shards
+from tui_gpt.training.replicas import Replicas
 
 Kind = Literal["last", "best"]
 NOTHING = (None, None)
@@ -157,7 +157,7 @@ class TrainerComponents:
     """What a trainer works with."""
 
     model: nn.Module
-    shards: Shards
+    replicas: Replicas
     """The model's replicas, the model itself among them, that compute a batch together."""
     optimizers: Sequence[Optimizer]
     """Each parameter group has an `lr_scale`: its rate as a multiple of the run's learning rate."""
@@ -298,7 +298,7 @@ class Trainer:
             raise
         finally:
             self._saver.wait()
-            self._parts.shards.close()
+            self._parts.replicas.close()
             self._control.report_idle()
             self._control.close()
 
@@ -339,11 +339,11 @@ class Trainer:
 
         Raises StepAbortedError when asked to stop meanwhile.
         """
-        parts, shards = self._config.gradient_accumulation, self._parts.shards
+        parts, replicas = self._config.gradient_accumulation, self._parts.replicas
         total = torch.zeros((), dtype=torch.float64, device=self._parts.device)
         for part in range(parts):
-            with abort_on_stop(shards.replicas, self._control):
-                loss, gradients = shards.gradients(self._parts.batches.training(step * parts + part))
+            with abort_on_stop(replicas.models, self._control):
+                loss, gradients = replicas.gradients(self._parts.batches.training(step * parts + part))
             total += loss / parts
             for parameter, gradient in zip(self._model.parameters(), gradients, strict=True):
                 gradient = gradient / parts if parts > 1 else gradient
@@ -517,8 +517,8 @@ class Trainer:
             return
         generators = copied_generators(self._parts.generators)
         try:
-            with abort_on_stop(self._parts.shards.replicas, self._control):
-                problem = compile_blocks(self._parts.shards, self._parts.batches.training(self._state.step))
+            with abort_on_stop(self._parts.replicas.models, self._control):
+                problem = compile_blocks(self._parts.replicas, self._parts.batches.training(self._state.step))
         except StepAbortedError:
             return
         finally:
@@ -729,7 +729,7 @@ class Trainer:
             self._control.report("evaluating", min(1.0, done / max(tokens, 1)))
             return is_enough(done)
 
-        return mean_loss(self._parts.shards, batches, self._parts.device, self._control, report)
+        return mean_loss(self._parts.replicas, batches, self._parts.device, self._control, report)
 
     def _note_evaluation(self, train_loss: float, final: Measured, rank: Measured, is_best: bool) -> Evaluated:
         now = self._state
@@ -823,7 +823,7 @@ class Trainer:
         batch = self._parts.batches.training(self._state.step * self._config.gradient_accumulation)
         generators = copied_generators(self._parts.generators)
         try:
-            loss = self._parts.shards.loss(batch.thinned(self._parts.networks))
+            loss = self._parts.replicas.loss(batch.thinned(self._parts.networks))
             return loss if math.isfinite(loss) else None
         finally:
             restore_generators(self._parts.generators, generators)

@@ -14,13 +14,13 @@ from torch import Tensor
 
 from tui_gpt.config import RunConfig, TrainConfig
 from tui_gpt.control import Control
-from tui_gpt.models.build import LanguageModel, build_model, build_optimizers, build_shards
+from tui_gpt.models.build import LanguageModel, build_model, build_optimizers, build_replicas
 from tui_gpt.text.windows import Corpus
 from tui_gpt.training.batches import Batch, Batches, window_order
 from tui_gpt.training.device import ComputeDevice
 from tui_gpt.training.interruption import StepAbortedError, abort_on_stop
 from tui_gpt.training.optim.adamw import Optimizer
-from tui_gpt.training.replicas import Shards
+from tui_gpt.training.replicas import Replicas
 
 TRIALS = 3
 
@@ -44,11 +44,11 @@ def time_step(
 ) -> StepTime:
     """Return how long a step of such a run takes; whole steps are tried only while they fit into `limit_seconds`."""
     model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed).to(world.device)
-    shards = build_shards(model, config.train, world)
+    replicas = build_replicas(model, config.train, world)
     try:
-        trial = _Trial(model, shards, build_optimizers(model, config.train, shards), config.train, clock)
+        trial = _Trial(model, replicas, build_optimizers(model, config.train, replicas), config.train, clock)
         batches = Batches(corpus, window_order(config, len(corpus.train)), config.model.block_size, None)
-        with abort_on_stop(shards.replicas, control):
+        with abort_on_stop(replicas.models, control):
             batch = batches.training(0)
             if config.model.ngram_order:
                 batch = dataclasses.replace(batch, prior=_uniform(batch, corpus.tokenizer.vocab_size))
@@ -56,7 +56,7 @@ def time_step(
     except StepAbortedError:
         seconds = 1.0
     finally:
-        shards.close()
+        replicas.close()
     return StepTime(seconds, sum(parameter.numel() for parameter in model.parameters()))
 
 
@@ -70,14 +70,14 @@ class _Trial:
     """Steps of a model that is not used for anything else."""
 
     model: LanguageModel
-    shards: Shards
+    replicas: Replicas
     optimizers: Sequence[Optimizer]
     config: TrainConfig
     clock: Callable[[], float]
 
     def step_seconds(self, batch: Batch, limit: float) -> float:
         """Return the seconds of the fastest of a few steps."""
-        fewest = min(len(batch.inputs), len(self.shards.replicas) * self.model.config.networks)
+        fewest = min(len(batch.inputs), len(self.replicas.models) * self.model.config.networks)
         part = batch.thinned(fewest)
         self._passes(part)
         passes = self._passes(part) * len(batch.inputs) / fewest
@@ -93,7 +93,7 @@ class _Trial:
     def _passes(self, batch: Batch) -> float:
         """Return the seconds of a forward and a backward pass."""
         began = self.clock()
-        loss, gradients = self.shards.gradients(batch)
+        loss, gradients = self.replicas.gradients(batch)
         float(loss)  # waits for a GPU
         for parameter, gradient in zip(self.model.parameters(), gradients, strict=True):
             parameter.grad = gradient

@@ -46,7 +46,7 @@ def planned(
 
     Raises ConfigError where the run does not fit into memory or its time budget.
     """
-    vocab_size, replicas = corpus.tokenizer.vocab_size, world.shards(config.train)
+    vocab_size, replicas = corpus.tokenizer.vocab_size, world.replica_count(config.train)
     if needs_sizing(config):
         most_members = members_that_fit(config, vocab_size, replicas, most_members)
     require_memory(config, vocab_size, replicas)
