@@ -75,14 +75,14 @@ def build_optimizers(model: LanguageModel, config: TrainConfig, replicas: Replic
     return [AdamW(used, lr=config.learning_rate, betas=(config.beta1, config.beta2))]
 
 
-def build_replicas(model: LanguageModel, config: TrainConfig, world: ComputeDevice) -> Replicas:
+def build_replicas(model: LanguageModel, config: TrainConfig, compute: ComputeDevice) -> Replicas:
     """Return `model` and its replicas, each with its own dropout.
 
     Where there is one replica per core, each has one thread of this program and PyTorch makes none of its own: idle
     OpenMP threads wait in a loop and take the cores from other programs.
     """
-    count = world.replica_count(config)
-    torch.set_num_threads(max(1, world.cores // count))
+    count = compute.replica_count(config)
+    torch.set_num_threads(max(1, compute.cores // count))
     models = [model]
     for number in range(1, count):
         replica = build_model(model.config, model.vocab_size, config.seed + number)
@@ -90,17 +90,17 @@ def build_replicas(model: LanguageModel, config: TrainConfig, world: ComputeDevi
         models.append(replica)
     return Replicas(
         models,
-        world.device,
-        max(1, world.cores // count),
-        _windows_per_pass(model, world, count),
+        compute.device,
+        max(1, compute.cores // count),
+        _windows_per_pass(model, compute, count),
         model.config.networks,
     )
 
 
-def _windows_per_pass(model: LanguageModel, world: ComputeDevice, replicas: int) -> int | None:
+def _windows_per_pass(model: LanguageModel, compute: ComputeDevice, replicas: int) -> int | None:
     """Return how many windows go through a replica on a CPU together: what is computed of more does not stay in its
     caches, or not in memory. A committee's are shared out among its members anyway."""
-    if world.device.type != "cpu":
+    if compute.device.type != "cpu":
         return None
     in_memory = windows_per_pass(model.config, model.vocab_size, replicas)
     if model.config.networks > 1:

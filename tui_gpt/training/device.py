@@ -21,7 +21,7 @@ class ComputeDevice:
 
     @classmethod
     def of(cls, config: TrainConfig) -> "ComputeDevice":
-        """The world that `config` asks for; sets this thread's number of CPU threads.
+        """Return the device and the cores that `config` asks for; set this thread's number of CPU threads.
 
         Raises ConfigError where the device is not to be had.
         """

@@ -84,7 +84,7 @@ class Prepared:
     replicas: Replicas
     optimizers: Sequence[Optimizer]
     prior: NgramPrior | None
-    world: ComputeDevice
+    compute: ComputeDevice
     step_seconds: float = 1.0
     """What a step takes, as far as it was tried."""
     initialized: Initialized | None = None
@@ -110,7 +110,7 @@ class Prepared:
             commit=keeper.commit,
             read_best=keeper.read_best,
             write_sample=self._write_sample,
-            device=self.world.device,
+            device=self.compute.device,
             tokens_per_batch=order.batch_size * config.block_size,
             networks=config.networks,
             train_tokens=len(self.corpus.train),
@@ -175,9 +175,9 @@ def prepare_new(
     config = dataclasses.replace(config, corpus=text.source, train=train)
     tokenizer = None if start is None else _extended_tokenizer(start.checkpoint, text)
     corpus = Corpus.build(text, config.model.block_size, tokenizer, split)
-    world = ComputeDevice.of(config.train)
+    compute = ComputeDevice.of(config.train)
     most_members = MAX_MEMBERS if start is None else start.networks
-    config, step = planned(config, corpus, world, control, elapsed, most_members)
+    config, step = planned(config, corpus, compute, control, elapsed, most_members)
     model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed)
     if start is not None:
         start.give_weights(model, corpus)
@@ -185,7 +185,7 @@ def prepare_new(
     control.report("counting n-grams")
     prior = _fit_prior(config, corpus)
     config = dataclasses.replace(config, model=_with_order_of(prior, config.model))
-    replicas = build_replicas(model.to(world.device), config.train, world)
+    replicas = build_replicas(model.to(compute.device), config.train, compute)
     return Prepared(
         config=config,
         corpus=corpus,
@@ -193,7 +193,7 @@ def prepare_new(
         replicas=replicas,
         optimizers=build_optimizers(model, config.train, replicas),
         prior=prior,
-        world=world,
+        compute=compute,
         step_seconds=step.seconds,
         initialized=None if start is None else start.event(corpus),
     )
@@ -242,13 +242,13 @@ def prepare_resumed(
     here = ahead.pop(info.step, {})
     settings = {name: value for name, value in here.items() if name not in (PLAN, ESTIMATE)}
     config = _moved(info.config, corpus_source, {**settings, **live, **_place_of(changes)})
-    world = ComputeDevice.of(config.train)
+    compute = ComputeDevice.of(config.train)
     state = _restored_state(info, here, live)
     budget = config.train.max_seconds if state.follows_clock else None
-    step_seconds = timed(config, corpus, world, control, budget).seconds if budget else 1.0
+    step_seconds = timed(config, corpus, compute, control, budget).seconds if budget else 1.0
     control.report("counting n-grams")
     model, prior = _restored_model(checkpoint, corpus)
-    replicas = build_replicas(model.train().to(world.device), config.train, world)
+    replicas = build_replicas(model.train().to(compute.device), config.train, compute)
     prepared = Prepared(
         config=config,
         corpus=corpus,
@@ -256,7 +256,7 @@ def prepare_resumed(
         replicas=replicas,
         optimizers=build_optimizers(model, config.train, replicas),
         prior=prior,
-        world=world,
+        compute=compute,
         step_seconds=step_seconds,
         state=state,
         good=_fitting(read_good(run, state), model),
@@ -441,12 +441,12 @@ def evaluate_checkpoint(folder: Path, name: str, control: Control, place: TrainC
     """
     checkpoint = read_checkpoint(folder)
     config = checkpoint.info.config
-    world = ComputeDevice.of(place)
+    compute = ComputeDevice.of(place)
     remedy = "measure any text with --file"
     corpus = _corpus_of_training(config, checkpoint, name, text_moved=remedy, validation_moved=remedy, changed=remedy)
     model, prior = _restored_model(checkpoint)
     batches = Batches(corpus, window_order(config, len(corpus.train)), config.model.block_size, prior)
-    replicas = build_replicas(model.to(world.device), place, world)
+    replicas = build_replicas(model.to(compute.device), place, compute)
     total = batches.record_tokens
 
     def report(done: int) -> bool:
@@ -454,7 +454,7 @@ def evaluate_checkpoint(folder: Path, name: str, control: Control, place: TrainC
         return False
 
     try:
-        measured = mean_loss(replicas, batches.validation(), world.device, control, report)
+        measured = mean_loss(replicas, batches.validation(), compute.device, control, report)
     finally:
         replicas.close()
     if measured is None:

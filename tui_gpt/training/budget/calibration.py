@@ -37,14 +37,14 @@ class StepTime:
 def time_step(
     config: RunConfig,
     corpus: Corpus,
-    world: ComputeDevice,
+    compute: ComputeDevice,
     control: Control,
     limit_seconds: float,
     clock: Callable[[], float] = time.monotonic,
 ) -> StepTime:
     """Return how long a step of such a run takes; whole steps are tried only while they fit into `limit_seconds`."""
-    model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed).to(world.device)
-    replicas = build_replicas(model, config.train, world)
+    model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed).to(compute.device)
+    replicas = build_replicas(model, config.train, compute)
     try:
         trial = _Trial(model, replicas, build_optimizers(model, config.train, replicas), config.train, clock)
         batches = Batches(corpus, window_order(config, len(corpus.train)), config.model.block_size, None)

@@ -37,7 +37,7 @@ IMPORT_SECONDS = 3.0
 def planned(
     config: RunConfig,
     corpus: Corpus,
-    world: ComputeDevice,
+    compute: ComputeDevice,
     control: Control,
     elapsed: Callable[[], float],
     most_members: int = MAX_MEMBERS,
@@ -46,13 +46,13 @@ def planned(
 
     Raises ConfigError where the run does not fit into memory or its time budget.
     """
-    vocab_size, replicas = corpus.tokenizer.vocab_size, world.replica_count(config.train)
+    vocab_size, replicas = corpus.tokenizer.vocab_size, compute.replica_count(config.train)
     if needs_sizing(config):
         most_members = members_that_fit(config, vocab_size, replicas, most_members)
     require_memory(config, vocab_size, replicas)
     step = UNTIMED
     if config.train.max_seconds is not None:
-        step = timed(config, corpus, world, control, config.train.max_seconds)
+        step = timed(config, corpus, compute, control, config.train.max_seconds)
     if needs_sizing(config):
         config = sized(config, step.seconds, len(corpus.train), most_members)
         step = StepTime(step.seconds * config.model.networks, step.parameters * config.model.networks)
@@ -62,12 +62,12 @@ def planned(
 
 
 def timed(
-    config: RunConfig, corpus: Corpus, world: ComputeDevice, control: Control, budget_seconds: float | None
+    config: RunConfig, corpus: Corpus, compute: ComputeDevice, control: Control, budget_seconds: float | None
 ) -> StepTime:
     """Return what a step takes, tried for a small part of a budget and at most MOST_CALIBRATION_SECONDS."""
     control.report("timing steps")
     limit = MOST_CALIBRATION_SECONDS if budget_seconds is None else CALIBRATION_SHARE * budget_seconds
-    return time_step(config, corpus, world, control, min(limit, MOST_CALIBRATION_SECONDS))
+    return time_step(config, corpus, compute, control, min(limit, MOST_CALIBRATION_SECONDS))
 
 
 def _steps_in_time(config: RunConfig, corpus: Corpus, step_seconds: float, elapsed: float) -> int:
@@ -121,10 +121,10 @@ def _rounded_up(seconds: float) -> int:
 def estimate(config: RunConfig, control: Control) -> Estimate:
     """Return what such a run will take on this machine, as `planned` finds it. Raises TuiGptError."""
     corpus = Corpus.build(read_corpus(config.corpus), config.model.block_size, split=Split.of(config.train))
-    world = ComputeDevice.of(config.train)
-    config, step = planned(config, corpus, world, control, lambda: IMPORT_SECONDS)
+    compute = ComputeDevice.of(config.train)
+    config, step = planned(config, corpus, compute, control, lambda: IMPORT_SECONDS)
     if config.train.max_seconds is None:
-        step = timed(config, corpus, world, control, None)
+        step = timed(config, corpus, compute, control, None)
     iterations = config.train.max_iters
     set_up = IMPORT_SECONDS + counting_seconds(config, len(corpus.train))
     if config.train.max_seconds is not None:
