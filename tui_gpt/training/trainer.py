@@ -385,7 +385,7 @@ class Trainer:
                 "checkpoint is kept; go on with --resume and a lower --learning-rate"
             )
         if self._state.bad_steps < MAX_BAD_STEPS:
-            return [self._told_of_step("skipped_step", self._state.step + 1)]
+            return [self._step_event("skipped_step", self._state.step + 1)]
         return self._roll_back()
 
     def _roll_back(self) -> list[Event]:
@@ -397,11 +397,11 @@ class Trainer:
         restore_generators(self._parts.generators, good.training)
         self._config = dataclasses.replace(self._config, learning_rate=self._config.learning_rate / 2)
         return [
-            self._told_of_step("rolled_back_to", good.state.step),
-            self._told_of_step("learning_rate", self._config.learning_rate),
+            self._step_event("rolled_back_to", good.state.step),
+            self._step_event("learning_rate", self._config.learning_rate),
         ]
 
-    def _told_of_step(self, setting: str, value: SettingValue) -> Changed:
+    def _step_event(self, setting: str, value: SettingValue) -> Changed:
         """What happened in the step under way; a checkpoint from before it knows nothing of it."""
         return Changed(step=self._state.step + 1, setting=setting, value=value, origin="trainer")
 
