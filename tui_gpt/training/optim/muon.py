@@ -71,7 +71,7 @@ def _wide_shape(matrix: Tensor) -> tuple[int, int]:
     return min(rows, columns), max(rows, columns)
 
 
-def _work_for(parameter: Tensor) -> int:
+def _flops(parameter: Tensor) -> int:
     """Multiplications that a step of it takes."""
     small, large = _wide_shape(parameter)
     products_of_grams = 4 * len(QUINTICS) - 3
@@ -82,10 +82,10 @@ def _shared_out(parameters: Sequence[Tensor], count: int) -> list[list[Tensor]]:
     """At most `count` parts of about equal work, none of them empty: the largest first, each to who has least."""
     parts: list[list[Tensor]] = [[] for _ in range(count)]
     work = [0] * count
-    for parameter in sorted(parameters, key=_work_for, reverse=True):
+    for parameter in sorted(parameters, key=_flops, reverse=True):
         least = work.index(min(work))
         parts[least].append(parameter)
-        work[least] += _work_for(parameter)
+        work[least] += _flops(parameter)
     return [part for part in parts if part]
 
 
