@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tui_gpt.training.checkpoints.state import copied_optimizers, restore_optimizers
-from tui_gpt.training.optim.muon import QUINTICS, Muon, _flops, _shared_out, orthogonalised
+from tui_gpt.training.optim.muon import QUINTICS, Muon, _flops, _partition, orthogonalised
 
 
 def polar_factor(matrix: torch.Tensor) -> torch.Tensor:
@@ -112,8 +112,8 @@ def test_parameters_shared_out_among_threads_move_as_they_would_alone() -> None:
 
 def test_parts_have_about_equal_work_and_none_is_empty() -> None:
     layer = [torch.empty(3, 16, 16), torch.empty(16, 16), torch.empty(64, 16), torch.empty(16, 64)]
-    parts = _shared_out(layer * 3, 2)
+    parts = _partition(layer * 3, 2)
     work = [sum(map(_flops, part)) for part in parts]
     assert sum(map(len, parts)) == 12
     assert max(work) < 1.1 * min(work)
-    assert len(_shared_out(layer[:1], 2)) == 1
+    assert len(_partition(layer[:1], 2)) == 1

@@ -78,7 +78,7 @@ def _flops(parameter: Tensor) -> int:
     return parameter.numel() // (small * large) * small**2 * (2 * large + products_of_grams * small)
 
 
-def _shared_out(parameters: Sequence[Tensor], count: int) -> list[list[Tensor]]:
+def _partition(parameters: Sequence[Tensor], count: int) -> list[list[Tensor]]:
     """At most `count` parts of about equal work, none of them empty: the largest first, each to who has least."""
     parts: list[list[Tensor]] = [[] for _ in range(count)]
     work = [0] * count
@@ -129,7 +129,7 @@ class Muon(Optimizer):
 
     def _step_group(self, group: dict[str, Any]) -> None:
         parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
-        self._at_once([partial(self._step_part, group, part) for part in _shared_out(parameters, self._parts)])
+        self._at_once([partial(self._step_part, group, part) for part in _partition(parameters, self._parts)])
 
     @torch.no_grad()
     def _step_part(self, group: dict[str, Any], parameters: Sequence[Tensor]) -> None:
