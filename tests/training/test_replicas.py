@@ -32,14 +32,16 @@ def batch(size: int) -> Batch:
 
 
 @pytest.mark.parametrize("config", [STILL, PRIOR_FREE], ids=["classic", "modern"])
-@pytest.mark.parametrize(("count", "size", "at_once"), [(2, 4, None), (3, 5, None), (4, 2, None), (1, 7, 3), (2, 7, 1)])
+@pytest.mark.parametrize(
+    ("count", "size", "most_windows"), [(2, 4, None), (3, 5, None), (4, 2, None), (1, 7, 3), (2, 7, 1)]
+)
 def test_shared_out_gradients_are_those_of_the_whole_batch(
-    config: ModelConfig, count: int, size: int, at_once: int | None
+    config: ModelConfig, count: int, size: int, most_windows: int | None
 ) -> None:
-    alone, together = replicas_of(config, 1), replicas_of(config, count, at_once)
+    alone, together = replicas_of(config, 1), replicas_of(config, count, most_windows)
     loss, gradients = alone.gradients(batch(size))
     shared_loss, shared_gradients = together.gradients(batch(size))
-    in_turn_loss, in_turn = together.gradients(batch(size), at_once=False)
+    in_turn_loss, in_turn = together.gradients(batch(size), parallel=False)
     together.close()
     assert torch.equal(in_turn_loss, shared_loss)
     assert all(torch.equal(one, other) for one, other in zip(in_turn, shared_gradients, strict=True))

@@ -277,7 +277,7 @@ def modern_optimizers(
     in_blocks = [parameter for network in networks for parameter in network.blocks.parameters()]
     groups = [group for network in networks for group in network.adam_groups()]
     matrices: list[dict[str, Any]] = [{"params": in_blocks, "lr_scale": 1.0}]
-    threads: dict[str, Any] = {"parts": len(replicas.models), "at_once": replicas.at_once} if replicas else {}
+    threads: dict[str, Any] = {"parts": len(replicas.models), "run_parallel": replicas.run_parallel} if replicas else {}
     muon = Muon(matrices, lr=config.learning_rate, weight_decay=config.weight_decay, **threads)
     adam = AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.95), weight_decay=0.0)
     return [muon, adam]

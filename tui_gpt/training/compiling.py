@@ -57,7 +57,7 @@ def _tried(replicas: Replicas, batch: Batch) -> str:
         for generator, state in zip(generators, states, strict=True):
             generator.set_state(state)
         _compile(replicas)
-        _, compiled = replicas.gradients(batch, at_once=False)  # the compiler is for one thread at a time
+        _, compiled = replicas.gradients(batch, parallel=False)  # the compiler is for one thread at a time
     difference = _norm([one - other for one, other in zip(plain, compiled, strict=True)]) / _norm(plain)
     return "" if difference <= LARGEST_DIFFERENCE else f"its gradients are {difference:.0%} off"
 

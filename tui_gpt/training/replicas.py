@@ -49,12 +49,14 @@ class Replicas:
         if self._threads is not None:
             self._threads.shutdown()
 
-    def gradients(self, batch: Batch, *, at_once: bool = True) -> tuple[Tensor, list[Tensor]]:
-        """The mean loss over the batch, detached, and its gradient for each parameter; the same if the replicas do not
-        work `at_once`, but one after another in this thread."""
+    def gradients(self, batch: Batch, *, parallel: bool = True) -> tuple[Tensor, list[Tensor]]:
+        """Return the mean loss over the batch, detached, and its gradient for each parameter.
+
+        `parallel=False` runs the replicas sequentially in this thread, with the same result.
+        """
         pieces = batch.split(len(self.models))
         work = partial(self._gradients_of, len(batch.inputs))
-        if at_once:
+        if parallel:
             results = self.each(work, pieces)
         else:
             with using_cores(self._cores):
@@ -86,9 +88,9 @@ class Replicas:
 
     def each(self, work: Callable[[nn.Module, Item], Result], items: Sequence[Item]) -> list[Result]:
         """`work` on every item, with a replica that nobody else uses meanwhile; at most as many items as replicas."""
-        return self.at_once([partial(work, *pair) for pair in zip(self.models, items, strict=False)])
+        return self.run_parallel([partial(work, *pair) for pair in zip(self.models, items, strict=False)])
 
-    def at_once(self, jobs: Sequence[Callable[[], Result]]) -> list[Result]:
+    def run_parallel(self, jobs: Sequence[Callable[[], Result]]) -> list[Result]:
         """What some jobs return, at most as many as replicas, each in a thread of its own."""
         if self._threads is None or len(jobs) < 2:
             return [job() for job in jobs]

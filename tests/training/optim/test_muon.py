@@ -100,7 +100,7 @@ def test_parameters_shared_out_among_threads_move_as_they_would_alone() -> None:
     )
     gradients = [torch.randn(shape, generator=generator) for shape in shapes]
     with ThreadPoolExecutor(2) as threads:
-        together = Muon(shared, parts=2, at_once=lambda jobs: list(threads.map(lambda job: job(), jobs)))
+        together = Muon(shared, parts=2, run_parallel=lambda jobs: list(threads.map(lambda job: job(), jobs)))
         for optimizer, parameters in ((Muon(alone), alone), (together, shared)):
             for parameter, gradient in zip(parameters, gradients, strict=True):
                 parameter.grad = gradient.clone()

@@ -19,8 +19,8 @@ from tui_gpt.models.linear import batched_matmul_nt
 from tui_gpt.training.optim.adamw import Optimizer
 
 Coefficients = tuple[float, float, float]
-AtOnce = Callable[[Sequence[Callable[[], None]]], object]
-"""Runs jobs that have nothing to do with each other."""
+RunParallel = Callable[[Sequence[Callable[[], None]]], object]
+"""Runs independent jobs."""
 
 QUINTICS: tuple[Coefficients, ...] = (
     (4.0848, -6.8946, 2.9270),
@@ -89,7 +89,7 @@ def _partition(parameters: Sequence[Tensor], count: int) -> list[list[Tensor]]:
     return [part for part in parts if part]
 
 
-def _one_by_one(jobs: Sequence[Callable[[], None]]) -> None:
+def _run_sequentially(jobs: Sequence[Callable[[], None]]) -> None:
     for job in jobs:
         job()
 
@@ -99,7 +99,7 @@ class Muon(Optimizer):
 
     Parameters have at least two dimensions; leading ones count matrices, so a (3, C, C) projection to queries, keys
     and values is three. The momentum climbs from `MOMENTUM_START` to `momentum` in the first `MOMENTUM_STEPS`
-    steps. The parameters are shared out into `parts` of about equal work, which `at_once` may run side by side.
+    steps. The parameters are shared out into `parts` of about equal work, which `run_parallel` may run side by side.
     """
 
     MOMENTUM_START = 0.85
@@ -113,11 +113,11 @@ class Muon(Optimizer):
         weight_decay: float = 0.1,
         *,
         parts: int = 1,
-        at_once: AtOnce = _one_by_one,
+        run_parallel: RunParallel = _run_sequentially,
     ) -> None:
         super().__init__(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
         self._parts = parts
-        self._at_once = at_once
+        self._run_parallel = run_parallel
         for group in self.param_groups:
             if any(p.ndim < 2 for p in group["params"]):
                 raise ValueError("Muon takes matrices only: give vectors and scalars to AdamW.")
@@ -129,7 +129,7 @@ class Muon(Optimizer):
 
     def _step_group(self, group: dict[str, Any]) -> None:
         parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
-        self._at_once([partial(self._step_part, group, part) for part in _partition(parameters, self._parts)])
+        self._run_parallel([partial(self._step_part, group, part) for part in _partition(parameters, self._parts)])
 
     @torch.no_grad()
     def _step_part(self, group: dict[str, Any], parameters: Sequence[Tensor]) -> None:
