@@ -21,7 +21,7 @@ class StepAbortedError(Exception):
 @contextmanager
 def abort_on_stop(models: Sequence[nn.Module], control: Control) -> Iterator[None]:
     """Within the block a forward or backward pass of these models raises StepAbortedError once `control` stops."""
-    look = partial(_look, control)
+    look = partial(_check_stop, control)
     handles = [block.register_forward_hook(look) for model in models for block in blocks_of(model)]
     try:
         yield
@@ -37,7 +37,7 @@ def blocks_of(model: nn.Module) -> Iterator[nn.Module]:
             yield from module
 
 
-def _look(control: Control, _block: nn.Module, _inputs: object, output: Tensor) -> None:
+def _check_stop(control: Control, _block: nn.Module, _inputs: object, output: Tensor) -> None:
     _raise_if_stopped(control)
     if output.requires_grad:
         output.register_hook(lambda _gradient: _raise_if_stopped(control))  # type: ignore[no-untyped-call]
