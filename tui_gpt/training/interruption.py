@@ -21,8 +21,8 @@ class StepAbortedError(Exception):
 @contextmanager
 def abort_on_stop(models: Sequence[nn.Module], control: Control) -> Iterator[None]:
     """Within the block a forward or backward pass of these models raises StepAbortedError once `control` stops."""
-    look = partial(_check_stop, control)
-    handles = [block.register_forward_hook(look) for model in models for block in blocks_of(model)]
+    check = partial(_check_stop, control)
+    handles = [block.register_forward_hook(check) for model in models for block in blocks_of(model)]
     try:
         yield
     finally:

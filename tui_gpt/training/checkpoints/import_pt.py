@@ -177,7 +177,7 @@ def convert_state_dict(tensors: Weights, file: Path) -> tuple[dict[str, Tensor],
             renamed[_our_name(name, file)] = tensor
     shape = _shape_of(renamed, heads, file)
     for block in range(shape.n_layer):
-        parts = [_in_order(heads.get((block, kind), {}), shape.n_head, file) for kind in ("query", "key", "value")]
+        parts = [_ordered_heads(heads.get((block, kind), {}), shape.n_head, file) for kind in ("query", "key", "value")]
         renamed[f"blocks.{block}.attention.qkv.weight"] = torch.cat([head for part in parts for head in part])
     _check_shapes(renamed, shape, file)
     return renamed, shape
@@ -211,7 +211,7 @@ def _shape_of(renamed: Weights, heads: Mapping[tuple[int, str], Mapping[int, Ten
         raise _refused(file, f"holds a model of a shape that cannot be ({error})") from error
 
 
-def _in_order(heads: Mapping[int, Tensor], count: int, file: Path) -> list[Tensor]:
+def _ordered_heads(heads: Mapping[int, Tensor], count: int, file: Path) -> list[Tensor]:
     if sorted(heads) != list(range(count)) or any(head.ndim != 2 for head in heads.values()):
         raise _refused(file, "holds blocks of different or missing heads")
     return [heads[number] for number in range(count)]
