@@ -62,7 +62,7 @@ class Replicas:
             with using_cores(self._cores):
                 results = [work(replica, piece) for replica, piece in zip(self.models, pieces, strict=False)]
         losses, gradients = zip(*results, strict=True)
-        return torch.stack(losses).sum(), [_summed(parts) for parts in zip(*gradients, strict=True)]
+        return torch.stack(losses).sum(), [_sum_in_place(parts) for parts in zip(*gradients, strict=True)]
 
     def loss(self, batch: Batch) -> float:
         """Return the mean loss over a small batch, in training mode, computed by the first replica alone."""
@@ -76,7 +76,7 @@ class Replicas:
         loss, gradients = self._gradients_in_one_pass(whole, model, passes[0])
         for one in passes[1:]:
             more_loss, more = self._gradients_in_one_pass(whole, model, one)
-            loss, gradients = loss + more_loss, [_summed(pair) for pair in zip(gradients, more, strict=True)]
+            loss, gradients = loss + more_loss, [_sum_in_place(pair) for pair in zip(gradients, more, strict=True)]
         return loss, gradients
 
     def _gradients_in_one_pass(self, whole: int, model: nn.Module, batch: Batch) -> tuple[Tensor, Sequence[Tensor]]:
@@ -108,7 +108,7 @@ def _use_cores(count: int) -> None:
     torch.set_num_threads(count)
 
 
-def _summed(parts: tuple[Tensor, ...]) -> Tensor:
+def _sum_in_place(parts: tuple[Tensor, ...]) -> Tensor:
     """The sum, written into the first part."""
     total = parts[0]
     for part in parts[1:]:
