@@ -37,7 +37,7 @@ def compile_blocks(replicas: Replicas, batch: Batch) -> str:
     problem = "the trial was left"
     try:
         with warnings.catch_warnings(action="ignore"):  # the compiler's, about its own affairs
-            problem = _tried(replicas, batch)
+            problem = _trial_problem(replicas, batch)
     except StepAbortedError:
         raise
     except Exception as error:  # whatever the compiler, the C++ compiler or the system says
@@ -49,7 +49,7 @@ def compile_blocks(replicas: Replicas, batch: Batch) -> str:
     return problem
 
 
-def _tried(replicas: Replicas, batch: Batch) -> str:
+def _trial_problem(replicas: Replicas, batch: Batch) -> str:
     generators = [module.generator for replica in replicas.models for module in _dropouts(replica)]
     states = [generator.get_state() for generator in generators]
     with _nothing_zero(replicas.models[0]):
