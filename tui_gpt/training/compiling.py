@@ -52,7 +52,7 @@ def compile_blocks(replicas: Replicas, batch: Batch) -> str:
 def _trial_problem(replicas: Replicas, batch: Batch) -> str:
     generators = [module.generator for replica in replicas.models for module in _dropouts(replica)]
     states = [generator.get_state() for generator in generators]
-    with _nothing_zero(replicas.models[0]):
+    with _random_zeros(replicas.models[0]):
         _, plain = replicas.gradients(batch)
         for generator, state in zip(generators, states, strict=True):
             generator.set_state(state)
@@ -63,7 +63,7 @@ def _trial_problem(replicas: Replicas, batch: Batch) -> str:
 
 
 @contextmanager
-def _nothing_zero(model: nn.Module) -> Iterator[None]:
+def _random_zeros(model: nn.Module) -> Iterator[None]:
     """Give parameters that are all zero other values for a while: fresh blocks add nothing to the stream, whatever they
     compute."""
     random = torch.Generator().manual_seed(0)
