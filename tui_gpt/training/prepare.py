@@ -44,7 +44,7 @@ from tui_gpt.text.split import Split, digests_in, text_digest
 from tui_gpt.text.tokenizer import CharTokenizer
 from tui_gpt.text.windows import Corpus
 from tui_gpt.training.batches import Batches, window_order
-from tui_gpt.training.budget.estimate import planned, timed
+from tui_gpt.training.budget.estimate import size_run, timed
 from tui_gpt.training.budget.sizing import MAX_MEMBERS
 from tui_gpt.training.checkpoints.state import restore_optimizers
 from tui_gpt.training.checkpoints.writer import CheckpointWriter, read_good, state_of
@@ -177,7 +177,7 @@ def prepare_new(
     corpus = Corpus.build(text, config.model.block_size, tokenizer, split)
     compute = ComputeDevice.of(config.train)
     most_members = MAX_MEMBERS if start is None else start.networks
-    config, step = planned(config, corpus, compute, control, elapsed, most_members)
+    config, step = size_run(config, corpus, compute, control, elapsed, most_members)
     model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed)
     if start is not None:
         start.give_weights(model, corpus)

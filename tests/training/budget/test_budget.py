@@ -16,7 +16,7 @@ from tui_gpt.events import Changed, Evaluated, Finished, Paused, Progress, Sampl
 from tui_gpt.text.corpora import CorpusText
 from tui_gpt.text.windows import Corpus
 from tui_gpt.training.budget.calibration import time_step
-from tui_gpt.training.budget.estimate import FEWEST_STEPS, planned
+from tui_gpt.training.budget.estimate import FEWEST_STEPS, size_run
 from tui_gpt.training.budget.memory import (
     LIMIT_BYTES,
     members_that_fit,
@@ -270,15 +270,15 @@ def test_a_budget_that_holds_no_useful_number_of_steps_is_refused_with_one_that_
     with pytest.raises(
         ConfigError, match=r"max_seconds is 30, and not one step fits .* choose --max-seconds \d+"
     ) as refusal:
-        planned(config, text_of(3_000), CPU, Control(), lambda: 29.9)
+        size_run(config, text_of(3_000), CPU, Control(), lambda: 29.9)
     seconds = float(str(refusal.value).split("--max-seconds ")[1].split()[0].rstrip(","))
     longer = tiny(max_iters=None, max_seconds=seconds)
-    assert planned(longer, text_of(3_000), CPU, Control(), lambda: 29.9)[0] == longer
+    assert size_run(longer, text_of(3_000), CPU, Control(), lambda: 29.9)[0] == longer
 
 
 def test_a_few_steps_are_enough_where_a_few_were_asked_for() -> None:
     config = tiny(max_iters=2, max_seconds=30.0)
-    assert planned(config, text_of(3_000), CPU, Control(), lambda: 1.0)[0] == config
+    assert size_run(config, text_of(3_000), CPU, Control(), lambda: 1.0)[0] == config
     assert FEWEST_STEPS > 2
 
 

@@ -34,7 +34,7 @@ IMPORT_SECONDS = 3.0
 """Loading PyTorch, for an estimate made where it is loaded already."""
 
 
-def planned(
+def size_run(
     config: RunConfig,
     corpus: Corpus,
     compute: ComputeDevice,
@@ -119,10 +119,10 @@ def _rounded_up(seconds: float) -> int:
 
 
 def estimate(config: RunConfig, control: Control) -> Estimate:
-    """Return what such a run will take on this machine, as `planned` finds it. Raises TuiGptError."""
+    """Return what such a run will take on this machine, as `size_run` finds it. Raises TuiGptError."""
     corpus = Corpus.build(read_corpus(config.corpus), config.model.block_size, split=Split.of(config.train))
     compute = ComputeDevice.of(config.train)
-    config, step = planned(config, corpus, compute, control, lambda: IMPORT_SECONDS)
+    config, step = size_run(config, corpus, compute, control, lambda: IMPORT_SECONDS)
     if config.train.max_seconds is None:
         step = timed(config, corpus, compute, control, None)
     iterations = config.train.max_iters
