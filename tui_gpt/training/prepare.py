@@ -44,7 +44,7 @@ from tui_gpt.text.split import Split, digests_in, text_digest
 from tui_gpt.text.tokenizer import CharTokenizer
 from tui_gpt.text.windows import Corpus
 from tui_gpt.training.batches import Batches, window_order
-from tui_gpt.training.budget.estimate import size_run, timed
+from tui_gpt.training.budget.estimate import calibrate, size_run
 from tui_gpt.training.budget.sizing import MAX_MEMBERS
 from tui_gpt.training.checkpoints.state import restore_optimizers
 from tui_gpt.training.checkpoints.writer import CheckpointWriter, read_good, state_of
@@ -245,7 +245,7 @@ def prepare_resumed(
     compute = ComputeDevice.of(config.train)
     state = _restored_state(info, here, live)
     budget = config.train.max_seconds if state.follows_clock else None
-    step_seconds = timed(config, corpus, compute, control, budget).seconds if budget else 1.0
+    step_seconds = calibrate(config, corpus, compute, control, budget).seconds if budget else 1.0
     control.report("counting n-grams")
     model, prior = _restored_model(checkpoint, corpus)
     replicas = build_replicas(model.train().to(compute.device), config.train, compute)

@@ -52,7 +52,7 @@ def size_run(
     require_memory(config, vocab_size, replicas)
     step = UNTIMED
     if config.train.max_seconds is not None:
-        step = timed(config, corpus, compute, control, config.train.max_seconds)
+        step = calibrate(config, corpus, compute, control, config.train.max_seconds)
     if needs_sizing(config):
         config = sized(config, step.seconds, len(corpus.train), most_members)
         step = StepTime(step.seconds * config.model.networks, step.parameters * config.model.networks)
@@ -61,7 +61,7 @@ def size_run(
     return config, step
 
 
-def timed(
+def calibrate(
     config: RunConfig, corpus: Corpus, compute: ComputeDevice, control: Control, budget_seconds: float | None
 ) -> StepTime:
     """Return what a step takes, tried for a small part of a budget and at most MOST_CALIBRATION_SECONDS."""
@@ -124,7 +124,7 @@ def estimate(config: RunConfig, control: Control) -> Estimate:
     compute = ComputeDevice.of(config.train)
     config, step = size_run(config, corpus, compute, control, lambda: IMPORT_SECONDS)
     if config.train.max_seconds is None:
-        step = timed(config, corpus, compute, control, None)
+        step = calibrate(config, corpus, compute, control, None)
     iterations = config.train.max_iters
     set_up = IMPORT_SECONDS + counting_seconds(config, len(corpus.train))
     if config.train.max_seconds is not None:
