@@ -18,7 +18,7 @@ from tui_gpt.text.windows import Corpus, record_tokens
 from tui_gpt.training.budget.calibration import StepTime, time_step
 from tui_gpt.training.budget.memory import members_that_fit, require_memory
 from tui_gpt.training.budget.planner import Costs, Planner, evaluation_seconds
-from tui_gpt.training.budget.sizing import MAX_MEMBERS, needs_sizing, sized
+from tui_gpt.training.budget.sizing import MAX_MEMBERS, choose_members, needs_sizing
 from tui_gpt.training.device import ComputeDevice
 
 CALIBRATION_SHARE = 0.01
@@ -54,7 +54,7 @@ def size_run(
     if config.train.max_seconds is not None:
         step = calibrate(config, corpus, compute, control, config.train.max_seconds)
     if needs_sizing(config):
-        config = sized(config, step.seconds, len(corpus.train), most_members)
+        config = choose_members(config, step.seconds, len(corpus.train), most_members)
         step = StepTime(step.seconds * config.model.networks, step.parameters * config.model.networks)
     if config.train.max_seconds is not None:
         _require_steps(config, corpus, step.seconds, elapsed())

@@ -24,7 +24,7 @@ def needs_sizing(config: RunConfig) -> bool:
     return config.model.members == 0
 
 
-def sized(config: RunConfig, step_seconds: float, train_tokens: int, most: int = MAX_MEMBERS) -> RunConfig:
+def choose_members(config: RunConfig, step_seconds: float, train_tokens: int, most: int = MAX_MEMBERS) -> RunConfig:
     """Return `config` with as many networks, up to `most`, as its time allows, `step_seconds` being what one network
     takes for a step.
 
