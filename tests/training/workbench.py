@@ -14,7 +14,7 @@ from tui_gpt.models.build import build_model, build_optimizers, build_replicas, 
 from tui_gpt.text.corpora import CorpusText
 from tui_gpt.text.windows import Corpus, WindowOrder
 from tui_gpt.training.batches import Batches
-from tui_gpt.training.checkpoints.state import restore_optimizers
+from tui_gpt.training.checkpoints.tensors import restore_optimizers
 from tui_gpt.training.device import ComputeDevice
 from tui_gpt.training.trainer import (
     Kind,

@@ -46,7 +46,7 @@ from tui_gpt.text.windows import Corpus
 from tui_gpt.training.batches import Batches, window_order
 from tui_gpt.training.budget.estimate import calibrate, size_run
 from tui_gpt.training.budget.sizing import MAX_MEMBERS
-from tui_gpt.training.checkpoints.state import restore_optimizers
+from tui_gpt.training.checkpoints.tensors import restore_optimizers
 from tui_gpt.training.checkpoints.writer import CheckpointWriter, read_good, state_of
 from tui_gpt.training.device import ComputeDevice, using_cores
 from tui_gpt.training.evaluation import mean_loss

@@ -50,7 +50,7 @@ from tui_gpt.training.budget.planner import (
     is_worth_changing,
 )
 from tui_gpt.training.checkpoints.saver import BackgroundSaver
-from tui_gpt.training.checkpoints.state import copied_optimizers, copied_weights, restore_optimizers
+from tui_gpt.training.checkpoints.tensors import copied_optimizers, copied_weights, restore_optimizers
 from tui_gpt.training.compiling import compile_blocks
 from tui_gpt.training.evaluation import Measured, mean_loss
 from tui_gpt.training.interruption import StepAbortedError, abort_on_stop
