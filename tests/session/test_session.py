@@ -294,7 +294,7 @@ def test_the_run_of_a_failed_worker_is_marked(tiny: Make, monkeypatch: pytest.Mo
     def fail(_self: Trainer) -> None:
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(Trainer, "_set_learning_rate", fail)
+    monkeypatch.setattr(Trainer, "_accumulate_gradients", fail)
     with pytest.raises(RuntimeError):
         train(Session(), tiny(), name="fox")
     assert RunStore().get("fox").summary().state == "failed"

@@ -27,7 +27,8 @@ from tui_gpt.events import (
     Saved,
     Started,
 )
-from tui_gpt.training.trainer import Kind, LiveWeights, Snapshot
+from tui_gpt.training.live_weights import LiveWeights
+from tui_gpt.training.state import Kind, Snapshot
 
 
 def of_type(events: list[Event], *kinds: type[Event]) -> list[Event]:
@@ -306,8 +307,8 @@ def test_saving_after_going_back_writes_what_was_gone_back_to_and_not_what_came_
     spoil_gradients(bench, {12, 13})
     at_ten: list[dict[str, torch.Tensor]] = []
     for event in bench.trainer.run():
-        if isinstance(event, Evaluated) and bench.trainer._good is not None:
-            at_ten.append({name: tensor.clone() for name, tensor in bench.trainer._good.training.items()})
+        if isinstance(event, Evaluated) and bench.guard._good is not None:
+            at_ten.append({name: tensor.clone() for name, tensor in bench.guard._good.training.items()})
         if event.step >= 17:
             bench.control.stop()
     good = bench.checkpoints["last"][-1].good
@@ -338,7 +339,7 @@ def test_a_refusing_disk_is_announced_training_goes_on_and_the_end_tells() -> No
         raise StorageError("the disk is full: free some space")
 
     events: list[Event] = []
-    bench.trainer._parts = dataclasses.replace(bench.parts, commit=refuse)
+    bench.commit = refuse
     with pytest.raises(StorageError, match="full"):
         events.extend(bench.trainer.run())
     assert Changed in {type(event) for event in events}
@@ -355,7 +356,7 @@ def test_a_disk_that_has_room_again_is_announced_too() -> None:
             raise StorageError("the disk is full")
         return Path("last")
 
-    bench.trainer._parts = dataclasses.replace(bench.parts, commit=refuse_once)
+    bench.commit = refuse_once
     events = bench.run()
     told = [event.value for event in events if isinstance(event, Changed)]
     assert told == ["the disk is full", None]
@@ -415,7 +416,7 @@ def test_several_changes_are_made_together_whatever_their_order() -> None:
     [
         ({"learning_rate": 50.0}, "learning_rate is 50"),
         ({"n_embd": 3}, "n_embd cannot change during a run"),
-        ({"learning_rate": 1e-3, "max_iters": 2}, "max_iters is 2 and 6 steps are made"),
+        ({"learning_rate": 1e-3, "max_iters": 2}, "max_iters is 2 and 6 steps are done"),
         ({"max_iters": None}, "the run has no end"),
     ],
 )

@@ -14,17 +14,14 @@ from tui_gpt.models.build import build_model, build_optimizers, build_replicas, 
 from tui_gpt.text.corpora import CorpusText
 from tui_gpt.text.windows import Corpus, WindowOrder
 from tui_gpt.training.batches import Batches
-from tui_gpt.training.checkpoints.tensors import restore_optimizers
+from tui_gpt.training.budget.planner import Costs
+from tui_gpt.training.checkpoints.tensors import restore_generators, restore_optimizers
 from tui_gpt.training.device import ComputeDevice
-from tui_gpt.training.trainer import (
-    Kind,
-    Snapshot,
-    Trainer,
-    TrainerComponents,
-    TrainerState,
-    changed,
-    restore_generators,
-)
+from tui_gpt.training.evaluation.meter import Meter
+from tui_gpt.training.nan_guard import NanGuard
+from tui_gpt.training.settings import changed
+from tui_gpt.training.state import Kind, Snapshot, TrainerState
+from tui_gpt.training.trainer import Trainer, TrainerComponents
 
 TEXT = "the quick brown fox jumps over the lazy dog and runs back to the river bank\n" * 40
 MODEL = ModelConfig(block_size=16, n_layer=2, n_head=2, n_embd=16, dropout=0.2)
@@ -67,6 +64,8 @@ class Workbench:
         tick: float = 0.01,
     ) -> None:
         self.checkpoints: dict[Kind, list[Snapshot]] = {"last": [], "best": []}
+        self.commit = self.keep
+        """Commits a checkpoint; a test may put a refusing disk in its place."""
         self.control = Control()
         self.clock = Ticking(tick)
         self.corpus = Corpus.build(CorpusText(name="fox", text=TEXT, digest="", source="fox"), model.block_size)
@@ -89,7 +88,7 @@ class Workbench:
             batches=Batches(self.corpus, order, model.block_size, None),
             replicas=replicas,
             generators=random_generators(replicas),
-            commit=self._commit,
+            commit=lambda kind, snapshot: self.commit(kind, snapshot),
             read_best=lambda: self.checkpoints["best"][-1] if self.checkpoints["best"] else None,
             write_sample=lambda step: f"sample of step {step}",
             device=torch.device("cpu"),
@@ -110,9 +109,34 @@ class Workbench:
             clock=self.clock,
         )
 
-    def _commit(self, kind: Kind, snapshot: Snapshot) -> Path:
+    def keep(self, kind: Kind, snapshot: Snapshot) -> Path:
+        """Commit a checkpoint to `checkpoints`."""
         self.checkpoints[kind].append(snapshot)
         return Path(kind)
+
+    @property
+    def state(self) -> TrainerState:
+        """The trainer's state, which a test may change between two events."""
+        return self.trainer._state
+
+    @property
+    def guard(self) -> NanGuard:
+        """What holds the snapshot that a roll-back returns to."""
+        return self.trainer._guard
+
+    @property
+    def meter(self) -> Meter:
+        """What measures losses."""
+        return self.trainer._evaluator._meter
+
+    @property
+    def costs(self) -> Costs:
+        """The measured costs that a time budget is planned with."""
+        return self.trainer._budget.costs
+
+    def seconds(self) -> float:
+        """Seconds that the run has trained."""
+        return self.trainer._clock.seconds()
 
     def run(self) -> list[Event]:
         """Every event of the run."""

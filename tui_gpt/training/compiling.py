@@ -6,17 +6,19 @@ and left where it fails or computes something else. Evaluation and writing, whos
 """
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from tui_gpt.control import Control
 from tui_gpt.models import linear
 from tui_gpt.models.classic import Dropout
 from tui_gpt.training.batches import Batch
-from tui_gpt.training.interruption import StepAbortedError, blocks_of
+from tui_gpt.training.checkpoints.tensors import copied_generators, restore_generators
+from tui_gpt.training.interruption import StepAbortedError, abort_on_stop, blocks_of
 from tui_gpt.training.replicas import Replicas
 
 TRIAL_STD = 0.02
@@ -47,6 +49,23 @@ def compile_blocks(replicas: Replicas, batch: Batch) -> str:
             for module in changed:
                 module.__dict__.pop("forward", None)
     return problem
+
+
+def compile_if_possible(
+    replicas: Replicas, batch: Batch, generators: Mapping[str, torch.Generator], control: Control
+) -> str:
+    """Call `compile_blocks` and leave the random generators as they were; a request to stop ends the trial.
+
+    Return why the blocks were not compiled; empty if they were, or if the trial was ended.
+    """
+    states = copied_generators(generators)
+    try:
+        with abort_on_stop(replicas.models, control):
+            return compile_blocks(replicas, batch)
+    except StepAbortedError:
+        return ""
+    finally:
+        restore_generators(generators, states)
 
 
 def _trial_problem(replicas: Replicas, batch: Batch) -> str:

@@ -46,25 +46,19 @@ from tui_gpt.text.windows import Corpus
 from tui_gpt.training.batches import Batches, window_order
 from tui_gpt.training.budget.estimate import calibrate, size_run
 from tui_gpt.training.budget.sizing import MAX_MEMBERS
-from tui_gpt.training.checkpoints.tensors import restore_optimizers
+from tui_gpt.training.budget.time_budget import ESTIMATE, PLAN
+from tui_gpt.training.checkpoints.tensors import restore_generators, restore_optimizers
 from tui_gpt.training.checkpoints.writer import CheckpointWriter, read_good, state_of
 from tui_gpt.training.device import ComputeDevice, using_cores
-from tui_gpt.training.evaluation import mean_loss
+from tui_gpt.training.evaluation.loss import mean_loss
 from tui_gpt.training.initialize import Start
+from tui_gpt.training.live_weights import LiveWeights
 from tui_gpt.training.optim.adamw import Optimizer
 from tui_gpt.training.replay import cut_log
 from tui_gpt.training.replicas import Replicas
-from tui_gpt.training.trainer import (
-    ESTIMATE,
-    LIVE_SETTINGS,
-    PLAN,
-    LiveWeights,
-    Snapshot,
-    TrainerComponents,
-    TrainerState,
-    changed,
-    restore_generators,
-)
+from tui_gpt.training.settings import LIVE_SETTINGS, changed
+from tui_gpt.training.state import Snapshot, TrainerState
+from tui_gpt.training.trainer import TrainerComponents
 
 SAMPLE_CHARACTERS = 240
 SAMPLE_PROMPT = "\n"

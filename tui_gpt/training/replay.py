@@ -13,7 +13,8 @@ from tui_gpt.events import Changed, Evaluated, Event, Sampled, SettingValue, fro
 from tui_gpt.storage.files import atomic_write, read_plain_file, storage_errors
 from tui_gpt.storage.manifest import CheckpointInfo
 from tui_gpt.storage.runs import Run
-from tui_gpt.training.trainer import ESTIMATE, LIVE_SETTINGS, PLAN
+from tui_gpt.training.budget.time_budget import ESTIMATE, PLAN
+from tui_gpt.training.settings import LIVE_SETTINGS
 
 _FILE = "changes.jsonl"
 _FILE_LIMIT = 16 << 20

@@ -30,12 +30,12 @@ from tui_gpt.storage.manifest import CheckpointInfo, newest_whole
 from tui_gpt.storage.recorder import Recorder
 from tui_gpt.storage.runs import Run, RunStore
 from tui_gpt.text import corpora
+from tui_gpt.training.checkpoints.background import BackgroundSaver
 from tui_gpt.training.checkpoints.import_pt import import_run
-from tui_gpt.training.checkpoints.saver import BackgroundSaver
 from tui_gpt.training.checkpoints.writer import CheckpointWriter, read_good
 from tui_gpt.training.prepare import compact_checkpoint
 from tui_gpt.training.replay import cut_log
-from tui_gpt.training.trainer import Kind, Snapshot, TrainerState
+from tui_gpt.training.state import Kind, Snapshot, TrainerState
 from tui_gpt.tui.app.state import AppState
 from tui_gpt.tui.generate import notebook
 from tui_gpt.tui.generate.notebook import Answer, Card, History

@@ -24,9 +24,11 @@ from tui_gpt.training.budget.memory import (
     training_bytes,
     windows_per_pass,
 )
+from tui_gpt.training.budget.time_budget import ESTIMATE
 from tui_gpt.training.device import ComputeDevice
-from tui_gpt.training.evaluation import Measured
-from tui_gpt.training.trainer import ESTIMATE, Kind, LiveWeights, Snapshot
+from tui_gpt.training.evaluation.loss import Measured
+from tui_gpt.training.live_weights import LiveWeights
+from tui_gpt.training.state import Kind, Snapshot
 
 TIMED = dataclasses.replace(TRAIN, max_iters=None, max_seconds=20.0)
 CPU = ComputeDevice(torch.device("cpu"), cores=2)
@@ -38,7 +40,7 @@ def evaluations(bench: Workbench) -> list[Evaluated]:
 
 def small_estimates(bench: Workbench, tokens: int = 64) -> None:
     """As a slow machine would: estimates on a part of the split."""
-    bench.trainer._state.estimate_tokens = tokens
+    bench.state.estimate_tokens = tokens
 
 
 def test_a_budget_has_at_least_eight_evaluations_and_ends_within_it() -> None:
@@ -74,7 +76,7 @@ def test_checkpoints_and_live_weights_say_whether_their_loss_is_an_estimate() ->
 def test_the_last_evaluation_measures_what_the_time_allows() -> None:
     bench = Workbench(train=TIMED)
     small_estimates(bench)
-    bench.trainer._costs.save = 19.0  # so that next to nothing is left
+    bench.costs.save = 19.0  # so that next to nothing is left
     last = evaluations(bench)[-1]
     assert last.is_estimate
     assert 64 < last.val_tokens < len(bench.corpus.val) - 1
@@ -88,7 +90,7 @@ def fall_apart(bench: Workbench) -> None:
     def scripted(tokens: int, is_enough: object = None) -> Measured:
         return Measured(next(estimates if tokens == 64 else at_the_end), tokens)
 
-    bench.trainer._measure_validation = scripted  # type: ignore[method-assign]
+    bench.meter.validation = scripted  # type: ignore[method-assign]
 
 
 def test_the_best_checkpoint_is_measured_again_where_the_last_one_is_worse() -> None:
@@ -166,7 +168,7 @@ def test_the_best_model_stays_comparable_when_a_run_gets_a_budget_or_loses_it() 
     last = cut.checkpoints["last"][-1]
     longer = Workbench(snapshot=last, resume_changes={"max_iters": last.state.step + 300, "max_seconds": None})
     longer.checkpoints["best"].append(cut.checkpoints["best"][-1])
-    longer.trainer._state.max_iters = last.state.step + 300
+    longer.state.max_iters = last.state.step + 300
     without = [event for event in longer.run() if isinstance(event, Evaluated)]
     assert not any(event.is_estimate for event in without)
     assert any(event.is_best for event in without)
@@ -179,7 +181,7 @@ def test_a_budget_set_during_a_pause_does_not_count_the_pause() -> None:
         if isinstance(event, Progress) and event.step == 40:
             bench.control.pause()
         if isinstance(event, Paused):
-            paused_at = bench.trainer._clock.seconds()
+            paused_at = bench.seconds()
             bench.clock.seconds += 100.0
             bench.control.change_all({"max_iters": None, "max_seconds": 5.0})
         if isinstance(event, Changed) and event.setting == ESTIMATE:
@@ -195,15 +197,15 @@ def test_a_spent_budget_makes_no_further_step() -> None:
         last = event
         if isinstance(event, Progress) and event.step == 20:
             bench.clock.seconds += 30.0
-            late = bench.trainer._state.step
+            late = bench.state.step
     assert last.step <= late + 5  # the clock is looked at every few steps
 
 
 def test_an_estimate_at_the_end_is_corrected_as_those_before_it() -> None:
     bench = Workbench(train=TIMED)
     small_estimates(bench)
-    bench.trainer._costs.save = 19.0  # so that the last evaluation is cut
-    bench.trainer._difficulties = dict.fromkeys(range(300), 5.0)
+    bench.costs.save = 19.0  # so that the last evaluation is cut
+    bench.meter._corrections = dict.fromkeys(range(300), 5.0)
     assert all(event.val_loss > 5.0 for event in evaluations(bench) if event.is_estimate)
 
 
@@ -214,12 +216,12 @@ def test_a_best_model_that_the_disk_refused_is_still_the_best_at_the_end() -> No
     def refuse_best(kind: Kind, snapshot: Snapshot) -> Path:
         if kind == "best":
             raise StorageError("the disk is full")
-        return bench._commit(kind, snapshot)
+        return bench.keep(kind, snapshot)
 
-    bench.trainer._parts = dataclasses.replace(bench.parts, commit=refuse_best)
+    bench.commit = refuse_best
     with pytest.raises(StorageError, match="full"):
         bench.run()
-    measured = bench.trainer._best
+    measured = bench.trainer._checkpoints._best
     assert measured is not None
     assert measured.state.best_val_loss == 1.5
 

@@ -16,7 +16,7 @@ from tui_gpt.storage.checkpoint import read_checkpoint
 from tui_gpt.storage.files import discard_folder
 from tui_gpt.storage.manifest import CheckpointInfo, newest_whole
 from tui_gpt.storage.runs import Run
-from tui_gpt.training.trainer import Kind, Snapshot, TrainerState
+from tui_gpt.training.state import Kind, Snapshot, TrainerState
 
 _GOOD_FOLDER = "good"
 

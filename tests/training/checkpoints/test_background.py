@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tui_gpt.errors import StorageError
-from tui_gpt.training.checkpoints.saver import BackgroundSaver, SaveResult
+from tui_gpt.training.checkpoints.background import BackgroundSaver, SaveResult
 
 
 def test_a_job_runs_in_another_thread_and_its_result_is_taken_once() -> None:
