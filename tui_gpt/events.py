@@ -99,10 +99,10 @@ class Resumed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Changed:
-    """A setting took a new value while the run was under way; the first step it holds for comes after `step`."""
+class SettingChanged:
+    """A setting got a new value during the run, which takes effect with the step after `step`."""
 
-    type: ClassVar[str] = "changed"
+    type: ClassVar[str] = "setting_changed"
     step: int
     setting: str
     value: SettingValue
@@ -110,14 +110,62 @@ class Changed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Refused:
-    """A change that was asked for during the run is impossible; nothing has changed."""
+class ChangeRefused:
+    """A requested change of a setting was invalid and nothing changed."""
 
-    type: ClassVar[str] = "refused"
+    type: ClassVar[str] = "change_refused"
     step: int
     setting: str
     reason: str
     """One sentence."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepSkipped:
+    """Step number `step` left the weights unchanged, because its loss or gradient was NaN or infinite."""
+
+    type: ClassVar[str] = "step_skipped"
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RolledBack:
+    """At step number `step` the loss or gradient was not finite again, so the state of `to_step` was restored.
+
+    The step counter is not reset. The learning rate is halved, which a `SettingChanged` event reports.
+    """
+
+    type: ClassVar[str] = "rolled_back"
+    step: int
+    to_step: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StorageProblem:
+    """A checkpoint or log entry could not be written; training continues and the write is retried."""
+
+    type: ClassVar[str] = "storage_problem"
+    step: int
+    problem: str
+    """One sentence."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StorageRecovered:
+    """Everything that a `StorageProblem` had held back has been written."""
+
+    type: ClassVar[str] = "storage_recovered"
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CompileFailed:
+    """The model could not be compiled with `torch.compile`; training continues without."""
+
+    type: ClassVar[str] = "compile_failed"
+    step: int
+    problem: str
+    """One line."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -162,8 +210,13 @@ Event = (
     | Saved
     | Paused
     | Resumed
-    | Changed
-    | Refused
+    | SettingChanged
+    | ChangeRefused
+    | StepSkipped
+    | RolledBack
+    | StorageProblem
+    | StorageRecovered
+    | CompileFailed
     | Initialized
     | ResumeDiffers
     | Finished

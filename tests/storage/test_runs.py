@@ -15,7 +15,19 @@ import pytest
 from tests.storage.helpers import killed_at
 from tui_gpt.config import resolve
 from tui_gpt.errors import CheckpointError, NotFoundError, RunLockedError, StorageError, UsageError
-from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Sampled, Saved, SettingValue, Started, to_json
+from tui_gpt.events import (
+    Evaluated,
+    Event,
+    Finished,
+    Progress,
+    Sampled,
+    Saved,
+    SettingChanged,
+    SettingValue,
+    Started,
+    StorageProblem,
+    to_json,
+)
 from tui_gpt.storage import locks, runs
 from tui_gpt.storage.locks import FileLock
 from tui_gpt.storage.manifest import MANIFEST_FILE, MODEL_FILE, CheckpointInfo, FileRecord, Manifest
@@ -337,9 +349,9 @@ def test_a_file_system_without_locks_is_warned_of_and_trained_on(run: Run, monke
         recorder = Recorder(run)
         shown = [event for one in (started(), progress(1)) for event in recorder.take(one)]
         recorder.require_all()
-    warnings = [event for event in shown if isinstance(event, Changed)]
-    assert [event.setting for event in warnings] == ["storage_problem"]
-    assert "has no locks" in str(warnings[0].value)
+    warnings = [event for event in shown if isinstance(event, StorageProblem)]
+    assert len(warnings) == 1
+    assert "has no locks" in warnings[0].problem
     assert shown == [started(), warnings[0], progress(1)]
     assert list(run.events()) == shown
 
@@ -484,7 +496,7 @@ def test_a_summary_tells_the_runs_figures(run: Run) -> None:
     for step in range(1, 3_000):
         run.record(progress(step))
     run.record(evaluated(3_000, 1.75))
-    run.record(Changed(step=3_000, setting="max_iters", value=5_000))
+    run.record(SettingChanged(step=3_000, setting="max_iters", value=5_000))
     run.set_state("stopped")
     summary = run.summary()
     assert summary == RunSummary(

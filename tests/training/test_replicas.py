@@ -7,8 +7,9 @@ import torch
 
 from tests.training.workbench import MODEL, TRAIN, Workbench, learning_log, same_weights
 from tui_gpt.config import ModelConfig, resolve
-from tui_gpt.models.build import build_model, build_replicas
+from tui_gpt.models.build import build_model
 from tui_gpt.training.batches import Batch
+from tui_gpt.training.components import build_replicas
 from tui_gpt.training.device import ComputeDevice
 from tui_gpt.training.replicas import Replicas, share_parameters
 

@@ -10,12 +10,13 @@ from torch import Tensor
 from tui_gpt.config import ModelConfig, TrainConfig
 from tui_gpt.control import Control
 from tui_gpt.events import Evaluated, Event, Progress, SettingValue
-from tui_gpt.models.build import build_model, build_optimizers, build_replicas, random_generators
+from tui_gpt.models.build import build_model
 from tui_gpt.text.corpora import CorpusText
 from tui_gpt.text.windows import Corpus, WindowOrder
 from tui_gpt.training.batches import Batches
 from tui_gpt.training.budget.planner import Costs
 from tui_gpt.training.checkpoints.tensors import restore_generators, restore_optimizers
+from tui_gpt.training.components import build_optimizers, build_replicas, random_generators
 from tui_gpt.training.device import ComputeDevice
 from tui_gpt.training.evaluation.meter import Meter
 from tui_gpt.training.nan_guard import NanGuard

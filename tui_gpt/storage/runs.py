@@ -21,7 +21,7 @@ from typing import Any, Literal, cast, get_args
 
 from tui_gpt.config import RunConfig
 from tui_gpt.errors import CheckpointError, ConfigError, NotFoundError, RunLockedError, TuiGptError, UsageError
-from tui_gpt.events import Changed, Evaluated, Event, Finished, Saved, Started, from_json, to_json
+from tui_gpt.events import Evaluated, Event, Finished, Saved, SettingChanged, Started, from_json, to_json
 from tui_gpt.storage import paths
 from tui_gpt.storage.files import (
     append_lines,
@@ -69,7 +69,7 @@ _LINE_LIMIT = 1 << 20
 """Bytes of one line of a log; longer ones are foreign."""
 _TAIL = 1 << 16
 """Bytes at the end of a log that a summary looks at."""
-_RUN_FORMAT = 1
+_RUN_FORMAT = 2
 _RENAMES_OPEN_FOLDERS = os.name != "nt"
 """Windows renames no folder in which a file is open."""
 _TRASH_NAME = re.compile(r"\.trash-.+-[0-9a-f]{8}")
@@ -395,7 +395,7 @@ class _Facts:
         match event:
             case Started():
                 self.max_iters = event.max_iters
-            case Changed(setting="max_iters", value=int(value)):
+            case SettingChanged(setting="max_iters", value=int(value)):
                 self.max_iters = value
             case Evaluated(is_best=True):
                 self._take_best(event.val_loss, event.is_estimate, event.val_tokens)

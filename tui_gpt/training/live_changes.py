@@ -1,13 +1,13 @@
 """Changes of settings while a run trains: requested by the user, repeated from the log, or made by a resume.
 
-The settings of one request change together or, with one `Refused` event for each, not at all. What the time budget's
+The settings of one request change together or, with one `ChangeRefused` event for each, not at all. What the time budget's
 plan has decided is logged in the same way, so that a resumed run can repeat it (see `replay.py`).
 """
 
 from collections.abc import Generator, Iterator, Mapping
 
 from tui_gpt.errors import ConfigError
-from tui_gpt.events import Changed, Event, Refused, SettingValue
+from tui_gpt.events import ChangeRefused, Event, SettingChanged, SettingValue
 from tui_gpt.training.budget.time_budget import ESTIMATE, PLAN, TimeBudget
 from tui_gpt.training.settings import RunSettings
 from tui_gpt.training.state import TrainerState
@@ -45,11 +45,11 @@ class LiveChanges:
         try:
             self._settings.change(changes)
         except ConfigError as error:
-            yield from (Refused(step=self._state.step, setting=setting, reason=str(error)) for setting in changes)
+            yield from (ChangeRefused(step=self._state.step, setting=setting, reason=str(error)) for setting in changes)
             return False
         yield from self._events(changes)
         return True
 
     def _events(self, changes: Mapping[str, SettingValue]) -> Iterator[Event]:
         for setting, value in changes.items():
-            yield Changed(step=self._state.step, setting=setting, value=value)
+            yield SettingChanged(step=self._state.step, setting=setting, value=value)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from tui_gpt.errors import DivergedError
-from tui_gpt.events import Changed, Event, SettingValue
+from tui_gpt.events import Event, RolledBack, SettingChanged, StepSkipped
 from tui_gpt.training.checkpoints.tensors import Tensors
 from tui_gpt.training.settings import RunSettings
 from tui_gpt.training.state import Snapshot, TrainerState
@@ -70,7 +70,7 @@ class NanGuard:
                 "checkpoint is kept; resume it with --resume and a lower --learning-rate"
             )
         if self._state.bad_steps < MAX_BAD_STEPS:
-            return [self._step_event("skipped_step", self._state.step + 1)]
+            return [StepSkipped(step=self._state.step + 1)]
         return self._roll_back()
 
     def _roll_back(self) -> list[Event]:
@@ -79,11 +79,8 @@ class NanGuard:
         assert good is not None
         self._restore(good.weights, good.training)
         self._settings.halve_learning_rate()
+        step, rate = self._state.step + 1, self._settings.config.learning_rate
         return [
-            self._step_event("rolled_back_to", good.state.step),
-            self._step_event("learning_rate", self._settings.config.learning_rate),
+            RolledBack(step=step, to_step=good.state.step),
+            SettingChanged(step=step, setting="learning_rate", value=rate, origin="trainer"),
         ]
-
-    def _step_event(self, setting: str, value: SettingValue) -> Changed:
-        """Return an event of the step in progress, which an earlier checkpoint does not include."""
-        return Changed(step=self._state.step + 1, setting=setting, value=value, origin="trainer")

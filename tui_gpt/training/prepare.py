@@ -21,18 +21,7 @@ from tui_gpt.errors import CheckpointError, CorpusError, IncompatibleError, NotF
 from tui_gpt.events import Initialized, SettingValue
 from tui_gpt.generation.sampler import Sampler
 from tui_gpt.metrics import bits_per_character, perplexity
-from tui_gpt.models.build import (
-    PRIOR_PREFIX,
-    LanguageModel,
-    build_model,
-    build_optimizers,
-    build_replicas,
-    load_weights,
-    prior_tensors,
-    random_generators,
-    set_case_folding,
-    split_prior,
-)
+from tui_gpt.models.build import LanguageModel, build_model, load_weights, set_case_folding
 from tui_gpt.prior.ngram import NgramPrior, capped_order, count_limit
 from tui_gpt.requests import Evaluation
 from tui_gpt.storage.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
@@ -47,8 +36,10 @@ from tui_gpt.training.batches import Batches, window_order
 from tui_gpt.training.budget.estimate import calibrate, size_run
 from tui_gpt.training.budget.sizing import MAX_MEMBERS
 from tui_gpt.training.budget.time_budget import ESTIMATE, PLAN
+from tui_gpt.training.checkpoints.prior import PRIOR_PREFIX, prior_tensors, split_prior
 from tui_gpt.training.checkpoints.tensors import restore_generators, restore_optimizers
 from tui_gpt.training.checkpoints.writer import CheckpointWriter, read_good, state_of
+from tui_gpt.training.components import build_optimizers, build_replicas, random_generators
 from tui_gpt.training.device import ComputeDevice, using_cores
 from tui_gpt.training.evaluation.loss import mean_loss
 from tui_gpt.training.initialize import Start

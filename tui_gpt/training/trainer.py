@@ -20,7 +20,7 @@ from tui_gpt.config import TrainConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import StorageError
 from tui_gpt.events import (
-    Changed,
+    CompileFailed,
     Event,
     Finished,
     FinishReason,
@@ -273,7 +273,7 @@ class Trainer:
         problem = compile_if_possible(parts.replicas, batch, parts.generators, self._control)
         self._metrics.restart_timing()
         if problem:
-            yield Changed(step=self._state.step, setting="compile_problem", value=problem, origin="trainer")
+            yield CompileFailed(step=self._state.step, problem=problem)
 
     def _handle_requests(self) -> Iterator[Event]:
         """Repeat logged changes, and do what `control` asks for: weights, changes, a pause."""

@@ -19,7 +19,7 @@ from tests.storage.disk.survey import Scenario
 from tests.storage.fuzzing import listing
 from tui_gpt.config import DEFAULT_CORPUS, RunConfig, SampleConfig, TrainConfig, resolve
 from tui_gpt.control import Control
-from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Saved
+from tui_gpt.events import Evaluated, Event, Finished, Progress, Saved, SettingChanged
 from tui_gpt.gpt import kernel
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import Session
@@ -364,7 +364,7 @@ def _interrupted(root: Path) -> None:
     run.record(started(9))
     for step in (1, 2, 3, 4):
         run.record(progress(step))
-        run.record(Changed(step=step, setting="learning_rate", value=step / 100))
+        run.record(SettingChanged(step=step, setting="learning_rate", value=step / 100))
     write_checkpoint(run.checkpoint_target("last"), _info(TrainerState(step=2, max_iters=9)), _weights(2), {})
 
 

@@ -7,7 +7,7 @@ moments at which to plan again. Without `max_seconds` all of it does nothing.
 
 from collections.abc import Iterator, Mapping
 
-from tui_gpt.events import Changed, Event, SettingValue
+from tui_gpt.events import Event, SettingChanged, SettingValue
 from tui_gpt.training.budget.planner import Costs, Planner, is_replanning_step, is_worth_changing
 from tui_gpt.training.clock import RunClock
 from tui_gpt.training.intervals import sample_interval
@@ -130,5 +130,5 @@ class TimeBudget:
             sample_interval=sample_interval(self._settings.config, self._state),
         )
 
-    def _event(self, setting: str, value: int) -> Changed:
-        return Changed(step=self._state.step, setting=setting, value=value, origin="plan")
+    def _event(self, setting: str, value: int) -> SettingChanged:
+        return SettingChanged(step=self._state.step, setting=setting, value=value, origin="plan")

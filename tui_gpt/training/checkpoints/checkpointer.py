@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tui_gpt.control import Control
-from tui_gpt.events import Changed, Event, Saved
+from tui_gpt.events import Event, Saved, StorageProblem, StorageRecovered
 from tui_gpt.training.budget.planner import Costs
 from tui_gpt.training.checkpoints.background import BackgroundSaver
 from tui_gpt.training.clock import RunClock
@@ -114,9 +114,10 @@ class Checkpointer:
                 yield Saved(step=result.step, path=str(result.path))
                 if self._best is not None and (result.kind, result.step) == ("best", self._best.state.step):
                     self._best = None
-            if self.problem != before:
-                problem = self.problem or None
-                yield Changed(step=self._state.step, setting="storage_problem", value=problem, origin="trainer")
+            if self.problem and self.problem != before:
+                yield StorageProblem(step=self._state.step, problem=self.problem)
+            elif self.problem != before:
+                yield StorageRecovered(step=self._state.step)
 
     def _submit(self, kind: Kind, snapshot: Snapshot) -> None:
         self._saver.submit(kind, snapshot.state.step, lambda: self._write(kind, snapshot))

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from tui_gpt.config import checked_setting, setting_types
 from tui_gpt.errors import CheckpointError, ConfigError, TuiGptError
-from tui_gpt.models.build import PRIOR_PREFIX
 from tui_gpt.storage.checkpoint import read_checkpoint
 from tui_gpt.storage.files import discard_folder
 from tui_gpt.storage.manifest import CheckpointInfo, newest_whole
 from tui_gpt.storage.runs import Run
+from tui_gpt.training.checkpoints.prior import PRIOR_PREFIX
 from tui_gpt.training.state import Kind, Snapshot, TrainerState
 
 _GOOD_FOLDER = "good"

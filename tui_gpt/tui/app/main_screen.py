@@ -25,7 +25,7 @@ from tui_gpt.config import PRESETS, RunConfig, resolve
 from tui_gpt.control import Activity, Control
 from tui_gpt.errors import EXIT_DONE, ConfigError, TuiGptError, UsageError
 from tui_gpt.escaping import escape_controls
-from tui_gpt.events import Event, Initialized, Refused, ResumeDiffers, Saved, SettingValue
+from tui_gpt.events import ChangeRefused, Event, Initialized, ResumeDiffers, Saved, SettingValue
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import SessionLike, source_characters
 from tui_gpt.storage import crash, paths
@@ -375,7 +375,7 @@ class MainScreen(Screen[None]):
         """Say what the user must know now, and what the chart has no more than a mark for."""
         severity: SeverityLevel = "warning"
         match event:
-            case Refused():
+            case ChangeRefused():
                 words = f"{event.setting} stays as it is: {event.reason}"
             case ResumeDiffers():
                 words = (
