@@ -1,7 +1,7 @@
 """Changes of settings while a run trains: requested by the user, repeated from the log, or made by a resume.
 
-The settings of one request change together or, with one `ChangeRefused` event for each, not at all. What the time budget's
-plan has decided is logged in the same way, so that a resumed run can repeat it (see `replay.py`).
+The settings of one request change together or, with one `ChangeRefused` event for each, not at all. What the plan of
+the time budget has decided is logged in the same way, so that a resumed run can repeat it (see `replay.py`).
 """
 
 from collections.abc import Generator, Iterator, Mapping

@@ -1,8 +1,8 @@
 """Measures the model that is being trained, and other weights in its place.
 
-A run with a time budget compares models on a part of the validation split, which is easier or harder than the whole. The
-n-gram prior predicts both in a fraction of a second, so the difference of its losses corrects each estimate (a control
-variate).
+A run with a time budget compares models on a part of the validation split, which is easier or harder than the whole.
+The n-gram prior predicts both in a fraction of a second, so the difference of its losses corrects each estimate (a
+control variate).
 """
 
 import dataclasses
