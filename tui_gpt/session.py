@@ -27,8 +27,8 @@ from tui_gpt.storage.runs import Run, RunStore, Which
 
 if TYPE_CHECKING:
     from tui_gpt.generation.sampler import Sampler
-    from tui_gpt.training.initialize import Start
-    from tui_gpt.training.prepare import Prepared
+    from tui_gpt.training.setup.initialize import Start
+    from tui_gpt.training.setup.prepared import Prepared
 
 HERE = TrainConfig(max_iters=1)
 """This machine's own device and all its cores."""
@@ -82,7 +82,7 @@ class Session:
         from tui_gpt.gpt.kernel import kernel
 
         kernel()  # begins to build, where it has to, while torch is imported
-        import tui_gpt.training.prepare  # noqa: F401  # imported for its own sake
+        import tui_gpt.training.setup.resume  # noqa: F401  # imported for its own sake
 
     def collect_garbage(self) -> None:
         """See `SessionLike.collect_garbage`.
@@ -97,7 +97,8 @@ class Session:
         began = time.monotonic() if request.began is None else request.began
         control.report("loading PyTorch")
         self.load_torch()
-        from tui_gpt.training.prepare import prepare_new, prepare_resumed
+        from tui_gpt.training.setup.new import prepare_new
+        from tui_gpt.training.setup.resume import prepare_resumed
 
         existing = self._existing_run(request)
         if existing is None:
@@ -129,21 +130,10 @@ class Session:
         return self._store.create(config, request.name)
 
     def _train_locked(self, run: Run, prepared: "Prepared", control: Control, began: float) -> Iterator[Event]:
-        from tui_gpt.training.trainer import Trainer
+        from tui_gpt.training.samplers import write_sample
 
         self._run, self._live = run, (control, prepared)
-        trainer = Trainer(
-            prepared.parts(run),
-            prepared.config.train,
-            control,
-            state=prepared.state,
-            good=prepared.good,
-            planned_changes=prepared.planned_changes,
-            resume_changes=prepared.resume_changes,
-            began=began,
-            step_seconds=prepared.step_seconds,
-            initialized=prepared.initialized,
-        )
+        trainer = prepared.trainer(run, control, lambda step: write_sample(prepared, step), began=began)
         recorder = Recorder(run)
         try:
             with closing(trainer.run()) as events:
@@ -161,7 +151,7 @@ class Session:
 
     def _start_of(self, request: TrainRequest) -> "tuple[RunConfig, Start | None]":
         """Return the config of a new run, and the model that it starts from, if any."""
-        from tui_gpt.training.initialize import Start
+        from tui_gpt.training.setup.initialize import Start
 
         if request.init_from is None:
             return request.config, None
@@ -183,7 +173,7 @@ class Session:
         return self._open_checkpoint(name, folder)
 
     def _open_checkpoint(self, name: str, folder: Path) -> "Sampler":
-        from tui_gpt.training.prepare import open_sampler
+        from tui_gpt.training.samplers import open_sampler
 
         key = (folder, _modified(folder))
         if key not in self._opened:
@@ -192,7 +182,7 @@ class Session:
         return self._opened[key]
 
     def _open_live(self) -> "Sampler":
-        from tui_gpt.training.prepare import live_sampler
+        from tui_gpt.training.samplers import live_sampler
 
         if self._live is None:
             raise NotFoundError("nothing is being trained: choose a run, or start one")
@@ -225,7 +215,7 @@ class Session:
 
     def evaluate(self, source: str | Path | None, control: Control) -> Evaluation:
         """Measure the loss of record of a model (see `open_model`). Raises TuiGptError."""
-        from tui_gpt.training.prepare import evaluate_checkpoint
+        from tui_gpt.training.evaluate import evaluate_checkpoint
 
         name, folder = self._checkpoint_of(source)
         result = evaluate_checkpoint(folder, name, control, self._place)
@@ -262,7 +252,7 @@ def import_run(file: Path, corpus: str, name: str | None = None, store: RunStore
 
 def compact_checkpoint(folder: Path) -> None:
     """Bring an exported checkpoint's weights to eight bits. Raises CheckpointError, StorageError."""
-    from tui_gpt.training.prepare import compact_checkpoint
+    from tui_gpt.training.samplers import compact_checkpoint
 
     compact_checkpoint(folder)
 

@@ -72,7 +72,7 @@ def arm(phase: str, folder: Path) -> None:
         return
     from tui_gpt.control import Control
 
-    names = ("trainer", "evaluation.meter", "prepare")
+    names = ("trainer", "evaluation.meter", "setup.prepared")
     modules: list[Any] = [import_module(f"tui_gpt.training.{name}") for name in names]
     trainer, meter, prepared = modules
     match phase:

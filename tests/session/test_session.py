@@ -22,7 +22,7 @@ from tui_gpt.storage.checkpoint import Checkpoint, read_checkpoint
 from tui_gpt.storage.manifest import MODEL_FILE
 from tui_gpt.storage.recorder import Recorder
 from tui_gpt.storage.runs import RunStore
-from tui_gpt.training import prepare as preparation
+from tui_gpt.training import samplers
 from tui_gpt.training.budget.sizing import MAX_MEMBERS
 from tui_gpt.training.device import ComputeDevice
 
@@ -232,7 +232,7 @@ def test_live_weights_asked_for_after_the_last_step_are_refused_at_once(
             session.open_model("live")
         refusals.append(True)
 
-    monkeypatch.setattr(preparation, "_LIVE_TIMEOUT_SECONDS", 1e9)
+    monkeypatch.setattr(samplers, "_LIVE_TIMEOUT_SECONDS", 1e9)
     monkeypatch.setattr(Recorder, "require_all", ask)
     train(session, tiny())
     assert refusals == [True]

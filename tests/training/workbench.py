@@ -15,12 +15,12 @@ from tui_gpt.text.corpora import CorpusText
 from tui_gpt.text.windows import Corpus, WindowOrder
 from tui_gpt.training.batches import Batches
 from tui_gpt.training.budget.planner import Costs
-from tui_gpt.training.checkpoints.tensors import restore_generators, restore_optimizers
-from tui_gpt.training.components import build_optimizers, build_replicas, random_generators
+from tui_gpt.training.checkpoints.copies import restore_generators, restore_optimizers
 from tui_gpt.training.device import ComputeDevice
 from tui_gpt.training.evaluation.meter import Meter
 from tui_gpt.training.nan_guard import NanGuard
 from tui_gpt.training.settings import changed
+from tui_gpt.training.setup.components import build_optimizers, build_replicas, random_generators
 from tui_gpt.training.state import Kind, Snapshot, TrainerState
 from tui_gpt.training.trainer import Trainer, TrainerComponents
 

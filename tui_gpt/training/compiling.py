@@ -17,7 +17,7 @@ from tui_gpt.control import Control
 from tui_gpt.models import linear
 from tui_gpt.models.dropout import Dropout
 from tui_gpt.training.batches import Batch
-from tui_gpt.training.checkpoints.tensors import copied_generators, restore_generators
+from tui_gpt.training.checkpoints.copies import copied_generators, restore_generators
 from tui_gpt.training.interruption import StepAbortedError, abort_on_stop, blocks_of
 from tui_gpt.training.replicas import Replicas
 

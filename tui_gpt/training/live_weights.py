@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from tui_gpt.control import Control
-from tui_gpt.training.checkpoints.tensors import copied_weights
+from tui_gpt.training.checkpoints.copies import copied_weights
 from tui_gpt.training.state import TrainerState
 
 

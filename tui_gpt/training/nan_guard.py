@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tui_gpt.errors import DivergedError
 from tui_gpt.events import Event, RolledBack, SettingChanged, StepSkipped
-from tui_gpt.training.checkpoints.tensors import Tensors
+from tui_gpt.training.checkpoints.copies import Tensors
 from tui_gpt.training.settings import RunSettings
 from tui_gpt.training.state import Snapshot, TrainerState
 

@@ -1,7 +1,7 @@
 """The state of a training run: its scalars, and the snapshots that checkpoints are written from.
 
 `TrainerState` holds every number that the next step depends on, and a checkpoint keeps all of them. Tensors are not
-part of it: weights, optimizer state and random generators are copied by `checkpoints/tensors.py`.
+part of it: weights, optimizer state and random generators are copied by `checkpoints/copies.py`.
 """
 
 from collections.abc import Mapping

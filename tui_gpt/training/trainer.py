@@ -35,7 +35,7 @@ from tui_gpt.training.batches import Batches
 from tui_gpt.training.budget.planner import Costs, evaluation_seconds
 from tui_gpt.training.budget.time_budget import TimeBudget
 from tui_gpt.training.checkpoints.checkpointer import Checkpointer
-from tui_gpt.training.checkpoints.tensors import TrainingTensors, copied_generators, restore_generators
+from tui_gpt.training.checkpoints.copies import TrainingTensors, copied_generators, restore_generators
 from tui_gpt.training.clock import RunClock
 from tui_gpt.training.compiling import compile_if_possible
 from tui_gpt.training.evaluation.evaluator import Evaluator

@@ -33,8 +33,8 @@ from tui_gpt.text import corpora
 from tui_gpt.training.checkpoints.background import BackgroundSaver
 from tui_gpt.training.checkpoints.import_pt import import_run
 from tui_gpt.training.checkpoints.writer import CheckpointWriter, read_good
-from tui_gpt.training.prepare import compact_checkpoint
 from tui_gpt.training.replay import cut_log
+from tui_gpt.training.samplers import compact_checkpoint
 from tui_gpt.training.state import Kind, Snapshot, TrainerState
 from tui_gpt.tui.app.state import AppState
 from tui_gpt.tui.generate import notebook

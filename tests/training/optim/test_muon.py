@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from tui_gpt.training.checkpoints.tensors import copied_optimizers, restore_optimizers
+from tui_gpt.training.checkpoints.copies import copied_optimizers, restore_optimizers
 from tui_gpt.training.optim.muon import QUINTICS, Muon, _flops, _partition, orthogonalised
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tui_gpt.control import Control
 from tui_gpt.training.batches import Batch, Batches
-from tui_gpt.training.checkpoints.tensors import copied_weights
+from tui_gpt.training.checkpoints.copies import copied_weights
 from tui_gpt.training.evaluation.loss import Measured, mean_loss
 from tui_gpt.training.replicas import Replicas
 

@@ -20,7 +20,7 @@ from tui_gpt.storage.checkpoint import Checkpoint, read_checkpoint
 from tui_gpt.text.tokenizer import CharTokenizer
 from tui_gpt.text.windows import Corpus
 from tui_gpt.training.checkpoints.prior import split_prior
-from tui_gpt.training.transfer import transfer_weights
+from tui_gpt.training.setup.transfer import transfer_weights
 
 FIXED = ("architecture", "n_layer", "n_head", "n_embd", "induction")
 

@@ -12,7 +12,7 @@ from tui_gpt.errors import ConfigError
 from tui_gpt.events import Evaluated, Initialized, Started
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import Session
-from tui_gpt.training.initialize import Start
+from tui_gpt.training.setup.initialize import Start
 
 OLD, NEW = "    ab cd. dc ba. abcd" * 30, "ab éd. dé ba. xybéd" * 30
 SHAPE = {"n_layer": 1, "n_head": 2, "n_embd": 16, "block_size": 16, "batch_size": 4, "threads": 1, "device": "cpu"}
