@@ -16,7 +16,7 @@ from tui_gpt.gpt.packing import PackedModel
 from tui_gpt.models.build import LanguageModel
 from tui_gpt.models.classic import Classic
 from tui_gpt.prior.ngram import NgramPrior
-from tui_gpt.training.device import using_cores
+from tui_gpt.training.compute.device import using_cores
 
 TOKENS = TOKENIZER.encode(TEXT).astype(np.int64)
 Way = Callable[[LanguageModel, NgramPrior | None], Decoder]

@@ -24,7 +24,7 @@ from tui_gpt.storage.recorder import Recorder
 from tui_gpt.storage.runs import RunStore
 from tui_gpt.training import samplers
 from tui_gpt.training.budget.sizing import MAX_MEMBERS
-from tui_gpt.training.device import ComputeDevice
+from tui_gpt.training.compute.device import ComputeDevice
 
 FOX = "the quick brown fox jumps over the lazy dog and runs back to the river bank\n"
 Make = Callable[..., RunConfig]

@@ -16,7 +16,7 @@ from tui_gpt.text.windows import Corpus, WindowOrder
 from tui_gpt.training.batches import Batches
 from tui_gpt.training.budget.planner import Costs
 from tui_gpt.training.checkpoints.copies import restore_generators, restore_optimizers
-from tui_gpt.training.device import ComputeDevice
+from tui_gpt.training.compute.device import ComputeDevice
 from tui_gpt.training.evaluation.meter import Meter
 from tui_gpt.training.nan_guard import NanGuard
 from tui_gpt.training.settings import changed

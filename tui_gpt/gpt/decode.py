@@ -34,7 +34,7 @@ from tui_gpt.models.ensemble import log_mean_probabilities, networks_of
 from tui_gpt.models.induction import MAX_DISTANCE, MAX_LENGTH, Matches
 from tui_gpt.models.modern import NGRAM_TABLES, Modern, Rotary, layer_norm, rotary_table
 from tui_gpt.prior.ngram import NgramCursor, NgramPrior
-from tui_gpt.training.device import using_cores
+from tui_gpt.training.compute.device import using_cores
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]

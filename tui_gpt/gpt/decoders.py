@@ -12,7 +12,7 @@ from tui_gpt.gpt.sharing import Pace, SideBySide, Together, thread_counts
 from tui_gpt.gpt.streams import PlainStreams, Streams
 from tui_gpt.models.build import LanguageModel
 from tui_gpt.prior.ngram import NgramPrior
-from tui_gpt.training.device import using_cores
+from tui_gpt.training.compute.device import using_cores
 
 MANY = 4
 """Texts from which on threads take over some of them each; with fewer, they share out each step."""

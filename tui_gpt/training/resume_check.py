@@ -12,7 +12,7 @@ import torch
 from tui_gpt.events import ResumeDiffers
 from tui_gpt.training.batches import Batches
 from tui_gpt.training.checkpoints.copies import copied_generators, restore_generators
-from tui_gpt.training.replicas import Replicas
+from tui_gpt.training.compute.replicas import Replicas
 from tui_gpt.training.state import TrainerState
 
 

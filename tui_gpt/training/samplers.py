@@ -14,7 +14,7 @@ from tui_gpt.storage.checkpoint import read_checkpoint, write_checkpoint
 from tui_gpt.storage.quantize import quantized
 from tui_gpt.text.tokenizer import CharTokenizer
 from tui_gpt.training.checkpoints.prior import PRIOR_PREFIX
-from tui_gpt.training.device import using_cores
+from tui_gpt.training.compute.device import using_cores
 from tui_gpt.training.live_weights import LiveWeights
 from tui_gpt.training.setup.prepared import Prepared
 from tui_gpt.training.setup.restore import restored_model

@@ -37,10 +37,11 @@ from tui_gpt.training.budget.time_budget import TimeBudget
 from tui_gpt.training.checkpoints.checkpointer import Checkpointer
 from tui_gpt.training.checkpoints.copies import TrainingTensors, copied_generators, restore_generators
 from tui_gpt.training.clock import RunClock
-from tui_gpt.training.compiling import compile_if_possible
+from tui_gpt.training.compute.compiling import compile_if_possible
+from tui_gpt.training.compute.interruption import StepAbortedError, abort_on_stop
+from tui_gpt.training.compute.replicas import Replicas
 from tui_gpt.training.evaluation.evaluator import Evaluator
 from tui_gpt.training.evaluation.meter import Meter
-from tui_gpt.training.interruption import StepAbortedError, abort_on_stop
 from tui_gpt.training.intervals import is_evaluation_due, is_sample_due, log_interval
 from tui_gpt.training.live_changes import LiveChanges
 from tui_gpt.training.live_weights import answer_weight_requests
@@ -48,7 +49,6 @@ from tui_gpt.training.nan_guard import NanGuard
 from tui_gpt.training.optim.adamw import Optimizer
 from tui_gpt.training.optim.gradients import add_gradients, clear_gradients, clip_gradients, set_learning_rate
 from tui_gpt.training.optim.schedule import learning_rate_at
-from tui_gpt.training.replicas import Replicas
 from tui_gpt.training.resume_check import ResumeCheck
 from tui_gpt.training.settings import RunSettings
 from tui_gpt.training.state import Kind, Snapshot, TrainerState

@@ -25,7 +25,7 @@ from tui_gpt.training.budget.memory import (
     windows_per_pass,
 )
 from tui_gpt.training.budget.time_budget import ESTIMATE
-from tui_gpt.training.device import ComputeDevice
+from tui_gpt.training.compute.device import ComputeDevice
 from tui_gpt.training.evaluation.loss import Measured
 from tui_gpt.training.live_weights import LiveWeights
 from tui_gpt.training.state import Kind, Snapshot

@@ -8,7 +8,7 @@ import torch
 from tui_gpt.config import ModelConfig, TrainConfig
 from tui_gpt.models.build import build_model
 from tui_gpt.models.ensemble import Ensemble
-from tui_gpt.training.device import ComputeDevice
+from tui_gpt.training.compute.device import ComputeDevice
 from tui_gpt.training.setup.components import build_optimizers, build_replicas, random_generators
 
 VOCAB = 11

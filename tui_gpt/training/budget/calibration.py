@@ -17,10 +17,10 @@ from tui_gpt.control import Control
 from tui_gpt.models.build import LanguageModel, build_model
 from tui_gpt.text.windows import Corpus
 from tui_gpt.training.batches import Batch, Batches, window_order
-from tui_gpt.training.device import ComputeDevice
-from tui_gpt.training.interruption import StepAbortedError, abort_on_stop
+from tui_gpt.training.compute.device import ComputeDevice
+from tui_gpt.training.compute.interruption import StepAbortedError, abort_on_stop
+from tui_gpt.training.compute.replicas import Replicas
 from tui_gpt.training.optim.adamw import Optimizer
-from tui_gpt.training.replicas import Replicas
 from tui_gpt.training.setup.components import build_optimizers, build_replicas
 
 TRIALS = 3

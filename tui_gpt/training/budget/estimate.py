@@ -19,7 +19,7 @@ from tui_gpt.training.budget.calibration import StepTime, time_step
 from tui_gpt.training.budget.memory import members_that_fit, require_memory
 from tui_gpt.training.budget.planner import Costs, Planner, evaluation_seconds
 from tui_gpt.training.budget.sizing import MAX_MEMBERS, choose_members, needs_sizing
-from tui_gpt.training.device import ComputeDevice
+from tui_gpt.training.compute.device import ComputeDevice
 
 CALIBRATION_SHARE = 0.01
 """Of a time budget, for trying whole steps."""

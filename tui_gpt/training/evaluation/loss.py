@@ -13,8 +13,8 @@ from torch import nn
 
 from tui_gpt.control import Control
 from tui_gpt.training.batches import Batch
-from tui_gpt.training.interruption import StepAbortedError, abort_on_stop
-from tui_gpt.training.replicas import Replicas
+from tui_gpt.training.compute.interruption import StepAbortedError, abort_on_stop
+from tui_gpt.training.compute.replicas import Replicas
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from tui_gpt.control import Control
 from tui_gpt.training.batches import Batch, Batches
 from tui_gpt.training.checkpoints.copies import copied_weights
+from tui_gpt.training.compute.replicas import Replicas
 from tui_gpt.training.evaluation.loss import Measured, mean_loss
-from tui_gpt.training.replicas import Replicas
 
 
 class Meter:

@@ -12,10 +12,10 @@ from tui_gpt.models.classic import Classic
 from tui_gpt.models.ensemble import networks_of
 from tui_gpt.models.modern import Modern
 from tui_gpt.training.budget.memory import windows_per_pass
-from tui_gpt.training.device import ComputeDevice
+from tui_gpt.training.compute.device import ComputeDevice
+from tui_gpt.training.compute.replicas import Replicas, share_parameters
 from tui_gpt.training.optim.adamw import AdamW, Optimizer
 from tui_gpt.training.optim.muon import Muon
-from tui_gpt.training.replicas import Replicas, share_parameters
 
 EMBEDDING_LR_SCALE = 0.15
 """AdamW's learning rate for embeddings as a multiple of the run's, which is Muon's."""

@@ -14,7 +14,7 @@ from tui_gpt.text.tokenizer import CharTokenizer
 from tui_gpt.text.windows import Corpus
 from tui_gpt.training.budget.estimate import size_run
 from tui_gpt.training.budget.sizing import MAX_MEMBERS
-from tui_gpt.training.device import ComputeDevice
+from tui_gpt.training.compute.device import ComputeDevice
 from tui_gpt.training.settings import changed
 from tui_gpt.training.setup.initialize import Start
 from tui_gpt.training.setup.prepared import Prepared, assemble

@@ -20,9 +20,9 @@ from tui_gpt.text.windows import Corpus
 from tui_gpt.training.batches import Batches, window_order
 from tui_gpt.training.checkpoints.prior import prior_tensors
 from tui_gpt.training.checkpoints.writer import CheckpointWriter
-from tui_gpt.training.device import ComputeDevice
+from tui_gpt.training.compute.device import ComputeDevice
+from tui_gpt.training.compute.replicas import Replicas
 from tui_gpt.training.optim.adamw import Optimizer
-from tui_gpt.training.replicas import Replicas
 from tui_gpt.training.setup.components import build_optimizers, build_replicas, random_generators
 from tui_gpt.training.state import Snapshot, TrainerState
 from tui_gpt.training.trainer import Trainer, TrainerComponents

@@ -23,7 +23,7 @@ from tui_gpt.training.budget.estimate import calibrate
 from tui_gpt.training.budget.time_budget import ESTIMATE, PLAN
 from tui_gpt.training.checkpoints.copies import restore_generators, restore_optimizers
 from tui_gpt.training.checkpoints.writer import read_good, state_of
-from tui_gpt.training.device import ComputeDevice
+from tui_gpt.training.compute.device import ComputeDevice
 from tui_gpt.training.replay import cut_log
 from tui_gpt.training.settings import LIVE_SETTINGS, changed
 from tui_gpt.training.setup.components import random_generators

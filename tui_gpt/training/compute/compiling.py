@@ -18,8 +18,8 @@ from tui_gpt.models import linear
 from tui_gpt.models.dropout import Dropout
 from tui_gpt.training.batches import Batch
 from tui_gpt.training.checkpoints.copies import copied_generators, restore_generators
-from tui_gpt.training.interruption import StepAbortedError, abort_on_stop, blocks_of
-from tui_gpt.training.replicas import Replicas
+from tui_gpt.training.compute.interruption import StepAbortedError, abort_on_stop, blocks_of
+from tui_gpt.training.compute.replicas import Replicas
 
 TRIAL_STD = 0.02
 """Of parameters that are zero, during the trial."""

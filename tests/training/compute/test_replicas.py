@@ -9,8 +9,8 @@ from tests.training.workbench import MODEL, TRAIN, Workbench, learning_log, same
 from tui_gpt.config import ModelConfig, resolve
 from tui_gpt.models.build import build_model
 from tui_gpt.training.batches import Batch
-from tui_gpt.training.device import ComputeDevice
-from tui_gpt.training.replicas import Replicas, share_parameters
+from tui_gpt.training.compute.device import ComputeDevice
+from tui_gpt.training.compute.replicas import Replicas, share_parameters
 from tui_gpt.training.setup.components import build_replicas
 
 STILL = dataclasses.replace(MODEL, dropout=0.0)

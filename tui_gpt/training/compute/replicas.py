@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from tui_gpt.training.batches import Batch
-from tui_gpt.training.device import using_cores
+from tui_gpt.training.compute.device import using_cores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
