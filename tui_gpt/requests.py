@@ -58,6 +58,28 @@ class Evaluation:
     val_tokens: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class TorchInfo:
+    """The installed PyTorch."""
+
+    version: str
+    build: str
+    """`CPU build`, or the version of CUDA."""
+    threads: int
+    """CPU threads that it uses by default."""
+    devices: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineSpeed:
+    """How fast the CPU is."""
+
+    flops: float
+    """Floating-point operations per second of a matrix product in single precision."""
+    copied_bytes: float
+    """Bytes read and written per second of a copy in memory."""
+
+
 def require_more_steps(run: str, step: int, max_iters: SettingValue, command: str | None = None) -> None:
     """Raise IncompatibleError where a run that has made `step` steps is resumed for no more than that.
 

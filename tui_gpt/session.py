@@ -17,7 +17,7 @@ from tui_gpt.control import Control
 from tui_gpt.errors import NotFoundError, TuiGptError
 from tui_gpt.events import Event
 from tui_gpt.generation.text_model import TextModel
-from tui_gpt.requests import Estimate, Evaluation, TrainRequest
+from tui_gpt.requests import Estimate, Evaluation, MachineSpeed, TorchInfo, TrainRequest
 from tui_gpt.storage.files import ensure_free_space, real_path
 from tui_gpt.storage.manifest import CheckpointInfo, read_info
 from tui_gpt.storage.names import LIVE, SHIPPED, slug
@@ -255,6 +255,20 @@ def compact_checkpoint(folder: Path) -> None:
     from tui_gpt.training.samplers import compact_checkpoint
 
     compact_checkpoint(folder)
+
+
+def torch_info() -> TorchInfo:
+    """Return the installed PyTorch's version, threads and devices. Raises ImportError where it cannot be imported."""
+    from tui_gpt.training.compute.machine import torch_info
+
+    return torch_info()
+
+
+def measure_speed() -> MachineSpeed:
+    """Return how fast this machine multiplies matrices and copies memory, measured in half a second."""
+    from tui_gpt.training.compute.machine import measure_speed
+
+    return measure_speed()
 
 
 def _modified(folder: Path) -> int:

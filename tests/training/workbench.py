@@ -1,7 +1,7 @@
 """A tiny run that lives in memory: a real model and trainer, a clock made of numbers, checkpoints in a dictionary."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -65,7 +65,7 @@ class Workbench:
         tick: float = 0.01,
     ) -> None:
         self.checkpoints: dict[Kind, list[Snapshot]] = {"last": [], "best": []}
-        self.commit = self.keep
+        self.commit: Callable[[Kind, Snapshot], Path] = self.keep
         """Commits a checkpoint; a test may put a refusing disk in its place."""
         self.control = Control()
         self.clock = Ticking(tick)

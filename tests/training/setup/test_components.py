@@ -1,6 +1,7 @@
 """Optimizers, replicas and random generators that are built for a model."""
 
 import dataclasses
+from typing import Literal
 
 import pytest
 import torch
@@ -26,7 +27,7 @@ MUON = TrainConfig(max_iters=1, learning_rate=0.02, optimizer="muon", weight_dec
 
 @pytest.mark.parametrize("optimizer", ["muon", "adamw"])
 @pytest.mark.parametrize("config", MODELS.values(), ids=list(MODELS))
-def test_every_parameter_is_in_exactly_one_group(config: ModelConfig, optimizer: str) -> None:
+def test_every_parameter_is_in_exactly_one_group(config: ModelConfig, optimizer: Literal["muon", "adamw"]) -> None:
     model = build_model(config, VOCAB, seed=1)
     optimizers = build_optimizers(model, dataclasses.replace(MUON, optimizer=optimizer))
     groups = [group for optimizer in optimizers for group in optimizer.param_groups]

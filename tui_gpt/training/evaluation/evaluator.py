@@ -125,7 +125,9 @@ class Evaluator:
     def _best_again(self, tokens: int) -> tuple[Snapshot | None, Measured | None]:
         """Return the best checkpoint so far and its loss on that many characters; None where it is lost."""
         best = self._checkpoints.newest_best()
-        return best, best and self._meter.validation_of(best.weights, tokens)
+        if best is None:
+            return None, None
+        return best, self._meter.validation_of(best.weights, tokens)
 
     def _report(self, train_loss: float, final: Measured, rank: Measured, *, is_best: bool) -> Iterator[Evaluated]:
         """Report the current model's losses, and save it if it is the best.
