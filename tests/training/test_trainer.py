@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.training.workbench import MODEL, TRAIN, Workbench, learning_log, same_weights
-from tui_gpt.config import ModelConfig, TrainConfig
+from tui_gpt.config import TrainConfig
 from tui_gpt.errors import DivergedError, StorageError
 from tui_gpt.events import (
     ChangeRefused,
@@ -73,13 +73,6 @@ def test_the_model_learns() -> None:
     evaluations = [event for event in events if isinstance(event, Evaluated)]
     assert evaluations[0].val_loss > evaluations[-1].val_loss
     assert evaluations[-1].val_loss < 2.0 < math.log(27)
-
-
-def test_the_loss_after_a_few_steps_is_the_golden_one() -> None:
-    """Whoever changes this number changed what the program computes, and should know why."""
-    events = Workbench(ModelConfig(block_size=16, n_layer=1, n_head=2, n_embd=16)).run()
-    evaluations = [event for event in events if isinstance(event, Evaluated)]
-    assert evaluations[-1].val_loss == pytest.approx(2.36508, abs=2e-4)
 
 
 def test_equal_seeds_give_equal_logs_and_weights() -> None:

@@ -10,7 +10,8 @@ from torch import Tensor
 from tui_gpt.config import ModelConfig, TrainConfig
 from tui_gpt.control import Control
 from tui_gpt.events import Evaluated, Event, Progress, SettingValue
-from tui_gpt.models.build import build_model
+from tui_gpt.models.build import build_model, set_case_folding
+from tui_gpt.prior.ngram import NgramPrior
 from tui_gpt.text.corpora import CorpusText
 from tui_gpt.text.windows import Corpus, WindowOrder
 from tui_gpt.training.batches import Batches
@@ -58,6 +59,7 @@ class Workbench:
         model: ModelConfig = MODEL,
         train: TrainConfig = TRAIN,
         *,
+        text: str = TEXT,
         snapshot: Snapshot | None = None,
         planned_changes: Mapping[int, Mapping[str, SettingValue]] | None = None,
         resume_changes: Mapping[str, SettingValue] | None = None,
@@ -69,7 +71,7 @@ class Workbench:
         """Commits a checkpoint; a test may put a refusing disk in its place."""
         self.control = Control()
         self.clock = Ticking(tick)
-        self.corpus = Corpus.build(CorpusText(name="fox", text=TEXT, digest="", source="fox"), model.block_size)
+        self.corpus = Corpus.build(CorpusText(name="fox", text=text, digest="", source="fox"), model.block_size)
         self.model = build_model(model, self.corpus.tokenizer.vocab_size, train.seed)
         replicas = build_replicas(self.model, train, ComputeDevice(torch.device("cpu"), cores=train.threads))
         optimizers = build_optimizers(self.model, train, replicas)
@@ -82,18 +84,20 @@ class Workbench:
             self.model.load_state_dict(snapshot.weights)
             restore_optimizers(optimizers, snapshot.training)
             restore_generators(random_generators(replicas), snapshot.training)
-        order = WindowOrder(len(self.corpus.train), model.block_size, train.batch_size, train.seed)
+        set_case_folding(self.model, self.corpus.tokenizer)
+        windows = train.batch_size * model.networks
+        order = WindowOrder(len(self.corpus.train), model.block_size, windows, train.seed)
         self.parts = TrainerComponents(
             model=self.model,
             optimizers=optimizers,
-            batches=Batches(self.corpus, order, model.block_size, None),
+            batches=Batches(self.corpus, order, model.block_size, fitted_prior(self.corpus, model.ngram_order)),
             replicas=replicas,
             generators=random_generators(replicas),
             commit=lambda kind, snapshot: self.commit(kind, snapshot),
             read_best=lambda: self.checkpoints["best"][-1] if self.checkpoints["best"] else None,
             write_sample=lambda step: f"sample of step {step}",
             device=torch.device("cpu"),
-            tokens_per_batch=train.batch_size * model.block_size,
+            tokens_per_batch=windows * model.block_size,
             networks=model.networks,
             train_tokens=len(self.corpus.train),
             val_tokens=len(self.corpus.val),
@@ -154,6 +158,15 @@ class Workbench:
     def weights(self) -> dict[str, Tensor]:
         """The model's weights as they are now."""
         return {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+
+
+def fitted_prior(corpus: Corpus, order: int) -> NgramPrior | None:
+    """The n-gram prior of the training split; None for order 0."""
+    if not order:
+        return None
+    prior = NgramPrior.fit(corpus.train, corpus.tokenizer.vocab_size, order)
+    prior.prepare_training()
+    return prior
 
 
 def learning_log(events: list[Event]) -> list[tuple[object, ...]]:
