@@ -10,7 +10,9 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
+
+from tui_gpt.records import parse_object, read_record
 
 FinishReason = Literal["completed", "stopped", "time_limit", "early_stop"]
 ChangeOrigin = Literal["user", "plan", "trainer"]
@@ -224,47 +226,17 @@ Event = (
 
 EVENT_TYPES: Mapping[str, type[Event]] = types.MappingProxyType({kind.type: kind for kind in typing.get_args(Event)})
 
-_FIELD_TYPES: Mapping[str, Mapping[str, Any]] = {
-    name: {field: hint for field, hint in typing.get_type_hints(kind).items() if field != "type"}
-    for name, kind in EVENT_TYPES.items()
-}
-
 
 def to_json(event: Event) -> str:
-    """One line of JSON: `"type"` first, then the fields under their own names; no line break at the end."""
+    """Return one line of JSON, without a line break: `"type"` first, then the fields under their own names."""
     return json.dumps({"type": event.type, **dataclasses.asdict(event)}, ensure_ascii=False, allow_nan=False)
 
 
 def from_json(line: str) -> Event:
-    """The event that `to_json` wrote.
-
-    Raises ValueError on anything else: bad JSON, an unknown type, a missing, extra or wrongly typed field.
-    """
-    record = json.loads(line)
-    if not isinstance(record, dict):
-        raise ValueError("an event is a JSON object")
+    """Parse a line that `to_json` wrote. Raises ValueError on anything else, e.g. another type, field or value."""
+    record = parse_object(line)
     name = record.pop("type", None)
     kind = EVENT_TYPES.get(name) if isinstance(name, str) else None
     if kind is None:
         raise ValueError(f"unknown event type {name!r}")
-    return kind(**_checked_fields(kind, record))
-
-
-def _checked_fields(kind: type[Event], record: dict[str, Any]) -> dict[str, Any]:
-    hints = _FIELD_TYPES[kind.type]
-    if record.keys() != hints.keys():
-        raise ValueError(f"a {kind.type} event has the fields {', '.join(hints)}")
-    return {name: _checked_value(name, record[name], hint) for name, hint in hints.items()}
-
-
-def _checked_value(name: str, value: Any, hint: Any) -> Any:
-    if typing.get_origin(hint) is Literal:
-        if value not in typing.get_args(hint):
-            raise ValueError(f"{name} cannot be {value!r}")
-        return value
-    allowed = typing.get_args(hint) or (hint,)
-    if type(value) is int and float in allowed and int not in allowed and abs(value) < 2**53:
-        return float(value)
-    if type(value) not in allowed:
-        raise ValueError(f"{name} cannot be {value!r}")
-    return value
+    return read_record(kind, record)

@@ -33,7 +33,8 @@ from tui_gpt.models.classic import Classic
 from tui_gpt.models.ensemble import log_mean_probabilities, networks_of
 from tui_gpt.models.induction import MAX_DISTANCE, MAX_LENGTH, Matches
 from tui_gpt.models.modern import NGRAM_TABLES, Modern, Rotary, layer_norm, rotary_table
-from tui_gpt.prior.ngram import NgramCursor, NgramPrior
+from tui_gpt.prior.cursor import NgramCursor
+from tui_gpt.prior.ngram import NgramPrior
 from tui_gpt.training.compute.device import using_cores
 
 Ints = npt.NDArray[np.int64]

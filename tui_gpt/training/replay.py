@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from tui_gpt.events import Evaluated, Event, Sampled, SettingChanged, SettingValue, from_json, to_json
-from tui_gpt.storage.files import atomic_write, read_plain_file, storage_errors
+from tui_gpt.storage.files import atomic_write, storage_errors
 from tui_gpt.storage.manifest import CheckpointInfo
+from tui_gpt.storage.plain_files import read_plain_file
 from tui_gpt.storage.runs import Run
 from tui_gpt.training.budget.time_budget import ESTIMATE, PLAN
 from tui_gpt.training.settings import LIVE_SETTINGS
@@ -30,7 +31,7 @@ def cut_log(run: Run, info: CheckpointInfo) -> Changes:
     later = [event for event in ahead if event.step > step]
     if later or os.path.lexists(run.path / _FILE):
         atomic_write(run.path / _FILE, "".join(to_json(event) + "\n" for event in later).encode())
-    run.truncate_log(step, _Forgotten(info))
+    run.log.truncate(step, _Forgotten(info))
     changes: Changes = {}
     for event in ahead:
         at_step = changes.setdefault(event.step, {})

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from tui_gpt.config import ModelConfig, RunConfig
 from tui_gpt.control import Control
 from tui_gpt.models.build import build_model, set_case_folding
-from tui_gpt.prior.ngram import NgramPrior, capped_order, count_limit
+from tui_gpt.prior.ngram import NgramPrior
+from tui_gpt.prior.sizing import capped_order, count_limit
 from tui_gpt.storage.checkpoint import Checkpoint
 from tui_gpt.text.corpora import CorpusText, read_corpus
 from tui_gpt.text.split import Split

@@ -75,7 +75,7 @@ def _begin_again(
     config = _with_changes(run.config, corpus_source, changes)
     for source in filter(None, (run.config.corpus, config.train.val_file)):
         lasting_source(source)
-    run.truncate_log(-1)
+    run.log.truncate(-1)
     return prepare_new(config, control)
 
 

@@ -21,7 +21,7 @@ from textual.widgets import Static
 
 from tui_gpt.errors import EXIT_DONE, EXIT_FAILED
 from tui_gpt.storage import paths
-from tui_gpt.storage.files import open_plain
+from tui_gpt.storage.plain_files import open_plain
 from tui_gpt.tui.app.state import DEFAULT_THEME, AppState
 from tui_gpt.tui.threads import is_anybody_at_work, set_switch_interval
 

@@ -14,7 +14,7 @@ from rich.segment import Segment
 
 from tui_gpt.formatting import format_rate
 from tui_gpt.metrics import COPIED_LENGTH
-from tui_gpt.tui.generate.notebook import Answer, Card, Change, settings_told
+from tui_gpt.tui.generate.notebook import Answer, Card, Change, sampling_notes
 from tui_gpt.tui.generate.text_view import Look, Passage
 from tui_gpt.tui.generate.wrap import Wrapped, glyphs
 
@@ -249,7 +249,7 @@ class CardBlock:
         if answer.step:
             yield f"step {answer.step:,}"
         if answer.kind == "written" and (answer.model or answer.text):
-            yield from settings_told(answer)
+            yield from sampling_notes(answer)
         written = len(column.passage) - len(answer.given) if writing else len(answer.text)
         yield f"{written:,} characters"
         if answer.copied is not None:

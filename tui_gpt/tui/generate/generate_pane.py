@@ -286,7 +286,7 @@ class GeneratePane(Widget):
         card = None
         for answer in writer.answers:
             if writer is not self._writer and answer.stopped and answer.copied is not None:
-                card = self._notebook.collect_garbage(answer)
+                card = self._notebook.replace_answer(answer)
         if card is not None:
             self.view.show_card(card)
             self._keep(card)
@@ -327,7 +327,7 @@ class GeneratePane(Widget):
         shown = block.card
         for answer in answers:
             beginning = dataclasses.replace(answer, text="", logprobs=answer.logprobs[: len(answer.kept)], seconds=0.0)
-            shown = self._notebook.collect_garbage(beginning) or shown
+            shown = self._notebook.replace_answer(beginning) or shown
         block.pens = {}
         self.view.show_card(shown)
         self._stage("writing")
@@ -368,7 +368,7 @@ class GeneratePane(Widget):
         self._stage("")
         card = None
         for answer in writer.answers:
-            card = self._notebook.collect_garbage(answer)
+            card = self._notebook.replace_answer(answer)
         if card is not None:
             self.view.show_card(card)
             self._keep(card)
