@@ -199,7 +199,7 @@ def test_the_best_checkpoint_is_the_one_with_the_lowest_validation_loss() -> Non
 
 
 def test_a_time_budget_becomes_a_number_of_steps_that_ends_in_time() -> None:
-    bench = Workbench(train=dataclasses.replace(TRAIN, max_iters=None, max_seconds=20.0))
+    bench = Workbench(train=dataclasses.replace(TRAIN, max_iters=None, max_seconds=20.0), tick=0.05)
     events = bench.run()
     assert finished(events).reason == "time_limit"
     assert 16.0 <= finished(events).elapsed_seconds <= 21.0

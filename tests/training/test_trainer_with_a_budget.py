@@ -105,7 +105,7 @@ def test_a_slow_run_reports_and_samples_more_often_than_its_intervals() -> None:
 
 
 def test_corrections_by_the_clock_are_logged_as_the_plan_s() -> None:
-    changes = [event for event in Workbench(train=TIMED).run() if isinstance(event, SettingChanged)]
+    changes = [event for event in timed_workbench(train=TIMED).run() if isinstance(event, SettingChanged)]
     assert {(event.setting, event.origin) for event in changes} == {("max_iters", "plan")}
 
 

@@ -9,7 +9,7 @@ from tui_gpt.errors import ConfigError
 from tui_gpt.text.corpora import CorpusText
 from tui_gpt.text.windows import Corpus
 from tui_gpt.training.budget.calibration import time_step
-from tui_gpt.training.budget.estimate import FEWEST_STEPS, size_run
+from tui_gpt.training.budget.estimate import MIN_STEPS, size_run
 from tui_gpt.training.compute.device import ComputeDevice
 
 CPU = ComputeDevice(torch.device("cpu"), cores=2)
@@ -56,4 +56,4 @@ def test_a_budget_that_holds_no_useful_number_of_steps_is_refused_with_one_that_
 def test_a_few_steps_are_enough_where_a_few_were_asked_for() -> None:
     config = tiny(max_iters=2, max_seconds=30.0)
     assert size_run(config, text_of(3_000), CPU, Control(), lambda: 1.0)[0] == config
-    assert FEWEST_STEPS > 2
+    assert MIN_STEPS > 2

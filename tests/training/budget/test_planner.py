@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_gpt.training.budget.planner import (
-    EVALUATION_SHARE,
+    EVALUATION_FRACTION,
     EVALUATIONS,
     TRAIN_TOKENS_PER_VAL_TOKEN,
     Costs,
@@ -45,7 +45,7 @@ def test_evaluations_take_at_most_a_tenth_of_the_budget(seconds: float, token: f
     plan = planner(seconds, token=token)
     estimate = plan.estimate_tokens()
     reading = (EVALUATIONS - 1) * estimate * (1 + TRAIN_TOKENS_PER_VAL_TOKEN) + plan.final_tokens(estimate)
-    assert reading * token <= 1.05 * EVALUATION_SHARE * seconds
+    assert reading * token <= 1.05 * EVALUATION_FRACTION * seconds
 
 
 def test_the_last_evaluation_measures_the_whole_record_where_there_is_time() -> None:

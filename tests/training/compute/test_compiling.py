@@ -27,6 +27,7 @@ def problems(events: list[Event]) -> list[str]:
 CAN_COMPILE = shutil.which("c++") is not None and Path(sysconfig.get_path("include"), "Python.h").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not CAN_COMPILE, reason="needs a C++ compiler and Python's headers")
 def test_a_compiled_run_learns_what_a_plain_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """With dropout, on two cores, and with oneDNN's products where there are any."""

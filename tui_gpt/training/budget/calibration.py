@@ -1,6 +1,6 @@
-"""How long an optimizer step takes on this machine, found out in a second or two, whatever the model.
+"""Measures how long an optimizer step takes on this machine, in a second or two for any model.
 
-A few windows are worked on first. Where a whole step would take too long for a trial, its time follows from theirs.
+A few windows are timed first. Where a whole step would take too long, its time is extrapolated from theirs.
 """
 
 import dataclasses
@@ -24,14 +24,15 @@ from tui_gpt.training.optim.adamw import Optimizer
 from tui_gpt.training.setup.components import build_optimizers, build_replicas
 
 TRIALS = 3
+"""Whole steps that are timed, if they fit."""
 
 
 @dataclass(frozen=True)
 class StepTime:
-    """What a calibration found."""
+    """The result of a calibration."""
 
     seconds: float
-    """Of one optimizer step."""
+    """Seconds of one optimizer step."""
     parameters: int
 
 
@@ -43,7 +44,10 @@ def time_step(
     limit_seconds: float,
     clock: Callable[[], float] = time.monotonic,
 ) -> StepTime:
-    """Return how long a step of such a run takes; whole steps are tried only while they fit into `limit_seconds`."""
+    """Return how long a step of such a run takes; whole steps are timed only while they fit into `limit_seconds`.
+
+    A request to stop ends it with an arbitrary time.
+    """
     model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed).to(compute.device)
     replicas = build_replicas(model, config.train, compute)
     try:
@@ -62,13 +66,13 @@ def time_step(
 
 
 def _uniform(batch: Batch, vocab_size: int) -> Tensor:
-    """Return (B, T, V) log-probabilities in the place of an n-gram prior's, which are not known yet."""
+    """Return uniform log-probabilities (B, T, V), instead of those of an n-gram prior that is not fitted yet."""
     return torch.full((*batch.inputs.shape, vocab_size), -math.log(vocab_size))
 
 
 @dataclass(frozen=True)
 class _Trial:
-    """Steps of a model that is not used for anything else."""
+    """Times steps of a model that is used for nothing else."""
 
     model: LanguageModel
     replicas: Replicas

@@ -1,9 +1,9 @@
-"""Checkpoints written beside the training: the trainer hands over copies and goes on, one thread writes them.
+"""Writes checkpoints in the background: the trainer submits copies and continues, one thread writes them.
 
-A kind of checkpoint (`last`, `best`) that is handed over again before its turn came replaces the one that waits, so a
-slow disk delays checkpoints and never training. It goes to the end of the queue then: a `last` that knows of a new
-`best` must not be on the disk before it, or a crash in between would lose that one for good. What the disk refused is
-kept as a sentence for the trainer to announce.
+A kind of checkpoint (`last`, `best`) that is submitted again while it waits is replaced, so a slow disk delays
+checkpoints and never training. The new one goes to the end of the queue: a `last` that refers to a new `best` must not
+be on disk before it, or a crash in between would lose the `best` for good. A failure is kept as a sentence for the
+trainer to report.
 """
 
 import threading
@@ -16,7 +16,7 @@ from tui_gpt.errors import TuiGptError
 
 @dataclass(frozen=True)
 class SaveResult:
-    """One attempt: where the checkpoint of `step` was committed, or why it was not."""
+    """The result of one attempt: where the checkpoint of `step` was committed, or why it was not."""
 
     kind: str
     step: int
@@ -25,9 +25,9 @@ class SaveResult:
 
 
 class BackgroundSaver:
-    """Runs save jobs, one at a time and in order, in a thread of its own that ends when there is nothing to do.
+    """Runs save jobs in order in its own thread, which ends when there is nothing to do.
 
-    All methods are called by one thread, the trainer's.
+    All methods must be called by one thread, the trainer's.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class BackgroundSaver:
         self._thread: threading.Thread | None = None
 
     def submit(self, kind: str, step: int, job: Callable[[], Path]) -> None:
-        """Have `job` commit the checkpoint of `step`; it raises StorageError when it cannot."""
+        """Run `job`, which commits the checkpoint of `step` or raises StorageError, in the background."""
         with self._condition:
             self._waiting.pop(kind, None)
             self._waiting[kind] = (step, job)
@@ -46,17 +46,17 @@ class BackgroundSaver:
             self._thread = threading.Thread(target=self._work, name="checkpoint-writer")
         try:
             self._thread.start()
-        except RuntimeError:  # the system gives no more threads: training waits for the disk, and nothing is lost
+        except RuntimeError:  # no more threads: training waits for the disk instead
             self._work()
 
     def take_results(self) -> list[SaveResult]:
-        """What became of the jobs that ended since the last call."""
+        """Return the results of the jobs that have ended since the last call."""
         with self._condition:
             results, self._results = self._results, []
         return results
 
     def wait(self) -> None:
-        """Wait until every job has ended."""
+        """Wait until every submitted job has ended."""
         with self._condition:
             self._condition.wait_for(lambda: self._thread is None)
 

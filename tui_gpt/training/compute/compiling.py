@@ -1,8 +1,8 @@
-"""`--compile`: the blocks of a model as one program each, made by PyTorch's compiler, for training.
+"""`--compile`: compiles the blocks of a model with `torch.compile`, for training.
 
-It needs a C++ compiler (on a GPU: Triton) and takes from ten seconds to a minute. On a CPU, where most of a step is
-matrix products already, it wins little or loses some; so it is asked for, tried on one batch beside the plain blocks,
-and left where it fails or computes something else. Evaluation and writing, whose shapes vary, stay plain.
+It needs a C++ compiler (on a GPU: Triton) and takes from ten seconds to a minute. On a CPU most of a step is matrix
+products, so it gains or loses little; therefore it is off by default, compared with the plain blocks on one batch, and
+undone where it fails or its gradients differ. Evaluation and generation, whose shapes vary, are not compiled.
 """
 
 import warnings
@@ -22,27 +22,27 @@ from tui_gpt.training.compute.interruption import StepAbortedError, abort_on_sto
 from tui_gpt.training.compute.replicas import Replicas
 
 TRIAL_STD = 0.02
-"""Of parameters that are zero, during the trial."""
+"""Standard deviation of the values that parameters of zeros have during the trial."""
 SHAPES = 8
-"""Of batches, for each replica; beyond them PyTorch would leave a block uncompiled."""
-LARGEST_DIFFERENCE = 1e-2
-"""Between gradients of compiled and plain blocks, as a share of their norm; 1e-6 is usual."""
+"""Batch shapes per replica; PyTorch runs a block uncompiled for more of them."""
+MAX_DIFFERENCE = 1e-2
+"""Allowed distance of compiled and plain gradients, relative to their norm; 1e-6 is usual."""
 _Function = Callable[..., Any]
 
 
 def compile_blocks(replicas: Replicas, batch: Batch) -> str:
-    """Let the blocks of all replicas run compiled in training; empty, or the reason why they stay as they were.
+    """Compile the blocks of all replicas for training; return why they stay uncompiled, empty if they do not.
 
     `batch` is for the trial, which draws from the replicas' generators. Raises StepAbortedError.
     """
     changed = [module for replica in replicas.models for module in (*blocks_of(replica), *_dropouts(replica))]
-    problem = "the trial was left"
+    problem = "the trial was aborted"
     try:
-        with warnings.catch_warnings(action="ignore"):  # the compiler's, about its own affairs
+        with warnings.catch_warnings(action="ignore"):  # the compiler's own, which the user cannot act on
             problem = _trial_problem(replicas, batch)
     except StepAbortedError:
         raise
-    except Exception as error:  # whatever the compiler, the C++ compiler or the system says
+    except Exception as error:  # the compiler can raise anything
         problem = _first_line(error)
     finally:
         if problem:
@@ -76,15 +76,15 @@ def _trial_problem(replicas: Replicas, batch: Batch) -> str:
         for generator, state in zip(generators, states, strict=True):
             generator.set_state(state)
         _compile(replicas)
-        _, compiled = replicas.gradients(batch, parallel=False)  # the compiler is for one thread at a time
+        _, compiled = replicas.gradients(batch, parallel=False)  # the compiler is not thread-safe
     difference = _norm([one - other for one, other in zip(plain, compiled, strict=True)]) / _norm(plain)
-    return "" if difference <= LARGEST_DIFFERENCE else f"its gradients are {difference:.0%} off"
+    return "" if difference <= MAX_DIFFERENCE else f"its gradients are {difference:.0%} off"
 
 
 @contextmanager
 def _random_zeros(model: nn.Module) -> Iterator[None]:
-    """Give parameters that are all zero other values for a while: fresh blocks add nothing to the stream, whatever they
-    compute."""
+    """Set parameters of zeros to random values within the block: the zero-initialised projections of new blocks would
+    hide any difference."""
     random = torch.Generator().manual_seed(0)
     zeros = [parameter for parameter in model.parameters() if not parameter.any()]
     with torch.no_grad():
@@ -102,19 +102,19 @@ def _compile(replicas: Replicas) -> None:
     import torch._dynamo.config as dynamo
     import torch._inductor.config as inductor
 
-    inductor.compile_threads = 1  # others would be processes, which must not be forked from a process with threads
+    inductor.compile_threads = 1  # more would fork, which is unsafe in a process with threads
     dynamo.recompile_limit = max(dynamo.recompile_limit, SHAPES * len(replicas.models))
     linear.register_onednn_op()
     for replica in replicas.models:
         for dropout in _dropouts(replica):
             plain = cast("_Function", torch.compiler.disable(dropout.forward))  # type: ignore[no-untyped-call]
-            dropout.forward = plain  # type: ignore[method-assign]  # of this one alone
+            dropout.forward = plain  # type: ignore[method-assign]  # of this instance alone
         for block in blocks_of(replica):
             block.forward = _in_training(block, block.forward)
 
 
 def _in_training(block: nn.Module, plain: _Function) -> _Function:
-    """Return what calls the compiled function for a step of training, else the plain one."""
+    """Return a function that runs compiled in training steps, and plain otherwise."""
     compiled: _Function = torch.compile(plain, dynamic=False)
 
     def forward(*inputs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Where training happens: the device, and how many threads it may use."""
+"""The device that computes, and its number of CPU threads."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from tui_gpt.errors import ConfigError
 
 @dataclass(frozen=True)
 class ComputeDevice:
-    """One process on one device."""
+    """A device and the CPU cores that go with it."""
 
     device: torch.device
     cores: int = 1
@@ -23,23 +23,23 @@ class ComputeDevice:
     def of(cls, config: TrainConfig) -> "ComputeDevice":
         """Return the device and the cores that `config` asks for; set this thread's number of CPU threads.
 
-        Raises ConfigError where the device is not to be had.
+        Raises ConfigError where the device is not available.
         """
-        torch.get_num_threads()  # a thread that never asked takes whatever any other thread sets last
+        torch.get_num_threads()  # else a later call in another thread would change this thread's number too
         cores = config.threads or available_cores()
         torch.set_num_threads(cores)
         return cls(device=choose_device(config.device), cores=cores)
 
     def replica_count(self, config: TrainConfig) -> int:
-        """Among how many replicas a batch is shared out: one a core, at most one a sequence; one on a GPU."""
+        """Return the number of replicas: one per core and at most one per sequence of a batch; one on a GPU."""
         return min(self.cores, config.batch_size) if self.device.type == "cpu" else 1
 
 
 @contextmanager
 def using_cores(count: int) -> Iterator[None]:
-    """Let torch use so many cores in this thread for a while, also as a decorator; the setting of other threads stays.
+    """Let torch use that many cores in this thread within the block; also a decorator. Other threads are not affected.
 
-    One is best for small tensors: a second thread would cost more than it brings, and fight with training beside it.
+    One is best for small tensors: a second thread costs more than it gains, and competes with training.
     """
     before = torch.get_num_threads()
     if before == count:
@@ -53,9 +53,9 @@ def using_cores(count: int) -> Iterator[None]:
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of that name; `auto` is CUDA where there is one, else the CPU (Apple's MPS only by name).
+    """Return the device of that name; `auto` is CUDA if available, else the CPU (MPS only by name).
 
-    Raises ConfigError where the device is not to be had.
+    Raises ConfigError where the device is not available.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,8 +1,8 @@
-"""Leaving a step in the middle: one of `classic` takes half a minute on a laptop, and a signal should not wait for it.
+"""Aborts a step early: a step of `classic` takes half a minute on a laptop, and a signal should not wait for it.
 
-Whoever steps looks at the `Control` between the model's blocks, on the way forward and on the way back. An abandoned
-step has changed nothing but gradients and random generators, so its caller can put it back as it was. Small models pay
-a few microseconds for it.
+Hooks check the `Control` between the model's blocks, in the forward and in the backward pass. An aborted step has
+changed nothing but gradients and random generators, so the caller can restore them. Small models pay a few microseconds
+per step.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,12 +15,12 @@ from tui_gpt.control import Control
 
 
 class StepAbortedError(Exception):
-    """The step was left in the middle, as `Control.stop` was asked for."""
+    """The step was aborted because `Control.stop` was called."""
 
 
 @contextmanager
 def abort_on_stop(models: Sequence[nn.Module], control: Control) -> Iterator[None]:
-    """Within the block a forward or backward pass of these models raises StepAbortedError once `control` stops."""
+    """Within the block, have passes of these models raise StepAbortedError once `control` is asked to stop."""
     check = partial(_check_stop, control)
     handles = [block.register_forward_hook(check) for model in models for block in blocks_of(model)]
     try:
@@ -31,7 +31,7 @@ def abort_on_stop(models: Sequence[nn.Module], control: Control) -> Iterator[Non
 
 
 def blocks_of(model: nn.Module) -> Iterator[nn.Module]:
-    """The transformer blocks of a model, or of all members of a committee."""
+    """Yield the transformer blocks of a model, or of all members of an ensemble."""
     for name, module in model.named_modules():
         if isinstance(module, nn.ModuleList) and name.endswith("blocks"):
             yield from module

@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 
 
 class Replicas:
-    """Replicas of one model that compute together: the first in the calling thread, each other in one of its own."""
+    """Replicas of one model that compute in parallel: the first in the calling thread, each other one in its own."""
 
     def __init__(
         self,
@@ -33,8 +33,8 @@ class Replicas:
         most_windows: int | None = None,
         networks: int = 1,
     ) -> None:
-        """`cores` is how many each thread may use, `most_windows` how many windows go through a replica together, at
-        least one for each of its `networks`."""
+        """`cores` is how many cores each thread may use. A replica processes at most `most_windows` windows in one pass,
+        and at least one for each of its `networks`."""
         self.models = models
         self._device = device
         self._cores = cores
@@ -71,7 +71,7 @@ class Replicas:
             return float(self.models[0](moved.inputs, moved.targets, moved.prior)[1])
 
     def _gradients_of(self, whole: int, model: nn.Module, piece: Batch) -> tuple[Tensor, Sequence[Tensor]]:
-        """What a piece of a batch of `whole` windows adds to the loss, and its gradients, one pass after another."""
+        """Return what a piece of a batch of `whole` windows adds to the loss and to the gradients."""
         passes = piece.passes(math.ceil(len(piece.inputs) / (self._most_windows or whole)), self._networks)
         loss, gradients = self._gradients_in_one_pass(whole, model, passes[0])
         for one in passes[1:]:
@@ -87,11 +87,11 @@ class Replicas:
         return loss.detach(), gradients
 
     def each(self, work: Callable[[nn.Module, Item], Result], items: Sequence[Item]) -> list[Result]:
-        """`work` on every item, with a replica that nobody else uses meanwhile; at most as many items as replicas."""
+        """Apply `work` to each (replica, item) pair in parallel; at most as many items as replicas."""
         return self.run_parallel([partial(work, *pair) for pair in zip(self.models, items, strict=False)])
 
     def run_parallel(self, jobs: Sequence[Callable[[], Result]]) -> list[Result]:
-        """What some jobs return, at most as many as replicas, each in a thread of its own."""
+        """Return the results of independent jobs, at most as many as replicas, each run in its own thread."""
         if self._threads is None or len(jobs) < 2:
             return [job() for job in jobs]
         others = [self._threads.submit(job) for job in jobs[1:]]
@@ -104,12 +104,12 @@ class Replicas:
 
 
 def _use_cores(count: int) -> None:
-    torch.get_num_threads()  # a thread that never asked takes whatever any other thread sets last
+    torch.get_num_threads()  # else a later call in another thread would change this thread's number too
     torch.set_num_threads(count)
 
 
 def _sum_in_place(parts: tuple[Tensor, ...]) -> Tensor:
-    """The sum, written into the first part."""
+    """Return the sum, which is written into the first part."""
     total = parts[0]
     for part in parts[1:]:
         total.add_(part)
@@ -117,7 +117,7 @@ def _sum_in_place(parts: tuple[Tensor, ...]) -> Tensor:
 
 
 def share_parameters(model: nn.Module, replica: nn.Module) -> None:
-    """Let `replica`, of the same class and shape, compute with the parameters and buffers of `model`."""
+    """Replace the parameters and buffers of `replica`, of the same class and shape, by those of `model`."""
     for (_, source), (_, target) in zip(model.named_modules(), replica.named_modules(), strict=True):
         for name, parameter in source.named_parameters(recurse=False):
             target.register_parameter(name, parameter)

@@ -1,8 +1,8 @@
-"""How good a model is: mean cross-entropy over windows it is not trained on, in nats per character.
+"""The mean cross-entropy of a model over a sequence of batches, in nats per character.
 
-The validation split is always measured the same way: non-overlapping windows of block_size, each starting with no
-context before it, dropout off. That is harder than letting windows overlap, and the same for every model. The loss of
-record is that of the whole split, or of 120,000 evenly spread characters of a longer one.
+The validation split is always measured in the same way: non-overlapping windows of block_size, no context before a
+window, dropout off. That is harder than overlapping windows, and the same for every model. The loss of record is that
+of the whole split, or of 120,000 evenly spread characters of a longer one.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,12 +19,12 @@ from tui_gpt.training.compute.replicas import Replicas
 
 @dataclass(frozen=True)
 class Measured:
-    """What a measurement found."""
+    """The result of a measurement."""
 
     loss: float
     """Nats per character."""
     tokens: int
-    """Characters that it is the mean of."""
+    """Number of characters that `loss` is the mean of."""
 
 
 def mean_loss(
@@ -34,9 +34,9 @@ def mean_loss(
     control: Control,
     is_enough: Callable[[int], bool] = lambda _: False,
 ) -> Measured | None:
-    """Return the mean loss over all targets; None when `control` asked to stop on the way.
+    """Return the mean loss over all targets, with dropout off; None when `control` asks to stop meanwhile.
 
-    `is_enough` is called with the number of characters measured so far, and ends the measurement when it returns true.
+    `is_enough` is called with the number of characters measured so far, and ends the measurement when true.
     """
     total, count = 0.0, 0
 
@@ -66,7 +66,7 @@ def mean_loss(
 
 
 def _grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
-    """Consecutive batches, `size` at a time."""
+    """Yield consecutive batches in lists of `size`; the last list may be shorter."""
     group: list[Batch] = []
     for batch in batches:
         group.append(batch)

@@ -1,7 +1,7 @@
-"""A new run that starts from the weights of another model.
+"""Starts a new run from the weights of another model.
 
-What the weights fix (architecture, layers, width, heads) is taken over; what they do not (context, dropout, order of
-the n-gram prior, fewer networks) may be chosen. The alphabet is the other model's with the characters that only the new
+Settings that the weights fix (architecture, layers, width, heads) are copied; others (context, dropout, order of the
+n-gram prior, fewer members) may be chosen. The vocabulary is the other model's plus the characters that only the new
 text has.
 """
 
@@ -27,7 +27,7 @@ FIXED = ("architecture", "n_layer", "n_head", "n_embd", "induction")
 
 @dataclass(frozen=True)
 class Start:
-    """The model whose weights a new run starts from."""
+    """The model that a new run starts from."""
 
     source: str
     checkpoint: Checkpoint
@@ -39,14 +39,14 @@ class Start:
 
     @property
     def networks(self) -> int:
-        """The networks that there are weights of."""
+        """The number of networks in the model."""
         return self.checkpoint.info.config.model.networks
 
     def configured(self, config: RunConfig, chosen: Mapping[str, SettingValue], *, preset_chosen: bool) -> RunConfig:
-        """Return `config` for a model that can take the weights over.
+        """Return `config` with the shape of the model that the weights fit.
 
-        `chosen` are settings of the model that the user has asked for, `preset_chosen` tells whether they have named
-        the preset. Raises ConfigError where the weights do not allow what was asked for.
+        `chosen` are the model's settings that the user has set, `preset_chosen` is whether they have set the preset.
+        Raises ConfigError where the weights do not allow that.
         """
         own = self.checkpoint.info.config.model
         if preset_chosen and PRESETS[config.preset].model.architecture != own.architecture:
@@ -78,7 +78,7 @@ class Start:
         return ConfigError(f"{name} is {own} in {self.source} and cannot become {asked}: {remedy}")
 
     def give_weights(self, model: LanguageModel, corpus: Corpus) -> None:
-        """Put the weights into `model`. Raises IncompatibleError where they do not fit."""
+        """Copy the weights into `model`. Raises IncompatibleError where they do not fit."""
         weights, _ = split_prior(self.checkpoint.weights)
         taken = _for_networks(weights, self.networks, model.config.networks)
         transfer_weights(model, taken, self._tokenizer, corpus)
@@ -88,13 +88,13 @@ class Start:
         return CharTokenizer.from_dict(self.checkpoint.info.tokenizer)
 
     def event(self, corpus: Corpus) -> Initialized:
-        """Return what the run's log says of it."""
+        """Return the event that reports the initialization."""
         new = self._tokenizer.unknown(corpus.tokenizer.characters)
         return Initialized(step=0, source=self.source, new_characters=new)
 
 
 def _for_networks(weights: Mapping[str, Tensor], own: int, wanted: int) -> Mapping[str, Tensor]:
-    """Return the weights of the first `wanted` of `own` networks, named as in a model of so many."""
+    """Return the weights of the first `wanted` of `own` networks, named as in a model of `wanted` networks."""
     if own == wanted:
         return weights
     if wanted > 1:
