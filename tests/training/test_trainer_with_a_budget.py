@@ -40,7 +40,7 @@ def test_a_budget_has_at_least_eight_evaluations_and_ends_within_it() -> None:
     assert 0.85 * 20.0 <= last.elapsed_seconds <= 1.05 * 20.0
 
 
-def test_evaluations_before_the_last_are_estimates_and_say_so() -> None:
+def test_evaluations_before_the_last_are_marked_as_estimates() -> None:
     bench = timed_workbench(train=TIMED)
     small_estimates(bench)
     found = evaluations(bench)
@@ -104,7 +104,7 @@ def test_a_slow_run_reports_and_samples_more_often_than_its_intervals() -> None:
     assert sum(isinstance(event, Sampled) for event in events) >= 3
 
 
-def test_corrections_by_the_clock_are_logged_as_the_plan_s() -> None:
+def test_corrections_by_the_clock_have_the_origin_plan() -> None:
     changes = [event for event in timed_workbench(train=TIMED).run() if isinstance(event, SettingChanged)]
     assert {(event.setting, event.origin) for event in changes} == {("max_iters", "plan")}
 
@@ -128,7 +128,7 @@ def stopped_at(step: int, **train: Any) -> Snapshot:
     return bench.checkpoints["last"][-1]
 
 
-def test_a_run_resumed_with_a_new_budget_keeps_to_it_from_the_first_step() -> None:
+def test_a_run_resumed_with_a_new_budget_follows_it_from_the_first_step() -> None:
     """Its plan, its estimates and its learning rate are those of the new budget."""
     snapshot = stopped_at(130)
     began = snapshot.state.elapsed_seconds
@@ -191,7 +191,7 @@ def test_a_spent_budget_makes_no_further_step() -> None:
     assert last.step <= late + 5  # the clock is looked at every few steps
 
 
-def test_an_estimate_at_the_end_is_corrected_as_those_before_it() -> None:
+def test_an_estimate_at_the_end_is_corrected_like_those_before_it() -> None:
     bench = timed_workbench(train=TIMED)
     small_estimates(bench)
     bench.costs.save = 19.0  # so that the last evaluation is cut
@@ -199,7 +199,7 @@ def test_an_estimate_at_the_end_is_corrected_as_those_before_it() -> None:
     assert all(event.val_loss > 5.0 for event in evaluations(bench) if event.is_estimate)
 
 
-def test_a_best_model_that_the_disk_refused_is_still_the_best_at_the_end() -> None:
+def test_a_best_model_that_could_not_be_written_is_still_the_best_at_the_end() -> None:
     bench = timed_workbench(train=dataclasses.replace(TIMED, max_seconds=8.0))
     fall_apart(bench)
 

@@ -26,7 +26,8 @@ LOGITS_PER_BATCH = 2**21
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows `inputs` (B, T), the characters that follow, `targets` (B, T), and log-probabilities `prior` (B, T, V)."""
+    """Windows `inputs` (B, T), the characters that follow, `targets` (B, T), and log-probabilities `prior` (B, T, V) of
+    the n-gram prior."""
 
     inputs: Tensor
     targets: Tensor
@@ -46,9 +47,9 @@ class Batch:
 
     def passes(self, count: int, networks: int) -> "list[Batch]":
         """Return the same windows in at most `count` batches, each with about equally many windows of each network."""
-        shares = self.split(networks)
-        count = min(count, *(len(share.inputs) for share in shares))
-        parts = zip(*(share.split(count) for share in shares), strict=True)
+        by_network = self.split(networks)
+        count = min(count, *(len(batch.inputs) for batch in by_network))
+        parts = zip(*(batch.split(count) for batch in by_network), strict=True)
         return [part[0] if networks == 1 else _joined(part) for part in parts]
 
     def thinned(self, count: int) -> "Batch":
@@ -93,8 +94,7 @@ class Batches:
         return record_tokens(len(self._corpus.val), self._block_size)
 
     def training_sample(self, tokens: int = TRAIN_SAMPLE_TOKENS) -> Iterator[Batch]:
-        """Yield evenly spread training windows of about that many characters, to be measured beside the validation
-        split."""
+        """Yield evenly spread training windows of about that many characters, to be evaluated."""
         count = max(1, min(tokens, TRAIN_SAMPLE_TOKENS) // self._block_size)
         places = len(self._corpus.train) - self._block_size
         starts = np.unique((np.arange(count) * 2 + 1) * places // (2 * count))
@@ -103,16 +103,16 @@ class Batches:
             yield self._training_batch(starts[first : first + rows])
 
     def validation(self, tokens: int | None = None) -> Iterator[Batch]:
-        """Yield evenly spread, non-overlapping validation windows of about that many characters; None is as many as the
-        loss of record is measured on."""
+        """Yield evenly spread, non-overlapping validation windows of about that many characters; None for the number that
+        the loss of record is measured on."""
         wanted = self.record_tokens if tokens is None else tokens
         windows = validation_windows(self._corpus.val, self._block_size, wanted, self._tokens_per_batch(wanted))
         for inputs, targets in windows:
             yield self._validation_batch(inputs, targets)
 
     def difficulty(self, tokens: int) -> float:
-        """Return how many nats per character the loss of record exceeds the loss on `tokens` validation characters, as
-        far as the n-gram prior can tell; 0 without one."""
+        """Return the n-gram prior's loss of record minus its loss on `tokens` validation characters, in nats per
+        character; 0 without a prior."""
         if self._prior is None or tokens >= self.record_tokens:
             return 0.0
         return self._prior_loss(self.record_tokens) - self._prior_loss(tokens)
@@ -126,7 +126,7 @@ class Batches:
         return total / max(count, 1)
 
     def _tokens_per_batch(self, wanted: int) -> int:
-        """Return how many characters go through a replica together, so that a few are still shared by two replicas."""
+        """Return how many characters a replica processes in one pass, so that even a few are divided between two."""
         return min(TOKENS_PER_BATCH, LOGITS_PER_BATCH // self._corpus.tokenizer.vocab_size, -(-wanted // 2))
 
     def _training_batch(self, starts: Starts) -> Batch:

@@ -1,4 +1,4 @@
-"""Copies of the weights of a run that is training, for whoever generates text with them."""
+"""Copies of the weights of a run that is training, to generate text with them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """The training settings of a run, some of which can change while it trains.
 
-`RunSettings.config` is replaced as a whole, so whoever holds a `TrainConfig` holds a consistent one.
+`RunSettings.config` is replaced as a whole, so a `TrainConfig` that was read from it stays consistent.
 """
 
 import dataclasses

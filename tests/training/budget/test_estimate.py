@@ -25,7 +25,7 @@ def tiny(preset: str = "nano", **settings: object) -> RunConfig:
     return resolve(preset, "text", **{**shape, **settings})
 
 
-def test_a_calibration_tries_whole_steps_only_where_there_is_time() -> None:
+def test_a_calibration_times_whole_steps_only_if_they_fit() -> None:
     """A clock that is a second later at every look makes every pass take a second."""
     ticks = iter(range(1_000))
     config = tiny(batch_size=64)
@@ -36,7 +36,7 @@ def test_a_calibration_tries_whole_steps_only_where_there_is_time() -> None:
     assert found.seconds == pytest.approx(2.0)
 
 
-def test_a_calibration_that_is_stopped_ends_at_once() -> None:
+def test_a_calibration_ends_immediately_when_stopped() -> None:
     control = Control()
     control.stop()
     assert time_step(tiny(), text_of(3_000), CPU, control, 1e9).seconds == 1.0
@@ -53,7 +53,7 @@ def test_a_budget_that_holds_no_useful_number_of_steps_is_refused_with_one_that_
     assert size_run(longer, text_of(3_000), CPU, Control(), lambda: 29.9)[0] == longer
 
 
-def test_a_few_steps_are_enough_where_a_few_were_asked_for() -> None:
+def test_a_budget_with_a_small_max_iters_needs_no_more_steps() -> None:
     config = tiny(max_iters=2, max_seconds=30.0)
     assert size_run(config, text_of(3_000), CPU, Control(), lambda: 1.0)[0] == config
     assert MIN_STEPS > 2

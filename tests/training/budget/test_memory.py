@@ -14,13 +14,13 @@ from tui_gpt.training.budget.memory import (
 
 
 @pytest.mark.parametrize("preset", ["quick", "best", "classic", "nano"])
-def test_every_preset_fits_into_memory_with_an_ordinary_alphabet(preset: str) -> None:
+def test_every_preset_fits_into_memory_with_a_vocabulary_of_200(preset: str) -> None:
     require_memory(resolve(preset), 200, replicas=2)
 
 
 @pytest.mark.parametrize("vocab_size", [8_000, 60_000])
 @pytest.mark.parametrize("preset", ["quick", "best", "classic", "nano"])
-def test_a_large_alphabet_fits_or_is_refused_with_settings_that_do(preset: str, vocab_size: int) -> None:
+def test_a_large_vocabulary_fits_or_is_refused_with_settings_that_do(preset: str, vocab_size: int) -> None:
     config = resolve(preset)
     try:
         require_memory(config, vocab_size, replicas=2)

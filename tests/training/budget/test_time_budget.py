@@ -59,7 +59,7 @@ def test_a_limit_of_steps_bounds_the_plan() -> None:
     assert run.state.max_iters == 30
 
 
-def test_steps_that_are_slower_than_planned_shorten_the_plan_and_say_so() -> None:
+def test_steps_that_are_slower_than_planned_shorten_the_plan() -> None:
     run = Budgeted()
     run.budget.make_plan()
     run.step(4, seconds=2.0)
@@ -98,14 +98,14 @@ def test_a_budget_that_begins_during_a_run_counts_from_there_and_reports_its_pla
     assert events[1] == SettingChanged(step=40, setting=ESTIMATE, value=1_000, origin="plan")
 
 
-def test_what_the_log_says_of_a_plan_is_repeated() -> None:
+def test_a_logged_plan_is_repeated() -> None:
     run = Budgeted(state=TrainerState(step=40, max_iters=50, follows_clock=False))
     events = list(run.budget.repeat({"max_seconds": 100.0, ESTIMATE: 300, PLAN: 77}))
     assert (run.state.max_iters, run.state.estimate_tokens, run.state.budget_step) == (77, 300, 40)
     assert changed_iters(events) == [77]
 
 
-def test_the_last_measurement_has_the_time_that_is_left_shared_among_the_models() -> None:
+def test_the_time_for_the_last_measurements_is_divided_by_their_number() -> None:
     run = Budgeted()
     run.manual.now = 80.0
     one, two = run.budget.deadline(1), run.budget.deadline(2)

@@ -43,7 +43,7 @@ def test_a_waiting_checkpoint_is_replaced_by_a_newer_one_of_its_kind() -> None:
     assert len(written) <= 2
 
 
-def test_a_checkpoint_never_overtakes_the_best_one_that_it_knows_of() -> None:
+def test_last_is_never_written_before_the_best_that_it_refers_to() -> None:
     """A crash between the two would lose the best one: the run goes on from `last`, which says that it is saved."""
     saver, gate, written = BackgroundSaver(), threading.Event(), []
 
@@ -59,7 +59,7 @@ def test_a_checkpoint_never_overtakes_the_best_one_that_it_knows_of() -> None:
     assert written[-2:] == ["best 3", "last 3"]
 
 
-def test_what_the_disk_refused_becomes_a_sentence_and_the_next_job_runs() -> None:
+def test_a_failed_job_is_reported_as_a_sentence_and_the_next_job_runs() -> None:
     saver = BackgroundSaver()
 
     def refuse() -> Path:
@@ -75,7 +75,7 @@ def test_what_the_disk_refused_becomes_a_sentence_and_the_next_job_runs() -> Non
     ]
 
 
-def test_without_a_thread_the_checkpoint_is_written_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_is_written_even_if_no_thread_can_start(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
@@ -89,7 +89,7 @@ def test_without_a_thread_the_checkpoint_is_written_all_the_same(monkeypatch: py
     assert saver.take_results() == [SaveResult("last", 1, Path("last")), SaveResult("best", 2, Path("best"))]
 
 
-def test_a_job_that_ends_its_thread_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_raises_past_its_thread_does_not_block_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     def leave() -> Path:
         raise KeyboardInterrupt
 

@@ -85,7 +85,7 @@ def test_a_saved_checkpoint_is_reported_with_the_next_step() -> None:
     assert run.save_if_due(4) == [Saved(step=3, path="last")]
 
 
-def test_a_refusing_disk_is_reported_once_and_so_is_its_recovery() -> None:
+def test_a_failing_disk_is_reported_once_and_so_is_its_recovery() -> None:
     run = Saving()
     run.disk.is_full = True
     reports: list[object] = []
@@ -100,7 +100,7 @@ def test_a_refusing_disk_is_reported_once_and_so_is_its_recovery() -> None:
     ]
 
 
-def test_a_best_checkpoint_that_the_disk_refused_is_written_with_the_next_last() -> None:
+def test_a_best_checkpoint_that_could_not_be_written_is_written_with_the_next_last() -> None:
     run = Saving(step=1)
     run.disk.is_full = True
     run.checkpoints.save("best")

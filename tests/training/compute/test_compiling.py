@@ -56,7 +56,7 @@ def wrong(function: Callable[..., Any], **_: object) -> Callable[..., Any]:
 @pytest.mark.parametrize(
     ("compiler", "reason"), [(broken, "RuntimeError: no working C++ compiler"), (wrong, "its gradients are")]
 )
-def test_a_compiler_that_fails_or_is_wrong_leaves_the_run_as_it_would_be(
+def test_a_failing_or_wrong_compiler_does_not_change_the_run(
     monkeypatch: pytest.MonkeyPatch, compiler: Callable[..., Any], reason: str, model: ModelConfig
 ) -> None:
     """Also one that is wrong in what fresh blocks multiply by zero."""
@@ -70,7 +70,7 @@ def test_a_compiler_that_fails_or_is_wrong_leaves_the_run_as_it_would_be(
     assert changed_modules(bench) == []
 
 
-def test_a_stop_during_the_trial_takes_everything_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_during_the_trial_undoes_the_compilation(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Workbench(train=COMPILED)
 
     def stopping(function: Callable[..., Any], **_: object) -> Callable[..., Any]:

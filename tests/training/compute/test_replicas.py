@@ -36,7 +36,7 @@ def batch(size: int) -> Batch:
 @pytest.mark.parametrize(
     ("count", "size", "most_windows"), [(2, 4, None), (3, 5, None), (4, 2, None), (1, 7, 3), (2, 7, 1)]
 )
-def test_shared_out_gradients_are_those_of_the_whole_batch(
+def test_gradients_of_several_replicas_are_those_of_the_whole_batch(
     config: ModelConfig, count: int, size: int, most_windows: int | None
 ) -> None:
     alone, together = replicas_of(config, 1), replicas_of(config, count, most_windows)
@@ -51,7 +51,7 @@ def test_shared_out_gradients_are_those_of_the_whole_batch(
         assert torch.allclose(one, other, atol=1e-5)
 
 
-def test_a_core_reads_a_large_batch_in_several_passes() -> None:
+def test_a_replica_processes_a_large_batch_in_several_passes() -> None:
     """Of `classic`: 64 windows of 256 characters on one core."""
     config = resolve("classic", "fox.txt", n_embd=12, n_layer=1, dropout=0.0)
     model = build_model(config.model, 11, seed=1)
@@ -64,7 +64,7 @@ def test_a_core_reads_a_large_batch_in_several_passes() -> None:
     assert passes == [4_096] * 4
 
 
-def test_a_committee_reads_its_windows_in_one_pass_however_long_they_are() -> None:
+def test_an_ensemble_processes_long_windows_in_one_pass() -> None:
     """A pass with fewer windows than members would leave one without any."""
     config = resolve("best", "fox.txt", n_embd=8, n_head=2, n_layer=1, ngram_order=0, block_size=4_096, batch_size=1)
     model = build_model(config.model, 11, seed=1)
@@ -100,7 +100,7 @@ def test_a_run_on_two_cores_is_repeatable_and_resumes_exactly() -> None:
     assert same_weights(straight.weights, resumed.weights)
 
 
-def test_a_committee_reads_a_large_batch_in_several_passes_each_with_windows_of_every_member() -> None:
+def test_an_ensemble_processes_a_large_batch_in_passes_with_windows_of_every_member() -> None:
     config = dataclasses.replace(PRIOR_FREE, members=3)
     model = build_model(config, 11, seed=1)
     passes: list[int] = []

@@ -50,7 +50,7 @@ def test_first_step_moves_along_the_orthogonalised_gradient() -> None:
         torch.testing.assert_close(moved, expected, atol=1e-5, rtol=1e-4)
 
 
-def test_stacked_matrices_move_as_single_ones_do() -> None:
+def test_stacked_matrices_get_the_same_updates_as_single_ones() -> None:
     """Queries, keys and values in one parameter are three matrices, and batching by shape changes nothing."""
     generator = torch.Generator().manual_seed(3)
     values, gradients = (torch.randn(3, 10, 10, generator=generator) for _ in range(2))
@@ -67,7 +67,7 @@ def test_stacked_matrices_move_as_single_ones_do() -> None:
     torch.testing.assert_close(stacked.detach(), torch.stack([p.detach() for p in single]), atol=1e-5, rtol=1e-4)
 
 
-def test_a_restored_optimizer_goes_on_as_if_never_stopped() -> None:
+def test_a_restored_optimizer_continues_exactly() -> None:
     """state_dict holds tensors only, and enough of them."""
     parameters = [torch.nn.Parameter(torch.eye(6)) for _ in range(2)]
     first, second = Muon([parameters[0]]), Muon([parameters[1]])
@@ -92,7 +92,7 @@ def test_vectors_are_refused() -> None:
         Muon([torch.nn.Parameter(torch.zeros(3))])
 
 
-def test_parameters_shared_out_among_threads_move_as_they_would_alone() -> None:
+def test_parameters_divided_among_threads_get_the_same_updates() -> None:
     generator = torch.Generator().manual_seed(4)
     shapes = [(3, 12, 12), (12, 12), (48, 12), (12, 48), (12, 12)]
     alone, shared = (

@@ -104,8 +104,8 @@ def _same_corpus(run: Run, checkpoint: Checkpoint, config: RunConfig) -> Corpus:
         config,
         checkpoint,
         run.name,
-        text_moved="name its new place as CORPUS beside --resume",
-        validation_moved="name its new place with --val-file beside --resume",
+        text_moved="name its new path as CORPUS with --resume",
+        validation_moved="name its new path with --val-file and --resume",
         changed=f"start a new run with --init-from {run.name}",
     )
 
