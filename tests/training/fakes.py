@@ -14,7 +14,7 @@ from tui_gpt.training.state import Kind, Snapshot, TrainerState
 
 
 class ManualClock:
-    """A clock that stands still until a test sets it."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = 0.0

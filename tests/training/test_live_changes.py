@@ -1,4 +1,4 @@
-"""Changes during a run are reported, refused in whole, or repeated from the log."""
+"""Changes during a run are reported, refused together, or repeated from the log."""
 
 from tests.training.budget.test_time_budget import Budgeted
 from tests.training.workbench import TRAIN

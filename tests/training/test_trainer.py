@@ -1,4 +1,4 @@
-"""The loop learns, says what happens, obeys, and goes on exactly where it was."""
+"""The loop learns, reports events, handles requests, and resumes exactly."""
 
 import dataclasses
 import math
@@ -208,7 +208,7 @@ def test_a_time_budget_becomes_a_number_of_steps_that_ends_in_time() -> None:
 
 
 def test_a_time_budget_does_not_change_what_is_learned() -> None:
-    """A run planned by the clock learns what a run of as many steps learns, while the plans agree."""
+    """A run with a time budget learns what a run of as many steps learns."""
     planned, plain = Workbench(train=dataclasses.replace(TRAIN, max_iters=20, max_seconds=1e6)), Workbench()
     planned.run()
     plain.run()

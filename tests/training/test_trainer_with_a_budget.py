@@ -1,4 +1,4 @@
-"""A run with a time budget: what is measured on the way and at the end, on a clock made of numbers."""
+"""A run with a time budget, on a simulated clock: its plan, its evaluations, and its end."""
 
 import dataclasses
 from concurrent.futures import Future

@@ -1,4 +1,4 @@
-"""A tiny run that lives in memory: a real model and trainer, a clock made of numbers, checkpoints in a dictionary."""
+"""A tiny run in memory: a real model and trainer, a simulated clock, checkpoints in a dictionary."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
@@ -40,7 +40,7 @@ TRAIN = TrainConfig(
 
 
 class Ticking:
-    """A clock that is some time later at every look."""
+    """A clock that advances with every reading."""
 
     def __init__(self, tick: float) -> None:
         self.seconds = 0.0
@@ -68,7 +68,7 @@ class Workbench:
     ) -> None:
         self.checkpoints: dict[Kind, list[Snapshot]] = {"last": [], "best": []}
         self.commit: Callable[[Kind, Snapshot], Path] = self.keep
-        """Commits a checkpoint; a test may put a refusing disk in its place."""
+        """Commits a checkpoint; a test may replace it by a failing disk."""
         self.control = Control()
         self.clock = Ticking(tick)
         self.corpus = Corpus.build(CorpusText(name="fox", text=text, digest="", source="fox"), model.block_size)
@@ -170,7 +170,7 @@ def fitted_prior(corpus: Corpus, order: int) -> NgramPrior | None:
 
 
 def learning_log(events: list[Event]) -> list[tuple[object, ...]]:
-    """What was learned, without the clock's figures."""
+    """Losses, rates and gradient norms, without what depends on the clock."""
     kept: list[tuple[object, ...]] = []
     for event in events:
         if isinstance(event, Progress):

@@ -103,8 +103,8 @@ class Batches:
             yield self._training_batch(starts[first : first + rows])
 
     def validation(self, tokens: int | None = None) -> Iterator[Batch]:
-        """Yield evenly spread, non-overlapping validation windows of about that many characters; None for the number that
-        the loss of record is measured on."""
+        """Yield evenly spread, non-overlapping validation windows of about that many characters, by default
+        `record_tokens`."""
         wanted = self.record_tokens if tokens is None else tokens
         windows = validation_windows(self._corpus.val, self._block_size, wanted, self._tokens_per_batch(wanted))
         for inputs, targets in windows:

@@ -24,7 +24,7 @@ Changes = dict[int, dict[str, SettingValue]]
 
 
 def cut_log(run: Run, info: CheckpointInfo) -> Changes:
-    """Cut the log of `run` at its checkpoint; return the changes at that step and later, by step. Raises StorageError."""
+    """Cut the log of `run` at its checkpoint; return the changes from there on, by step. Raises StorageError."""
     step = info.step
     events = [*_saved_changes(run), *_changes_in(run.events())]
     ahead = [event for event in events if event.step >= step]

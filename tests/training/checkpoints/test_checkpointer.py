@@ -1,4 +1,4 @@
-"""When checkpoints are saved, and what is reported of a disk that refuses."""
+"""When checkpoints are saved, and what is reported when the disk fails."""
 
 import dataclasses
 

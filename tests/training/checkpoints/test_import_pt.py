@@ -1,4 +1,4 @@
-"""A state dict of the lecture's model becomes a run; anything else in a `.pt` file is refused, and none of it runs."""
+"""A state dict of the lecture's model becomes a run; any other `.pt` file is refused, and nothing in it is executed."""
 
 import pickle
 import zipfile
@@ -202,10 +202,8 @@ def test_a_malicious_file_runs_nothing(protocol: int, tmp_path: Path) -> None:
     assert canary.exists(), "the canary cannot sing at all"
 
 
-def test_a_file_with_other_objects_is_refused_before_it_is_loaded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The pickle is taken apart before torch sees it."""
+def test_a_file_with_other_objects_is_refused_unloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pickle is disassembled before torch sees it."""
 
     def fail(*_: object, **__: object) -> None:
         pytest.fail("torch was asked")

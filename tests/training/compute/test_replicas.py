@@ -1,4 +1,4 @@
-"""Sharing a batch out changes who computes, not what is computed."""
+"""Several replicas compute what one model computes."""
 
 import dataclasses
 

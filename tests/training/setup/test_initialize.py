@@ -1,4 +1,4 @@
-"""Starting a new run from another model's weights: what is taken over, what may change, what is refused."""
+"""Starting a new run from another model's weights: what is copied, what may change, what is refused."""
 
 import dataclasses
 from pathlib import Path

@@ -33,8 +33,8 @@ class Replicas:
         most_windows: int | None = None,
         networks: int = 1,
     ) -> None:
-        """`cores` is how many cores each thread may use. In one pass a replica processes at most `most_windows` windows,
-        and at least one for each of its `networks`."""
+        """`cores` is how many cores each thread may use. A pass of a replica has at most `most_windows` windows, and at
+        least one for each of its `networks`."""
         self.models = models
         self._device = device
         self._cores = cores
