@@ -13,7 +13,8 @@ from tui_gpt.events import Evaluated, Event, Progress, SettingValue
 from tui_gpt.models.build import build_model, set_case_folding
 from tui_gpt.prior.ngram import NgramPrior
 from tui_gpt.text.corpora import CorpusText
-from tui_gpt.text.windows import Corpus, WindowOrder
+from tui_gpt.text.dataset import Corpus
+from tui_gpt.text.windows import WindowOrder
 from tui_gpt.training.batches import Batches
 from tui_gpt.training.budget.planner import Costs
 from tui_gpt.training.checkpoints.copies import restore_generators, restore_optimizers

@@ -6,8 +6,8 @@ from tui_gpt.config import TrainConfig
 from tui_gpt.control import Control
 from tui_gpt.metrics import bits_per_character, perplexity
 from tui_gpt.requests import Evaluation
-from tui_gpt.storage.checkpoint import read_checkpoint
 from tui_gpt.training.batches import Batches, window_order
+from tui_gpt.training.checkpoints.tensors import read_checkpoint
 from tui_gpt.training.compute.device import ComputeDevice
 from tui_gpt.training.evaluation.meter import Meter
 from tui_gpt.training.setup.components import build_replicas

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from torch import Tensor, nn
+import numpy.typing as npt
+from torch import nn
 
 from tui_gpt.control import Control
 from tui_gpt.training.checkpoints.copies import copied_weights
+from tui_gpt.training.checkpoints.tensors import arrays_of
 from tui_gpt.training.state import TrainerState
 
 
@@ -18,7 +21,7 @@ class LiveWeights:
     val_loss: float | None
     """The newest validation loss, in nats per character."""
     val_is_estimate: bool
-    weights: Mapping[str, Tensor]
+    weights: Mapping[str, npt.NDArray[Any]]
 
 
 def answer_weight_requests(control: Control, model: nn.Module, state: TrainerState) -> None:
@@ -30,7 +33,7 @@ def answer_weight_requests(control: Control, model: nn.Module, state: TrainerSta
         step=state.step,
         val_loss=state.val_loss,
         val_is_estimate=state.is_estimate(state.val_tokens),
-        weights=copied_weights(model),
+        weights=arrays_of(copied_weights(model)),
     )
     for request in requests:
         request.set_result(answer)

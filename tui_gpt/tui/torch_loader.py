@@ -87,7 +87,7 @@ def waking_sentence(error: Exception) -> str:
 
 
 class DeferredSession:
-    """A session whose methods wait for torch first. Call them from a thread."""
+    """A session whose methods wait for torch first, where they need it. Call them from a thread."""
 
     def __init__(self, session: SessionLike, waker: TorchLoader) -> None:
         self._session = session
@@ -115,8 +115,7 @@ class DeferredSession:
         return self._session.estimate(config, control)
 
     def open_model(self, source: str | Path | None) -> TextModel:
-        """See `SessionLike.open_model`."""
-        self._waker.wait()
+        """See `SessionLike.open_model`; generating needs no torch."""
         return self._session.open_model(source)
 
     def evaluate(self, source: str | Path | None, control: Control) -> Evaluation:

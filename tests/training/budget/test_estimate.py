@@ -7,7 +7,7 @@ from tui_gpt.config import RunConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.errors import ConfigError
 from tui_gpt.text.corpora import CorpusText
-from tui_gpt.text.windows import Corpus
+from tui_gpt.text.dataset import Corpus
 from tui_gpt.training.budget.calibration import time_step
 from tui_gpt.training.budget.estimate import MIN_STEPS, size_run
 from tui_gpt.training.compute.device import ComputeDevice

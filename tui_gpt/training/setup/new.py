@@ -8,13 +8,13 @@ from tui_gpt.control import Control
 from tui_gpt.models.build import build_model, set_case_folding
 from tui_gpt.prior.ngram import NgramPrior
 from tui_gpt.prior.sizing import capped_order, count_limit
-from tui_gpt.storage.checkpoint import Checkpoint
 from tui_gpt.text.corpora import CorpusText, read_corpus
+from tui_gpt.text.dataset import Corpus
 from tui_gpt.text.split import Split
 from tui_gpt.text.tokenizer import CharTokenizer
-from tui_gpt.text.windows import Corpus
 from tui_gpt.training.budget.estimate import size_run
 from tui_gpt.training.budget.sizing import MAX_MEMBERS
+from tui_gpt.training.checkpoints.tensors import Checkpoint
 from tui_gpt.training.compute.device import ComputeDevice
 from tui_gpt.training.settings import changed
 from tui_gpt.training.setup.initialize import Start

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+import numpy.typing as npt
 from torch import Tensor
 
 from tui_gpt.config import RunConfig
@@ -13,12 +15,12 @@ from tui_gpt.control import Control
 from tui_gpt.events import Initialized, SettingValue
 from tui_gpt.models.build import LanguageModel
 from tui_gpt.prior.ngram import NgramPrior
-from tui_gpt.storage.checkpoint import write_checkpoint
+from tui_gpt.prior.stored import prior_arrays
 from tui_gpt.storage.manifest import CheckpointInfo
 from tui_gpt.storage.runs import Run
-from tui_gpt.text.windows import Corpus
+from tui_gpt.text.dataset import Corpus
 from tui_gpt.training.batches import Batches, window_order
-from tui_gpt.training.checkpoints.prior import prior_tensors
+from tui_gpt.training.checkpoints.tensors import arrays_of, tensors_of, write_checkpoint
 from tui_gpt.training.checkpoints.writer import CheckpointWriter
 from tui_gpt.training.compute.device import ComputeDevice
 from tui_gpt.training.compute.replicas import Replicas
@@ -91,6 +93,10 @@ class Prepared:
             preset=self.config.preset,
         )
 
+    def weights(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the current weights, which share the memory of a model on the CPU."""
+        return arrays_of(self.model.state_dict())
+
     def disk_space_needed(self) -> int:
         """Return the most bytes that the run's checkpoints take, while one is being replaced."""
         weights: int = sum(tensor.nbytes for tensor in self.model.state_dict().values())
@@ -101,7 +107,7 @@ class Prepared:
     @cached_property
     def _prior_tensors(self) -> Mapping[str, Tensor]:
         """Built once: the prior never changes, and packing its tokens takes a while."""
-        return prior_tensors(self.prior)
+        return tensors_of(prior_arrays(self.prior))
 
     def _write(self, target: Path, snapshot: Snapshot, with_training: bool) -> None:
         tensors = {**snapshot.weights, **self._prior_tensors}

@@ -1,15 +1,15 @@
 """Restores a model, its prior and its text from a checkpoint, to resume or to evaluate it."""
 
 from tui_gpt.config import RunConfig
-from tui_gpt.errors import CheckpointError, CorpusError, IncompatibleError
+from tui_gpt.errors import CorpusError, IncompatibleError
 from tui_gpt.models.build import LanguageModel, build_model, load_weights
 from tui_gpt.prior.ngram import NgramPrior
-from tui_gpt.storage.checkpoint import Checkpoint
+from tui_gpt.prior.stored import read_prior, without_prior
 from tui_gpt.text.corpora import lasting_source, read_corpus
+from tui_gpt.text.dataset import Corpus
 from tui_gpt.text.split import Split, digests_in, text_digest
 from tui_gpt.text.tokenizer import CharTokenizer
-from tui_gpt.text.windows import Corpus
-from tui_gpt.training.checkpoints.prior import split_prior
+from tui_gpt.training.checkpoints.tensors import Checkpoint, arrays_of
 
 
 def restored_model(checkpoint: Checkpoint, corpus: Corpus | None = None) -> tuple[LanguageModel, NgramPrior | None]:
@@ -18,13 +18,11 @@ def restored_model(checkpoint: Checkpoint, corpus: Corpus | None = None) -> tupl
     Raises CheckpointError, IncompatibleError where the weights do not fit the model.
     """
     info = checkpoint.info
+    tokens = None if corpus is None else corpus.train
+    prior = read_prior(arrays_of(checkpoint.weights), info.vocab_size, info.config.model.ngram_order, tokens)
     model = build_model(info.config.model, info.vocab_size, info.config.train.seed)
-    weights, prior = split_prior(checkpoint.weights, None if corpus is None else corpus.train)
-    load_weights(model, weights)
+    load_weights(model, without_prior(checkpoint.weights))
     model.eval()
-    expected = (info.vocab_size, info.config.model.ngram_order) if info.config.model.ngram_order else None
-    if (prior and (prior.vocab_size, prior.order)) != expected:
-        raise CheckpointError("the checkpoint's n-gram prior does not fit its model: take another checkpoint")
     return model, prior
 
 

@@ -14,14 +14,14 @@ from tui_gpt.errors import IncompatibleError
 from tui_gpt.events import SettingValue
 from tui_gpt.models.build import LanguageModel
 from tui_gpt.requests import require_more_steps
-from tui_gpt.storage.checkpoint import Checkpoint, read_checkpoint
 from tui_gpt.storage.manifest import CheckpointInfo
 from tui_gpt.storage.runs import Run
 from tui_gpt.text.corpora import lasting_source
-from tui_gpt.text.windows import Corpus
+from tui_gpt.text.dataset import Corpus
 from tui_gpt.training.budget.estimate import calibrate
 from tui_gpt.training.budget.time_budget import ESTIMATE, PLAN
 from tui_gpt.training.checkpoints.copies import restore_generators, restore_optimizers
+from tui_gpt.training.checkpoints.tensors import Checkpoint, read_checkpoint
 from tui_gpt.training.checkpoints.writer import read_good, state_of
 from tui_gpt.training.compute.device import ComputeDevice
 from tui_gpt.training.replay import cut_log

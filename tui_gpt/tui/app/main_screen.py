@@ -30,7 +30,7 @@ from tui_gpt.requests import TrainRequest
 from tui_gpt.session import SessionLike, source_characters
 from tui_gpt.storage import crash, paths
 from tui_gpt.storage.runs import RunStore, RunSummary
-from tui_gpt.text.split import settled
+from tui_gpt.text.check import check_texts
 from tui_gpt.tui.app.dialogs import NumberScreen, delete_question, quit_question
 from tui_gpt.tui.app.help_screen import HelpScreen
 from tui_gpt.tui.app.key_footer import KeyFooter
@@ -327,7 +327,7 @@ class MainScreen(Screen[None]):
         """
         if request.resume is None:
             known = "" if request.init_from is None else source_characters(request.init_from, self._store)
-            config, notes = settled(request.config, known)
+            config, notes = check_texts(request.config, known)
             record = RunRecord(name=request.name or "", config=config)
             return dataclasses.replace(request, config=config), record, notes
         run = self._store.get(request.resume) if request.model_path is None else self._store.open_at(request.model_path)
