@@ -220,12 +220,11 @@ prior = NgramPrior.fit(train, corpus.tokenizer.vocab_size, order)
 fit = time.perf_counter() - began
 prior.prepare_training()
 rows, used = time.perf_counter() - began, peak() - before
-total, count = 0.0, 0
-for inputs, targets in validation_windows(corpus.val, block_size):
-    found = np.take_along_axis(prior.rows(inputs.numpy()), targets.numpy()[..., None], axis=-1)
-    total, count = total - float(found.sum(dtype=np.float64)), count + targets.numel()
-running = prior.running_loss(corpus.val.astype(np.int64), 1)
-print(json.dumps({"strict": total / count, "running": running, "fit": fit, "rows": rows, "megabytes": used}))
+windows = validation_windows(corpus.val, block_size, len(corpus.val), 65_536)
+strict = np.concatenate([prior.losses(inputs, targets).ravel() for inputs, targets in windows]).mean()
+val = corpus.val.astype(np.int64)[None]
+running = prior.losses(val[:, :-1], val[:, 1:]).mean()
+print(json.dumps({"strict": strict, "running": running, "fit": fit, "rows": rows, "megabytes": used}))
 """
 
 

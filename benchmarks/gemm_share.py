@@ -23,7 +23,7 @@ from tui_gpt.config import PRESETS, ModelConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.cores import available_cores
 from tui_gpt.events import Event, Progress
-from tui_gpt.models.linear import is_quick_product_available, linear
+from tui_gpt.models.linear import linear, uses_onednn
 from tui_gpt.storage.runs import RunStore
 from tui_gpt.training.prepare import prepare_new
 from tui_gpt.training.trainer import Trainer
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0, help="the least that a turn takes")
     options = parser.parse_args()
-    print(f"cores: {available_cores()}; oneDNN takes the products: {is_quick_product_available()}\n")
+    print(f"cores: {available_cores()}; oneDNN takes the products: {uses_onednn()}\n")
     print("| training | characters/s | GFLOP/s | GEMM peak, GFLOP/s | share |\n|---|---|---|---|---|")
     for preset in options.presets:
         with tempfile.TemporaryDirectory() as folder:

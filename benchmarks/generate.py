@@ -25,12 +25,13 @@ from tui_gpt.gpt.decode import Decoder, Floats, Ints, Reader, plain_decoder, win
 from tui_gpt.gpt.kernel import kernel
 from tui_gpt.gpt.kernel_decode import KernelDecoder
 from tui_gpt.gpt.packing import Numbers, PackedModel, packed_weights
-from tui_gpt.models.build import LanguageModel, build_model, load_weights, split_prior
+from tui_gpt.models.build import LanguageModel, build_model, load_weights
 from tui_gpt.prior.ngram import NgramPrior
 from tui_gpt.storage import paths
 from tui_gpt.storage.checkpoint import read_checkpoint
 from tui_gpt.text.corpora import read_corpus
 from tui_gpt.text.tokenizer import CharTokenizer
+from tui_gpt.training.checkpoints.prior import split_prior
 
 ROUNDS = 9
 CONTEXT = 256

@@ -66,7 +66,7 @@ def train(model: Any, corpus: Corpus, block_size: int, batch_size: int, seconds:
             group["lr"] = PEAK_RATE * min(share / 0.02, 1.0 - share)
         starts = torch.randint(len(corpus.train) - block_size - 1, (batch_size,)).numpy()
         inputs, targets = gather(corpus.train, starts, block_size)
-        loss: Any = loss_of(model, inputs, targets)
+        loss: Any = loss_of(model, torch.from_numpy(inputs), torch.from_numpy(targets))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -92,8 +92,8 @@ def evaluate(model: Any, corpus: Corpus, block_size: int, step: int) -> None:
     model.eval()
     total, count = 0.0, 0
     for inputs, targets in validation_windows(corpus.val, block_size, len(corpus.val), 16_384):
-        total += float(loss_of(model, inputs, targets)) * targets.numel()
-        count += targets.numel()
+        loss = loss_of(model, torch.from_numpy(inputs), torch.from_numpy(targets))
+        total, count = total + float(loss) * targets.size, count + targets.size
     model.train()
     tell(type="evaluated", step=step, val_loss=total / count)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tui_gpt.config import DEFAULT_CORPUS, SampleConfig
 from tui_gpt.formatting import format_loss
-from tui_gpt.prior.novelty import CopiedPieces
+from tui_gpt.prior.novelty import CopyIndex
 from tui_gpt.session import Session
 from tui_gpt.text.corpora import read_corpus
 from tui_gpt.text.tokenizer import CharTokenizer
@@ -75,7 +75,7 @@ def words_of(text: str) -> list[str]:
 def copied_share(written: str, train: str, length: int) -> float:
     """Share of the pieces of so many characters that stand in `train`."""
     tokenizer = CharTokenizer.from_text(train)
-    starts = CopiedPieces([tokenizer.lookup(train)], length).starts(tokenizer.lookup(written))
+    starts = CopyIndex([tokenizer.lookup(train)], length).copied_passages(tokenizer.lookup(written))
     return float(starts.mean()) if len(starts) else 0.0
 
 

@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 from tui_gpt.config import PRESETS
 from tui_gpt.text.corpora import read_corpus
-from tui_gpt.prior.ngram import NgramPrior, fitting_order
+from tui_gpt.prior.ngram import NgramPrior
+from tui_gpt.prior.sizing import capped_order
 
 def peak():
     status = Path("/proc/self/status").read_text()

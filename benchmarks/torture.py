@@ -41,7 +41,18 @@ from tests.storage.helpers import killed_at
 from tui_gpt.config import RunConfig, SampleConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.errors import TuiGptError
-from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Sampled, Saved, Started
+from tui_gpt.events import (
+    Evaluated,
+    Event,
+    Finished,
+    Progress,
+    RolledBack,
+    Sampled,
+    Saved,
+    SettingChanged,
+    Started,
+    StepSkipped,
+)
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import Session
 from tui_gpt.storage.checkpoint import read_checkpoint
@@ -106,7 +117,7 @@ def without_clock(event: Event) -> Event | None:
     match event:
         case Progress():
             return replace(event, tokens_per_second=0.0, elapsed_seconds=0.0)
-        case Evaluated() | Sampled() | Changed():
+        case Evaluated() | Sampled() | SettingChanged() | StepSkipped() | RolledBack():
             return event
         case _:
             return None

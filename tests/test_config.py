@@ -46,7 +46,7 @@ def test_a_lone_number_of_steps_replaces_the_time_budget_and_the_other_way_round
         ({"n_embd": 100, "n_head": 3}, "multiple of n_head"),
         ({"batch_size": 0}, "batch_size is 0"),
         ({"dropout": 1.0}, "dropout is 1"),
-        ({"learning_rate": float("nan")}, "learning_rate is nan"),
+        ({"learning_rate": float("nan")}, "learning_rate cannot be nan: it takes a number"),
         ({"n_layer": "two"}, "takes a whole number"),
         ({"device": "tpu"}, "one of auto, cpu, cuda, mps"),
         ({"wings": 2}, "no setting 'wings'"),

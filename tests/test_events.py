@@ -8,15 +8,20 @@ from hypothesis import strategies as st
 
 from tui_gpt.events import (
     EVENT_TYPES,
-    Changed,
+    ChangeRefused,
+    CompileFailed,
     Evaluated,
     Event,
     Finished,
     Initialized,
     Progress,
-    Refused,
     ResumeDiffers,
+    RolledBack,
     Sampled,
+    SettingChanged,
+    StepSkipped,
+    StorageProblem,
+    StorageRecovered,
     from_json,
     to_json,
 )
@@ -27,9 +32,14 @@ EXAMPLES: list[Event] = [
         step=3, train_loss=2.0, val_loss=2.1, bits_per_char=3.0, is_best=True, val_tokens=1000, is_estimate=False
     ),
     Sampled(step=3, prompt="\n", text='"quoted"\u2028\x00é'),
-    Changed(step=3, setting="learning_rate", value=0.1),
-    Changed(step=3, setting="storage_problem", value=None),
-    Refused(step=3, setting="learning_rate", reason="it is too high"),
+    SettingChanged(step=3, setting="learning_rate", value=0.1),
+    SettingChanged(step=3, setting="max_seconds", value=None, origin="plan"),
+    StepSkipped(step=3),
+    RolledBack(step=3, to_step=1),
+    StorageProblem(step=3, problem="the disk is full"),
+    StorageRecovered(step=3),
+    CompileFailed(step=3, problem="no compiler"),
+    ChangeRefused(step=3, setting="learning_rate", reason="it is too high"),
     Initialized(step=0, source="shipped", new_characters="é→"),
     ResumeDiffers(step=3, expected_loss=1.5, loss=1.25),
     Finished(step=3, reason="stopped", best_val_loss=None, elapsed_seconds=0.0),
@@ -51,8 +61,9 @@ def test_the_type_comes_first_and_the_keys_are_the_field_names() -> None:
 
 def test_every_kind_of_event_has_a_name_of_its_own() -> None:
     assert sorted(EVENT_TYPES) == [
-        "changed", "evaluated", "finished", "initialized", "paused", "progress", "refused", "resume_differs", "resumed",
-        "sampled", "saved", "started",
+        "change_refused", "compile_failed", "evaluated", "finished", "initialized", "paused", "progress",
+        "resume_differs", "resumed", "rolled_back", "sampled", "saved", "setting_changed", "started", "step_skipped",
+        "storage_problem", "storage_recovered",
     ]  # fmt: skip
 
 

@@ -26,7 +26,7 @@ def name_of(path: Path) -> str:
 
 
 MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py")) if "data" not in path.parts}
-PENDING = {"tui_gpt.storage.checkpoint", "tui_gpt.storage.quantize", "tui_gpt.text.windows"}
+PENDING = {"tui_gpt.storage.checkpoint", "tui_gpt.storage.quantize"}
 
 
 def package(*names: str) -> list[str]:
@@ -38,7 +38,7 @@ NUMPY = [*TORCH, *package("text", "prior", "generation")]
 TUI = package("tui")
 CLI = package("cli", "__main__")
 LIGHT = [name for name in MODULES if name not in {*NUMPY, *TUI, *CLI}]
-STARTING = [*LIGHT, *(name for name in package("text") if name not in {*TORCH, "tui_gpt.text.tokenizer"})]
+STARTING = [*LIGHT, *(name for name in package("text") if not name.endswith(("tokenizer", "windows")))]
 
 
 def loaded_after(code: str) -> set[str]:

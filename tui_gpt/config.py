@@ -1,20 +1,19 @@
-"""Every setting of a run, with its unit and its range, and the presets that are read like a menu.
+"""The settings of a model, a training and a generation, with units and ranges, and the presets.
 
-Settings are frozen and check themselves when they are made, so a config that exists is a config that can run. A setting
-comes from the command line, else the environment, else `config.toml`, else the preset, else the default written here;
-`resolve` is that rule's last two steps.
+Configs are frozen and check their ranges when they are made, so a config that exists can run. A setting comes from the
+command line, else the environment, else `config.toml`, else the preset, else the default given here; `resolve`
+implements the last two steps, `storage.settings` the others.
 """
 
 import dataclasses
-import functools
 import math
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType, NoneType, UnionType
+from types import MappingProxyType
 from typing import Any, Literal, Self, TypeVar
 
 from tui_gpt.errors import ConfigError
+from tui_gpt.records import check_value, field_types, read_record
 
 Architecture = Literal["classic", "modern"]
 OptimizerName = Literal["adamw", "muon"]
@@ -29,93 +28,57 @@ DEFAULT_VAL_SHARE = 0.1
 
 
 class _FromDict:
-    """Reading a config back from JSON, refusing what the class does not know."""
+    """Adds the reading of a config from JSON."""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
-        """The config that `dataclasses.asdict` took apart. Raises ConfigError on unknown, missing or wrongly typed
-        keys."""
-        hints = setting_types(cls)
-        unknown = sorted(record.keys() - hints.keys())
-        if unknown:
-            raise ConfigError(f"unknown setting {unknown[0]!r}: it was written by another version, or by hand")
-        return cls(**{name: checked_setting(name, value, hints[name]) for name, value in record.items()})
+        """Make a config of some of its settings; the others have their defaults. Raises ConfigError."""
+        return read_record(cls, record, partial=True)
 
 
-def setting_types(config: Any) -> Mapping[str, Any]:
-    """The type of each setting of a config class, by its name."""
-    return _cached_hints(config)
-
-
-_cached_hints = functools.cache(typing.get_type_hints)
-
-
-def checked_setting(name: str, value: Any, hint: Any) -> Any:
-    """`value` if it is of the type `hint` (a whole number will do for a float). Raises ConfigError otherwise."""
-    options = typing.get_args(hint) if isinstance(hint, UnionType) else (hint,)
-    for option in options:
-        if typing.get_origin(option) is Literal:
-            if value in typing.get_args(option):
-                return value
-        elif option is float and type(value) is int and abs(value) < 2**53:
-            return float(value)
-        elif type(value) is (NoneType if option is None else option):
-            return value
-    raise ConfigError(f"{name} cannot be {value!r}: it takes {_spelled(options)}")
-
-
-def _spelled(options: tuple[Any, ...]) -> str:
-    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", NoneType: "nothing"}
-    return " or ".join(
-        "one of " + ", ".join(map(str, typing.get_args(option)))
-        if typing.get_origin(option) is Literal
-        else names.get(option, str(option))
-        for option in options
-    )
-
-
-def _require(condition: bool, sentence: str) -> None:
+def _require(condition: bool, setting: str, sentence: str) -> None:
     if not condition:
-        raise ConfigError(sentence)
+        raise ConfigError(sentence, setting)
 
 
-def _require_whole(name: str, value: int, least: int, most: int) -> None:
-    _require(least <= value <= most, f"{name} is {value}: choose a whole number from {least:,} to {most:,}")
+def _require_whole(name: str, value: int, low: int, high: int) -> None:
+    _require(low <= value <= high, name, f"{name} is {value}: choose a whole number from {low:,} to {high:,}")
 
 
-def _require_number(name: str, value: float, least: float, most: float) -> None:
+def _require_number(name: str, value: float, low: float, high: float) -> None:
     _require(
-        math.isfinite(value) and least <= value <= most,
-        f"{name} is {value:g}: choose a number from {least:,.10g} to {most:,.10g}",
+        math.isfinite(value) and low <= value <= high,
+        name,
+        f"{name} is {value:g}: choose a number from {low:,.10g} to {high:,.10g}",
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig(_FromDict):
-    """The shape of a model; with the number of distinct characters it fixes every parameter's shape."""
+    """The shape of a model; with the vocabulary size it determines the shape of every parameter."""
 
     architecture: Architecture = "classic"
     block_size: int = 256
-    """Context, in characters."""
+    """Context length in characters."""
     n_layer: int = 6
-    """Transformer blocks; 0 with `classic` is the bigram model: token embedding to logits."""
+    """Transformer blocks; `classic` with 0 is the bigram model, which maps token embeddings to logits."""
     n_head: int = 6
     n_embd: int = 384
     """Width of the residual stream, a multiple of n_head."""
     dropout: float = 0.0
-    """Share of activations dropped in training, 0 to 0.9."""
+    """Dropout probability, 0 to 0.9."""
     ngram_order: int = 0
-    """Order of the Kneser-Ney n-gram prior under a `modern` model at most, a large alphabet fills a lower one; 0 is
-    none."""
+    """Maximum order of the Kneser-Ney n-gram prior of a `modern` model (large alphabets use a lower one); 0 disables
+    it."""
     induction: bool = False
-    """Whether a `modern` model is told where its window has gone on from the same characters before."""
+    """Whether a `modern` model is fed earlier matches of the current context."""
     members: int = 1
-    """Networks of this shape that a `modern` model trains side by side and whose predictions it averages; 0 is as many
-    as the time allows."""
+    """Members of an ensemble of `modern` models: networks of this shape whose predicted probabilities are averaged; 0
+    chooses as many as the time allows."""
 
     @property
     def networks(self) -> int:
-        """Networks that a model of this shape is built of; one where their number is still open."""
+        """Return the number of networks to build: `members`, or 1 while that is 0."""
         return max(1, self.members)
 
     def __post_init__(self) -> None:
@@ -128,79 +91,86 @@ class ModelConfig(_FromDict):
         _require_whole("members", self.members, 0, 64)
         _require(
             self.n_embd % self.n_head == 0,
-            f"n_embd {self.n_embd} cannot be shared out among {self.n_head} heads: make it a multiple of n_head",
+            "n_embd",
+            f"n_embd {self.n_embd} is not divisible by n_head ({self.n_head}): make it a multiple of n_head",
         )
         if self.architecture == "modern":
-            _require(self.n_layer > 0, "n_layer is 0: a modern model has at least one block (preset bigram has none)")
+            _require(
+                self.n_layer > 0,
+                "n_layer",
+                "n_layer is 0: a modern model has at least one block (preset bigram has none)",
+            )
             _require(
                 self.n_embd // self.n_head % 2 == 0,
+                "n_embd",
                 f"n_embd / n_head is {self.n_embd // self.n_head}: rotary positions need an even number",
             )
         else:
-            _require(self.ngram_order == 0, "ngram_order is for modern models: leave it at 0 here")
-            _require(not self.induction, "induction is for modern models: leave it out here (--no-induction)")
-            _require(self.members == 1, "members are for modern models: leave it at 1 here")
+            _require(self.ngram_order == 0, "ngram_order", "ngram_order is for modern models: leave it at 0 here")
+            _require(not self.induction, "induction", "induction is for modern models: add --no-induction")
+            _require(self.members == 1, "members", "members is for modern models: leave it at 1 here")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(_FromDict):
-    """How a model is trained. At least one of max_iters and max_seconds is set; with both, whichever ends first."""
+    """How a model is trained: until `max_iters` or `max_seconds` is reached, at least one of which is set."""
 
     max_iters: int | None = None
     """Optimizer steps."""
     max_seconds: float | None = None
-    """Seconds of training; a calibration turns them into a number of steps, so that the schedule ends in time."""
+    """Seconds of training; a calibration converts them to a number of steps, so the schedule ends in time."""
     batch_size: int = 64
-    """Sequences in one forward pass of one network."""
+    """Sequences per forward pass of one network."""
     gradient_accumulation: int = 1
-    """Forward passes to one optimizer step."""
+    """Forward passes per optimizer step."""
     optimizer: OptimizerName = "adamw"
-    """`muon` holds for the matrices inside the blocks of a modern model; the rest is AdamW's."""
+    """`muon` trains the matrices inside the blocks of a modern model, and AdamW the other parameters."""
     learning_rate: float = 1e-3
-    """The peak rate: AdamW's, or Muon's for the matrices it holds."""
+    """Peak learning rate of the optimizer."""
     min_lr_ratio: float = 0.1
-    """The last step's rate as a share of the peak."""
+    """Learning rate of the last step as a fraction of the peak."""
     schedule: Schedule = "cosine"
     warmup_iters: int = 100
-    """Steps in which the rate climbs to its peak, at most a tenth of all steps."""
+    """Steps of linear warm-up, limited to a tenth of all steps."""
     weight_decay: float = 0.1
     beta1: float = 0.9
     beta2: float = 0.99
     grad_clip: float = 1.0
-    """Largest norm of the gradient; 0 leaves it alone."""
+    """Maximum gradient norm; 0 disables clipping."""
     eval_interval: int = 250
-    """Steps between two evaluations; in a run with a time budget, a tenth of the run."""
+    """Steps between evaluations; a run with a time budget is evaluated every tenth of its steps."""
     log_interval: int = 10
-    """Steps between two progress events."""
+    """Steps between progress events."""
     sample_interval: int = 0
-    """Steps between two written samples; 0 is none."""
+    """Steps between generated samples; 0 generates none."""
     patience: int = 0
-    """Evaluations without a new best before training stops early; 0 never stops."""
+    """Evaluations without improvement before training stops early; 0 disables early stopping."""
     autosave_seconds: float = 60.0
-    """Longest time between two checkpoints."""
+    """Maximum seconds between checkpoints."""
     seed: int = 1337
     device: DeviceName = "auto"
     threads: int = 0
-    """CPU threads; 0 is one a core."""
+    """CPU threads; 0 uses one per core."""
     compile: bool = False
-    """Whether PyTorch's compiler is to be tried on the blocks."""
+    """Whether to try `torch.compile` on the blocks."""
     val_share: float = DEFAULT_VAL_SHARE
-    """Share of the text that is held out to validate, 0.001 to 0.5."""
+    """Fraction of the text held out for validation, 0.001 to 0.5."""
     val_file: str | None = None
-    """A text to validate on, named as the text to learn from, all of which is then trained on; excludes a val_share
-    other than the default."""
+    """A separate validation text, given like `corpus`; the whole corpus is then used for training. Excludes a
+    `val_share` other than the default."""
     shuffle_documents: bool = False
-    """Whether documents (the files of a folder, else blocks between blank lines) come in an order drawn by the seed, so
-    that a random set of whole ones is held out."""
+    """Whether the documents (the files of a folder, else blocks between blank lines) are shuffled by the seed, so that
+    a random set of whole documents is held out."""
 
     @property
     def has_standard_split(self) -> bool:
-        """Return whether the last tenth of the text as it is validates."""
+        """Return whether the validation split is the last tenth of the unshuffled text."""
         return self.val_share == DEFAULT_VAL_SHARE and self.val_file is None and not self.shuffle_documents
 
     def __post_init__(self) -> None:
         _require(
             self.max_iters is not None or self.max_seconds is not None,
+            "max_iters",
             "the run has no end: set --max-iters or --max-seconds",
         )
         if self.max_iters is not None:
@@ -223,26 +193,27 @@ class TrainConfig(_FromDict):
         _require_number("val_share", self.val_share, 0.001, 0.5)
         _require(
             self.val_file is None or self.val_share == DEFAULT_VAL_SHARE,
-            "val_share cannot go together with val_file: leave one of them out",
+            "val_share",
+            "val_share and val_file cannot be used together: leave one of them out",
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class SampleConfig(_FromDict):
-    """How text is drawn from a model's predictions. The filters hold one after the other: top_k, top_p, min_p."""
+    """How characters are sampled. The filters apply in this order: top_k, top_p, min_p."""
 
     max_new_tokens: int = 500
-    """Characters to write."""
+    """Characters to generate."""
     temperature: float = 0.8
-    """0 always takes the likeliest character; 1 draws as the model predicts; above 1 is wilder."""
+    """0 always takes the most likely character, 1 samples the model's probabilities, above 1 flattens them."""
     top_k: int = 0
-    """Keep the k likeliest characters; 0 keeps all."""
+    """Keep the k most likely characters; 0 keeps all."""
     top_p: float = 1.0
-    """Keep the likeliest characters that together hold this share of the probability."""
+    """Keep the most likely characters whose probabilities add up to this."""
     min_p: float = 0.0
-    """Keep characters at least this share as likely as the likeliest."""
+    """Drop characters below this fraction of the highest probability."""
     seed: int | None = None
-    """Equal seeds write equal texts; none draws a new seed."""
+    """Equal seeds generate equal text; None draws a new seed."""
 
     def __post_init__(self) -> None:
         _require_whole("max_new_tokens", self.max_new_tokens, 1, 100_000_000)
@@ -256,7 +227,7 @@ class SampleConfig(_FromDict):
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """A named recipe."""
+    """A named model and training configuration."""
 
     summary: str
     model: ModelConfig
@@ -291,7 +262,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             ),
         ),
         "best": Preset(
-            summary="the best text, in an hour at most: eight such networks that vote",
+            summary="the best text, in up to an hour: an ensemble of eight",
             model=ModelConfig(
                 architecture="modern",
                 block_size=256,
@@ -370,7 +341,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """Everything that was asked of one run."""
+    """The configuration of one run."""
 
     preset: str = DEFAULT_PRESET
     corpus: str = DEFAULT_CORPUS
@@ -379,27 +350,17 @@ class RunConfig:
     train: TrainConfig = field(default_factory=lambda: PRESETS[DEFAULT_PRESET].train)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
+        """Return the config as plain data for JSON."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
-        """The config that `to_dict` took apart. Raises ConfigError on anything else."""
-        if record.keys() != {"preset", "corpus", "model", "train"}:
-            raise ConfigError("a run's configuration has the parts preset, corpus, model and train")
-        parts = {name: record[name] for name in ("model", "train")}
-        if not all(isinstance(part, dict) for part in parts.values()):
-            raise ConfigError("the parts model and train hold settings")
-        return cls(
-            preset=checked_setting("preset", record["preset"], str),
-            corpus=checked_setting("corpus", record["corpus"], str),
-            model=ModelConfig.from_dict(parts["model"]),
-            train=TrainConfig.from_dict(parts["train"]),
-        )
+        """Inverse of `to_dict`. Raises ConfigError."""
+        return read_record(cls, record)
 
 
 def resolve(preset: str = DEFAULT_PRESET, corpus: str = DEFAULT_CORPUS, **overrides: Any) -> RunConfig:
-    """A preset with some settings replaced; an override of None leaves the preset's value.
+    """Return a preset with some settings replaced; an override of None keeps the preset's value.
 
     A lone `max_iters` replaces the preset's time budget and a lone `max_seconds` its number of steps.
     Raises ConfigError for an unknown preset or setting, or a value out of range.
@@ -417,7 +378,7 @@ def resolve(preset: str = DEFAULT_PRESET, corpus: str = DEFAULT_CORPUS, **overri
 
 
 def _taking(config: _Config, chosen: dict[str, Any]) -> _Config:
-    """`config` with its own settings taken out of `chosen`."""
-    hints = setting_types(type(config))
-    mine = {name: checked_setting(name, chosen.pop(name), hints[name]) for name in list(chosen) if name in hints}
+    """Return `config` with the settings that it has moved out of `chosen` into it."""
+    hints = field_types(type(config))
+    mine = {name: check_value(name, chosen.pop(name), hints[name]) for name in list(chosen) if name in hints}
     return dataclasses.replace(config, **mine)

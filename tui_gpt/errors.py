@@ -1,17 +1,17 @@
-"""Every error the program raises on purpose: one sentence that says what is wrong and names the remedy.
+"""The exceptions that the program raises on purpose: one sentence with what is wrong and the remedy.
 
     TuiGptError                 exit 1    something failed; nothing that was saved is lost
-    ├── UsageError              exit 2    what was asked for cannot be done as it was asked
-    │   ├── ConfigError                   a setting is out of range or contradicts another
+    ├── UsageError              exit 2    the request is invalid
+    │   ├── ConfigError                   a setting is out of range or contradicts another; a ValueError too
     │   ├── CorpusError                   the text cannot be used: missing, empty, binary, too short
-    │   └── IncompatibleError             a checkpoint or run that does not fit what was asked
+    │   └── IncompatibleError             a valid checkpoint or run that does not fit the request
     ├── NotFoundError           exit 1    no such run, checkpoint or corpus
     ├── CheckpointError         exit 1    a checkpoint is damaged
     ├── RunLockedError          exit 1    another process is writing this run
     ├── StorageError            exit 1    the disk refused: full, read-only, no permission
     └── DivergedError           exit 1    the loss became NaN or infinite
 
-A face prints `str(error)` as one line and leaves with `error.exit_code`; a traceback means a bug.
+The command line prints `str(error)` as one line and exits with `error.exit_code`; a traceback means a bug.
 """
 
 from typing import ClassVar
@@ -24,19 +24,24 @@ EXIT_SIGTERM = 143
 
 
 class TuiGptError(Exception):
-    """Something failed that the user can mend; the message is one sentence with the remedy in it."""
+    """Something failed that the user can fix; the message is one sentence that names the remedy."""
 
     exit_code: ClassVar[int] = EXIT_FAILED
 
 
 class UsageError(TuiGptError):
-    """What was asked for cannot be done as it was asked."""
+    """The request is invalid."""
 
     exit_code: ClassVar[int] = EXIT_USAGE
 
 
-class ConfigError(UsageError):
-    """A setting is out of range or contradicts another."""
+class ConfigError(UsageError, ValueError):
+    """A setting or a record's field has the wrong type, is out of range or contradicts another."""
+
+    def __init__(self, sentence: str, setting: str = "") -> None:
+        super().__init__(sentence)
+        self.setting = setting
+        """The name of the setting that is wrong, where it is a single one."""
 
 
 class CorpusError(UsageError):
@@ -44,7 +49,7 @@ class CorpusError(UsageError):
 
 
 class IncompatibleError(UsageError):
-    """A checkpoint or run exists and is whole, but does not fit what was asked."""
+    """A checkpoint or run is valid but does not fit the request."""
 
 
 class NotFoundError(TuiGptError):
@@ -52,7 +57,7 @@ class NotFoundError(TuiGptError):
 
 
 class CheckpointError(TuiGptError):
-    """A checkpoint is damaged: truncated, altered, or not one of ours."""
+    """A checkpoint is damaged: truncated, altered, or written by another program."""
 
 
 class RunLockedError(TuiGptError):

@@ -10,7 +10,9 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
+
+from tui_gpt.records import parse_object, read_record
 
 FinishReason = Literal["completed", "stopped", "time_limit", "early_stop"]
 ChangeOrigin = Literal["user", "plan", "trainer"]
@@ -99,10 +101,10 @@ class Resumed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Changed:
-    """A setting took a new value while the run was under way; the first step it holds for comes after `step`."""
+class SettingChanged:
+    """A setting got a new value during the run, which takes effect with the step after `step`."""
 
-    type: ClassVar[str] = "changed"
+    type: ClassVar[str] = "setting_changed"
     step: int
     setting: str
     value: SettingValue
@@ -110,14 +112,62 @@ class Changed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Refused:
-    """A change that was asked for during the run is impossible; nothing has changed."""
+class ChangeRefused:
+    """A requested change of a setting was invalid and nothing changed."""
 
-    type: ClassVar[str] = "refused"
+    type: ClassVar[str] = "change_refused"
     step: int
     setting: str
     reason: str
     """One sentence."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepSkipped:
+    """Step number `step` left the weights unchanged, because its loss or gradient was NaN or infinite."""
+
+    type: ClassVar[str] = "step_skipped"
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RolledBack:
+    """At step number `step` the loss or gradient was not finite again, so the state of `to_step` was restored.
+
+    The step counter is not reset. The learning rate is halved, which a `SettingChanged` event reports.
+    """
+
+    type: ClassVar[str] = "rolled_back"
+    step: int
+    to_step: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StorageProblem:
+    """A checkpoint or log entry could not be written; training continues and the write is retried."""
+
+    type: ClassVar[str] = "storage_problem"
+    step: int
+    problem: str
+    """One sentence."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StorageRecovered:
+    """Everything that a `StorageProblem` had held back has been written."""
+
+    type: ClassVar[str] = "storage_recovered"
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CompileFailed:
+    """The model could not be compiled with `torch.compile`; training continues without."""
+
+    type: ClassVar[str] = "compile_failed"
+    step: int
+    problem: str
+    """One line."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -162,8 +212,13 @@ Event = (
     | Saved
     | Paused
     | Resumed
-    | Changed
-    | Refused
+    | SettingChanged
+    | ChangeRefused
+    | StepSkipped
+    | RolledBack
+    | StorageProblem
+    | StorageRecovered
+    | CompileFailed
     | Initialized
     | ResumeDiffers
     | Finished
@@ -171,47 +226,17 @@ Event = (
 
 EVENT_TYPES: Mapping[str, type[Event]] = types.MappingProxyType({kind.type: kind for kind in typing.get_args(Event)})
 
-_FIELD_TYPES: Mapping[str, Mapping[str, Any]] = {
-    name: {field: hint for field, hint in typing.get_type_hints(kind).items() if field != "type"}
-    for name, kind in EVENT_TYPES.items()
-}
-
 
 def to_json(event: Event) -> str:
-    """One line of JSON: `"type"` first, then the fields under their own names; no line break at the end."""
+    """Return one line of JSON, without a line break: `"type"` first, then the fields under their own names."""
     return json.dumps({"type": event.type, **dataclasses.asdict(event)}, ensure_ascii=False, allow_nan=False)
 
 
 def from_json(line: str) -> Event:
-    """The event that `to_json` wrote.
-
-    Raises ValueError on anything else: bad JSON, an unknown type, a missing, extra or wrongly typed field.
-    """
-    record = json.loads(line)
-    if not isinstance(record, dict):
-        raise ValueError("an event is a JSON object")
+    """Parse a line that `to_json` wrote. Raises ValueError on anything else, e.g. another type, field or value."""
+    record = parse_object(line)
     name = record.pop("type", None)
     kind = EVENT_TYPES.get(name) if isinstance(name, str) else None
     if kind is None:
         raise ValueError(f"unknown event type {name!r}")
-    return kind(**_checked_fields(kind, record))
-
-
-def _checked_fields(kind: type[Event], record: dict[str, Any]) -> dict[str, Any]:
-    hints = _FIELD_TYPES[kind.type]
-    if record.keys() != hints.keys():
-        raise ValueError(f"a {kind.type} event has the fields {', '.join(hints)}")
-    return {name: _checked_value(name, record[name], hint) for name, hint in hints.items()}
-
-
-def _checked_value(name: str, value: Any, hint: Any) -> Any:
-    if typing.get_origin(hint) is Literal:
-        if value not in typing.get_args(hint):
-            raise ValueError(f"{name} cannot be {value!r}")
-        return value
-    allowed = typing.get_args(hint) or (hint,)
-    if type(value) is int and float in allowed and int not in allowed and abs(value) < 2**53:
-        return float(value)
-    if type(value) not in allowed:
-        raise ValueError(f"{name} cannot be {value!r}")
-    return value
+    return read_record(kind, record)

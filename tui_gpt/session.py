@@ -18,10 +18,10 @@ from tui_gpt.errors import NotFoundError, TuiGptError
 from tui_gpt.events import Event
 from tui_gpt.generation.text_model import TextModel
 from tui_gpt.requests import Estimate, Evaluation, TrainRequest
-from tui_gpt.storage.files import ensure_free_space, real_path
+from tui_gpt.storage.files import ensure_free_space
 from tui_gpt.storage.manifest import CheckpointInfo, read_info
 from tui_gpt.storage.names import LIVE, SHIPPED, slug
-from tui_gpt.storage.paths import shipped_dir
+from tui_gpt.storage.paths import real_path, shipped_dir
 from tui_gpt.storage.recorder import Recorder
 from tui_gpt.storage.runs import Run, RunStore, Which
 

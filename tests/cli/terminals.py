@@ -35,7 +35,7 @@ class Terminal:
         self._open = True
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TUI_GPT_")}
         environment |= {"TUI_GPT_HOME": str(home), "TERM": "xterm-256color", "OMP_NUM_THREADS": "1"}
-        environment |= {"TUI_GPT_NO_KERNEL": "" if kernel else "1", "PYTHONPATH": str(Path(__file__).parents[1])}
+        environment |= {"TUI_GPT_NO_KERNEL": "" if kernel else "1", "PYTHONPATH": str(Path(__file__).parents[2])}
         self.pid, self._master = pty.fork()
         if self.pid == 0:
             os.execve(sys.executable, [sys.executable, *arguments], environment)

@@ -188,7 +188,7 @@ def test_click_and_the_settings_read_the_same_variables(
         "val_share": "0.1",
     }
     for name, setting in settings.SETTINGS[section].items():
-        value = special.get(name) or examples[settings.set_type(setting.hint)]
+        value = special.get(name) or examples[settings.non_optional(setting.hint)]
         monkeypatch.setenv(setting.variable, "5" if name.endswith("_seconds") else value)
     if section == "train":
         assert command("train", "--headless").code == 0
@@ -215,7 +215,7 @@ def test_a_lone_number_of_steps_on_the_command_line_lifts_the_time_limit_of_the_
 def test_a_setting_out_of_range_is_one_line(command: CommandLine) -> None:
     result = command("train", "--headless", "--n-embd", "100", "--n-head", "7")
     assert result.code == 2
-    assert result.err.startswith("error: n_embd 100 cannot be shared out among 7 heads")
+    assert result.err.startswith("error: n_embd 100 is not divisible by n_head (7)")
 
 
 @pytest.mark.parametrize(("name", "told"), [("one", "there is a run 'one' already"), ("a/b", "cannot be a name")])
@@ -232,7 +232,7 @@ def test_a_wrong_value_in_the_environment_is_called_by_its_variable(
     monkeypatch.setenv("TUI_GPT_TRAIN_MAX_ITERS", "many")
     result = command("train", "--headless")
     assert result.code == 2
-    assert result.err.startswith("error: TUI_GPT_TRAIN_MAX_ITERS in the environment: 'many' is not a valid integer")
+    assert result.err.startswith("error: TUI_GPT_TRAIN_MAX_ITERS cannot be 'many': it takes a whole number")
     assert "--max-iters" not in result.err
     monkeypatch.setenv("TUI_GPT_TRAIN_MAX_ITERS", "0")
     assert "max_iters is 0" in (told := command("train", "--headless").err)
@@ -440,8 +440,8 @@ def test_the_text_to_validate_on_is_named_from_anywhere(
     ("options", "words"),
     [
         (["--val-share", "0.9"], "val_share is 0.9: choose a number from 0.001 to 0.5"),
-        (["--val-share", "nan"], "val_share is nan"),
-        (["--val-share", "0.2", "--val-file", "text.txt"], "val_share cannot go together with val_file: leave one"),
+        (["--val-share", "nan"], "val_share cannot be nan"),
+        (["--val-share", "0.2", "--val-file", "text.txt"], "val_share and val_file cannot be used together: leave one"),
         (["--val-file", "nothing.txt"], "val_file: there is no file, folder or corpus 'nothing.txt'"),
         (["--val-file", ""], "val_file: '' cannot be read"),
         (["--shuffle-documents"], "shuffle_documents finds one document in"),
@@ -534,7 +534,7 @@ def test_an_unexpected_error_leaves_a_report_and_no_traceback(command: CommandLi
     command.session.events = [*command.session.events[:2], RuntimeError("boom")]
     result = command("train", "--headless", "--quiet")
     assert result.code == 1
-    assert result.err.startswith("error: something unexpected went wrong")
+    assert result.err.startswith("error: unexpected error")
     assert result.err.count("\n") == 1
     report = next(paths.logs_dir().iterdir())
     assert str(report) in result.err
@@ -796,6 +796,36 @@ def test_rm_asks_first(command: CommandLine, monkeypatch: pytest.MonkeyPatch) ->
     assert [run.name for run in RunStore().list()] == ["one"]
     assert command("runs", "rm", "one").code == 0
     assert RunStore().list() == []
+
+
+def test_rename_gives_a_run_another_name(command: CommandLine) -> None:
+    make_run("one")
+    assert command("runs", "rename", "one", "two").out == "two\n"
+    assert [summary.name for summary in RunStore().list()] == ["two"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "problem"),
+    [
+        ("one", "two", 2, "there is a run 'two' already"),
+        ("one", "a/b", 2, "'a/b' cannot be a name"),
+        ("onr", "three", 1, "there is no run 'onr' (did you mean one?)"),
+        ("shipped", "three", 1, "shipped is the model that comes with the program"),
+    ],
+)
+def test_a_rename_that_is_impossible_is_one_line(
+    command: CommandLine, old: str, new: str, code: int, problem: str
+) -> None:
+    make_run("one")
+    make_run("two")
+    result = command("runs", "rename", old, new)
+    assert (result.code, result.err.count("\n"), problem in result.err) == (code, 1, True), result.err
+
+
+def test_a_running_run_is_not_renamed(command: CommandLine) -> None:
+    with make_run("one").lock():
+        result = command("runs", "rename", "one", "two")
+    assert (result.code, "stop it there first" in result.err) == (1, True), result.err
 
 
 def test_rm_removes_nothing_when_one_name_is_wrong(command: CommandLine) -> None:

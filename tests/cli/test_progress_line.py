@@ -10,7 +10,16 @@ import pytest
 from tests.cli.helpers import evaluated, finished, progress, started
 from tui_gpt.cli.progress_line import BEAT_SECONDS, Heartbeat, ProgressLine, Standing, bar, fitted_line
 from tui_gpt.control import Activity
-from tui_gpt.events import Changed, Event, Sampled
+from tui_gpt.events import (
+    CompileFailed,
+    Event,
+    RolledBack,
+    Sampled,
+    SettingChanged,
+    StepSkipped,
+    StorageProblem,
+    StorageRecovered,
+)
 
 
 class FakeTerminal(io.StringIO):
@@ -50,7 +59,7 @@ def test_the_figures_tell_step_losses_time_left_and_pace() -> None:
 
 
 def test_a_changed_number_of_steps_moves_the_goal() -> None:
-    standing = standing_after(started(40), progress(20), Changed(step=20, setting="max_iters", value=80))
+    standing = standing_after(started(40), progress(20), SettingChanged(step=20, setting="max_iters", value=80))
     assert standing.share == 0.25
 
 
@@ -94,12 +103,33 @@ def test_a_terminal_line_is_rewritten_and_taken_away() -> None:
 def test_a_silent_line_writes_nothing_but_what_is_urgent() -> None:
     stream = io.StringIO()
     line = ProgressLine(stream, silent=True)
-    for event in (started(), progress(1), evaluated(1, 2.0), Changed(step=1, setting="max_iters", value=9), finished()):
+    for event in (
+        started(),
+        progress(1),
+        evaluated(1, 2.0),
+        SettingChanged(step=1, setting="max_iters", value=9),
+        finished(),
+    ):
         line.note(event)
     line.say("hello")
     assert stream.getvalue() == ""
-    line.note(Changed(step=1, setting="storage_problem", value="the disk is full"))
+    line.note(StorageProblem(step=1, problem="the disk is full"))
     assert stream.getvalue() == "warning: the disk is full\n"
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (CompileFailed(step=0, problem="no compiler"), "warning: the run continues without --compile (no compiler)"),
+        (StepSkipped(step=1_004), "warning: step 1,004 was skipped: its loss or gradient was not finite"),
+        (RolledBack(step=9, to_step=5), "warning: step 9: not finite again, rolled back to the state of step 5"),
+        (StorageRecovered(step=9), "saving works again"),
+    ],
+)
+def test_a_problem_of_the_run_is_reported_even_in_silence(event: Event, line: str) -> None:
+    stream = io.StringIO()
+    ProgressLine(stream, silent=True).note(event)
+    assert stream.getvalue() == line + "\n"
 
 
 def test_a_quiet_phase_says_what_it_is_at_least_every_other_second() -> None:

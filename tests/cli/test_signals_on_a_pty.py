@@ -239,12 +239,12 @@ def test_ctrl_z_without_the_app_stops_the_training_and_its_clock(tmp_path: Path)
         terminal.type("\x1a")
         terminal.wait_for("the job is stopped")
         terminal.run_for(1.0)  # the wrapper stops first
-        size, stopped = store.get("one").log_path.stat().st_size, time.monotonic()
+        size, stopped = store.get("one").log.path.stat().st_size, time.monotonic()
         terminal.run_for(4.0)  # longer than it takes to start and to end
-        assert store.get("one").log_path.stat().st_size == size
+        assert store.get("one").log.path.stat().st_size == size
         suspended = time.monotonic() - stopped
         terminal.type("fg\n")
-        terminal.wait_until(lambda: store.get("one").log_path.stat().st_size > size)
+        terminal.wait_until(lambda: store.get("one").log.path.stat().st_size > size)
         terminal.type("\x03")
         terminal.wait_for_exit()
         seconds = time.monotonic() - began

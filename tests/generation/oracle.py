@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -80,7 +81,7 @@ def ngram_embedding(tables: Tensor, tokens: Sequence[int], vocab_size: int) -> T
 @functools.cache
 def prior_row(prior: NgramPrior, context: tuple[int, ...]) -> Tensor:
     """(V,): the prior's log-probabilities after `context`."""
-    return torch.from_numpy(prior.next_row(context)).double()
+    return torch.from_numpy(prior.rows(np.array([context]))[0, -1]).double()
 
 
 def matches(tokens: Sequence[int], folded: Sequence[int]) -> tuple[int, int, dict[int, int]]:

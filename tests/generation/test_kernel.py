@@ -42,11 +42,12 @@ from tui_gpt.gpt.sharing import Pace, SideBySide, Together, Written, thread_coun
 from tui_gpt.gpt.streams import PlainStreams, Streams
 from tui_gpt.models import linear as linear_module
 from tui_gpt.models import modern as modern_module
-from tui_gpt.models.build import LanguageModel, build_model, load_weights, split_prior
+from tui_gpt.models.build import LanguageModel, build_model, load_weights
 from tui_gpt.storage import paths
 from tui_gpt.storage.checkpoint import read_checkpoint
 from tui_gpt.text.corpora import read_corpus
 from tui_gpt.text.tokenizer import CharTokenizer
+from tui_gpt.training.checkpoints.prior import split_prior
 
 WARM = SampleConfig(temperature=1.0)
 TOKENS = TOKENIZER.encode(TEXT).astype(np.int64)

@@ -1,4 +1,4 @@
-"""From a configuration to a model."""
+"""Building a model from its configuration."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,7 +15,7 @@ def weights_of(seed: int) -> torch.Tensor:
     return parameters_to_vector(build_model(SHAPE, 20, seed).parameters()).detach()
 
 
-def test_equal_seeds_give_equal_weights_and_others_others() -> None:
+def test_weights_depend_on_the_seed_only() -> None:
     torch.rand(3)
     first = weights_of(1)
     torch.rand(5)
@@ -23,13 +23,13 @@ def test_equal_seeds_give_equal_weights_and_others_others() -> None:
     assert not torch.equal(first, weights_of(2))
 
 
-def test_building_leaves_the_generator_of_the_process_as_it_was() -> None:
+def test_building_preserves_the_global_random_state() -> None:
     before = torch.get_rng_state()
     build_model(SHAPE, 20, seed=1)
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_models_built_in_several_threads_at_once_are_those_of_their_seeds() -> None:
+def test_models_built_in_several_threads_have_the_weights_of_their_seeds() -> None:
     seeds = list(range(40))
     alone = [weights_of(seed) for seed in seeds]
     with ThreadPoolExecutor(4) as threads:

@@ -1,27 +1,27 @@
-"""The linear layer: whichever library multiplies, values and gradients are those of the definition."""
+"""The linear layer: values and gradients agree with double precision, whichever library multiplies."""
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from tui_gpt.models import linear
-from tui_gpt.models.linear import LEAST_ROWS, Linear, batched_matmul_nt, is_quick_product_available
+from tui_gpt.models.linear import MIN_ROWS, Linear, batched_matmul_nt, uses_onednn
 
 ROUNDING = 2e-5
 """Largest difference of sums of a few hundred products of order one, in single precision."""
 
-SHAPES = [(LEAST_ROWS, 8, 24), (LEAST_ROWS + 5, 24, 8), (2 * LEAST_ROWS, 16, 16)]
+SHAPES = [(MIN_ROWS, 8, 24), (MIN_ROWS + 5, 24, 8), (2 * MIN_ROWS, 16, 16)]
 
 
-@pytest.fixture(params=[True, False], ids=["quick", "plain"])
+@pytest.fixture(params=[True, False], ids=["onednn", "plain"])
 def layer_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once as this machine multiplies, once as one without the quick product."""
-    if request.param and not is_quick_product_available():
-        pytest.skip("this machine has no quick product")
-    monkeypatch.setattr(linear, "is_quick_product_available", lambda: request.param)
+    """Run the test with oneDNN, where this machine uses it, and without."""
+    if request.param and not uses_onednn():
+        pytest.skip("this machine does not use oneDNN")
+    monkeypatch.setattr(linear, "uses_onednn", lambda: request.param)
 
 
-def drawn(*shape: int) -> Tensor:
+def random_tensor(*shape: int) -> Tensor:
     generator = torch.Generator().manual_seed(sum(shape))
     return torch.randn(shape, generator=generator)
 
@@ -30,20 +30,20 @@ def layer_of(inputs: int, outputs: int, *, bias: bool) -> Linear:
     layer = Linear(inputs, outputs, bias=bias)
     with torch.no_grad():
         for parameter in layer.parameters():
-            parameter.copy_(drawn(*parameter.shape))
+            parameter.copy_(random_tensor(*parameter.shape))
     return layer
 
 
 @pytest.mark.usefixtures("layer_kind")
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize(("rows", "inputs", "outputs"), SHAPES)
-def test_values_and_gradients_are_those_of_double_precision(rows: int, inputs: int, outputs: int, bias: bool) -> None:
+def test_values_and_gradients_agree_with_double_precision(rows: int, inputs: int, outputs: int, bias: bool) -> None:
     layer = layer_of(inputs, outputs, bias=bias)
     exact = nn.Linear(inputs, outputs, bias=bias, dtype=torch.float64)
     exact.load_state_dict(layer.state_dict())
-    x = drawn(rows, inputs).requires_grad_()
+    x = random_tensor(rows, inputs).requires_grad_()
     x64 = x.detach().double().requires_grad_()
-    weighting = drawn(rows, outputs)
+    weighting = random_tensor(rows, outputs)
     y, y64 = layer(x), exact(x64)
     (y * weighting).sum().backward()
     (y64 * weighting.double()).sum().backward()
@@ -56,19 +56,19 @@ def test_values_and_gradients_are_those_of_double_precision(rows: int, inputs: i
 
 
 @pytest.mark.usefixtures("layer_kind")
-def test_sequences_and_unusual_strides_give_the_same_values() -> None:
+def test_non_contiguous_sequences_give_the_same_values() -> None:
     layer = layer_of(12, 20, bias=True)
-    x = drawn(12, 64, 8).permute(2, 1, 0)
+    x = random_tensor(12, 64, 8).permute(2, 1, 0)
     y = layer(x)
     assert y.shape == (8, 64, 20)
     torch.testing.assert_close(y.view(-1, 20), layer(x.reshape(-1, 12)), rtol=1e-5, atol=ROUNDING)
 
 
 @pytest.mark.usefixtures("layer_kind")
-def test_a_gradient_that_is_the_same_everywhere_is_taken_as_it_comes() -> None:
-    """`sum` gives backward an expanded tensor, without memory of its own for each entry."""
+def test_an_expanded_gradient_is_accepted() -> None:
+    """`sum` passes backward an expanded tensor, whose strides are 0."""
     layer = layer_of(6, 10, bias=True)
-    x = drawn(LEAST_ROWS, 6)
+    x = random_tensor(MIN_ROWS, 6)
     layer(x).sum().backward()
     assert layer.weight.grad is not None
     torch.testing.assert_close(layer.weight.grad, x.sum(0).expand(10, 6), rtol=1e-5, atol=ROUNDING)
@@ -76,16 +76,16 @@ def test_a_gradient_that_is_the_same_everywhere_is_taken_as_it_comes() -> None:
 
 @pytest.mark.usefixtures("layer_kind")
 @pytest.mark.parametrize(("inputs", "outputs"), [(8, 32), (32, 8)])
-def test_gradients_lie_in_memory_as_their_parameters_do(inputs: int, outputs: int) -> None:
-    """Fused AdamW walks through both side by side and never asks for strides."""
+def test_gradients_have_the_strides_of_their_parameters(inputs: int, outputs: int) -> None:
+    """Fused AdamW assumes that both have the same memory layout."""
     layer = layer_of(inputs, outputs, bias=True)
-    layer(drawn(LEAST_ROWS, inputs)).square().sum().backward()
+    layer(random_tensor(MIN_ROWS, inputs)).square().sum().backward()
     for parameter in layer.parameters():
         assert parameter.grad is not None
         assert parameter.grad.stride() == parameter.stride()
 
 
-def test_it_has_the_names_and_the_fresh_weights_of_the_plain_layer() -> None:
+def test_names_and_initial_weights_are_those_of_nn_linear() -> None:
     torch.manual_seed(1)
     ours = Linear(5, 7).state_dict()
     torch.manual_seed(1)
@@ -94,18 +94,18 @@ def test_it_has_the_names_and_the_fresh_weights_of_the_plain_layer() -> None:
     assert all(torch.equal(ours[name], plain[name]) for name in plain)
 
 
-def test_few_rows_are_multiplied_as_pytorch_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_rows_are_multiplied_by_pytorchs_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> Tensor:
-        raise AssertionError("not for so few rows")
+        raise AssertionError("called for few rows")
 
     monkeypatch.setattr(linear, "_onednn_linear", refuse)
     layer = layer_of(6, 10, bias=True)
-    few = drawn(LEAST_ROWS - 1, 6)
+    few = random_tensor(MIN_ROWS - 1, 6)
     assert torch.equal(layer(few), nn.functional.linear(few, layer.weight, layer.bias))
 
 
 @pytest.mark.parametrize("failure", [AttributeError, RuntimeError])
-def test_a_pytorch_without_the_operator_has_no_quick_product(
+def test_onednn_is_not_used_without_pytorchs_operator(
     failure: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def missing(*_: object) -> Tensor:
@@ -114,19 +114,19 @@ def test_a_pytorch_without_the_operator_has_no_quick_product(
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
     monkeypatch.setattr(linear, "_onednn_linear", missing)
-    assert not linear._found_quick_product.__wrapped__()
+    assert not linear._check_onednn.__wrapped__()
 
 
-def test_a_wrong_product_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_onednn_is_not_used_where_it_is_inaccurate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
     monkeypatch.setattr(linear, "_onednn_linear", lambda x, weight: (x @ weight.T).bfloat16().float())
-    assert not linear._found_quick_product.__wrapped__()
+    assert not linear._check_onednn.__wrapped__()
 
 
 @pytest.mark.usefixtures("layer_kind")
 @pytest.mark.parametrize("shape", [(3, 80, 80), (2, 64, 200), (5, 8, 12)])
 def test_stacks_are_multiplied_matrix_by_matrix(shape: tuple[int, int, int]) -> None:
-    left, right = drawn(*shape), drawn(shape[0], 2 * shape[1], shape[2])
+    left, right = random_tensor(*shape), random_tensor(shape[0], 2 * shape[1], shape[2])
     expected = torch.einsum("nmk,nlk->nml", left.double(), right.double())
     torch.testing.assert_close(batched_matmul_nt(left, right).double(), expected, rtol=1e-5, atol=ROUNDING)

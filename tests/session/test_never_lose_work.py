@@ -28,7 +28,19 @@ from tests.training.workbench import TRAIN, Workbench, learning_log, same_weight
 from tui_gpt.config import RunConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.errors import DivergedError, StorageError
-from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Sampled, Saved
+from tui_gpt.events import (
+    Evaluated,
+    Event,
+    Finished,
+    Progress,
+    RolledBack,
+    Sampled,
+    Saved,
+    SettingChanged,
+    StepSkipped,
+    StorageProblem,
+    StorageRecovered,
+)
 from tui_gpt.prior import ngram
 from tui_gpt.prior.ngram import NgramPrior
 from tui_gpt.requests import TrainRequest
@@ -38,7 +50,7 @@ from tui_gpt.storage.recorder import Recorder
 from tui_gpt.storage.runs import Run, RunStore
 from tui_gpt.training.trainer import Trainer
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def train(config: RunConfig, name: str, control: Control | None = None) -> Iterator[Event]:
@@ -55,7 +67,7 @@ def learned(name: str) -> list[Event]:
     for event in RunStore().get(name).events():
         if isinstance(event, Progress):
             kept.append(dataclasses.replace(event, tokens_per_second=0.0, elapsed_seconds=0.0))
-        elif isinstance(event, Evaluated | Sampled | Changed):
+        elif isinstance(event, Evaluated | Sampled | SettingChanged | StepSkipped | RolledBack):
             kept.append(event)
     return kept
 
@@ -187,7 +199,7 @@ def test_a_change_is_made_again_however_often_the_run_is_interrupted_before_its_
         list(zip(train(config, "broken"), range(2), strict=False))
     _put_back(saved, last)
     list(train(config, "broken"))
-    assert Changed(step=8, setting="learning_rate", value=5e-4) in learned("broken")
+    assert SettingChanged(step=8, setting="learning_rate", value=5e-4) in learned("broken")
     assert_equal_runs("straight", "broken")
 
 
@@ -223,7 +235,7 @@ def test_what_was_changed_in_a_pause_holds_after_a_crash_in_it(tmp_path: Path) -
         if isinstance(event, Saved):
             shutil.copytree(event.path, saved)
             control.change("max_iters", 8)
-        if isinstance(event, Changed):
+        if isinstance(event, SettingChanged):
             break
     _put_back(saved, RunStore().get("one").path / "last")
     assert list(train(config, "one"))[-1].step == 8
@@ -236,9 +248,12 @@ def test_a_run_that_goes_back_after_nan_does_so_again_however_it_was_interrupted
     _spoil_steps(monkeypatch, 6, 10)
     config = tiny_config(tmp_path, max_iters=16, eval_interval=7, dropout=0.1)
     list(train(config, "straight"))
-    news = [(event.step, event.setting, event.value) for event in learned("straight") if isinstance(event, Changed)]
     rate = config.train.learning_rate / 2
-    assert news == [(6, "skipped_step", 6), (10, "rolled_back_to", 7), (10, "learning_rate", rate)]
+    assert [event for event in learned("straight") if not isinstance(event, Progress | Evaluated | Sampled)] == [
+        StepSkipped(step=6),
+        RolledBack(step=10, to_step=7),
+        SettingChanged(step=10, setting="learning_rate", value=rate, origin="trainer"),
+    ]
     for stop_at in (*range(2, 15, 2), 99):
         control = Control()
         for event in train(config, "broken", control):
@@ -275,7 +290,7 @@ def test_a_lost_state_to_go_back_to_does_not_keep_a_run_from_going_on(
         if event.step >= 8:
             control.stop()
     (RunStore().get("one").path / "good" / "model.safetensors").write_bytes(b"")
-    assert next(event.value for event in train(config, "one") if isinstance(event, Changed)) == 8
+    assert next(event.to_step for event in train(config, "one") if isinstance(event, RolledBack)) == 8
 
 
 def _spoil_steps(monkeypatch: pytest.MonkeyPatch, *steps: int) -> None:
@@ -311,8 +326,10 @@ def test_events_wait_for_a_full_disk_and_are_written_in_order(tmp_path: Path) ->
     for step, is_full in enumerate([False, True, True, False], start=1):
         run.is_full = is_full
         told += recorder.take(progress(step))
-    problems = [(event.step, event.value) for event in told if isinstance(event, Changed)]
-    assert problems == [(2, "the disk is full: free some space"), (4, None)]
+    assert [event for event in told if not isinstance(event, Progress)] == [
+        StorageProblem(step=2, problem="the disk is full: free some space"),
+        StorageRecovered(step=4),
+    ]
     assert [event.step for event in run.events()] == [1, 2, 2, 3, 4, 4]
     recorder.require_all()
 
@@ -341,7 +358,9 @@ def test_a_best_checkpoint_that_the_disk_refused_is_tried_again() -> None:
     bench.trainer._parts = dataclasses.replace(bench.parts, commit=refuse_the_first_best)
     events = bench.run()
     assert refused[0] in bench.checkpoints["best"]
-    assert [event.value for event in events if isinstance(event, Changed)] == ["the disk is full", None]
+    reports = [event for event in events if isinstance(event, StorageProblem | StorageRecovered)]
+    assert [event.type for event in reports] == ["storage_problem", "storage_recovered"]
+    assert getattr(reports[0], "problem", None) == "the disk is full"
 
 
 def test_a_run_that_would_not_fit_on_the_disk_does_not_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -380,7 +399,7 @@ def test_on_a_full_disk_training_goes_on_says_so_and_the_exit_code_tells(tmp_pat
     assert "Traceback" not in ended.stderr
     assert "larger than allowed" in ended.stderr
     assert (events[-1]["type"], events[-1]["step"]) == ("finished", 20)
-    assert any(event.get("setting") == "storage_problem" for event in events)
+    assert any(event["type"] == "storage_problem" for event in events)
 
 
 def test_a_used_up_quota_is_said_and_saving_goes_on_when_there_is_room_again(
@@ -396,14 +415,14 @@ def test_a_used_up_quota_is_said_and_saving_goes_on_when_there_is_room_again(
         return write(descriptor, data)
 
     monkeypatch.setattr(os, "write", limited)
-    problems = []
+    reports: list[Event] = []
     for event in train(tiny_config(tmp_path, "nano", max_iters=16, eval_interval=4), "one"):
         if isinstance(event, Progress):
             is_used_up = 3 <= event.step < 11
-        if isinstance(event, Changed) and event.setting == "storage_problem":
-            problems.append(event.value)
-    assert "your disk quota is used up: free some space" in str(problems[0])
-    assert problems[-1] is None
+        if isinstance(event, StorageProblem | StorageRecovered):
+            reports.append(event)
+    assert "your disk quota is used up: free some space" in getattr(reports[0], "problem", "")
+    assert isinstance(reports[-1], StorageRecovered)
     assert read_checkpoint(RunStore().get("one").path / "last").info.step == 16
     assert [event.step for event in learned("one")] == sorted(event.step for event in learned("one"))
 
@@ -525,7 +544,7 @@ def test_nothing_in_the_program_unpickles_or_runs_what_a_file_says() -> None:
                 assert node.func.id not in RUNS_CODE, path
             elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 loads = {("np", "load"), ("numpy", "load")} | (
-                    {("torch", "load")} if path.name != "foreign.py" else set()
+                    {("torch", "load")} if path.name != "import_pt.py" else set()
                 )
                 assert (node.value.id, node.attr) not in loads, path
 

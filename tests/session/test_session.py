@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from tui_gpt.config import RunConfig, SampleConfig, TrainConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.errors import CorpusError, IncompatibleError, NotFoundError, RunLockedError
-from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Sampled, Started
+from tui_gpt.events import Evaluated, Event, Finished, Progress, Sampled, SettingChanged, Started
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import Session, compact_checkpoint
 from tui_gpt.storage.checkpoint import Checkpoint, read_checkpoint
@@ -165,7 +165,7 @@ def test_a_finished_run_can_be_made_longer(tiny: Make) -> None:
     events = list(Session().train(TrainRequest(resume="fox", changes={"max_iters": 30}), Control()))
     assert isinstance(events[0], Started)
     assert events[0].step == 20
-    assert Changed(step=20, setting="max_iters", value=30) in events
+    assert SettingChanged(step=20, setting="max_iters", value=30) in events
     assert events[-1].step == 30
 
 

@@ -17,7 +17,7 @@ from tests.storage.helpers import killed_after, killed_at
 from tui_gpt.config import RunConfig, resolve
 from tui_gpt.errors import CheckpointError, DivergedError, IncompatibleError, StorageError, TuiGptError
 from tui_gpt.storage.checkpoint import read_checkpoint, write_checkpoint
-from tui_gpt.storage.files import candidates
+from tui_gpt.storage.folders import candidates
 from tui_gpt.storage.manifest import MANIFEST_FILE, MODEL_FILE, TRAINING_FILE, CheckpointInfo, newest_whole
 
 CONFIG: RunConfig = resolve("bigram")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.storage.fuzzing import healthy_run, open_mutated
 from tui_gpt.errors import StorageError
-from tui_gpt.storage.runs import read_info
+from tui_gpt.storage.manifest import read_info
 from tui_gpt.training.replay import cut_log
 
 
@@ -29,8 +29,8 @@ def test_kept_changes_that_cannot_be_read_are_not_forgotten(tmp_path: Path) -> N
     run = healthy_run(tmp_path / "runs")
     (tmp_path / "notes.txt").write_text("precious")
     (run.path / "changes.jsonl").symlink_to(tmp_path / "notes.txt")
-    log = run.log_path.read_bytes()
+    log = run.log.path.read_bytes()
     with pytest.raises(StorageError, match=r"changes\.jsonl: it is a link, not a plain file: move it away"):
         cut_log(run, read_info(run.path / "last"))
     assert (run.path / "changes.jsonl").is_symlink()
-    assert run.log_path.read_bytes() == log
+    assert run.log.path.read_bytes() == log

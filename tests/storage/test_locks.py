@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tui_gpt.storage import locks
-from tui_gpt.storage.files import UnusableFileError
 from tui_gpt.storage.locks import FileLock, LockHeldError, lock_holder
+from tui_gpt.storage.plain_files import UnusableFileError
 
 
 def test_a_lock_excludes_a_second_holder_and_names_the_first(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_a_killed_process_holds_no_lock(tmp_path: Path) -> None:
         holder.stdout.readline()
         assert lock_holder(path) == f"process {holder.pid}"
         holder.kill()
-    assert path.read_text().startswith(str(holder.pid))
+    assert path.read_text().split()[0] == str(holder.pid)
     assert lock_holder(path) is None
     FileLock(path).acquire()
 
@@ -88,9 +88,9 @@ def test_a_lock_that_is_no_plain_file_of_its_folder_is_refused_and_nothing_is_wr
 def test_a_holder_elsewhere_is_named_with_its_host_on_one_line_without_escapes(tmp_path: Path) -> None:
     lock = FileLock(tmp_path / "lock")
     lock.acquire()
-    (tmp_path / "lock").write_text("12 some\x1b[2Jwhere\nelse\n")
+    (tmp_path / "lock").write_text(" 12 some\x1b[2Jwhere\nelse\n")
     assert lock_holder(tmp_path / "lock") == "process 12 on some␛[2Jwhere"
-    (tmp_path / "lock").write_text(f"12 {platform.node()}\n")
+    (tmp_path / "lock").write_text(f" 12 {platform.node()}\n")
     assert lock_holder(tmp_path / "lock") == "process 12"
 
 
@@ -116,3 +116,13 @@ def test_another_reason_not_to_lock_is_an_error(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(locks, "_try_lock", refuse)
     with pytest.raises(OSError, match="input/output"):
         FileLock(tmp_path / "lock").acquire()
+
+
+def test_two_processes_that_look_at_a_free_lock_do_not_take_each_other_for_its_holder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking takes the lock for a moment, during which another look fails."""
+    FileLock(tmp_path / "lock").acquire()
+    answers = iter([False, True])
+    monkeypatch.setattr(locks, "_try_lock", lambda _: next(answers))
+    assert lock_holder(tmp_path / "lock") is None

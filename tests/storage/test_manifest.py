@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -6,7 +7,7 @@ import pytest
 
 from tui_gpt.config import resolve
 from tui_gpt.errors import CheckpointError, IncompatibleError
-from tui_gpt.storage.files import candidates
+from tui_gpt.storage.folders import candidates
 from tui_gpt.storage.manifest import (
     FORMAT_VERSION,
     MANIFEST_FILE,
@@ -46,7 +47,7 @@ def write(folder: Path, *, size: int = 4, **changes: Any) -> Path:
 def test_what_is_written_comes_back(tmp_path: Path) -> None:
     folder = write(tmp_path / "last", **json.loads(Manifest(info(), {MODEL_FILE: FileRecord(4, "0" * 64)}).to_json()))
     manifest = read_manifest(folder)
-    assert manifest.info.to_dict() == {**info().to_dict(), "created": manifest.info.created}
+    assert manifest.info == dataclasses.replace(info(), created=manifest.info.created)
     assert manifest.files == {MODEL_FILE: FileRecord(4, "0" * 64)}
     assert is_whole(folder)
 
@@ -66,7 +67,7 @@ def test_a_newer_format_asks_for_an_upgrade(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"format_version": 0},
+        {"format_version": FORMAT_VERSION - 1},
         {"format_version": True},
         {"format_version": "1"},
         {"step": -1},
@@ -94,7 +95,7 @@ def test_a_manifest_that_was_altered_is_one_line(tmp_path: Path, changes: dict[s
 
 
 def test_a_folder_without_manifest_is_no_checkpoint(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="is no checkpoint"):
+    with pytest.raises(CheckpointError, match="is not a checkpoint"):
         read_info(tmp_path)
 
 

@@ -1,10 +1,10 @@
 import pytest
 
 from tui_gpt.errors import UsageError
-from tui_gpt.storage.names import LONGEST_NAME, checked_name, did_you_mean, is_name, slug
+from tui_gpt.storage.names import MAX_NAME_LENGTH, checked_name, did_you_mean, is_name, slug
 
 
-@pytest.mark.parametrize("name", ["a", "my-run", "tinyshakespeare-quick-2", "A_b.c", "7", "_x", "x" * LONGEST_NAME])
+@pytest.mark.parametrize("name", ["a", "my-run", "tinyshakespeare-quick-2", "A_b.c", "7", "_x", "x" * MAX_NAME_LENGTH])
 def test_letters_digits_and_a_few_signs_make_a_name(name: str) -> None:
     assert checked_name(name) == name
 

@@ -63,13 +63,6 @@ def test_the_standard_split_and_its_digest_are_what_they_always_were() -> None:
     assert (len(corpus.train), corpus.digest) == (int(0.9 * len(text.text)), text.digest)
 
 
-def test_settings_from_before_there_was_a_choice_mean_the_standard_split() -> None:
-    record = RunConfig().to_dict()
-    for name in ("val_share", "val_file", "shuffle_documents"):
-        del record["train"][name]
-    assert RunConfig.from_dict(record).train.has_standard_split
-
-
 @pytest.mark.parametrize("share", [0.0, 0.0009, 0.51, 1.0, -0.1, float("nan")])
 def test_a_share_out_of_range_is_refused(share: float) -> None:
     with pytest.raises(ConfigError, match=r"val_share is .*choose a number from 0.001 to 0.5"):
@@ -77,7 +70,7 @@ def test_a_share_out_of_range_is_refused(share: float) -> None:
 
 
 def test_a_share_and_a_validation_text_exclude_each_other() -> None:
-    with pytest.raises(ConfigError, match="val_share cannot go together with val_file: leave one of them out"):
+    with pytest.raises(ConfigError, match="val_share and val_file cannot be used together: leave one of them out"):
         TrainConfig(max_iters=1, val_share=0.2, val_file="x")
 
 

@@ -11,9 +11,8 @@ import pytest
 import torch
 
 from tests.training.workbench import MODEL, TRAIN, Workbench, learning_log
-from tui_gpt.cli.progress_line import _news
 from tui_gpt.config import ModelConfig
-from tui_gpt.events import Changed, Event
+from tui_gpt.events import CompileFailed, Event
 from tui_gpt.models import linear
 
 COMPILED = dataclasses.replace(TRAIN, compile=True, threads=2, max_iters=6)
@@ -21,8 +20,8 @@ PLAIN = dataclasses.replace(COMPILED, compile=False)
 MODERN = ModelConfig(architecture="modern", block_size=16, n_layer=2, n_head=2, n_embd=16, dropout=0.2)
 
 
-def problems(events: list[Event]) -> list[object]:
-    return [event.value for event in events if isinstance(event, Changed) and event.setting == "compile_problem"]
+def problems(events: list[Event]) -> list[str]:
+    return [event.problem for event in events if isinstance(event, CompileFailed)]
 
 
 CAN_COMPILE = shutil.which("c++") is not None and Path(sysconfig.get_path("include"), "Python.h").exists()
@@ -64,15 +63,10 @@ def test_a_compiler_that_fails_or_is_wrong_leaves_the_run_as_it_would_be(
     expected, bench = Workbench(model, PLAIN).run(), Workbench(model, COMPILED)
     events = bench.run()
     (problem,) = problems(events)
-    assert str(problem).startswith(reason)
-    assert "\n" not in str(problem)
+    assert problem.startswith(reason)
+    assert "\n" not in problem
     assert learning_log(events) == learning_log(expected)
     assert changed_modules(bench) == []
-
-
-def test_the_fallback_is_said() -> None:
-    said = _news(Changed(step=0, setting="compile_problem", value="no working C++ compiler"))
-    assert said == "warning: the run goes on without --compile (no working C++ compiler)"
 
 
 def test_a_stop_during_the_trial_takes_everything_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,28 +4,18 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
 
 from tui_gpt.config import ModelConfig, RunConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.errors import ConfigError
 from tui_gpt.events import Evaluated, Initialized, Started
-from tui_gpt.models.build import build_model, transfer_weights
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import Session
-from tui_gpt.text.corpora import CorpusText
-from tui_gpt.text.tokenizer import CharTokenizer
-from tui_gpt.text.windows import Corpus
 from tui_gpt.training.initialize import Start
 
 OLD, NEW = "    ab cd. dc ba. abcd" * 30, "ab éd. dé ba. xybéd" * 30
 SHAPE = {"n_layer": 1, "n_head": 2, "n_embd": 16, "block_size": 16, "batch_size": 4, "threads": 1, "device": "cpu"}
-
-
-def corpus_of(text: str, tokenizer: CharTokenizer | None = None) -> Corpus:
-    return Corpus.build(CorpusText(name="text", text=text, digest="", source="text"), 16, tokenizer)
 
 
 def start_with(**model: Any) -> Start:
@@ -62,43 +52,6 @@ def test_a_preset_for_another_kind_of_model_is_refused_only_where_it_was_named()
     start = start_with(ngram_order=5)
     with pytest.raises(ConfigError, match="other is a modern model, and the preset classic is for another kind"):
         start.configured(resolve("classic"), {}, preset_chosen=True)
-
-
-@pytest.mark.parametrize("ngram_order", [0, 3])
-def test_a_character_keeps_its_weights_whatever_its_number_in_the_new_alphabet(ngram_order: int) -> None:
-    """The new model, which has more characters, predicts what the old one did, on a text that both know."""
-    config = ModelConfig(
-        architecture="modern", n_layer=1, n_head=2, n_embd=16, block_size=16, ngram_order=ngram_order, induction=True
-    )
-    old = CharTokenizer.from_text(OLD)
-    new = CharTokenizer("".join(sorted(set(OLD + NEW))))
-    source = build_model(config, old.vocab_size, seed=1)
-    with torch.no_grad():
-        for parameter in source.parameters():
-            parameter.normal_(std=0.3)
-    target = build_model(config, new.vocab_size, seed=2)
-    transfer_weights(
-        target, {name: tensor.half() for name, tensor in source.state_dict().items()}, old, corpus_of(OLD, new)
-    )
-    source.load_state_dict({name: tensor.half() for name, tensor in source.state_dict().items()})
-    text = OLD[:16]  # it begins as the n-grams before a text do, with the first character of both alphabets
-    places = torch.from_numpy(new.encode(old.characters)).long()
-
-    def logits_of(model: Any, tokenizer: CharTokenizer) -> torch.Tensor:
-        tokens = torch.from_numpy(tokenizer.encode(text).astype(np.int64))[None]
-        prior = None
-        if ngram_order:
-            prior = torch.full((1, len(text), tokenizer.vocab_size), -20.0)
-            known = places if tokenizer is new else torch.arange(old.vocab_size)
-            prior[..., known] = -1.0
-        logits: torch.Tensor = model.eval()(tokens, None, prior)[0]
-        return logits
-
-    if ngram_order:  # a fresh character's column of the prior's embedding would count
-        fresh = [number for number in range(new.vocab_size) if number not in places]
-        target.get_parameter("prior_embedding").data[:, fresh] = 0.0
-    ours, theirs = logits_of(target, new)[..., places], logits_of(source, old)
-    torch.testing.assert_close(ours, theirs, atol=2e-3, rtol=1e-3)
 
 
 def config_for(path: Path, **settings: Any) -> RunConfig:

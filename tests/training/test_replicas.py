@@ -7,8 +7,9 @@ import torch
 
 from tests.training.workbench import MODEL, TRAIN, Workbench, learning_log, same_weights
 from tui_gpt.config import ModelConfig, resolve
-from tui_gpt.models.build import build_model, build_shards
+from tui_gpt.models.build import build_model
 from tui_gpt.training.batches import Batch
+from tui_gpt.training.components import build_replicas
 from tui_gpt.training.device import ComputeDevice
 from tui_gpt.training.replicas import Shards, share_parameters
 
@@ -55,7 +56,7 @@ def test_a_core_reads_a_large_batch_in_several_passes() -> None:
     passes: list[int] = []
     model.register_forward_hook(lambda _model, inputs, _output: passes.append(inputs[0].numel()))
     tokens = torch.randint(11, (64, 257), generator=torch.Generator().manual_seed(3))
-    build_shards(model, config.train, ComputeDevice(torch.device("cpu"))).gradients(
+    build_replicas(model, config.train, ComputeDevice(torch.device("cpu"))).gradients(
         Batch(tokens[:, :-1], tokens[:, 1:])
     )
     assert passes == [4_096] * 4
@@ -66,7 +67,7 @@ def test_a_committee_reads_its_windows_in_one_pass_however_long_they_are() -> No
     config = resolve("best", "fox.txt", n_embd=8, n_head=2, n_layer=1, ngram_order=0, block_size=4_096, batch_size=1)
     model = build_model(config.model, 11, seed=1)
     tokens = torch.randint(11, (12, 33), generator=torch.Generator().manual_seed(3))
-    shards = build_shards(model, config.train, ComputeDevice(torch.device("cpu")))
+    shards = build_replicas(model, config.train, ComputeDevice(torch.device("cpu")))
     loss, _ = shards.gradients(Batch(tokens[:, :-1], tokens[:, 1:]))
     assert torch.isfinite(loss)
 

@@ -13,19 +13,23 @@ from tests.training.workbench import MODEL, TRAIN, Workbench, learning_log, same
 from tui_gpt.config import ModelConfig, TrainConfig
 from tui_gpt.errors import DivergedError, StorageError
 from tui_gpt.events import (
-    Changed,
+    ChangeRefused,
     Evaluated,
     Event,
     Finished,
     Initialized,
     Paused,
     Progress,
-    Refused,
     Resumed,
     ResumeDiffers,
+    RolledBack,
     Sampled,
     Saved,
+    SettingChanged,
     Started,
+    StepSkipped,
+    StorageProblem,
+    StorageRecovered,
 )
 from tui_gpt.training.trainer import Kind, LiveWeights, Snapshot
 
@@ -148,7 +152,7 @@ def test_a_paused_run_waits_saves_and_goes_on() -> None:
             bench.control.change("learning_rate", 5e-3)
             bench.control.resume()
     assert [event.step for event in of_type(seen, Paused, Resumed)] == [4, 4]
-    assert Changed(step=4, setting="learning_rate", value=5e-3) in seen
+    assert SettingChanged(step=4, setting="learning_rate", value=5e-3) in seen
     assert any(snapshot.standing.step == 4 for snapshot in bench.checkpoints["last"])
     assert finished(seen).step == 20
 
@@ -170,7 +174,7 @@ def test_a_stop_while_paused_ends_the_run() -> None:
 def test_a_change_that_makes_no_sense_is_not_made(setting: str, value: float | None) -> None:
     bench = Workbench()
     bench.control.change(setting, value)
-    assert of_type(bench.run(), Changed) == []
+    assert of_type(bench.run(), SettingChanged) == []
 
 
 def test_a_longer_plan_holds_from_the_step_it_was_asked_at() -> None:
@@ -182,7 +186,7 @@ def test_a_longer_plan_holds_from_the_step_it_was_asked_at() -> None:
 def test_a_planned_change_is_made_again_at_its_step() -> None:
     bench = Workbench(planned_changes={10: {"max_iters": 12}})
     events = bench.run()
-    assert Changed(step=10, setting="max_iters", value=12) in events
+    assert SettingChanged(step=10, setting="max_iters", value=12) in events
     assert finished(events).step == 12
 
 
@@ -205,7 +209,7 @@ def test_a_time_budget_becomes_a_number_of_steps_that_ends_in_time() -> None:
     events = bench.run()
     assert finished(events).reason == "time_limit"
     assert 16.0 <= finished(events).elapsed_seconds <= 21.0
-    corrected = [event for event in of_type(events, Changed) if isinstance(event, Changed)]
+    corrected = [event for event in of_type(events, SettingChanged) if isinstance(event, SettingChanged)]
     assert {event.setting for event in corrected} <= {"max_iters"}
 
 
@@ -235,7 +239,7 @@ def test_a_step_that_meets_nan_once_is_skipped_and_said() -> None:
     bench = Workbench()
     spoil_gradients(bench, {3})
     events = bench.run()
-    assert Changed(step=4, setting="skipped_step", value=4, origin="trainer") in events
+    assert StepSkipped(step=4) in events
     assert finished(events).reason == "completed"
     assert all(torch.isfinite(tensor).all() for tensor in bench.weights.values())
 
@@ -248,14 +252,14 @@ def test_nan_a_second_time_goes_back_to_the_newest_evaluation_at_half_the_rate(f
     events = []
     for event in bench.trainer.run():
         events.append(event)
-        if isinstance(event, Changed) and event.setting == "rolled_back_to":
+        if isinstance(event, RolledBack):
             weights, training = bench.weights, bench.trainer._snapshot().training
     at_five = bench.checkpoints["best"][0]
     assert at_five.standing.step == 5
     assert same_weights(weights, at_five.weights)
     assert same_weights(training, at_five.training)
-    assert Changed(step=9, setting="rolled_back_to", value=5, origin="trainer") in events
-    assert Changed(step=9, setting="learning_rate", value=5e-3, origin="trainer") in events
+    assert RolledBack(step=9, to_step=5) in events
+    assert SettingChanged(step=9, setting="learning_rate", value=5e-3, origin="trainer") in events
     assert finished(events).reason == "completed"
 
 
@@ -264,8 +268,8 @@ def test_nan_a_second_time_before_any_evaluation_goes_back_to_the_start() -> Non
     weights = bench.weights
     spoil_gradients(bench, {1, 2})
     for event in bench.trainer.run():
-        if isinstance(event, Changed) and event.setting == "rolled_back_to":
-            assert event.value == 0
+        if isinstance(event, RolledBack):
+            assert event.to_step == 0
             assert same_weights(bench.weights, weights)
             return
     pytest.fail("it never went back")
@@ -295,7 +299,7 @@ def test_what_nan_goes_back_to_does_not_depend_on_the_clock(autosave_seconds: fl
     )
     spoil_gradients(bench, {72, 73})
     events = bench.run()
-    assert Changed(step=74, setting="rolled_back_to", value=40, origin="trainer") in events
+    assert RolledBack(step=74, to_step=40) in events
     saved = {event.step for event in events if isinstance(event, Saved)}
     assert bool(saved & set(range(41, 73))) == (autosave_seconds == 1.0)
 
@@ -341,7 +345,7 @@ def test_a_refusing_disk_is_announced_training_goes_on_and_the_end_tells() -> No
     bench.trainer._parts = dataclasses.replace(bench.parts, commit=refuse)
     with pytest.raises(StorageError, match="full"):
         events.extend(bench.trainer.run())
-    assert Changed in {type(event) for event in events}
+    assert any(isinstance(event, StorageProblem) for event in events)
     assert finished(events).step == 20
 
 
@@ -357,8 +361,9 @@ def test_a_disk_that_has_room_again_is_announced_too() -> None:
 
     bench.trainer._parts = dataclasses.replace(bench.parts, commit=refuse_once)
     events = bench.run()
-    told = [event.value for event in events if isinstance(event, Changed)]
-    assert told == ["the disk is full", None]
+    reports = [event for event in events if isinstance(event, StorageProblem | StorageRecovered)]
+    assert [event.type for event in reports] == ["storage_problem", "storage_recovered"]
+    assert getattr(reports[0], "problem", None) == "the disk is full"
 
 
 def test_live_weights_are_a_copy_and_asking_changes_nothing() -> None:
@@ -406,7 +411,7 @@ def test_several_changes_are_made_together_whatever_their_order() -> None:
     bench.control.change("max_seconds", None)
     bench.control.change("max_iters", 6)
     events = bench.run()
-    assert of_type(events, Refused) == []
+    assert of_type(events, ChangeRefused) == []
     assert (finished(events).step, finished(events).reason) == (6, "completed")
 
 
@@ -426,8 +431,8 @@ def test_an_impossible_change_is_refused_in_whole_and_said(changes: dict[str, An
         events.append(event)
         if isinstance(event, Progress) and event.step == 6:
             bench.control.change_all(changes)
-    assert of_type(events, Changed) == []
-    refused = [event for event in events if isinstance(event, Refused)]
+    assert of_type(events, SettingChanged) == []
+    refused = [event for event in events if isinstance(event, ChangeRefused)]
     assert {event.setting for event in refused} == set(changes)
     assert all(words in event.reason for event in refused)
     assert finished(events).step == 20

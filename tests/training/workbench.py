@@ -10,11 +10,12 @@ from torch import Tensor
 from tui_gpt.config import ModelConfig, TrainConfig
 from tui_gpt.control import Control
 from tui_gpt.events import Evaluated, Event, Progress, SettingValue
-from tui_gpt.models.build import build_model, build_optimizers, build_shards, random_generators
+from tui_gpt.models.build import build_model
 from tui_gpt.text.corpora import CorpusText
 from tui_gpt.text.windows import Corpus, WindowOrder
 from tui_gpt.training.batches import Batches
 from tui_gpt.training.checkpoints.state import restore_optimizers
+from tui_gpt.training.components import build_optimizers, build_replicas, random_generators
 from tui_gpt.training.device import ComputeDevice
 from tui_gpt.training.trainer import Kind, Snapshot, Standing, Trainer, TrainerComponents, changed, restore_generators
 
@@ -63,7 +64,7 @@ class Workbench:
         self.clock = Ticking(tick)
         self.corpus = Corpus.build(CorpusText(name="fox", text=TEXT, digest="", source="fox"), model.block_size)
         self.model = build_model(model, self.corpus.tokenizer.vocab_size, train.seed)
-        shards = build_shards(self.model, train, ComputeDevice(torch.device("cpu"), cores=train.threads))
+        shards = build_replicas(self.model, train, ComputeDevice(torch.device("cpu"), cores=train.threads))
         optimizers = build_optimizers(self.model, train, shards)
         standing: Standing | None = None
         if snapshot is not None:

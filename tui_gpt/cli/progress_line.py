@@ -17,18 +17,23 @@ from typing import Self, TextIO
 from tui_gpt.control import Activity
 from tui_gpt.escaping import escape_controls
 from tui_gpt.events import (
-    Changed,
+    ChangeRefused,
+    CompileFailed,
     Evaluated,
     Event,
     Finished,
     Initialized,
     Progress,
-    Refused,
     ResumeDiffers,
+    RolledBack,
     Sampled,
     Saved,
+    SettingChanged,
     SettingValue,
     Started,
+    StepSkipped,
+    StorageProblem,
+    StorageRecovered,
 )
 from tui_gpt.formatting import EtaEstimator, format_count, format_duration, format_loss, format_rate
 
@@ -40,7 +45,6 @@ BEAT_SECONDS = 0.25
 _SHORTEST_BAR = 8
 _LONGEST_BAR = 40
 _GAP = "  "
-_URGENT = frozenset({"storage_problem", "compile_problem", "skipped_step", "rolled_back_to"})
 
 
 class Standing:
@@ -65,7 +69,7 @@ class Standing:
         match event:
             case Started():
                 self.first_step, self.max_iters = event.step, event.max_iters
-            case Changed(setting="max_iters", value=int(value)):
+            case SettingChanged(setting="max_iters", value=int(value)):
                 self.max_iters = value
             case Progress():
                 self.loss, self.tokens_per_second = event.loss, event.tokens_per_second
@@ -188,12 +192,14 @@ class ProgressLine:
         match event:
             case Started():
                 self.say(_opening(event))
-            case Changed(origin="plan"):
+            case SettingChanged(origin="plan"):
                 pass  # the line says how many steps there are, and every evaluation how much it has read
-            case Changed():
-                self.say(_news(event), urgent=event.setting in _URGENT)
-            case Refused():
-                self.say(f"warning: {event.setting} stays as it is: {event.reason}", urgent=True)
+            case SettingChanged():
+                self.say(_change(event))
+            case StorageRecovered():
+                self.say("saving works again", urgent=True)
+            case ChangeRefused() | StepSkipped() | RolledBack() | StorageProblem() | CompileFailed():
+                self.say(f"warning: {_problem(event)}", urgent=True)
             case Initialized():
                 self.say(_source_of_weights(event))
             case ResumeDiffers():
@@ -302,17 +308,24 @@ def _difference(event: ResumeDiffers) -> str:
     )
 
 
-def _news(event: Changed) -> str:
-    """What a change means to the user."""
+def _problem(event: ChangeRefused | StepSkipped | RolledBack | StorageProblem | CompileFailed) -> str:
+    """Return the sentence that reports what went wrong though the run continues."""
+    match event:
+        case ChangeRefused():
+            return f"{event.setting} was not changed: {event.reason}"
+        case StepSkipped():
+            return f"step {event.step:,} was skipped: its loss or gradient was not finite"
+        case RolledBack():
+            return f"step {event.step:,}: not finite again, rolled back to the state of step {event.to_step:,}"
+        case StorageProblem():
+            return escape_controls(event.problem)
+        case CompileFailed():
+            return f"the run continues without --compile ({escape_controls(event.problem)})"
+
+
+def _change(event: SettingChanged) -> str:
+    """Return the line that reports a changed setting."""
     match event.setting:
-        case "storage_problem":
-            return "saving works again" if event.value is None else f"warning: {escape_controls(str(event.value))}"
-        case "compile_problem":
-            return f"warning: the run goes on without --compile ({escape_controls(str(event.value))})"
-        case "skipped_step":
-            return f"warning: step {event.step:,} was skipped, as its loss was not finite"
-        case "rolled_back_to":
-            return f"warning: at step {event.step:,} the run went back to its last good state"
         case "max_iters" if event.value is not None:
             return f"from step {event.step:,} on: {_shown(event.value)} steps in all"
         case "max_iters" | "max_seconds" if event.value is None:

@@ -87,7 +87,7 @@ class Sampler:
 
     def copied(self, text: str) -> float | None:
         """See `TextModel.copied`."""
-        return None if self._prior is None else self._prior.pieces.share(self._tokenizer.lookup(text))
+        return None if self._prior is None else self._prior.copy_index.copied_fraction(self._tokenizer.lookup(text))
 
     def score(self, text: str, *, details: bool = False) -> Iterator[Piece]:
         """How well the model predicts `text`: one piece a known character, each from what `stream` would have seen.

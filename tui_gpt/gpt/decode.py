@@ -30,10 +30,11 @@ from tui_gpt.config import ModelConfig
 from tui_gpt.models import classic, modern
 from tui_gpt.models.build import LanguageModel
 from tui_gpt.models.classic import Classic
-from tui_gpt.models.ensemble import mean_of_probabilities, networks_of
-from tui_gpt.models.induction import LONGEST, REACH, Matches
+from tui_gpt.models.ensemble import log_mean_probabilities, networks_of
+from tui_gpt.models.induction import MAX_DISTANCE, MAX_LENGTH, Matches
 from tui_gpt.models.modern import NGRAM_TABLES, Modern, Rotary, layer_norm, rotary_table
-from tui_gpt.prior.ngram import NgramCursor, NgramPrior
+from tui_gpt.prior.cursor import NgramCursor
+from tui_gpt.prior.ngram import NgramPrior
 from tui_gpt.training.device import using_cores
 
 Ints = npt.NDArray[np.int64]
@@ -58,7 +59,7 @@ def window_stride(block_size: int) -> int:
 
 CHARACTERS_BEFORE = len(NGRAM_TABLES)
 """How far back a modern model's n-gram embedding looks."""
-HISTORY = REACH + LONGEST
+HISTORY = MAX_DISTANCE + MAX_LENGTH
 """How far back a modern model's matches look."""
 PIECE = 256
 """How many characters of a long text are read at once, at most: what each of them may see is a table of its own."""
@@ -195,7 +196,7 @@ class ClassicDecoder(CachedDecoder):
         if self._config.n_layer:
             x = x + model.position_embedding.weight[self._length : self._length + tokens.shape[1]]
             for layer, block in enumerate(cast("Sequence[classic.Block]", model.blocks)):
-                q, k, v = block.attention.heads(block.attention_norm(x))
+                q, k, v = block.attention.project_qkv(block.attention_norm(x))
                 x = x + block.attention.merge_heads(self._attended(layer, q, k, v))
                 x = x + block.feed_forward(block.feed_forward_norm(x))
         self._length += tokens.shape[1]
@@ -251,16 +252,16 @@ class ModernDecoder(CachedDecoder):
         votes = [self._vote(number, tokens, *told, every) for number in range(len(self._networks))]
         self._history = read[:, -HISTORY:]
         self._length += T
-        return votes[0] if len(votes) == 1 else mean_of_probabilities(votes)
+        return votes[0] if len(votes) == 1 else log_mean_probabilities(votes)
 
     def _vote(
         self, number: int, tokens: Tensor, rotary: Rotary, rows: Tensor | None, matches: Matches | None, every: bool
     ) -> Tensor:
         """Logits of one network."""
         model = self._networks[number]
-        x = model.embedded(tokens, rows, matches, self._history[:, -CHARACTERS_BEFORE:])
+        x = model.embed(tokens, rows, matches, self._history[:, -CHARACTERS_BEFORE:])
         for layer, block in enumerate(cast("Sequence[modern.Block]", model.blocks), number * self._config.n_layer):
-            q, k, v = block.attention.heads(layer_norm(x), rotary)
+            q, k, v = block.attention.project_qkv(layer_norm(x), rotary)
             x = x + block.attention.merge_heads(self._attended(layer, q, k, v))
             x = x + block.feed_forward(layer_norm(x))
         if every:

@@ -252,7 +252,7 @@ class PackedModel:
         for k in range(1, prior.order + 1):
             packed.grams[k].symbols = self._array(trie.symbols[k], np.int32)
             if k > 1:
-                packed.grams[k].shares = self._array(table.shares[k], np.float32)
+                packed.grams[k].shares = self._array(table.discounted_probs[k], np.float32)
             if k < prior.order:
                 packed.grams[k].firsts = self._array(trie.firsts[k], np.int64)
                 packed.grams[k].backoffs = self._array(table.backoffs[k], np.float32)

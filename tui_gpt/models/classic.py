@@ -1,13 +1,12 @@
-"""The seed's model: a decoder-only transformer as in "Attention Is All You Need" and GPT-2, with LayerNorm first.
+"""The transformer of Karpathy's lecture "Let's build GPT": decoder-only, with a LayerNorm before each sublayer.
 
-Token and learned position embeddings are added; each block mixes positions by causal self-attention and then works on
-each position alone by a feed-forward network, both as a correction added to the residual stream; a LayerNorm and a
-linear head turn the stream into logits. Without blocks (`n_layer` 0) it is the lecture's first model, the bigram: each
-character's embedding *is* the logits of the next one.
+It follows "Attention Is All You Need" (Vaswani et al. 2017) and GPT-2 (Radford et al. 2019). Token and learned position
+embeddings are added; each block adds causal self-attention and then a feed-forward network to the residual stream; a
+final LayerNorm and a linear head give the logits. With `n_layer` 0 it is the lecture's first model, the bigram: the
+embedding of a character is the logits of the next one.
 
-Shapes: B sequences, T positions, C = n_embd, H heads of D = C / H, V characters. Dropout acts on the embeddings and on
-what attention and feed-forward add to the stream, deliberately not on the attention weights: the fused attention kernel
-of the CPU cannot drop them.
+Shapes: B sequences, T positions, C = n_embd, H heads of size D = C / H, V characters. Dropout acts on the embeddings
+and on the output of each sublayer, but not on the attention weights: the CPU's fused attention kernel has no dropout.
 """
 
 import math
@@ -17,36 +16,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tui_gpt.config import ModelConfig
+from tui_gpt.models.dropout import Dropout
 from tui_gpt.models.linear import Linear
 
 INIT_STD = 0.02
-"""Standard deviation of fresh weights (GPT-2)."""
-
-
-class Dropout(nn.Module):
-    """Zero a share of the activations in training and scale up the rest (Srivastava et al. 2014); identity in
-    evaluation.
-
-    One random byte decides an activation, which costs a fraction of a Bernoulli draw and rounds the share to 1/256. The
-    bytes come from a generator of its own, so that nothing else that draws at random changes a training run.
-    """
-
-    def __init__(self, share: float, generator: torch.Generator) -> None:
-        super().__init__()
-        self.generator = generator
-        self.threshold = round(share * 256)
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.threshold == 0:
-            return x
-        words = torch.empty((x.numel() + 7) // 8, dtype=torch.int64, device=self.generator.device)
-        words.random_(-(2**63), None, generator=self.generator)
-        kept = words.view(torch.uint8)[: x.numel()].view(x.shape) >= self.threshold
-        return x * kept.to(x.device, x.dtype).mul_(256 / (256 - self.threshold))
+"""Standard deviation of initial weights (GPT-2)."""
 
 
 class SelfAttention(nn.Module):
-    """Multi-head causal self-attention: each position gathers from itself and those before it."""
+    """Multi-head causal self-attention."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -54,24 +32,26 @@ class SelfAttention(nn.Module):
         self.qkv = Linear(config.n_embd, 3 * config.n_embd, bias=False)
         self.projection = Linear(config.n_embd, config.n_embd)
 
-    def heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values, each (B, H, T, D), of x (B, T, C)."""
+    def project_qkv(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the queries, keys and values of x (B, T, C), each (B, H, T, D)."""
         B, T, C = x.shape
         q, k, v = self.qkv(x).view(B, T, 3, self.n_head, C // self.n_head).unbind(2)  # (B, T, H, D)
         return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
 
     def merge_heads(self, y: Tensor) -> Tensor:
-        """What the heads found (B, H, T, D), side by side and mixed: (B, T, C)."""
+        """Concatenate the outputs of the heads (B, H, T, D) and project them to (B, T, C)."""
         B, H, T, D = y.shape
-        return self.projection(y.transpose(1, 2).reshape(B, T, H * D))  # type: ignore[no-any-return]
+        out: Tensor = self.projection(y.transpose(1, 2).reshape(B, T, H * D))
+        return out
 
     def forward(self, x: Tensor) -> Tensor:
-        q, k, v = self.heads(x)
+        """Return what each position (B, T, C) attends to, itself and those before it."""
+        q, k, v = self.project_qkv(x)
         return self.merge_heads(F.scaled_dot_product_attention(q, k, v, is_causal=True))
 
 
 class FeedForward(nn.Module):
-    """Two linear layers, four times as wide between them, with ReLU."""
+    """Two linear layers with ReLU between them, four times as wide inside, at each position."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -79,11 +59,13 @@ class FeedForward(nn.Module):
         self.contract = Linear(4 * config.n_embd, config.n_embd)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.contract(F.relu(self.expand(x)))  # type: ignore[no-any-return]
+        """Return (B, T, C) for x (B, T, C)."""
+        out: Tensor = self.contract(F.relu(self.expand(x)))
+        return out
 
 
 class Block(nn.Module):
-    """Communication, then computation: attention and feed-forward, each normalised before and added to the stream."""
+    """Attention, then feed-forward, each on the normalised stream and added to it."""
 
     def __init__(self, config: ModelConfig, dropout: Dropout) -> None:
         super().__init__()
@@ -94,12 +76,14 @@ class Block(nn.Module):
         self.dropout = dropout
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the residual stream (B, T, C) after this block."""
         x = x + self.dropout(self.attention(self.attention_norm(x)))
-        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))  # type: ignore[no-any-return]
+        ff_out: Tensor = self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+        return x + ff_out
 
 
 class Classic(nn.Module):
-    """`forward(tokens, targets)` gives logits (B, T, V) and, with targets, the loss in nats per character."""
+    """The whole model; `dropout` is shared by its blocks and owns the random generator."""
 
     def __init__(self, config: ModelConfig, vocab_size: int) -> None:
         super().__init__()
@@ -112,15 +96,15 @@ class Classic(nn.Module):
             self.blocks = nn.ModuleList(Block(config, self.dropout) for _ in range(config.n_layer))
             self.norm = nn.LayerNorm(config.n_embd)
             self.head = Linear(config.n_embd, vocab_size)
-        self.apply(self._initialise)
+        self.apply(self._init_weights)
 
     def forward(
         self, tokens: Tensor, targets: Tensor | None = None, prior: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """Logits (B, T, V) after each of `tokens` (B, T), T at most block_size; the loss when `targets` (B, T) are
-        given.
+        """Return logits (B, T, V) after each of `tokens` (B, T), T <= block_size, and the loss of `targets` (B, T).
 
-        `prior` is there for the interface that both models share; this one takes none.
+        The loss is in nats per character, None without targets. `prior` exists for the interface that all models
+        share: raises ValueError where it is given.
         """
         if prior is not None:
             raise ValueError("a classic model takes no prior")
@@ -135,17 +119,17 @@ class Classic(nn.Module):
         return logits, F.cross_entropy(logits.view(-1, self.vocab_size), targets.reshape(-1))
 
     def logits(self, x: Tensor) -> Tensor:
-        """(B, T, V) from what leaves the last block (B, T, C)."""
-        if not self.config.n_layer:
-            return x
-        return self.head(self.norm(x))  # type: ignore[no-any-return]
+        """Project the residual stream (B, T, C) to logits (B, T, V)."""
+        if self.config.n_layer:
+            x = self.head(self.norm(x))
+        return x
 
-    def _initialise(self, module: nn.Module) -> None:
-        """GPT-2's: small normal weights, smaller still where many layers add to one stream; zero biases."""
+    def _init_weights(self, module: nn.Module) -> None:
+        """Initialise as GPT-2: normal weights, scaled by 1 / sqrt(2 n_layer) where a sublayer adds to the stream."""
         if isinstance(module, nn.Linear | nn.Embedding):
             nn.init.normal_(module.weight, std=INIT_STD)
         if isinstance(module, nn.Linear) and module.bias is not None:
             nn.init.zeros_(module.bias)
         if isinstance(module, Block):
-            for added in (module.attention.projection, module.feed_forward.contract):
-                nn.init.normal_(added.weight, std=INIT_STD / math.sqrt(2 * self.config.n_layer))
+            for output in (module.attention.projection, module.feed_forward.contract):
+                nn.init.normal_(output.weight, std=INIT_STD / math.sqrt(2 * self.config.n_layer))

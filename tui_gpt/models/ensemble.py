@@ -1,9 +1,8 @@
-"""Several networks that vote: trained side by side, averaged in what they predict.
+"""A deep ensemble: networks trained independently whose predicted probabilities are averaged.
 
-Networks that start from different weights make different mistakes about text they have not read, and the average of
-their predictions makes fewer (deep ensembles, Lakshminarayanan et al. 2017). On a small corpus that is worth more than
-one larger network, which only learns the training text by heart sooner. Each member learns as if it were alone, from
-windows of its own, which makes them differ more; only what is predicted is shared.
+Networks that start from different weights make different mistakes on unseen text, and the average of their predictions
+makes fewer (Lakshminarayanan et al. 2017). On a small corpus that is worth more than one larger network, which
+over-fits sooner. Each member trains on windows of its own, which makes them differ more.
 """
 
 import math
@@ -15,21 +14,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tui_gpt.config import ModelConfig
-from tui_gpt.models.classic import Dropout
+from tui_gpt.models.dropout import Dropout
 from tui_gpt.models.modern import Modern
 
 
-def mean_of_probabilities(logits: Sequence[Tensor]) -> Tensor:
-    """(..., V): log-probabilities, the mean of the probabilities that some logits (..., V) stand for."""
-    return torch.logsumexp(torch.stack([F.log_softmax(one, dim=-1) for one in logits]), dim=0) - math.log(len(logits))
+def log_mean_probabilities(logits: Sequence[Tensor]) -> Tensor:
+    """Return the log of the mean of the probabilities that several logits (..., V) predict."""
+    log_probs = torch.stack([F.log_softmax(member, dim=-1) for member in logits])
+    return torch.logsumexp(log_probs, dim=0) - math.log(len(logits))
 
 
 class Ensemble(nn.Module):
-    """`config.members` networks; `forward` is that of a single one.
-
-    In training each member gets its part of the batch, and the loss is the mean of theirs; else all read everything,
-    and the loss is that of the averaged prediction.
-    """
+    """`config.members` networks that share a dropout generator."""
 
     def __init__(self, config: ModelConfig, vocab_size: int) -> None:
         super().__init__()
@@ -46,18 +42,19 @@ class Ensemble(nn.Module):
     def forward(
         self, tokens: Tensor, targets: Tensor | None = None, prior: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """Logits (B, T, V) after each of `tokens` (B, T), and the loss if there are `targets` (B, T).
+        """Return logits (B, T, V) after each of `tokens` (B, T) and the loss of `targets` (B, T), as `Modern.forward`.
 
-        In training B is at least the number of members.
+        In training each member gets a part of the batch, of at least as many windows as there are members, and the
+        loss is the mean of theirs. In evaluation each gets all of it, and the loss is that of the averaged prediction.
         """
         if self.training and targets is not None:
-            return self._learned(tokens, targets, prior)
-        logits = mean_of_probabilities([network(tokens, None, prior)[0] for network in self.networks])
+            return self._training_forward(tokens, targets, prior)
+        logits = log_mean_probabilities([network(tokens, None, prior)[0] for network in self.networks])
         if targets is None:
             return logits, None
         return logits, F.nll_loss(logits.view(-1, self.vocab_size), targets.reshape(-1))
 
-    def _learned(self, tokens: Tensor, targets: Tensor, prior: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _training_forward(self, tokens: Tensor, targets: Tensor, prior: Tensor | None) -> tuple[Tensor, Tensor]:
         count = len(self.members)
         priors = [None] * count if prior is None else prior.tensor_split(count)
         parts = zip(self.networks, tokens.tensor_split(count), targets.tensor_split(count), priors, strict=True)
@@ -66,5 +63,5 @@ class Ensemble(nn.Module):
 
 
 def networks_of(model: Modern | Ensemble) -> Sequence[Modern]:
-    """The networks whose predictions are averaged; often just one."""
+    """Return the networks whose predictions are averaged: the members of an ensemble, or the model itself."""
     return model.networks if isinstance(model, Ensemble) else [model]

@@ -20,7 +20,8 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from tui_gpt.errors import CheckpointError, DivergedError
-from tui_gpt.storage.files import commit_folder, commit_target, ensure_free_space, read_plain_file, write_synced
+from tui_gpt.storage.files import ensure_free_space, write_synced
+from tui_gpt.storage.folders import commit_folder, commit_target
 from tui_gpt.storage.manifest import (
     MANIFEST_FILE,
     MODEL_FILE,
@@ -33,6 +34,7 @@ from tui_gpt.storage.manifest import (
     newest_whole,
     read_manifest,
 )
+from tui_gpt.storage.plain_files import read_plain_file
 from tui_gpt.storage.quantize import dequantized
 from tui_gpt.text.tokenizer import CharTokenizer
 

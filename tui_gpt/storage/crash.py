@@ -1,8 +1,8 @@
-"""The report of an unexpected error: a file to attach to a bug report, instead of a traceback in the user's face.
+"""Write a report of an unexpected error, to be attached to a bug report, instead of printing a traceback.
 
-It names versions, platform and place, and the last facts of the run. It holds no corpus and no prompt: local variables
-are left out, so are the messages of all exceptions but this program's own, because a `KeyError` may quote any text, and
-of a text in an event only the length is given.
+It has versions, platform, stack and the last events of the run, but neither corpus nor prompt: local variables are left
+out, as are the messages of all exceptions but this program's own, because a `KeyError` can quote any text; of a text in
+an event only the length is given.
 """
 
 import dataclasses
@@ -26,12 +26,12 @@ from tui_gpt.storage.files import atomic_write
 _KEPT_REPORTS = 20
 _LAST_EVENTS = 20
 _TEXTS: Mapping[str, tuple[str, ...]] = {"sampled": ("prompt", "text"), "initialized": ("new_characters",)}
-"""The fields of events that hold the user's text."""
+"""The fields of events that contain the user's text."""
 _PACKAGES = ("torch", "textual", "click", "numpy", "safetensors")
 
 
 def write_report(error: BaseException, events: Iterable[Event] = ()) -> Path | None:
-    """Write what is known about `error`, with the last of `events`; its path, or None where it cannot be kept."""
+    """Write a report of `error` with the last of `events`; return its path, or None when it cannot be written."""
     folder = paths.logs_dir()
     name = f"crash-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.txt"
     try:
@@ -43,13 +43,13 @@ def write_report(error: BaseException, events: Iterable[Event] = ()) -> Path | N
 
 
 def sentence(path: Path | None) -> str:
-    """What to tell the user about a report that lies at `path`."""
+    """Return the message for the user about a report at `path`."""
     where = f"a report is in {path}" if path else "the report could not be written"
-    return f"something unexpected went wrong: {where}"
+    return f"unexpected error: {where}"
 
 
 def report(error: BaseException, events: Iterable[Event] = ()) -> str:
-    """The report's text."""
+    """Return the text of a report."""
     last = list(events)[-_LAST_EVENTS:]
     parts = [
         f"tui-gpt {__version__}, {datetime.now(UTC).isoformat(timespec='seconds')}",
@@ -64,7 +64,7 @@ def report(error: BaseException, events: Iterable[Event] = ()) -> str:
 
 
 def _traceback(error: BaseException) -> Iterator[str]:
-    """The places where an error and those behind it were raised, the oldest first, with the type of each."""
+    """Yield the stack and the type of an error and of its causes, oldest first."""
     for one in reversed(list(_chain(error))):
         yield from traceback.format_tb(one.__traceback__)
         yield f"{type(one).__module__}.{type(one).__qualname__}{_message(one)}\n"
@@ -82,7 +82,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _message(error: BaseException) -> str:
-    """What may be said about an error: its message when it is this program's own, the system's number for it."""
+    """Return the message of an error of this program, or the code of a system error."""
     if isinstance(error, TuiGptError):
         return f": {error}"
     if isinstance(error, OSError) and error.errno is not None:
@@ -98,7 +98,7 @@ def _version(package: str) -> str:
 
 
 def _without_text(event: Event) -> str:
-    """An event with the lengths of its texts in their place."""
+    """Return an event as JSON, with the lengths of its texts instead of these."""
     texts = _TEXTS.get(event.type, ())
     plain = {name: value for name, value in dataclasses.asdict(event).items() if name not in texts}
     lengths = {f"{name}_characters": len(getattr(event, name)) for name in texts}

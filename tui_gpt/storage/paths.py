@@ -1,7 +1,6 @@
-"""Where things live: one function a directory, each below `TUI_GPT_HOME` or the platform's user data directory, but for
-the cache.
+"""Where files live: below `TUI_GPT_HOME`, or else the platform's user data directory.
 
-Only names are made here; whoever writes into a directory creates it.
+Nothing is created here; the code that writes into a folder creates it.
 """
 
 import os
@@ -14,7 +13,7 @@ HOME_VARIABLE = "TUI_GPT_HOME"
 
 
 def home() -> Path:
-    """The root of everything this program keeps for its user."""
+    """Return the folder that holds all of the user's data."""
     chosen = os.environ.get(HOME_VARIABLE)
     if chosen:
         return Path(chosen).expanduser().absolute()
@@ -22,32 +21,32 @@ def home() -> Path:
 
 
 def runs_dir() -> Path:
-    """One folder a run."""
+    """Return the folder of the runs, each of which is a folder in it."""
     return home() / "runs"
 
 
 def corpora_dir() -> Path:
-    """The texts that `tui-gpt data add` took in."""
+    """Return the folder of the texts added with `tui-gpt data add`."""
     return home() / "corpora"
 
 
 def config_file() -> Path:
-    """The user's settings, written by hand or by `tui-gpt config init`."""
+    """Return the file of the user's defaults, written by hand or by `tui-gpt config init`."""
     return home() / "config.toml"
 
 
 def state_file() -> Path:
-    """What the app remembers between launches: theme, latest choices, sampling settings."""
+    """Return the file of what the app remembers between launches: theme, latest choices, sampling settings."""
     return home() / "state.json"
 
 
 def history_file() -> Path:
-    """The Generate tab's notebook, one JSON object a line."""
+    """Return the file of the Generate tab's notebook, one JSON object per line."""
     return home() / "history.jsonl"
 
 
 def logs_dir() -> Path:
-    """Crash reports and the noise of native libraries."""
+    """Return the folder of crash reports and of the output of native libraries."""
     return home() / "logs"
 
 
@@ -57,6 +56,11 @@ def cache_dir() -> Path:
 
 
 def shipped_dir() -> Path:
-    """The data that comes with the program: the built-in corpus and the pretrained model."""
+    """Return the folder of the bundled data: the built-in corpus and the pretrained model."""
     installed = Path(str(resources.files("tui_gpt"))) / "data"
     return installed if installed.is_dir() else installed.parent.parent / "data"
+
+
+def real_path(path: Path) -> Path:
+    """Return a path given by the user with `~` and links resolved."""
+    return Path(os.path.realpath(path.expanduser()))

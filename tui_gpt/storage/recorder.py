@@ -7,7 +7,7 @@ is told of the problem as an event, like of everything else, and the run ends wi
 from collections.abc import Iterator
 
 from tui_gpt.errors import StorageError
-from tui_gpt.events import Changed, Event, Finished, Paused, Resumed, Started
+from tui_gpt.events import Event, Finished, Paused, Resumed, Started, StorageProblem, StorageRecovered
 from tui_gpt.storage.runs import Run, RunState
 
 
@@ -26,19 +26,22 @@ class Recorder:
         if self._warning:
             warning, self._warning = self._warning, ""
             yield from self.take(event)
-            yield from self.take(Changed(step=event.step, setting="storage_problem", value=warning, origin="trainer"))
+            yield from self.take(StorageProblem(step=event.step, problem=warning))
             return
         self._waiting.append(event)
         self._state = _state_after(event) or self._state
         before, self._problem = self._problem, self._write()
-        news = Changed(step=event.step, setting="storage_problem", value=self._problem or None, origin="trainer")
-        is_new = self._problem != before
-        if is_new:
-            self._waiting.append(news)
-            self._problem = self._write()
+        if self._problem == before:
+            yield event
+            return
+        report = self._storage_report(event.step)
+        self._waiting.append(report)
+        self._problem = self._write()
         yield event
-        if is_new:
-            yield news
+        yield report
+
+    def _storage_report(self, step: int) -> StorageProblem | StorageRecovered:
+        return StorageProblem(step=step, problem=self._problem) if self._problem else StorageRecovered(step=step)
 
     def end(self, state: RunState) -> None:
         """Write how the run stands at last, and what still waits, as far as the disk lets it."""

@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from tui_gpt.errors import CorpusError
 from tui_gpt.text.corpora import CorpusText
@@ -23,6 +21,8 @@ from tui_gpt.text.tokenizer import CharTokenizer
 
 Tokens = npt.NDArray[np.unsignedinteger[Any]]
 Starts = npt.NDArray[np.int64]
+Windows = npt.NDArray[np.int64]
+"""(B, T) tokens."""
 
 RECORD_LIMIT = 120_000
 """Characters of the validation split that the loss of record is measured on at most."""
@@ -152,15 +152,10 @@ class WindowOrder:
         return phase + self.block_size * np.argsort(bits[1:], kind="stable").astype(np.int64)
 
 
-def gather(tokens: Tokens, starts: Starts, block_size: int) -> tuple[Tensor, Tensor]:
-    """The windows at `starts`: inputs (B, T) and targets (B, T), the same one token later, both int64."""
-    places = starts[:, None] + np.arange(block_size + 1)
-    windows = tokens[places].astype(np.int64)
-    return _tensor(windows[:, :-1]), _tensor(windows[:, 1:])
-
-
-def _tensor(windows: npt.NDArray[np.int64]) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(windows))
+def gather(tokens: Tokens, starts: Starts, block_size: int) -> tuple[Windows, Windows]:
+    """Return the windows at `starts`: inputs (B, T) and targets (B, T), the same one token later."""
+    windows = tokens[starts[:, None] + np.arange(block_size + 1)].astype(np.int64)
+    return np.ascontiguousarray(windows[:, :-1]), np.ascontiguousarray(windows[:, 1:])
 
 
 def record_tokens(n_tokens: int, block_size: int) -> int:
@@ -171,8 +166,8 @@ def record_tokens(n_tokens: int, block_size: int) -> int:
 
 def validation_windows(
     tokens: Tokens, block_size: int, wanted: int, tokens_per_batch: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield batches of (inputs, targets), each (B, T) int64, that hold about `wanted` targets, without overlap.
+) -> Iterator[tuple[Windows, Windows]]:
+    """Yield batches of (inputs, targets), each (B, T), that hold about `wanted` targets, without overlap.
 
     The windows come in a fixed order, any beginning of which is evenly spread over the split. When all are wanted, what
     is left at the end makes a last batch (1, shorter T), so that every token but the first is a target once.

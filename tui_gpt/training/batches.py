@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from tui_gpt.config import RunConfig
 from tui_gpt.prior.ngram import NgramPrior
-from tui_gpt.text.windows import Corpus, WindowOrder, gather, record_tokens, validation_windows
+from tui_gpt.text.windows import Corpus, Starts, WindowOrder, Windows, gather, record_tokens, validation_windows
 
 TRAIN_SAMPLE_TOKENS = 16_384
 """Training characters that an evaluation reads at most."""
@@ -86,8 +87,7 @@ class Batches:
     def training(self, number: int) -> Batch:
         """Batch `number` of the run."""
         starts = self._order.starts(number)
-        inputs, targets = gather(self._corpus.train, starts, self._block_size)
-        return Batch(inputs, targets, self._training_rows(starts))
+        return self._training_batch(starts)
 
     @property
     def record_tokens(self) -> int:
@@ -102,9 +102,7 @@ class Batches:
         starts = np.unique((np.arange(count) * 2 + 1) * places // (2 * count))
         rows = max(1, self._tokens_per_batch(tokens) // self._block_size)
         for first in range(0, len(starts), rows):
-            part = starts[first : first + rows]
-            inputs, targets = gather(self._corpus.train, part, self._block_size)
-            yield Batch(inputs, targets, self._training_rows(part))
+            yield self._training_batch(starts[first : first + rows])
 
     def validation(self, tokens: int | None = None) -> Iterator[Batch]:
         """Yield evenly spread, non-overlapping validation windows of about that many characters; None is as many as the
@@ -125,7 +123,7 @@ class Batches:
         assert self._prior is not None
         total, count = 0.0, 0
         for inputs, targets in validation_windows(self._corpus.val, self._block_size, tokens, TOKENS_PER_BATCH * 8):
-            losses = self._prior.losses(inputs.numpy(), targets.numpy())
+            losses = self._prior.losses(inputs, targets)
             total, count = total + float(losses.sum()), count + losses.size
         return total / max(count, 1)
 
@@ -133,12 +131,16 @@ class Batches:
         """Return how many characters go through a replica together, so that a few are still shared by two replicas."""
         return min(TOKENS_PER_BATCH, LOGITS_PER_BATCH // self._corpus.tokenizer.vocab_size, -(-wanted // 2))
 
-    def _training_rows(self, starts: np.ndarray) -> Tensor | None:
-        if self._prior is None:
-            return None
-        return torch.from_numpy(self._prior.training_rows(starts, self._block_size))
+    def _training_batch(self, starts: Starts) -> Batch:
+        inputs, targets = gather(self._corpus.train, starts, self._block_size)
+        rows = None if self._prior is None else self._prior.training_rows(starts, self._block_size)
+        return _batch(inputs, targets, rows)
 
-    def _validation_batch(self, inputs: Tensor, targets: Tensor) -> Batch:
-        if self._prior is None:
-            return Batch(inputs, targets)
-        return Batch(inputs, targets, torch.from_numpy(self._prior.rows(inputs.numpy())))
+    def _validation_batch(self, inputs: Windows, targets: Windows) -> Batch:
+        return _batch(inputs, targets, None if self._prior is None else self._prior.rows(inputs))
+
+
+def _batch(inputs: Windows, targets: Windows, prior: npt.NDArray[np.float32] | None) -> Batch:
+    """Return a batch of tensors that share the arrays' memory."""
+    rows = None if prior is None else torch.from_numpy(prior)
+    return Batch(torch.from_numpy(inputs), torch.from_numpy(targets), rows)

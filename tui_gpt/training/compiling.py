@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from tui_gpt.models import linear
-from tui_gpt.models.classic import Dropout
+from tui_gpt.models.dropout import Dropout
 from tui_gpt.training.batches import Batch
 from tui_gpt.training.interruption import StepAbortedError, blocks_of
 from tui_gpt.training.replicas import Shards

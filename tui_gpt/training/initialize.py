@@ -15,10 +15,12 @@ from torch import Tensor
 from tui_gpt.config import PRESETS, ModelConfig, RunConfig
 from tui_gpt.errors import ConfigError
 from tui_gpt.events import Initialized, SettingValue
-from tui_gpt.models.build import LanguageModel, split_prior, transfer_weights
+from tui_gpt.models.build import LanguageModel
 from tui_gpt.storage.checkpoint import Checkpoint, read_checkpoint
 from tui_gpt.text.tokenizer import CharTokenizer
 from tui_gpt.text.windows import Corpus
+from tui_gpt.training.checkpoints.prior import split_prior
+from tui_gpt.training.transfer import transfer_weights
 
 FIXED = ("architecture", "n_layer", "n_head", "n_embd", "induction")
 

@@ -21,19 +21,9 @@ from tui_gpt.errors import CheckpointError, CorpusError, IncompatibleError, NotF
 from tui_gpt.events import Initialized, SettingValue
 from tui_gpt.generation.sampler import Sampler
 from tui_gpt.metrics import bits_per_character, perplexity
-from tui_gpt.models.build import (
-    PRIOR_PREFIX,
-    LanguageModel,
-    build_model,
-    build_optimizers,
-    build_shards,
-    load_weights,
-    prior_tensors,
-    random_generators,
-    set_case_folding,
-    split_prior,
-)
-from tui_gpt.prior.ngram import NgramPrior, capped_order, count_limit
+from tui_gpt.models.build import LanguageModel, build_model, load_weights, set_case_folding
+from tui_gpt.prior.ngram import NgramPrior
+from tui_gpt.prior.sizing import capped_order, count_limit
 from tui_gpt.requests import Evaluation
 from tui_gpt.storage.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from tui_gpt.storage.manifest import CheckpointInfo
@@ -46,8 +36,10 @@ from tui_gpt.text.windows import Corpus
 from tui_gpt.training.batches import Batches, window_order
 from tui_gpt.training.budget.estimate import planned, timed
 from tui_gpt.training.budget.sizing import MAX_MEMBERS
+from tui_gpt.training.checkpoints.prior import PRIOR_PREFIX, prior_tensors, split_prior
 from tui_gpt.training.checkpoints.state import restore_optimizers
 from tui_gpt.training.checkpoints.writer import CheckpointWriter, read_good, standing_of
+from tui_gpt.training.components import build_optimizers, build_replicas, random_generators
 from tui_gpt.training.device import ComputeDevice, using_cores
 from tui_gpt.training.evaluation import mean_loss
 from tui_gpt.training.initialize import Start
@@ -185,7 +177,7 @@ def prepare_new(
     control.report("counting n-grams")
     prior = _fit_prior(config, corpus)
     config = dataclasses.replace(config, model=_with_order_of(prior, config.model))
-    shards = build_shards(model.to(world.device), config.train, world)
+    shards = build_replicas(model.to(world.device), config.train, world)
     return Prepared(
         config=config,
         corpus=corpus,
@@ -230,7 +222,7 @@ def prepare_resumed(
         config = _moved(run.config, corpus_source, {**live, **_place_of(changes)})
         for source in filter(None, (run.config.corpus, config.train.val_file)):
             lasting_source(source)
-        run.truncate_log(-1)
+        run.log.truncate(-1)
         return prepare_new(config, control)
     control.report("reading the checkpoint")
     checkpoint = read_checkpoint(run.require_checkpoint("last"), training=True)
@@ -248,7 +240,7 @@ def prepare_resumed(
     step_seconds = timed(config, corpus, world, control, budget).seconds if budget else 1.0
     control.report("counting n-grams")
     model, prior = _restored_model(checkpoint, corpus)
-    shards = build_shards(model.train().to(world.device), config.train, world)
+    shards = build_replicas(model.train().to(world.device), config.train, world)
     prepared = Prepared(
         config=config,
         corpus=corpus,
@@ -446,7 +438,7 @@ def evaluate_checkpoint(folder: Path, name: str, control: Control, place: TrainC
     corpus = _corpus_of_training(config, checkpoint, name, text_moved=remedy, validation_moved=remedy, changed=remedy)
     model, prior = _restored_model(checkpoint)
     batches = Batches(corpus, window_order(config, len(corpus.train)), config.model.block_size, prior)
-    shards = build_shards(model.to(world.device), place, world)
+    shards = build_replicas(model.to(world.device), place, world)
     total = batches.record_tokens
 
     def report(done: int) -> bool:

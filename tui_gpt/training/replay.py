@@ -9,9 +9,10 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 
-from tui_gpt.events import Changed, Evaluated, Event, Sampled, SettingValue, from_json, to_json
-from tui_gpt.storage.files import atomic_write, read_plain_file, storage_errors
+from tui_gpt.events import Evaluated, Event, Sampled, SettingChanged, SettingValue, from_json, to_json
+from tui_gpt.storage.files import atomic_write, storage_errors
 from tui_gpt.storage.manifest import CheckpointInfo
+from tui_gpt.storage.plain_files import read_plain_file
 from tui_gpt.storage.runs import Run
 from tui_gpt.training.trainer import ESTIMATE, LIVE_SETTINGS, PLAN
 
@@ -29,7 +30,7 @@ def cut_log(run: Run, info: CheckpointInfo) -> Changes:
     later = [event for event in ahead if event.step > step]
     if later or os.path.lexists(run.path / _FILE):
         atomic_write(run.path / _FILE, "".join(to_json(event) + "\n" for event in later).encode())
-    run.truncate_log(step, _Forgotten(info))
+    run.log.truncate(step, _Forgotten(info))
     changes: Changes = {}
     for event in ahead:
         at_step = changes.setdefault(event.step, {})
@@ -61,14 +62,15 @@ class _Forgotten:
                 return False
 
 
-def _changes_in(events: Iterator[Event]) -> Iterator[Changed]:
+def _changes_in(events: Iterator[Event]) -> Iterator[SettingChanged]:
     """The changes of settings that somebody, or the clock, asked for."""
     for event in events:
-        if isinstance(event, Changed) and event.origin != "trainer" and event.setting in {*LIVE_SETTINGS, ESTIMATE}:
-            yield event
+        match event:
+            case SettingChanged(origin="user" | "plan", setting=setting) if setting in {*LIVE_SETTINGS, ESTIMATE}:
+                yield event
 
 
-def _kept(run: Run) -> Iterator[Changed]:
+def _kept(run: Run) -> Iterator[SettingChanged]:
     """What an earlier resumption has kept; lines that are no change are passed over. Raises StorageError."""
     path = run.path / _FILE
     if not os.path.lexists(path):

@@ -22,7 +22,8 @@ from tui_gpt.config import TrainConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import CheckpointError, ConfigError, DivergedError, StorageError
 from tui_gpt.events import (
-    Changed,
+    ChangeRefused,
+    CompileFailed,
     Evaluated,
     Event,
     Finished,
@@ -30,13 +31,17 @@ from tui_gpt.events import (
     Initialized,
     Paused,
     Progress,
-    Refused,
     Resumed,
     ResumeDiffers,
+    RolledBack,
     Sampled,
     Saved,
+    SettingChanged,
     SettingValue,
     Started,
+    StepSkipped,
+    StorageProblem,
+    StorageRecovered,
 )
 from tui_gpt.metrics import bits_per_character
 from tui_gpt.training.batches import Batch, Batches
@@ -385,7 +390,7 @@ class Trainer:
                 "checkpoint is kept; go on with --resume and a lower --learning-rate"
             )
         if self._now.bad_steps < MAX_BAD_STEPS:
-            return [self._told_of_step("skipped_step", self._now.step + 1)]
+            return [StepSkipped(step=self._now.step + 1)]
         return self._roll_back()
 
     def _roll_back(self) -> list[Event]:
@@ -396,14 +401,11 @@ class Trainer:
         restore_optimizers(self._parts.optimizers, good.training)
         restore_generators(self._parts.generators, good.training)
         self._config = dataclasses.replace(self._config, learning_rate=self._config.learning_rate / 2)
+        step, rate = self._now.step + 1, self._config.learning_rate
         return [
-            self._told_of_step("rolled_back_to", good.standing.step),
-            self._told_of_step("learning_rate", self._config.learning_rate),
+            RolledBack(step=step, to_step=good.standing.step),
+            SettingChanged(step=step, setting="learning_rate", value=rate, origin="trainer"),
         ]
-
-    def _told_of_step(self, setting: str, value: SettingValue) -> Changed:
-        """What happened in the step under way; a checkpoint from before it knows nothing of it."""
-        return Changed(step=self._now.step + 1, setting=setting, value=value, origin="trainer")
 
     def _note_good(self) -> None:
         """Remember this state as one to go back to. Where it is taken depends on the step alone, never on the clock."""
@@ -441,13 +443,13 @@ class Trainer:
     def _announce_resume(self) -> Iterator[Event]:
         """Log the changes that a run was resumed with, and what its new time budget comes to."""
         for setting, value in self._resume_changes.items():
-            yield Changed(step=self._now.step, setting=setting, value=value)
+            yield SettingChanged(step=self._now.step, setting=setting, value=value)
         if self._resume_changes.get("max_seconds") is not None:
             yield from self._announce_budget()
 
     def _announce_budget(self) -> Iterator[Event]:
         for setting, value in (("max_iters", self._now.max_iters), (ESTIMATE, self._now.estimate_tokens)):
-            yield Changed(step=self._now.step, setting=setting, value=value, origin="plan")
+            yield SettingChanged(step=self._now.step, setting=setting, value=value, origin="plan")
 
     def _apply(self, changes: Mapping[str, SettingValue], *, from_log: bool = False) -> Iterator[Event]:
         """Make all of these changes or none."""
@@ -457,24 +459,24 @@ class Trainer:
         try:
             self._config = self._changed(wanted)
         except ConfigError as error:
-            yield from (Refused(step=self._now.step, setting=setting, reason=str(error)) for setting in wanted)
+            yield from (ChangeRefused(step=self._now.step, setting=setting, reason=str(error)) for setting in wanted)
             return
         if "learning_rate" in wanted:
             self._now.bad_steps = 0
         if isinstance(max_iters := wanted.get("max_iters"), int):
             self._now.max_iters = max_iters
         for setting, value in wanted.items():
-            yield Changed(step=self._now.step, setting=setting, value=value)
+            yield SettingChanged(step=self._now.step, setting=setting, value=value)
         if wanted.get("max_seconds") is not None:
             self._now.budget_step, self._now.budget_evaluations = self._now.step, 0
             if not from_log:
                 yield from self._begin_budget()
         if isinstance(tokens := changes.get(ESTIMATE), int):
             self._now.estimate_tokens = tokens
-            yield Changed(step=self._now.step, setting=ESTIMATE, value=tokens, origin="plan")
+            yield SettingChanged(step=self._now.step, setting=ESTIMATE, value=tokens, origin="plan")
         if isinstance(planned := changes.get(PLAN), int):
             self._now.max_iters = max(planned, self._now.step)
-            yield Changed(step=self._now.step, setting="max_iters", value=planned, origin="plan")
+            yield SettingChanged(step=self._now.step, setting="max_iters", value=planned, origin="plan")
 
     def _changed(self, changes: Mapping[str, SettingValue]) -> TrainConfig:
         """Return the config with these changes. Raises ConfigError."""
@@ -525,7 +527,7 @@ class Trainer:
             restore_generators(self._parts.generators, generators)
             self._reported_at = self._clock.seconds()
         if problem:
-            yield Changed(step=self._now.step, setting="compile_problem", value=problem, origin="trainer")
+            yield CompileFailed(step=self._now.step, problem=problem)
 
     # The plan: how many steps
 
@@ -569,7 +571,7 @@ class Trainer:
         planned = self._planned_iters(seconds)
         if is_worth_changing(planned - now.budget_step, all_steps, made):
             now.max_iters = planned
-            yield Changed(step=now.step, setting="max_iters", value=planned, origin="plan")
+            yield SettingChanged(step=now.step, setting="max_iters", value=planned, origin="plan")
 
     def _note_steps(self) -> None:
         """Take in what the steps since the last look have cost."""
@@ -888,9 +890,10 @@ class Trainer:
                 yield Saved(step=result.step, path=str(result.path))
                 if self._best is not None and (result.kind, result.step) == ("best", self._best.standing.step):
                     self._best = None
-            if self._storage_problem != before:
-                problem = self._storage_problem or None
-                yield Changed(step=self._now.step, setting="storage_problem", value=problem, origin="trainer")
+            problem = self._storage_problem
+            if problem != before:
+                step = self._now.step
+                yield StorageProblem(step=step, problem=problem) if problem else StorageRecovered(step=step)
 
     @property
     def _storage_problem(self) -> str:

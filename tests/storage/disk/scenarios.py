@@ -17,18 +17,19 @@ import torch
 from tests.cli.helpers import evaluated, finished, progress, started
 from tests.storage.disk.survey import Scenario
 from tests.storage.fuzzing import listing
-from tui_gpt.config import DEFAULT_CORPUS, RunConfig, SampleConfig, TrainConfig, resolve
+from tui_gpt.config import DEFAULT_CORPUS, SampleConfig, TrainConfig, resolve
 from tui_gpt.control import Control
-from tui_gpt.events import Changed, Evaluated, Event, Finished, Progress, Saved
+from tui_gpt.events import Evaluated, Event, Finished, Progress, Saved, SettingChanged
 from tui_gpt.gpt import kernel
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import Session
 from tui_gpt.storage import crash
 from tui_gpt.storage.checkpoint import read_checkpoint, write_checkpoint
-from tui_gpt.storage.files import atomic_write, candidates, commit_folder, write_synced
+from tui_gpt.storage.files import atomic_write, write_synced
+from tui_gpt.storage.folders import candidates, commit_folder
 from tui_gpt.storage.manifest import CheckpointInfo, newest_whole
 from tui_gpt.storage.recorder import Recorder
-from tui_gpt.storage.runs import Run, RunStore
+from tui_gpt.storage.runs import Run, RunState, RunStore
 from tui_gpt.text import corpora
 from tui_gpt.training.checkpoints.import_pt import import_run
 from tui_gpt.training.checkpoints.saver import BackgroundSaver
@@ -39,6 +40,7 @@ from tui_gpt.training.trainer import Kind, Snapshot, Standing
 from tui_gpt.tui.app.state import AppState
 from tui_gpt.tui.generate import notebook
 from tui_gpt.tui.generate.notebook import Answer, Card, History
+from tui_gpt.tui.generate.notebook import history as history_module
 
 CONFIG = resolve("bigram")
 TOKENIZER = {"type": "character", "characters": "abc"}
@@ -237,7 +239,7 @@ def live_after(start: Callable[[Path], None]) -> Scenario:
             if last:
                 cut_log(run, _info(Standing(step=last)))
             else:
-                run.truncate_log(-1)
+                run.log.truncate(-1)
             recorder, keeper = Recorder(run), CheckpointWriter(run, _write)
             _take(recorder, started(9), progress(last + 1), evaluated(last + 1, 2.0))
             keeper.commit("best", _snapshot(last + 1))
@@ -305,22 +307,16 @@ def _fox(root: Path) -> None:
 
 
 TRAINING = _Training()
-STATES = ("new", "running", "paused", "stopped")
+STATES: tuple[RunState, ...] = ("new", "running", "paused", "stopped")
 
 
 def _describe(root: Path) -> Iterator[None]:
     """`run.json` alone."""
     run = RunStore(root / "home" / "runs").create(CONFIG, NAME)
     yield
-    for seed, state in enumerate(STATES[1:], 1):
-        run.update_config(_seeded(seed))
+    for state in STATES[1:]:
+        run.set_state(state)
         yield
-        run.set_state(state)  # type: ignore[arg-type]  # some of them
-        yield
-
-
-def _seeded(seed: int) -> RunConfig:
-    return dataclasses.replace(CONFIG, train=dataclasses.replace(CONFIG.train, seed=seed))
 
 
 def _is_described(root: Path, promises: int) -> None:
@@ -328,9 +324,9 @@ def _is_described(root: Path, promises: int) -> None:
     if promises == 0 and not run.path.exists():
         return
     shown = {"interrupted": ("running", "paused")}.get(run.state, (run.state,))
-    found = {2 * STATES.index(state) + 1 for state in shown}
-    found |= {2 * run.config.train.seed} if run.config.train.seed * 2 > max(found) else set()
-    expect(bool(found & {promises, promises + 1}), f"promise {promises}: {run.state}, seed {run.config.train.seed}")
+    found = {STATES.index(state) for state in shown}
+    expect(bool(found & {promises - 1, promises}), f"promise {promises}: {run.state}")
+    expect(run.config == CONFIG, "the configuration has changed")
 
 
 def _record(root: Path) -> Iterator[None]:
@@ -364,7 +360,7 @@ def _interrupted(root: Path) -> None:
     run.record(started(9))
     for step in (1, 2, 3, 4):
         run.record(progress(step))
-        run.record(Changed(step=step, setting="learning_rate", value=step / 100))
+        run.record(SettingChanged(step=step, setting="learning_rate", value=step / 100))
     write_checkpoint(run.checkpoint_target("last"), _info(Standing(step=2, max_iters=9)), _weights(2), {})
 
 
@@ -460,10 +456,29 @@ def _is_deleted(root: Path, promises: int) -> None:
     listed = {summary.name for summary in store.list()}
     expect(listed <= set(NAMES[promises:]), f"{listed} came back")
     expect(listed >= set(NAMES[promises + 1 :]), f"only {listed} are there")
-    for run in (Run(root / "away" / "three"), *map(store.get, listed)):
+    _are_whole(Run(root / "away" / "three"), *map(store.get, listed))
+
+
+def _are_whole(*runs: Run) -> None:
+    for run in runs:
         files = listing(run.path)
         expect(run.state == "new", f"{run.name} is {run.state}")
         expect([files.get(f"last/{file}") for file in "ab"] == [b"7", b"7"], f"{run.name} has lost files")
+
+
+def _rename(root: Path) -> Iterator[None]:
+    for name in NAMES:
+        RunStore(root / "runs").rename(name, f"new-{name}")
+        yield
+
+
+def _is_renamed(root: Path, promises: int) -> None:
+    store = RunStore(root / "runs")
+    listed = [summary.name for summary in store.list()]
+    expect(sorted(name.removeprefix("new-") for name in listed) == sorted(NAMES), f"{listed} are there")
+    for name in NAMES[:promises]:
+        expect(f"new-{name}" in listed, f"{name} has its old name again")
+    _are_whole(*map(store.get, listed))
 
 
 # The user's own files
@@ -529,7 +544,7 @@ PAGES: tuple[tuple[Card, ...], ...] = (
 
 @contextmanager
 def _small_history() -> Iterator[None]:
-    with patch.object(notebook, "COMPACT_BYTES", 500):
+    with patch.object(history_module, "COMPACT_BYTES", 500):
         yield
 
 
@@ -623,6 +638,7 @@ SCENARIOS = (
     Scenario("export", _export, _is_exported, _a_run),
     Scenario("import", _import, _is_imported, _lecture_model),
     Scenario("delete", _delete, _is_deleted, _three_runs),
+    Scenario("rename", _rename, _is_renamed, _three_runs),
     Scenario("state.json", _remember, _remembers),
     Scenario("notebook", _note, _is_noted, alters=True),
     Scenario("copy of a card", _copy, _is_copied),

@@ -12,7 +12,7 @@ from tests.training.workbench import TRAIN, Workbench
 from tui_gpt.config import RunConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.errors import ConfigError, StorageError
-from tui_gpt.events import Changed, Evaluated, Finished, Paused, Progress, Sampled
+from tui_gpt.events import Evaluated, Finished, Paused, Progress, Sampled, SettingChanged
 from tui_gpt.text.corpora import CorpusText
 from tui_gpt.text.windows import Corpus
 from tui_gpt.training.budget.calibration import time_step
@@ -115,7 +115,7 @@ def test_a_slow_run_reports_and_samples_more_often_than_its_intervals() -> None:
 
 
 def test_corrections_by_the_clock_are_logged_as_the_plan_s() -> None:
-    changes = [event for event in Workbench(train=TIMED).run() if isinstance(event, Changed)]
+    changes = [event for event in Workbench(train=TIMED).run() if isinstance(event, SettingChanged)]
     assert {(event.setting, event.origin) for event in changes} == {("max_iters", "plan")}
 
 
@@ -145,7 +145,7 @@ def test_a_run_resumed_with_a_new_budget_keeps_to_it_from_the_first_step() -> No
     changes = {"max_iters": None, "max_seconds": 6.0}
     bench = Workbench(snapshot=snapshot, resume_changes=changes, follows_clock=True)
     events = bench.run()
-    logged = [(event.setting, event.origin) for event in events if isinstance(event, Changed)]
+    logged = [(event.setting, event.origin) for event in events if isinstance(event, SettingChanged)]
     assert logged[:4] == [("max_iters", "user"), ("max_seconds", "user"), ("max_iters", "plan"), (ESTIMATE, "plan")]
     assert isinstance(events[-1], Finished)
     assert 4.0 <= events[-1].elapsed_seconds - began <= 6.5
@@ -182,7 +182,7 @@ def test_a_budget_set_during_a_pause_does_not_count_the_pause() -> None:
             paused_at = bench.trainer._clock.seconds()
             bench.clock.seconds += 100.0
             bench.control.change_all({"max_iters": None, "max_seconds": 5.0})
-        if isinstance(event, Changed) and event.setting == ESTIMATE:
+        if isinstance(event, SettingChanged) and event.setting == ESTIMATE:
             bench.clock.seconds += 100.0
             bench.control.resume()
     assert isinstance(last, Finished)

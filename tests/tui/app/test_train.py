@@ -29,7 +29,7 @@ from tui_gpt.config import RunConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import DivergedError
 from tui_gpt.escaping import escape_controls
-from tui_gpt.events import Changed, Event, Initialized, Refused, ResumeDiffers, Sampled
+from tui_gpt.events import ChangeRefused, Event, Initialized, ResumeDiffers, Sampled, SettingChanged, StorageProblem
 from tui_gpt.requests import Estimate
 from tui_gpt.storage import paths
 from tui_gpt.tui.app.state import AppState
@@ -138,7 +138,7 @@ async def test_an_invalid_learning_rate_is_reported_in_the_dialog_which_stays_op
 
 
 async def test_the_dialog_begins_with_the_current_learning_rate() -> None:
-    changed = Changed(step=10, setting="learning_rate", value=0.005)
+    changed = SettingChanged(step=10, setting="learning_rate", value=0.005)
     script = [event for one in training_script() for event in ((one, changed) if one.step == 10 else (one,))]
     async with running(FakeSession(script, hold_at=300)) as (pilot, main, session):
         await ask_for_the_rate(pilot, main, session)
@@ -157,7 +157,7 @@ async def test_a_failed_run_is_shown_and_the_app_carries_on() -> None:
 
 async def test_a_full_disk_is_reported_on_screen_while_training_continues() -> None:
     full = "could not save: the disk is full: free some space"
-    problem = Changed(step=300, setting="storage_problem", value=full)
+    problem = StorageProblem(step=300, problem=full)
     script = [event for one in training_script() for event in ((one, problem) if one.step == 300 else (one,))]
     async with running(FakeSession(script, hold_at=400)) as (pilot, main, session):
         await start_and_hold(pilot, main, session)
@@ -198,7 +198,7 @@ async def test_estimates_and_losses_of_record_are_distinguished() -> None:
 async def test_events_that_need_attention_are_notifications() -> None:
     news: list[Event] = [
         Initialized(step=0, source="shipped", new_characters="äß"),
-        Refused(step=5, setting="max_iters", reason="the run has made 9 steps"),
+        ChangeRefused(step=5, setting="max_iters", reason="the run has made 9 steps"),
         ResumeDiffers(step=5, expected_loss=2.5, loss=2.75),
     ]
     async with running(FakeSession([started(10), *news, finished(10, None)])) as (pilot, main, _):

@@ -6,7 +6,21 @@ import pytest
 
 from tests.tui.fakes import estimated, evaluated, finished, progress, started, training_script
 from tui_gpt.config import RunConfig, resolve
-from tui_gpt.events import Changed, Event, Initialized, Paused, Refused, Resumed, ResumeDiffers, Sampled
+from tui_gpt.events import (
+    ChangeRefused,
+    CompileFailed,
+    Event,
+    Initialized,
+    Paused,
+    Resumed,
+    ResumeDiffers,
+    RolledBack,
+    Sampled,
+    SettingChanged,
+    StepSkipped,
+    StorageProblem,
+    StorageRecovered,
+)
 from tui_gpt.tui.train.record import RunRecord, loss_words
 
 
@@ -50,7 +64,7 @@ def test_a_resumed_run_forgets_what_came_after_its_checkpoint() -> None:
 
 
 def test_pauses_and_changes_leave_marks() -> None:
-    changed = Changed(step=2, setting="learning_rate", value=0.0005)
+    changed = SettingChanged(step=2, setting="learning_rate", value=0.0005)
     record = record_of(started(10), Paused(step=1), Resumed(step=1), changed)
     assert [(mark.step, mark.sign, mark.text) for mark in record.marks] == [
         (1, "‖", "paused"),
@@ -62,15 +76,15 @@ def test_pauses_and_changes_leave_marks() -> None:
 @pytest.mark.parametrize(
     ("event", "sign", "text"),
     [
-        (Changed(step=4, setting="skipped_step", value=4, origin="trainer"), "!", "step skipped (NaN)"),
-        (Changed(step=4, setting="rolled_back_to", value=1_500, origin="trainer"), "!", "rolled back to step 1,500"),
-        (Changed(step=4, setting="compile_problem", value="no compiler", origin="trainer"), "!", "not compiled"),
-        (Changed(step=4, setting="learning_rate", value=0.01, origin="trainer"), "◆", "lr 0.01"),
-        (Changed(step=4, setting="learning_rate", value=0.00025), "◆", "lr 2.5e-4"),
-        (Changed(step=4, setting="max_iters", value=2_000), "◆", "up to step 2,000"),
-        (Changed(step=4, setting="max_seconds", value=60.0), "◆", "time budget 60 s"),
-        (Changed(step=4, setting="grad_clip", value=0.5), "◆", "grad_clip 0.5"),
-        (Refused(step=4, setting="max_iters", reason="it has made more"), "!", "max_iters not changed"),
+        (StepSkipped(step=4), "!", "step skipped (NaN)"),
+        (RolledBack(step=4, to_step=1_500), "!", "rolled back to step 1,500"),
+        (CompileFailed(step=4, problem="no compiler"), "!", "not compiled"),
+        (SettingChanged(step=4, setting="learning_rate", value=0.01, origin="trainer"), "◆", "lr 0.01"),
+        (SettingChanged(step=4, setting="learning_rate", value=0.00025), "◆", "lr 2.5e-4"),
+        (SettingChanged(step=4, setting="max_iters", value=2_000), "◆", "up to step 2,000"),
+        (SettingChanged(step=4, setting="max_seconds", value=60.0), "◆", "time budget 60 s"),
+        (SettingChanged(step=4, setting="grad_clip", value=0.5), "◆", "grad_clip 0.5"),
+        (ChangeRefused(step=4, setting="max_iters", reason="it has made more"), "!", "max_iters not changed"),
         (Initialized(step=4, source="shipped", new_characters="äß"), "◆", "started from shipped; new characters: äß"),
         (Initialized(step=4, source="one@best", new_characters=""), "◆", "started from one@best"),
         (
@@ -87,11 +101,11 @@ def test_what_happened_can_be_read_without_knowing_the_log(event: Event, sign: s
 
 @pytest.mark.parametrize(("setting", "value"), [("max_iters", 300), ("max_seconds", None)])
 def test_what_the_time_budget_corrects_leaves_no_mark(setting: str, value: int | None) -> None:
-    assert record_of(Changed(step=2, setting=setting, value=value, origin="plan")).marks == []
+    assert record_of(SettingChanged(step=2, setting=setting, value=value, origin="plan")).marks == []
 
 
 def test_the_peak_rate_is_the_newest_one() -> None:
-    record = record_of(started(10), Changed(step=2, setting="learning_rate", value=0.5))
+    record = record_of(started(10), SettingChanged(step=2, setting="learning_rate", value=0.5))
     assert record.learning_rate == 0.5
 
 
@@ -133,14 +147,14 @@ def test_an_evaluation_says_on_how_much_it_was_made() -> None:
 
 
 def test_a_corrected_number_of_steps_moves_the_end() -> None:
-    record = record_of(started(10), Changed(step=2, setting="max_iters", value=30, origin="plan"))
+    record = record_of(started(10), SettingChanged(step=2, setting="max_iters", value=30, origin="plan"))
     assert record.max_iters == 30
 
 
 def test_a_storage_problem_is_a_warning_until_it_is_solved() -> None:
-    record = record_of(started(10), Changed(step=2, setting="storage_problem", value="the disk is full"))
+    record = record_of(started(10), StorageProblem(step=2, problem="the disk is full"))
     assert record.warning == "the disk is full"
-    record.apply(Changed(step=3, setting="storage_problem", value=None))
+    record.apply(StorageRecovered(step=3))
     assert record.warning is None
 
 

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from tui_gpt.config import TrainConfig
 from tui_gpt.errors import NotFoundError, UsageError
 from tui_gpt.escaping import escape_controls
-from tui_gpt.storage import paths, settings
+from tui_gpt.storage import settings
 from tui_gpt.storage.names import SHIPPED
 
 if TYPE_CHECKING:
@@ -29,10 +29,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 _TYPES = {int: click.INT, float: click.FLOAT, str: click.STRING}
 _METAVARS = {int: "N", float: "X", str: "TEXT"}
 _OWN_METAVARS = {"val_file": "FILE"}
-_SOURCES = {
-    ParameterSource.COMMANDLINE: settings.COMMAND_LINE,
-    ParameterSource.ENVIRONMENT: settings.ENVIRONMENT,
-}
 
 
 def make_session(place: TrainConfig | None = None) -> "SessionLike":
@@ -70,14 +66,6 @@ class NewRunOption(Option):
         return None if ctx.meta.get(RESUMING) else super().resolve_envvar_value(ctx)
 
 
-class NewRunArgument(click.Argument):
-    """An argument that is about new runs, as `NewRunOption`."""
-
-    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
-        """Return what the environment sets."""
-        return None if ctx.meta.get(RESUMING) else super().resolve_envvar_value(ctx)
-
-
 class SettingsCommand(click.Command):
     """A command whose options may also be set in `config.toml`, in the section that bears its name."""
 
@@ -85,12 +73,18 @@ class SettingsCommand(click.Command):
     menus: Mapping[str, Sequence[tuple[str, str]]] = {}
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the arguments; the file is not looked at where help was asked for, nor with --resume: it is about new
-        runs, so that nothing in it keeps a run from being resumed."""
+        """Parse the arguments, then fill in the settings of the environment and the file.
+
+        These hold for new runs: with --resume they are ignored, so that nothing in them keeps a run from being resumed.
+        """
         ctx.meta[RESUMING] = any(word == "--resume" or word.startswith("--resume=") for word in args)
-        if not ctx.meta[RESUMING] and not set(args) & set(ctx.help_option_names):
-            ctx.default_map = settings.load(self.section)
-        return super().parse_args(ctx, args)
+        rest = super().parse_args(ctx, args)
+        for source, values in [] if ctx.meta[RESUMING] else settings.config_layers(self.section):
+            for name, value in values.items():
+                if ctx.params[name] is None:
+                    ctx.params[name] = value
+                    ctx.set_parameter_source(name, _source_of(source))
+        return rest
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The options under their headings, then the menus."""
@@ -104,10 +98,14 @@ class SettingsCommand(click.Command):
                 formatter.write_dl(rows)
 
 
+def _source_of(level: str) -> ParameterSource:
+    return ParameterSource.ENVIRONMENT if level == settings.ENVIRONMENT else ParameterSource.DEFAULT_MAP
+
+
 def setting_option(section: settings.Section, name: str, heading: str, **kwargs: Any) -> Callable[[F], F]:
     """The option of a setting; unset, it is None."""
     setting = settings.SETTINGS[section][name]
-    kind = settings.set_type(setting.hint)
+    kind = settings.non_optional(setting.hint)
     flag = "--" + name.replace("_", "-")
     if kind is bool:
         flag += "/--no-" + name.replace("_", "-")
@@ -115,8 +113,8 @@ def setting_option(section: settings.Section, name: str, heading: str, **kwargs:
         kwargs.setdefault("type", click.Choice(typing.get_args(kind)))
     else:
         kwargs = {"type": _TYPES[kind], "metavar": _OWN_METAVARS.get(name, _METAVARS[kind])} | kwargs
-    kind_of_option = NewRunOption if section == "train" else Option
-    return click.option(flag, cls=kind_of_option, default=None, help=setting.help, heading=heading, **kwargs)
+    kwargs |= {"cls": Option, "default": None, "allow_from_autoenv": False}  # `settings` reads the environment
+    return click.option(flag, help=setting.help, heading=heading, **kwargs)
 
 
 def setting_options(section: settings.Section, names: Iterable[str], heading: str) -> Callable[[F], F]:
@@ -130,23 +128,10 @@ def setting_options(section: settings.Section, names: Iterable[str], heading: st
     return decorate
 
 
-Levels = list[tuple[str, dict[str, Any]]]
-"""Settings by where they were chosen, the strongest first."""
-
-
-def chosen_levels(ctx: click.Context, section: settings.Section) -> Levels:
-    """The settings that were chosen, by where they were: command line, environment, file."""
-    levels: dict[str, dict[str, Any]] = {
-        settings.COMMAND_LINE: {},
-        settings.ENVIRONMENT: {},
-        str(paths.config_file()): {},
-    }
-    for name, value in ctx.params.items():
-        if value is not None and name in settings.SETTINGS[section]:
-            source = ctx.get_parameter_source(name) or ParameterSource.DEFAULT
-            if source is not ParameterSource.DEFAULT:
-                levels[_SOURCES.get(source, str(paths.config_file()))][name] = value
-    return list(levels.items())
+def chosen_levels(ctx: click.Context, section: settings.Section) -> settings.Levels:
+    """Return the settings of the command line, the environment and the file. Raises ConfigError."""
+    given = {name: ctx.params[name] for name in settings.SETTINGS[section] if typed(ctx, name)}
+    return [(settings.COMMAND_LINE, given), *settings.config_layers(section)]
 
 
 def typed(ctx: click.Context, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""`tui-gpt config`: the user's own defaults."""
+"""`tui-gpt config`: show and initialise the user's own defaults."""
 
 import json
 
@@ -9,19 +9,19 @@ from tui_gpt.storage import paths, settings
 
 @click.group()
 def config() -> None:
-    """Look at and set your own defaults."""
+    """Show or edit defaults."""
 
 
 @config.command("path")
 def show_path() -> None:
-    """Print where the file is, or would be."""
+    """Print the path of the file, which need not exist."""
     click.echo(paths.config_file())
 
 
 @config.command("show")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def show(as_json: bool) -> None:
-    """Print every setting as it holds now, and where it comes from."""
+    """Print every setting with its value and source."""
     for number, section in enumerate(settings.SETTINGS):
         rows = settings.effective(section)
         if as_json:
@@ -33,7 +33,7 @@ def show(as_json: bool) -> None:
 
 
 @config.command("init")
-@click.option("--force", is_flag=True, help="Replace the file that is there.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
 def init(force: bool) -> None:
-    """Write a file with every setting in it, each as a comment."""
+    """Write a file in which every setting is commented out."""
     click.echo(settings.write_template(replace=force))

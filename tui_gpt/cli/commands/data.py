@@ -1,4 +1,4 @@
-"""`tui-gpt data`: the texts that can be learned from. Needs no torch."""
+"""`tui-gpt data`: manage the texts to train on, without torch."""
 
 import dataclasses
 import json
@@ -15,13 +15,13 @@ _HEADINGS = ("NAME", "SIZE", "")
 
 @click.group()
 def data() -> None:
-    """List, add and look at the texts to learn from."""
+    """Manage training texts."""
 
 
 @data.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def list_data(as_json: bool) -> None:
-    """List the texts that have a name."""
+    """List the built-in and the added texts."""
     entries = corpora.list_corpora()
     if as_json:
         for entry in entries:
@@ -37,9 +37,9 @@ def _plain(record: Any) -> dict[str, Any]:
 
 @data.command("add")
 @click.argument("corpus")
-@click.option("--name", metavar="NAME", help="What to call it; made from the file's name unless given.")
+@click.option("--name", metavar="NAME", help="Name of the text; by default made from the file's name.")
 def add_data(corpus: str, name: str | None) -> None:
-    """Keep a copy of CORPUS (a file, a folder of text files, - for stdin) under a name."""
+    """Copy CORPUS (a file, a folder of text files, - for stdin) and give it a name."""
     click.echo(corpora.add_corpus(corpus, name).name)
 
 

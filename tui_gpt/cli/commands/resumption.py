@@ -9,7 +9,8 @@ from tui_gpt.config import RunConfig, TrainConfig
 from tui_gpt.errors import IncompatibleError
 from tui_gpt.events import SettingValue
 from tui_gpt.storage import settings
-from tui_gpt.storage.runs import CheckpointInfo, Run, read_info
+from tui_gpt.storage.manifest import CheckpointInfo, read_info
+from tui_gpt.storage.runs import Run
 from tui_gpt.text.corpora import STDIN, lasting_source, read_corpus
 from tui_gpt.text.split import digests_in, read_validation, text_digest
 

@@ -15,6 +15,7 @@ from tui_gpt.config import DEFAULT_CORPUS
 from tui_gpt.errors import NotFoundError, TuiGptError, UsageError
 from tui_gpt.formatting import format_age, format_loss
 from tui_gpt.storage import runs as storage
+from tui_gpt.storage.manifest import read_info
 
 _HEADINGS = ("NAME", "STATE", "PRESET", "STEP", "BEST LOSS", "UPDATED")
 _TO_THE_RIGHT = frozenset({3, 4})
@@ -22,7 +23,7 @@ _TO_THE_RIGHT = frozenset({3, 4})
 
 @click.group()
 def runs() -> None:
-    """List, show, copy and remove what has been trained."""
+    """Manage runs."""
 
 
 @runs.command("list")
@@ -79,7 +80,7 @@ def _checkpoint(run: storage.Run, which: storage.Which) -> dict[str, Any] | None
     if folder is None:
         return None
     try:
-        info = storage.read_info(folder)
+        info = read_info(folder)
     except TuiGptError:
         return None
     return {
@@ -161,6 +162,15 @@ def import_run(file: Path, corpus: str, name: str | None) -> None:
     from tui_gpt import session
 
     click.echo(session.import_run(file, corpus, name).name)
+
+
+@runs.command("rename")
+@click.argument("name", metavar="OLD")
+@click.argument("new_name", metavar="NEW")
+def rename_run(name: str, new_name: str) -> None:
+    """Rename a run."""
+    common.own_run(name)
+    click.echo(storage.RunStore().rename(name, new_name).name)
 
 
 @runs.command("rm")

@@ -33,7 +33,7 @@ class _TrainCommand(common.SettingsCommand):
 
 
 @click.command(cls=_TrainCommand)
-@click.argument("corpus", required=False, envvar="TUI_GPT_TRAIN_CORPUS", cls=common.NewRunArgument)
+@click.argument("corpus", required=False)
 @click.option("--headless", is_flag=True, cls=common.Option, heading="The run", help="Train without the app.")
 @common.setting_option("train", "preset", "The run", metavar="NAME")
 @common.setting_options("train", ["max_iters", "max_seconds"], "The run")
@@ -122,8 +122,8 @@ def request_from(ctx: click.Context) -> tuple[TrainRequest, tuple[str, ...]]:
 
 
 def _levels_from(
-    ctx: click.Context, source: str, levels: common.Levels
-) -> tuple[common.Levels, dict[str, SettingValue]]:
+    ctx: click.Context, source: str, levels: settings.Levels
+) -> tuple[settings.Levels, dict[str, SettingValue]]:
     """Return the settings of how to train, and those of the model that were given on the command line: its other ones
     are those of `source`, whose preset is the default where it is of the classic kind. Raises TuiGptError."""
     own = source_config(source)

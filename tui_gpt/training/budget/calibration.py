@@ -14,9 +14,10 @@ from torch import Tensor
 
 from tui_gpt.config import RunConfig, TrainConfig
 from tui_gpt.control import Control
-from tui_gpt.models.build import LanguageModel, build_model, build_optimizers, build_shards
+from tui_gpt.models.build import LanguageModel, build_model
 from tui_gpt.text.windows import Corpus
 from tui_gpt.training.batches import Batch, Batches, window_order
+from tui_gpt.training.components import build_optimizers, build_replicas
 from tui_gpt.training.device import ComputeDevice
 from tui_gpt.training.interruption import StepAbortedError, abort_on_stop
 from tui_gpt.training.optim.adamw import Optimizer
@@ -44,7 +45,7 @@ def time_step(
 ) -> StepTime:
     """Return how long a step of such a run takes; whole steps are tried only while they fit into `limit_seconds`."""
     model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed).to(world.device)
-    shards = build_shards(model, config.train, world)
+    shards = build_replicas(model, config.train, world)
     try:
         trial = _Trial(model, shards, build_optimizers(model, config.train, shards), config.train, clock)
         batches = Batches(corpus, window_order(config, len(corpus.train)), config.model.block_size, None)

@@ -10,7 +10,7 @@ from tui_gpt.config import RunConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import ConfigError
 from tui_gpt.formatting import format_duration
-from tui_gpt.prior.ngram import counting_seconds
+from tui_gpt.prior.sizing import counting_seconds
 from tui_gpt.requests import Estimate
 from tui_gpt.text.corpora import read_corpus
 from tui_gpt.text.split import Split

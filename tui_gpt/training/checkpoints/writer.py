@@ -9,13 +9,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from tui_gpt.config import checked_setting, setting_types
 from tui_gpt.errors import CheckpointError, ConfigError, TuiGptError
-from tui_gpt.models.build import PRIOR_PREFIX
+from tui_gpt.records import check_value, field_types
 from tui_gpt.storage.checkpoint import read_checkpoint
-from tui_gpt.storage.files import discard_folder
+from tui_gpt.storage.folders import discard_folder
 from tui_gpt.storage.manifest import CheckpointInfo, newest_whole
 from tui_gpt.storage.runs import Run
+from tui_gpt.training.checkpoints.prior import PRIOR_PREFIX
 from tui_gpt.training.trainer import Kind, Snapshot, Standing
 
 _GOOD_FOLDER = "good"
@@ -35,7 +35,7 @@ class CheckpointWriter:
 
     def commit(self, kind: Kind, snapshot: Snapshot) -> Path:
         """Commit a checkpoint; where it is. Raises TuiGptError."""
-        self._run.sync_log()
+        self._run.log.sync()
         if snapshot.good is not None and snapshot.good is not self._kept:
             self._write(self._run.path / _GOOD_FOLDER, snapshot.good, True)
             self._kept = snapshot.good
@@ -65,9 +65,9 @@ class CheckpointWriter:
 
 def standing_of(info: CheckpointInfo) -> Standing:
     """Return where a trainer stood when it wrote a checkpoint. Raises CheckpointError."""
-    hints = setting_types(Standing)
+    hints = field_types(Standing)
     try:
-        kept = {name: checked_setting(name, value, hints[name]) for name, value in info.extra.items() if name in hints}
+        kept = {name: check_value(name, value, hints[name]) for name, value in info.extra.items() if name in hints}
     except ConfigError as error:
         raise CheckpointError(f"the checkpoint is altered ({error}): resume a copy, or start a new run") from error
     return Standing(**{**kept, "step": info.step, "max_iters": info.max_iters})

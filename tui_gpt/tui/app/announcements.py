@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from textual.notifications import SeverityLevel
 
-from tui_gpt.events import Event, Initialized, Refused, ResumeDiffers
+from tui_gpt.events import ChangeRefused, Event, Initialized, ResumeDiffers
 from tui_gpt.tui.train.record import initialized_words
 
 
@@ -19,7 +19,7 @@ class Announcement:
 def announcement(event: Event) -> Announcement | None:
     """Return the notification for an event; None for most of them."""
     match event:
-        case Refused():
+        case ChangeRefused():
             return Announcement(f"{event.setting} is unchanged: {event.reason}")
         case ResumeDiffers():
             return Announcement(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tui_gpt.storage import paths
-from tui_gpt.storage.files import open_plain
+from tui_gpt.storage.plain_files import open_plain
 
 _BACKGROUND_SECONDS = 0.1
 

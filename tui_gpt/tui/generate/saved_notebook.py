@@ -60,7 +60,7 @@ class SavedNotebook:
         """Replace answers wherever they occur, without saving; return their card, None if it is gone."""
         card = None
         for answer in answers:
-            card = self._notebook.collect_garbage(answer)
+            card = self._notebook.replace_answer(answer)
         return card
 
     def remove(self, card: Card) -> None:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from types import NoneType
 from typing import Any, TypeVar
 
-from tui_gpt.config import ModelConfig, RunConfig, TrainConfig, checked_setting
+from tui_gpt.config import ModelConfig, RunConfig, TrainConfig
 from tui_gpt.errors import ConfigError, CorpusError
 from tui_gpt.events import SettingValue
-from tui_gpt.storage.settings import TRUTHS
+from tui_gpt.records import check_value
+from tui_gpt.storage.settings import BOOL_WORDS
 
 _Config = TypeVar("_Config", ModelConfig, TrainConfig)
 
@@ -112,7 +113,7 @@ def parsed(name: str, text: str) -> SettingValue:
     if not text and NoneType in options:
         return None
     plain = _without_separators(text)
-    value: SettingValue = TRUTHS.get(text.lower(), text) if hint is bool else text
+    value: SettingValue = BOOL_WORDS.get(text.lower(), text) if hint is bool else text
     for kind in (int, float):
         if kind in options:
             try:
@@ -121,7 +122,7 @@ def parsed(name: str, text: str) -> SettingValue:
             except (ValueError, OverflowError):
                 continue
     try:
-        checked: SettingValue = checked_setting(name, value, hint)
+        checked: SettingValue = check_value(name, value, hint)
     except ConfigError as error:
         raise FieldError(name, _spelled_out(name, text, str(error))) from None
     return checked

@@ -11,20 +11,25 @@ from typing import Literal
 
 from tui_gpt.config import RunConfig
 from tui_gpt.events import (
-    Changed,
+    ChangeRefused,
+    CompileFailed,
     Evaluated,
     Event,
     Finished,
     Initialized,
     Paused,
     Progress,
-    Refused,
     Resumed,
     ResumeDiffers,
+    RolledBack,
     Sampled,
     Saved,
+    SettingChanged,
     SettingValue,
     Started,
+    StepSkipped,
+    StorageProblem,
+    StorageRecovered,
 )
 from tui_gpt.formatting import format_loss
 from tui_gpt.tui.train.series import Series
@@ -119,10 +124,20 @@ class RunRecord:
             case Resumed():
                 self.marks.append(Mark(event.step, "▸", "resumed"))
                 self.phase = "running"
-            case Changed():
+            case SettingChanged():
                 self._change(event)
-            case Refused():
+            case ChangeRefused():
                 self.marks.append(Mark(event.step, "!", f"{event.setting} not changed"))
+            case StepSkipped():
+                self.marks.append(Mark(event.step, "!", "step skipped (NaN)"))
+            case RolledBack():
+                self.marks.append(Mark(event.step, "!", f"rolled back to step {event.to_step:,}"))
+            case StorageProblem():
+                self.warning = event.problem
+            case StorageRecovered():
+                self.warning = None
+            case CompileFailed():
+                self.marks.append(Mark(event.step, "!", "not compiled"))
             case Initialized():
                 self.marks.append(Mark(event.step, "◆", initialized_words(event)))
             case ResumeDiffers():
@@ -157,10 +172,8 @@ class RunRecord:
         elif there[0].is_estimate or not event.is_estimate:
             self.evaluations[place] = event
 
-    def _change(self, event: Changed) -> None:
+    def _change(self, event: SettingChanged) -> None:
         match event.setting, event.value:
-            case "storage_problem", problem:
-                self.warning = None if problem is None else str(problem)
             case "max_iters", int(steps):
                 self.max_iters = steps
             case "learning_rate", float(rate):
@@ -210,18 +223,9 @@ class RunRecord:
         return next((one for one in reversed(self.evaluations) if one.step <= step), None)
 
 
-def mark_of(event: Changed) -> Mark | None:
+def mark_of(event: SettingChanged) -> Mark | None:
     """The mark of a changed setting, if it is worth one: the time budget's own corrections are not."""
-    match event.setting, event.value:
-        case ("storage_problem", _) | ("max_seconds", None):
-            return None
-        case "skipped_step", _:
-            return Mark(event.step, "!", "step skipped (NaN)")
-        case "rolled_back_to", int(step):
-            return Mark(event.step, "!", f"rolled back to step {step:,}")
-        case "compile_problem", _:
-            return Mark(event.step, "!", "not compiled")
-    if event.origin == "plan":
+    if event.origin == "plan" or (event.setting, event.value) == ("max_seconds", None):
         return None
     return Mark(event.step, "◆", _changed_words(event.setting, event.value))
 

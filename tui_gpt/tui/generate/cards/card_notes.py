@@ -6,7 +6,7 @@ from typing import Literal
 
 from tui_gpt.formatting import format_rate
 from tui_gpt.metrics import COPIED_LENGTH
-from tui_gpt.tui.generate.notebook import Answer, Card, settings_told
+from tui_gpt.tui.generate.notebook import Answer, Card, sampling_notes
 from tui_gpt.tui.text.wrap import Wrapped, glyphs
 
 Stage = Literal["", "opening", "generating"]
@@ -56,7 +56,7 @@ def _facts(answer: Answer, context: NoteContext) -> Iterator[str]:
     if answer.step:
         yield f"step {answer.step:,}"
     if answer.kind == "written" and (answer.model or answer.text):
-        yield from settings_told(answer)
+        yield from sampling_notes(answer)
     yield from _size(answer, context)
     if context.stage:
         yield ("generating …" if answer.kind == "written" else "computing probabilities …") + context.waiting

@@ -1,47 +1,26 @@
-"""Where a setting comes from, and what a bad `config.toml` is answered with."""
+"""The precedence of settings, and the errors for a bad `config.toml`."""
 
 import contextlib
-import dataclasses
 import re
-import tomllib
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from tui_gpt.config import PRESETS, ModelConfig, SampleConfig, TrainConfig
+from tests.storage.settings.helpers import write_config
+from tui_gpt.config import PRESETS, SampleConfig
 from tui_gpt.errors import ConfigError
 from tui_gpt.storage import paths, settings
 
 
-def write_config(text: str | bytes) -> Path:
-    path = paths.config_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return path
-
-
-@pytest.mark.parametrize(("text", "value"), [("yes", True), ("False", False)])
-def test_a_truth_value_comes_from_the_environment_too(text: str, value: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TUI_GPT_TRAIN_INDUCTION", text)
-    assert settings.environment("train")["induction"] is value
-
-
-def test_every_setting_of_every_config_has_a_line_of_help() -> None:
-    assert list(settings.MODEL_HELP) == [field.name for field in dataclasses.fields(ModelConfig)]
-    assert list(settings.TRAIN_HELP) == [field.name for field in dataclasses.fields(TrainConfig)]
-    assert list(settings.SAMPLE_HELP) == [field.name for field in dataclasses.fields(SampleConfig)]
-
-
-def test_without_a_file_the_preset_holds() -> None:
+def test_without_a_file_the_preset_applies() -> None:
     assert settings.load("train") == {}
     assert settings.preferred_run_config().train == PRESETS["quick"].train
     assert settings.preferred_sample_config() == SampleConfig()
 
 
-def test_the_file_goes_before_the_preset_and_the_environment_before_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_overrides_the_file_and_the_file_the_preset(monkeypatch: pytest.MonkeyPatch) -> None:
     write_config('[train]\npreset = "nano"\nbatch_size = 3\nseed = 5\n[generate]\ntemperature = 1\n')
     monkeypatch.setenv("TUI_GPT_TRAIN_SEED", "6")
     monkeypatch.setenv("TUI_GPT_GENERATE_TOP_K", "9")
@@ -59,42 +38,42 @@ def test_a_level_that_sets_one_end_of_a_run_replaces_both() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "problem"),
     [
-        ("[train]\nmax_itres = 5", "[train] knows no setting 'max_itres' (did you mean max_iters?): take it out"),
+        ("[train]\nmax_itres = 5", "[train] has the unknown setting 'max_itres' (did you mean max_iters?): remove it"),
         ('[train]\nmax_iters = "many"', "[train] max_iters cannot be 'many': it takes a whole number"),
         ("[train]\nmax_iters = true", "[train] max_iters cannot be True: it takes a whole number"),
         ('[train]\npreset = "huge"', "[train] preset cannot be 'huge': it takes one of quick"),
         ('[train]\ndevice = "tpu"', "[train] device cannot be 'tpu': it takes one of auto, cpu, cuda, mps"),
-        ("max_iters = 5", "'max_iters' has no place here: settings stand under [train] or [generate]"),
-        ("[tain]\n", "'tain' has no place here: settings stand under [train] or [generate]"),
-        ("train = 5", "'train' has no place here"),
+        ("max_iters = 5", "'max_iters' is not a section: settings belong under [train] or [generate]"),
+        ("[tain]\n", "'tain' is not a section: settings belong under [train] or [generate]"),
+        ("train = 5", "'train' is not a section"),
         ("[train]\nmax_iters = ", "this is not TOML: invalid value (at "),
-        (b"[train]\nname = '\xff'", "it cannot be read (it is no plain UTF-8 text): mend it, or move it away"),
+        (b"[train]\nname = '\xff'", "it cannot be read (it is not UTF-8 text): fix it, or move it away"),
     ],
 )
-def test_a_bad_file_is_answered_with_one_line_that_names_file_and_key(text: str | bytes, told: str) -> None:
+def test_the_error_for_a_bad_file_is_one_line_that_names_file_and_key(text: str | bytes, problem: str) -> None:
     path = write_config(text)
-    with pytest.raises(ConfigError, match=re.escape(f"{path}: {told}")) as caught:
+    with pytest.raises(ConfigError, match=re.escape(f"{path}: {problem}")) as caught:
         settings.load("train")
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 2
 
 
-def test_a_file_nested_without_end_is_told() -> None:
+def test_a_file_nested_too_deeply_is_an_error() -> None:
     """Python versions differ in how far they follow; none may end in a traceback."""
     write_config("x = " + "[" * 50_000)
-    with pytest.raises(ConfigError, match="mend"):
+    with pytest.raises(ConfigError, match="fix it"):
         settings.load("train")
 
 
-def test_a_folder_in_place_of_the_file_is_told() -> None:
+def test_a_folder_in_place_of_the_file_is_an_error() -> None:
     paths.config_file().mkdir(parents=True)
     with pytest.raises(ConfigError, match="cannot be read"):
         settings.load("train")
 
 
-def test_a_value_out_of_range_is_told_with_where_it_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_for_a_value_out_of_range_names_its_source(monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_config("[train]\nbatch_size = 0\n")
     with pytest.raises(ConfigError, match="batch_size is 0: choose a whole number from 1") as caught:
         settings.preferred_run_config()
@@ -110,31 +89,6 @@ def test_a_value_out_of_range_is_told_with_where_it_was_set(monkeypatch: pytest.
         settings.preferred_run_config()
 
 
-@pytest.mark.parametrize("text", ["many", "1.5", "0x10"])
-def test_a_variable_of_the_wrong_type_is_named(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TUI_GPT_TRAIN_MAX_ITERS", text)
-    with pytest.raises(ConfigError, match=f"TUI_GPT_TRAIN_MAX_ITERS cannot be '{text}': it takes a whole number"):
-        settings.environment("train")
-
-
-def test_the_template_changes_nothing_until_a_sign_is_taken_away() -> None:
-    path = settings.write_template()
-    assert settings.load("train") == settings.load("generate") == {}
-    text = path.read_text()
-    path.write_text(re.sub(r"^#(?=\w)", "", text, flags=re.MULTILINE))
-    for section, table in settings.SETTINGS.items():
-        assert settings.load(section).keys() == table.keys()
-
-
-def test_a_file_that_is_there_is_not_overwritten() -> None:
-    path = write_config("[train]\nseed = 5\n")
-    with pytest.raises(ConfigError, match="is there already"):
-        settings.write_template()
-    assert settings.load("train") == {"seed": 5}
-    settings.write_template(replace=True)
-    assert path.read_text() == settings.template()
-
-
 def test_the_effective_settings_name_their_sources(monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_config('[train]\npreset = "nano"\nseed = 5\n')
     monkeypatch.setenv("TUI_GPT_TRAIN_BATCH_SIZE", "3")
@@ -147,16 +101,9 @@ def test_the_effective_settings_name_their_sources(monkeypatch: pytest.MonkeyPat
     assert {row.setting.name: row.value for row in settings.effective("generate")}["temperature"] == 0.8
 
 
-def test_the_effective_settings_are_toml() -> None:
-    shown = "\n".join(settings.as_toml(section, settings.effective(section)) for section in settings.SETTINGS)
-    document = tomllib.loads(shown)
-    assert document["train"]["preset"] == "quick"
-    assert document["generate"]["temperature"] == 0.8
-
-
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
-def test_no_file_whatever_is_answered_with_anything_but_a_sentence(data: bytes) -> None:
+def test_any_file_is_read_or_refused_with_a_sentence(data: bytes) -> None:
     write_config(data)
     with contextlib.suppress(ConfigError):
         settings.load("train")

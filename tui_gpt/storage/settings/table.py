@@ -1,0 +1,153 @@
+"""Every setting by section and name, with its type and a line of help.
+
+The command line's options, the environment variables and `config init` are all made from this table, so none of them
+can know a setting that the others do not.
+"""
+
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+from tui_gpt.config import PRESETS, ModelConfig, SampleConfig, TrainConfig
+from tui_gpt.records import check_value, field_types
+
+Section = Literal["train", "generate"]
+
+MODEL_HELP: Mapping[str, str] = MappingProxyType(
+    {
+        "architecture": "Model architecture.",
+        "block_size": "Context length in characters.",
+        "n_layer": "Transformer blocks.",
+        "n_head": "Attention heads per block.",
+        "n_embd": "Embedding width, a multiple of n_head.",
+        "dropout": "Dropout probability.",
+        "ngram_order": "Maximum order of a modern model's n-gram prior; 0 disables it.",
+        "induction": "Feed a modern model earlier matches of the current context (induction).",
+        "members": "Ensemble members of a modern model; 0 chooses as many as the time allows.",
+    }
+)
+"""One line for each field of ModelConfig."""
+
+TRAIN_HELP: Mapping[str, str] = MappingProxyType(
+    {
+        "max_iters": "Stop after this many steps.",
+        "max_seconds": "Fit the training into this many seconds.",
+        "batch_size": "Sequences per batch.",
+        "gradient_accumulation": "Batches per optimizer step.",
+        "optimizer": "Optimizer of the matrices inside a modern model's blocks.",
+        "learning_rate": "Peak learning rate.",
+        "min_lr_ratio": "Final learning rate as a fraction of the peak.",
+        "schedule": "Shape of the learning rate's decay.",
+        "warmup_iters": "Steps of learning rate warm-up.",
+        "weight_decay": "Weight decay of the matrices.",
+        "beta1": "AdamW's beta 1.",
+        "beta2": "AdamW's beta 2.",
+        "grad_clip": "Maximum gradient norm; 0 disables clipping.",
+        "eval_interval": "Steps between evaluations.",
+        "log_interval": "Steps between progress events.",
+        "sample_interval": "Steps between generated samples; 0 generates none.",
+        "patience": "Evaluations without improvement before stopping early; 0 never stops early.",
+        "autosave_seconds": "Maximum seconds between checkpoints.",
+        "seed": "Random seed; equal seeds train equal models.",
+        "device": "Device to train on.",
+        "threads": "CPU threads; 0 uses one per core.",
+        "compile": "Try torch.compile on the blocks; takes half a minute to start and seldom pays on a CPU.",
+        "val_share": "Fraction of the text held out for validation, 0.001 to 0.5.",
+        "val_file": "Validate on this text instead, and train on all of CORPUS.",
+        "shuffle_documents": "Hold out random whole documents: files of a folder, else blocks between blank lines.",
+    }
+)
+"""One line for each field of TrainConfig."""
+
+SAMPLE_HELP: Mapping[str, str] = MappingProxyType(
+    {
+        "max_new_tokens": "Characters to generate.",
+        "temperature": "0 takes the most likely character; above 1 is more random.",
+        "top_k": "Keep the k most likely characters; 0 keeps all.",
+        "top_p": "Keep the most likely characters that add up to this probability.",
+        "min_p": "Drop characters below this fraction of the highest probability.",
+        "seed": "Random seed; equal seeds generate equal text.",
+    }
+)
+"""One line for each field of SampleConfig."""
+
+RUN_HELP = {"preset": "Preset that the other settings modify.", "corpus": "Text to train on."}
+GENERATE_HELP = {
+    "run": "Model to generate with: RUN, RUN@best, RUN@last or shipped; unset is the newest run.",
+    "num_samples": "Texts to generate; the seed of each is that of the previous one plus 1.",
+}
+
+BOOL_WORDS = dict.fromkeys(("1", "true", "t", "yes", "y", "on"), True) | dict.fromkeys(
+    ("0", "false", "f", "no", "n", "off"), False
+)
+"""The words for a truth value, as in click."""
+
+
+@dataclass(frozen=True)
+class SettingSpec:
+    """A setting's name, type and help."""
+
+    name: str
+    section: Section
+    hint: Any
+    """Its type, as in the config that holds it."""
+    help: str
+
+    @property
+    def variable(self) -> str:
+        """Return the name of its environment variable."""
+        return f"TUI_GPT_{self.section}_{self.name}".upper()
+
+    def checked(self, value: Any) -> Any:
+        """Return `value` if it has the right type. Raises ConfigError."""
+        return check_value(self.name, value, non_optional(self.hint))
+
+    def from_text(self, text: str) -> Any:
+        """Parse the value of its environment variable. Raises ConfigError."""
+        hint = non_optional(self.hint)
+        return check_value(self.variable, _parsed(text.strip(), hint), hint)
+
+
+def non_optional(hint: Any) -> Any:
+    """Return a type without `None`."""
+    if isinstance(hint, types.UnionType):
+        return next(option for option in typing.get_args(hint) if option is not types.NoneType)
+    return hint
+
+
+def _parsed(text: str, hint: Any) -> Any:
+    """Parse `text` as the type `hint`, or return it unchanged when it is not one."""
+    if hint in (int, float):
+        try:
+            return hint(text)
+        except ValueError:
+            return text
+    return BOOL_WORDS.get(text.lower(), text) if hint is bool else text
+
+
+def _table(section: Section, parts: Sequence[tuple[Mapping[str, str], Mapping[str, Any]]]) -> Mapping[str, SettingSpec]:
+    return MappingProxyType(
+        {name: SettingSpec(name, section, hints[name], text) for helps, hints in parts for name, text in helps.items()}
+    )
+
+
+SETTINGS: Mapping[Section, Mapping[str, SettingSpec]] = MappingProxyType(
+    {
+        "train": _table(
+            "train",
+            [
+                (RUN_HELP, {"preset": Literal[tuple(PRESETS)], "corpus": str}),
+                (MODEL_HELP, field_types(ModelConfig)),
+                (TRAIN_HELP, field_types(TrainConfig)),
+            ],
+        ),
+        "generate": _table(
+            "generate",
+            [(GENERATE_HELP, {"run": str, "num_samples": int}), (SAMPLE_HELP, field_types(SampleConfig))],
+        ),
+    }
+)
+"""Every setting, by section and name."""
