@@ -69,7 +69,7 @@ async def test_at_80_by_24_a_run_shows_everything() -> None:
             widget = main.query_one(selector)
             assert widget.region.area > 0
             assert main.app.screen.region.contains_region(widget.region)
-        await wait_until(pilot, lambda: set(footer_keys(main)) >= {"Pause/Continue", "Stop", "Help", "Quit"})
+        await wait_until(pilot, lambda: set(footer_keys(main)) >= {"Pause", "Stop", "Help", "Quit"})
 
 
 async def test_keys_that_have_left_the_footer_are_freed() -> None:

@@ -22,12 +22,12 @@ _TRAIN: Keys = (
     ("g", "generate with this run"),
     ("n", "new run"),
     ("l", "logarithmic loss axis"),
-    ("← → Home End", "read values in the chart, and the sample at that step"),
+    ("← → Home End", "read values and samples at a step"),
 )
 _CHART: Keys = (
     ("dim dots", "training loss, minimum to maximum"),
     ("bright line", "training loss, smoothed"),
-    ("● ○", "validation loss; an estimate on part of the text"),
+    ("● ○", "validation loss; estimate on part of the text"),
     ("‖ ▸ ◆ !", "paused, resumed, setting changed, problem"),
     ("dotted lines", "published losses on the same text"),
 )
@@ -44,13 +44,13 @@ _PROMPT: Keys = (
 _CARDS: Keys = (
     ("↑ ↓ j k", "select a card"),
     ("← →", "previous and next answer"),
-    ("r R", "regenerate with a new seed; with the same seed"),
+    ("r R", "regenerate: with a new seed; with the same"),
     ("c e", "continue at the end; edit, then continue"),
     ("n", "generate four more answers"),
-    ("b", "compare: same prompt and seed, current model and settings"),
+    ("b", "compare with the current model and settings"),
     ("v", "show the answers side by side"),
     ("p", "colour each character by its probability"),
-    ("Enter t", "move a cursor in the text to see ten alternatives"),
+    ("Enter t", "show the ten alternatives at a text cursor"),
     ("y w W", "copy; save as text; save as Markdown"),
     ("u Delete", "undo; remove the card"),
     ("i", "back to the prompt"),

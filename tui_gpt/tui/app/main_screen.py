@@ -54,7 +54,8 @@ class MainScreen(Screen[None]):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-tall")]  # noqa: RUF012  # the same
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "run('start')", "Start"),
-        Binding("p", "run('pause')", "Pause/Continue"),
+        Binding("p", "run('pause')", "Pause"),
+        Binding("p", "run('continue')", "Continue"),
         Binding("x", "run('stop')", "Stop"),
         Binding("r", "run('resume')", "Resume"),
         Binding("e", "run('change_learning_rate')", "Learning rate"),
@@ -98,7 +99,7 @@ class MainScreen(Screen[None]):
             yield TabPane("Generate", id="generate")
             with TabPane("Runs", id="runs-tab"):
                 yield self.runs_pane
-        yield KeyFooter()
+        yield KeyFooter(show_command_palette=False)
 
     def on_mount(self) -> None:
         """Defer everything slow until after the first paint."""
@@ -283,7 +284,7 @@ class MainScreen(Screen[None]):
         match RunAction(name):
             case RunAction.START:
                 self.train_pane.setup.request_start()
-            case RunAction.PAUSE:
+            case RunAction.PAUSE | RunAction.CONTINUE:
                 self.control.toggle_pause()
             case RunAction.STOP:
                 self.control.stop()

@@ -62,7 +62,7 @@ class GeneratePane(Widget):
         Binding("escape", "stop_generating", "Stop", key_display="esc", priority=True),
         Binding("ctrl+c", "stop_generating", "Stop", show=False, priority=True),
         Binding("ctrl+t", "next_preset", "Next sampling preset", key_display="^t", show=False),
-        Binding("ctrl+o", "choose_model", "Model", key_display="^o"),
+        Binding("ctrl+o", "choose_model", "Model", show=False),
     ]
 
     def __init__(
@@ -397,6 +397,7 @@ class GeneratePane(Widget):
         """Switch to the next sampling preset, also for the rest of the generation in progress."""
         self.controls.next_preset()
 
+    @on(PromptBox.ModelRequested)
     def action_choose_model(self) -> None:
         """Show the models that can be generated with."""
         self.run_worker(self._find_models, thread=True, exit_on_error=False, group="models")

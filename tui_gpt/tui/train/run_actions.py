@@ -10,6 +10,7 @@ class RunAction(StrEnum):
 
     START = "start"
     PAUSE = "pause"
+    CONTINUE = "continue"
     STOP = "stop"
     RESUME = "resume"
     CHANGE_LEARNING_RATE = "change_learning_rate"
@@ -18,9 +19,12 @@ class RunAction(StrEnum):
     TOGGLE_LOG = "toggle_log"
 
 
+_PAUSE_REQUESTED = ("pausing", "paused")
+
 COMMANDS: dict[RunAction, tuple[str, str]] = {
     RunAction.START: ("Start training", "Train the run in the form"),
-    RunAction.PAUSE: ("Pause or continue", "Pause the run between two steps, or continue it"),
+    RunAction.PAUSE: ("Pause training", "Wait after the step in progress"),
+    RunAction.CONTINUE: ("Continue training", "After a pause"),
     RunAction.STOP: ("Stop training", "Save and end the run"),
     RunAction.RESUME: ("Resume this run", "Train on from its last checkpoint"),
     RunAction.CHANGE_LEARNING_RATE: ("Change the learning rate", "From the next step on"),
@@ -41,7 +45,11 @@ def is_available(action: RunAction, shown: RunRecord | None, *, is_live: bool) -
     match action:
         case RunAction.START:
             return False
-        case RunAction.PAUSE | RunAction.STOP:
+        case RunAction.PAUSE:
+            return is_live and shown.phase not in _PAUSE_REQUESTED
+        case RunAction.CONTINUE:
+            return is_live and shown.phase in _PAUSE_REQUESTED
+        case RunAction.STOP:
             return is_live
         case RunAction.CHANGE_LEARNING_RATE:
             return is_live and shown.phase == "paused"

@@ -31,7 +31,7 @@ class RunPane(Vertical):
         super().__init__(id=id)
         self._record = RunRecord()
         self._activity = ""
-        self._buttons_key: tuple[Phase, bool] | None = None
+        self._buttons_key: tuple[Phase, bool, bool] | None = None
         """What the visible buttons were last chosen by."""
 
     def compose(self) -> ComposeResult:
@@ -41,6 +41,7 @@ class RunPane(Vertical):
             with Horizontal(classes="buttons", id="run-buttons"):
                 for label, name, action in (
                     ("Pause  p", "pause", RunAction.PAUSE),
+                    ("Continue  p", "continue", RunAction.CONTINUE),
                     ("Stop  x", "stop", RunAction.STOP),
                     ("Resume  r", "resume-run", RunAction.RESUME),
                     ("Generate  g", "generate-with", RunAction.GENERATE),
@@ -91,15 +92,15 @@ class RunPane(Vertical):
         problem.display = bool(sentence)
 
     def _show_buttons(self, record: RunRecord, *, is_live: bool) -> None:
-        key = (record.phase, record.saved is None)
+        key = (record.phase, record.saved is None, is_live)
         if key == self._buttons_key:
             return
         self._buttons_key = key
-        self.query_one("#pause", Button).label = "Pause  p" if record.phase == "running" else "Continue  p"
-        in_progress = record.phase in ("running", "pausing", "paused")
+        paused = is_available(RunAction.CONTINUE, record, is_live=is_live)
         for name, shown in (
-            ("pause", in_progress),
-            ("stop", in_progress or record.phase == "loading"),
+            ("pause", record.phase == "running" and is_live),
+            ("continue", paused),
+            ("stop", paused or (record.phase in ("loading", "running") and is_live)),
             ("resume-run", is_available(RunAction.RESUME, record, is_live=is_live) and record.phase != "finished"),
             ("generate-with", is_available(RunAction.GENERATE, record, is_live=is_live)),
             ("new", is_available(RunAction.NEW, record, is_live=is_live)),

@@ -38,6 +38,7 @@ class PromptBox(TextArea):
         Binding("ctrl+j", "line_break", "New line", key_display="^j", show=False),
         Binding("ctrl+r", "score", "Probabilities", key_display="^r"),
         Binding("escape", "close", "Cards", key_display="esc"),
+        Binding("ctrl+o", "request_model", "Model", key_display="^o"),
         Binding("ctrl+underscore", "undo", "Undo", show=False),  # Ctrl+Z is the shell's
     ]
 
@@ -57,6 +58,9 @@ class PromptBox(TextArea):
 
     class Closed(Message):
         """Escape was pressed: the keyboard focus is to move to the cards."""
+
+    class ModelRequested(Message):
+        """Another model is to be chosen."""
 
     class PageRequested(Message):
         """The cards are to be scrolled by pages, without moving the focus."""
@@ -95,6 +99,10 @@ class PromptBox(TextArea):
     def action_score(self) -> None:
         """Request the probabilities of the text."""
         self.post_message(self.ScoreRequested(self.text))
+
+    def action_request_model(self) -> None:
+        """Request the list of models."""
+        self.post_message(self.ModelRequested())
 
     def action_line_break(self) -> None:
         """Insert a line break."""
