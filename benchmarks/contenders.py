@@ -208,7 +208,8 @@ PRIOR_ALONE = """
 import json, resource, sys, time
 import numpy as np
 from tui_gpt.text.corpora import read_corpus
-from tui_gpt.text.windows import Corpus, validation_windows
+from tui_gpt.text.dataset import Corpus
+from tui_gpt.text.windows import validation_windows
 from tui_gpt.prior.ngram import NgramPrior
 order, block_size = map(int, sys.argv[1:])
 def peak():

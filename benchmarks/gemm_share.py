@@ -98,8 +98,8 @@ def our_turns(preset: str, seconds: float, folder: Path) -> Iterator[float]:
     config = resolve(preset, max_iters=1_000_000, eval_interval=1_000_000, log_interval=1, sample_interval=0)
     prepared = prepare_new(config, Control())
     run = RunStore(folder).create(config, "gemm")
-    events: Iterator[Event] = Trainer(prepared.parts(run), config.train, Control()).run()
-    characters = prepared.parts(run).tokens_per_batch
+    events: Iterator[Event] = Trainer(prepared.parts(run, lambda _: ()), config.train, Control()).run()
+    characters = prepared.parts(run, lambda _: ()).tokens_per_batch
     while True:
         threads = torch.get_num_threads()
         began, steps = time.perf_counter(), 0

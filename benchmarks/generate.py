@@ -17,21 +17,21 @@ from typing import Any
 import numpy as np
 import torch
 from peers import PlainGPT, Shape
-
-from tui_gpt.config import PRESETS, SampleConfig
-from tui_gpt.generation.sampler import Sampler
-from tui_gpt.generation.sampling import log_softmax
 from tui_gpt.gpt.decode import Decoder, Floats, Ints, Reader, plain_decoder, window_stride
 from tui_gpt.gpt.kernel import kernel
 from tui_gpt.gpt.kernel_decode import KernelDecoder
 from tui_gpt.gpt.packing import Numbers, PackedModel, packed_weights
+from tui_gpt.training.checkpoints.prior import split_prior
+
+from tui_gpt.config import PRESETS, SampleConfig
+from tui_gpt.generation.sampler import Sampler
+from tui_gpt.generation.sampling import log_softmax
 from tui_gpt.models.build import LanguageModel, build_model, load_weights
 from tui_gpt.prior.ngram import NgramPrior
 from tui_gpt.storage import paths
 from tui_gpt.storage.checkpoint import read_checkpoint
 from tui_gpt.text.corpora import read_corpus
 from tui_gpt.text.tokenizer import CharTokenizer
-from tui_gpt.training.checkpoints.prior import split_prior
 
 ROUNDS = 9
 CONTEXT = 256

@@ -20,7 +20,8 @@ from torch import Tensor
 
 from tui_gpt.config import ModelConfig, resolve
 from tui_gpt.text.corpora import read_corpus
-from tui_gpt.text.windows import Corpus, gather, validation_windows
+from tui_gpt.text.dataset import Corpus
+from tui_gpt.text.windows import gather, validation_windows
 
 PEAK_RATE = 1e-3
 EVALUATIONS = 8

@@ -66,7 +66,7 @@ def compare_iterations() -> None:
     prepared = prepare_new(config, Control())
     with tempfile.TemporaryDirectory() as folder:
         run = RunStore(Path(folder)).create(config, "nano")
-        events = Trainer(prepared.parts(run), config.train, Control()).run()
+        events = Trainer(prepared.parts(run, lambda _: ()), config.train, Control()).run()
         shape = Shape(prepared.corpus.tokenizer.vocab_size, 64, 4, 4, 128)
         torch.manual_seed(1337)
         peer = PlainTraining(PlainGPT(shape), torch.from_numpy(prepared.corpus.train), 12, 64, 1e-3)

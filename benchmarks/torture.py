@@ -55,8 +55,8 @@ from tui_gpt.events import (
 )
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import Session
-from tui_gpt.storage.checkpoint import read_checkpoint
 from tui_gpt.storage.runs import RunStore
+from tui_gpt.training.checkpoints.tensors import read_checkpoint
 from tui_gpt.training.trainer import Kind, Trainer
 
 TEXT = "the quick brown fox jumps over the lazy dog and runs back to the river bank\n" * 10

@@ -1,4 +1,4 @@
-"""A config that exists can run; what cannot run is refused with a sentence."""
+"""A config that exists can run; an invalid one is refused with a sentence."""
 
 import dataclasses
 import json
@@ -11,12 +11,12 @@ from tui_gpt.errors import ConfigError
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_survives_the_way_through_json(name: str) -> None:
+def test_every_preset_survives_a_round_trip_through_json(name: str) -> None:
     config = resolve(name)
     assert RunConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
-def test_the_classic_preset_has_the_seed_s_sizes() -> None:
+def test_the_classic_preset_has_the_sizes_of_the_lecture() -> None:
     model, train = PRESETS["classic"].model, PRESETS["classic"].train
     assert (model.n_layer, model.n_head, model.n_embd, model.block_size, model.dropout) == (6, 6, 384, 256, 0.2)
     assert (train.batch_size, train.max_iters) == (64, 5_000)
@@ -33,7 +33,7 @@ def test_an_override_replaces_the_preset_s_value_and_none_leaves_it() -> None:
     assert (config.model.n_layer, config.train.learning_rate, config.train.batch_size) == (2, 3e-4, 12)
 
 
-def test_a_lone_number_of_steps_replaces_the_time_budget_and_the_other_way_round() -> None:
+def test_a_lone_number_of_steps_replaces_the_time_budget_and_vice_versa() -> None:
     assert resolve("quick", max_iters=7).train.max_seconds is None
     assert resolve("nano", max_seconds=9).train.max_iters is None
     both = resolve("nano", max_seconds=9, max_iters=7).train
@@ -58,7 +58,7 @@ def test_a_setting_out_of_range_is_refused_with_a_sentence(overrides: dict[str, 
         resolve("nano", **overrides)
 
 
-def test_an_unknown_preset_is_answered_with_the_menu() -> None:
+def test_the_error_for_an_unknown_preset_lists_the_presets() -> None:
     with pytest.raises(ConfigError, match=r"quick, best, classic, nano, bigram"):
         resolve("huge")
 

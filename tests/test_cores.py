@@ -1,4 +1,4 @@
-"""A container's CPU quota counts as its cores."""
+"""The CPU quota of a container limits the number of cores."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ def test_a_quota_of_cgroup_v2_is_read(tmp_path: Path, text: str, quotas: list[fl
     assert list(cores.cpu_quotas(tmp_path, "/")) == quotas
 
 
-def test_the_quotas_of_all_groups_above_count(tmp_path: Path) -> None:
+def test_the_quotas_of_parent_groups_are_read(tmp_path: Path) -> None:
     folder = tmp_path / "pod" / "app"
     folder.mkdir(parents=True)
     (folder / "cpu.max").write_text("max 100000\n")
@@ -30,12 +30,12 @@ def test_a_quota_of_cgroup_v1_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "1 0"])
-def test_what_cannot_be_read_is_no_quota(tmp_path: Path, text: str) -> None:
+def test_an_unreadable_quota_is_ignored(tmp_path: Path, text: str) -> None:
     (tmp_path / "cpu.max").write_text(text)
     assert list(cores.cpu_quotas(tmp_path, "/")) == []
 
 
-def test_a_quota_limits_the_cores_and_never_below_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quota_limits_the_cores_but_not_below_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(64), raising=False)
     monkeypatch.setattr(cores, "CGROUPS", tmp_path)
     monkeypatch.setattr(cores, "_own_group", lambda: "/")

@@ -1,4 +1,4 @@
-"""Nothing that a terminal could obey gets through."""
+"""Escaping leaves no character that a terminal would interpret."""
 
 import unicodedata
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tui_gpt.escaping import REPLACEMENT, escape_controls
 
 
-def test_plain_text_newlines_and_tabs_stay() -> None:
+def test_plain_text_newlines_and_tabs_are_kept() -> None:
     assert escape_controls("To be,\n\tor not – é 漢 😀") == "To be,\n\tor not – é 漢 😀"
 
 
@@ -22,12 +22,12 @@ def test_c1_controls_and_bidirectional_marks_are_replaced() -> None:
     )
 
 
-def test_a_lone_surrogate_can_be_written_afterwards() -> None:
+def test_a_lone_surrogate_becomes_encodable() -> None:
     assert escape_controls("a\ud800b").encode() == f"a{REPLACEMENT}b".encode()
 
 
 @given(st.text(st.characters(codec=None)))
-def test_any_text_keeps_its_length_and_loses_its_controls(text: str) -> None:
+def test_any_text_keeps_its_length_and_loses_its_control_characters(text: str) -> None:
     safe = escape_controls(text)
     assert len(safe) == len(text)
     assert all(unicodedata.category(character) != "Cc" for character in safe if character not in "\n\t")

@@ -14,6 +14,10 @@ from pathlib import Path
 import pytest
 
 import tui_gpt
+from tui_gpt.config import resolve
+from tui_gpt.control import Control
+from tui_gpt.requests import TrainRequest
+from tui_gpt.session import Session
 
 PACKAGE = Path(tui_gpt.__file__).parent
 READS_PICKLES = "tui_gpt.training.checkpoints.import_pt"
@@ -26,19 +30,19 @@ def name_of(path: Path) -> str:
 
 
 MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py")) if "data" not in path.parts}
-PENDING = {"tui_gpt.storage.checkpoint", "tui_gpt.storage.quantize"}
 
 
 def package(*names: str) -> list[str]:
     return [name for name in MODULES if name.startswith(tuple(f"tui_gpt.{package}" for package in names))]
 
 
-TORCH = [*package("gpt", "models", "training"), "tui_gpt.generation.sampler", *PENDING]
-NUMPY = [*TORCH, *package("text", "prior", "generation")]
+TORCH = package("models", "training")
+ARRAYS = ["tui_gpt.storage.checkpoint", "tui_gpt.storage.quantize"]
+NUMPY = [*TORCH, *ARRAYS, *package("text", "prior", "generation")]
 TUI = package("tui")
 CLI = package("cli", "__main__")
 LIGHT = [name for name in MODULES if name not in {*NUMPY, *TUI, *CLI}]
-STARTING = [*LIGHT, *(name for name in package("text") if not name.endswith(("tokenizer", "windows")))]
+STARTING = [*LIGHT, *(name for name in package("text") if not name.endswith(("dataset", "tokenizer", "windows")))]
 
 
 def loaded_after(code: str) -> set[str]:
@@ -134,6 +138,27 @@ def attributes_of(path: Path, owner: str) -> list[str]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == owner
     ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["generate", "ROMEO:", "--run", "shipped", "--max-new-tokens", "5"],
+        ["generate", "a", "--run", "trained", "--max-new-tokens", "5", "--num-samples", "3"],
+        ["eval", "--run", "trained", "--file", "{file}"],
+        ["data", "info", "{file}"],
+        ["runs", "show", "trained"],
+        ["runs", "export", "trained", "{file}.exported", "--small"],
+    ],
+)
+def test_generating_and_measuring_a_text_import_no_torch(arguments: list[str], tmp_path: Path) -> None:
+    """Neither with the shipped model nor with a trained run."""
+    file = tmp_path / "text.txt"
+    file.write_text("the quick brown fox " * 40)
+    request = TrainRequest(config=resolve("bigram", corpus=str(file), max_iters=1), name="trained")
+    list(Session().train(request, Control()))
+    code = f"from tui_gpt.cli.main import run\nassert run({[a.format(file=file) for a in arguments]!r}) == 0"
+    assert "torch" not in loaded_after(code)
 
 
 def test_a_settled_session_has_torch_where_the_collector_seldom_looks() -> None:

@@ -106,7 +106,7 @@ class Control:
         return changes
 
     def ask_weights(self) -> Future[Any]:
-        """Ask for a copy of the weights as they stand after the step under way: a mapping of names to tensors, with
+        """Ask for a copy of the weights as they stand after the step under way: a mapping of names to arrays, with
         the number of that step. The future is cancelled when the worker ends first, or has ended."""
         future: Future[Any] = Future()
         with self._lock:

@@ -1,4 +1,4 @@
-"""How many CPU cores this process may use."""
+"""Count the CPU cores that this process may use."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def available_cores() -> int:
-    """Return the cores that this process may run on, or its container's CPU quota where that is less; at least 1."""
+    """Return how many cores this process may run on, at most its container's CPU quota and at least 1."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min([cores, *map(int, cpu_quotas(CGROUPS, _own_group()))]))
 

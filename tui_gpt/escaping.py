@@ -1,8 +1,8 @@
-"""Text from a model, a corpus or a file name, made harmless for a terminal.
+"""Escape control characters in text from a model, a corpus or a file name before a terminal displays it.
 
-A terminal obeys control characters: they move the cursor, change the title, even type for the user. Everything that a
-terminal or the bidirectional algorithm could obey is replaced by a sign that can be seen, one character for one, so
-positions in the text keep their meaning. It is for eyes alone: what is written to a file or a pipe stays as it is.
+Control characters can move the cursor, change the title, even type for the user. Each one that a terminal or the
+bidirectional algorithm could interpret is replaced by one visible character, so positions in the text stay the same.
+This is for display only: text for a file or a pipe is not escaped.
 """
 
 from collections.abc import Mapping
@@ -24,6 +24,8 @@ _TABLE: Mapping[int, str] = MappingProxyType(
 
 
 def escape_controls(text: str) -> str:
-    """`text` with every control character but newline and tab, every bidirectional mark and every lone surrogate made
-    visible; its length stays the same."""
+    """Return `text` with visible characters in place of control characters, except newline and tab.
+
+    Bidirectional marks, invisible characters and lone surrogates are replaced too. The length stays the same.
+    """
     return text if text.isascii() and text.isprintable() else text.translate(_TABLE)

@@ -15,13 +15,15 @@ import json
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, Literal, TypeVar
 
 from tui_gpt.errors import ConfigError
 
 _Record = TypeVar("_Record")
 
+_MISFIT: Any = object()
+_EXACT_TYPES = frozenset({str, bool, types.NoneType})
 _EXACT_FLOAT = 2**53
 """Larger integers are not exact as a float."""
 _MAX_INTEGER = 2**64
@@ -38,10 +40,17 @@ _NAMES = {
 }
 
 
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
 def parse_object(text: str) -> dict[str, Any]:
     """Parse one JSON object; refuse NaN, infinity and text that is not valid Unicode. Raises ValueError."""
     try:
-        record = json.loads(text, parse_constant=_refuse_constant)
+        record = _DECODER.decode(text)
     except RecursionError:
         raise ValueError("is nested too deeply") from None
     except json.JSONDecodeError:
@@ -55,23 +64,23 @@ def parse_object(text: str) -> dict[str, Any]:
     return record
 
 
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(name)
-
-
 def read_record(kind: type[_Record], record: Mapping[str, Any], *, partial: bool = False) -> _Record:
     """Make a dataclass of the values of its fields by name; `partial` lets fields keep their defaults.
 
     Raises ConfigError when a field is unknown, missing or of another type, and what the class itself raises.
     """
     hints = field_types(kind)
-    unknown = sorted(record.keys() - hints.keys())
-    if unknown:
-        raise ConfigError(f"unknown field {unknown[0]!r}: it was written by another version, or by hand", unknown[0])
-    missing = sorted(hints.keys() - record.keys())
-    if missing and not partial:
-        raise ConfigError(f"the field {missing[0]!r} is missing", missing[0])
+    if record.keys() != hints.keys():
+        _check_names(record.keys(), hints.keys(), partial)
     return kind(**{name: check_value(name, value, hints[name]) for name, value in record.items()})
+
+
+def _check_names(given: Set[str], known: Set[str], partial: bool) -> None:
+    if unknown := sorted(given - known):
+        raise ConfigError(f"unknown field {unknown[0]!r}: it was written by another version, or by hand", unknown[0])
+    if not partial:
+        missing = min(known - given)
+        raise ConfigError(f"the field {missing!r} is missing", missing)
 
 
 def field_types(kind: Any) -> Mapping[str, Any]:
@@ -92,8 +101,9 @@ def check_value(name: str, value: Any, hint: Any) -> Any:
     """
     options = _options(hint)
     for option in options:
-        if _fits(value, option):
-            return _built(name, value, option)
+        converted = _converted(name, value, option)
+        if converted is not _MISFIT:
+            return converted
     raise ConfigError(f"{name} cannot be {value!r:.{_MAX_SHOWN}}: it takes {_described(options)}", name)
 
 
@@ -102,36 +112,30 @@ def _options(hint: Any) -> tuple[Any, ...]:
     return typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
 
 
-def _fits(value: Any, option: Any) -> bool:
-    origin = typing.get_origin(option) or option
-    if origin is Literal:
-        return value in typing.get_args(option)
-    if option is float:
-        return math.isfinite(value) if type(value) is float else type(value) is int and abs(value) < _EXACT_FLOAT
+def _converted(name: str, value: Any, option: Any) -> Any:
+    """Return `value` as the type `option`, or _MISFIT."""
+    if option in _EXACT_TYPES:
+        return value if type(value) is option else _MISFIT
     if option is int:
-        return type(value) is int and abs(value) < _MAX_INTEGER
-    if origin is tuple:
-        return isinstance(value, list | tuple) and _has_length(value, typing.get_args(option))
-    if origin is Mapping or dataclasses.is_dataclass(option):
-        return isinstance(value, dict)
-    return type(value) is option
-
-
-def _has_length(value: list[Any] | tuple[Any, ...], items: tuple[Any, ...]) -> bool:
-    return items[-1] is ... or len(value) == len(items)
-
-
-def _built(name: str, value: Any, option: Any) -> Any:
-    """Convert a value that `_fits`."""
-    origin, items = typing.get_origin(option), typing.get_args(option)
+        return value if type(value) is int and abs(value) < _MAX_INTEGER else _MISFIT
     if option is float:
-        return float(value)
-    if origin is tuple:
-        hints = items[:1] * len(value) if items[-1] is ... else items
-        return tuple(check_value(name, item, hint) for item, hint in zip(value, hints, strict=True))
-    if origin is Mapping:
+        is_exact = math.isfinite(value) if type(value) is float else type(value) is int and abs(value) < _EXACT_FLOAT
+        return float(value) if is_exact else _MISFIT
+    if dataclasses.is_dataclass(option):
+        return read_record(typing.cast(type, option), value) if isinstance(value, dict) else _MISFIT
+    return _converted_generic(name, value, typing.get_origin(option), typing.get_args(option))
+
+
+def _converted_generic(name: str, value: Any, origin: Any, items: tuple[Any, ...]) -> Any:
+    if origin is Literal:
+        return value if value in items else _MISFIT
+    if origin is Mapping and isinstance(value, dict):
         return {key: check_value(f"{name} {key}", item, items[1]) for key, item in value.items()}
-    return read_record(option, value) if isinstance(value, dict) else value
+    if origin is tuple and isinstance(value, list | tuple):
+        hints = items[:1] * len(value) if items[-1] is ... else items
+        if len(value) == len(hints):
+            return tuple(check_value(name, item, hint) for item, hint in zip(value, hints, strict=True))
+    return _MISFIT
 
 
 def _described(options: tuple[Any, ...]) -> str:

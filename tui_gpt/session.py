@@ -8,11 +8,13 @@ import gc
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from tui_gpt.config import RunConfig, TrainConfig
+from tui_gpt.config import RunConfig, SampleConfig, TrainConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import NotFoundError, TuiGptError
 from tui_gpt.events import Event
@@ -27,11 +29,16 @@ from tui_gpt.storage.runs import Run, RunStore, Which
 
 if TYPE_CHECKING:
     from tui_gpt.generation.sampler import Sampler
+    from tui_gpt.storage.checkpoint import Arrays
     from tui_gpt.training.initialize import Start
     from tui_gpt.training.prepare import Prepared
 
 HERE = TrainConfig(max_iters=1)
 """This machine's own device and all its cores."""
+SAMPLE_CHARACTERS = 240
+"""Length of the texts that a run shows while it trains."""
+SAMPLE_PROMPT = "\n"
+_LIVE_TIMEOUT_SECONDS = 60.0
 
 
 class SessionLike(Protocol):
@@ -79,9 +86,6 @@ class Session:
 
     def load_torch(self) -> None:
         """Import torch, so that the next call need not."""
-        from tui_gpt.gpt.kernel import kernel
-
-        kernel()  # begins to build, where it has to, while torch is imported
         import tui_gpt.training.prepare  # noqa: F401  # imported for its own sake
 
     def collect_garbage(self) -> None:
@@ -133,7 +137,7 @@ class Session:
 
         self._run, self._live = run, (control, prepared)
         trainer = Trainer(
-            prepared.parts(run),
+            prepared.parts(run, lambda step: _sample(prepared, step)),
             prepared.config.train,
             control,
             standing=prepared.standing,
@@ -183,21 +187,30 @@ class Session:
         return self._open_checkpoint(name, folder)
 
     def _open_checkpoint(self, name: str, folder: Path) -> "Sampler":
-        from tui_gpt.training.prepare import open_sampler
+        from tui_gpt.generation.sampler import Sampler
 
         key = (folder, _modified(folder))
         if key not in self._opened:
-            sampler = open_sampler(folder, name)
+            sampler = Sampler.open(folder, name)
             self._opened = dict([*self._opened.items(), (key, sampler)][-3:])
         return self._opened[key]
 
     def _open_live(self) -> "Sampler":
-        from tui_gpt.training.prepare import live_sampler
-
         if self._live is None:
             raise NotFoundError("nothing is being trained: choose a run, or start one")
         control, prepared = self._live
-        return live_sampler(prepared, control.ask_weights(), f"{self.run_name}@{LIVE}")
+        try:
+            live = control.ask_weights().result(timeout=_LIVE_TIMEOUT_SECONDS)
+        except (CancelledError, FutureTimeoutError) as error:
+            raise NotFoundError("the run has just ended: choose it by its name instead") from error
+        return _sampler(
+            prepared,
+            live.weights,
+            name=f"{self.run_name}@{LIVE}",
+            step=live.step,
+            val_loss=live.val_loss,
+            val_is_estimate=live.val_is_estimate,
+        )
 
     def _checkpoint_of(self, source: str | Path | None) -> tuple[str, Path]:
         """The name and the folder of the checkpoint that `source` means."""
@@ -234,6 +247,23 @@ class Session:
         return result
 
 
+def _sampler(prepared: "Prepared", weights: "Arrays", **facts: Any) -> "Sampler":
+    """Return what generates with weights of a model in training; `facts` are of `Sampler`."""
+    from tui_gpt.generation.sampler import Sampler
+    from tui_gpt.generation.weights import Model
+
+    tokenizer = prepared.corpus.tokenizer
+    model = Model.of(prepared.config.model, tokenizer.vocab_size, weights, prepared.prior)
+    return Sampler(model, tokenizer, **facts)
+
+
+def _sample(prepared: "Prepared", step: int) -> Iterator[str]:
+    """Generate the text that a run shows at a step, piece by piece."""
+    sampler = _sampler(prepared, prepared.weights(), name="sample", step=step)
+    config = SampleConfig(max_new_tokens=SAMPLE_CHARACTERS, seed=prepared.config.train.seed)
+    return (piece.text for piece in sampler.stream(SAMPLE_PROMPT, config))
+
+
 def source_config(source: str, store: RunStore | None = None) -> RunConfig:
     """Return the config of the model that `source` names (see `SessionLike.open_model`), without torch.
 
@@ -258,13 +288,6 @@ def import_run(file: Path, corpus: str, name: str | None = None, store: RunStore
     from tui_gpt.training.checkpoints.import_pt import import_run
 
     return import_run(store or RunStore(), file, corpus, name or slug(file.stem))
-
-
-def compact_checkpoint(folder: Path) -> None:
-    """Bring an exported checkpoint's weights to eight bits. Raises CheckpointError, StorageError."""
-    from tui_gpt.training.prepare import compact_checkpoint
-
-    compact_checkpoint(folder)
 
 
 def _modified(folder: Path) -> int:

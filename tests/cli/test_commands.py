@@ -21,7 +21,7 @@ from tui_gpt.requests import TrainRequest
 from tui_gpt.storage import paths, settings
 from tui_gpt.storage.manifest import MANIFEST_FILE, MODEL_FILE, CheckpointInfo, FileRecord, Manifest
 from tui_gpt.storage.runs import Run, RunStore
-from tui_gpt.text import corpora
+from tui_gpt.text import corpora, library
 from tui_gpt.text.split import Split
 
 
@@ -173,10 +173,10 @@ def test_the_command_line_goes_before_the_environment_before_the_file(
 
 
 @pytest.mark.parametrize("section", ["train", "generate"])
-def test_click_and_the_settings_read_the_same_variables(
+def test_the_commands_and_the_app_read_the_same_variables(
     command: CommandLine, monkeypatch: pytest.MonkeyPatch, section: settings.Section
 ) -> None:
-    """The app and `config show` read the environment themselves; the commands leave it to click."""
+    """Every setting has a variable, which gives the same config in both."""
     examples = {int: "8", float: "0.5", str: "tinyshakespeare", bool: "yes"}
     special = {"preset": "classic", "architecture": "classic", "optimizer": "adamw", "schedule": "linear"}
     special |= {
@@ -575,7 +575,7 @@ def test_memory_that_runs_out_elsewhere_is_one_line_too(command: CommandLine, mo
 def test_an_unexpected_error_elsewhere_leaves_a_report_too(
     command: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpora, "list_corpora", lambda: 1 / 0)
+    monkeypatch.setattr(library, "list_corpora", lambda: 1 / 0)
     result = command("data", "list")
     assert result.code == 1
     assert "a report is in" in result.err

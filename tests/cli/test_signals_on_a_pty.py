@@ -19,8 +19,8 @@ from tests.cli.phases import FAILURE, STEP
 from tests.cli.terminals import Terminal
 from tui_gpt.errors import EXIT_DONE, EXIT_FAILED
 from tui_gpt.events import Finished
-from tui_gpt.storage.checkpoint import read_checkpoint
 from tui_gpt.storage.runs import RunStore
+from tui_gpt.training.checkpoints.tensors import read_checkpoint
 
 FACES = ("headless", "app")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

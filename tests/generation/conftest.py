@@ -1,30 +1,28 @@
-"""The decoding kernel, built once for all tests that mean it."""
+"""The compiled decoder, built once from the source for all tests that mean it."""
 
 import ctypes
 from pathlib import Path
 
 import pytest
 
-from tui_gpt.gpt.kernel import kernel
+import hatch_build
+from tui_gpt.generation import decoders
+from tui_gpt.generation.kernel import library as kernel_library
 
 
 @pytest.fixture(scope="session")
-def kernel_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache in which the kernel lies."""
-    home = tmp_path_factory.mktemp("kernel-home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("TUI_GPT_NO_KERNEL", raising=False)
-        patch.setenv("XDG_CACHE_HOME", str(home))
-        if kernel(wait=True) is None:
-            pytest.skip("there is no C compiler here")
-    return home
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with every variant that the compiler here can make."""
+    folder = tmp_path_factory.mktemp("kernel")
+    if not hatch_build.build_variants(folder):
+        pytest.skip("there is no C compiler here")
+    return folder
 
 
 @pytest.fixture
-def library(kernel_home: Path, monkeypatch: pytest.MonkeyPatch) -> ctypes.CDLL:
-    """The kernel; everything in this test that decodes uses it."""
-    monkeypatch.delenv("TUI_GPT_NO_KERNEL", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(kernel_home))
-    made = kernel()
-    assert made is not None
-    return made
+def library(built: Path, monkeypatch: pytest.MonkeyPatch) -> ctypes.CDLL:
+    """The compiled decoder; every sampler in this test uses it."""
+    found, _ = kernel_library.found_in(built)
+    assert found is not None
+    monkeypatch.setattr(decoders, "library", lambda: found)
+    return found

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tui_gpt.config import NGRAM_TABLES
 from tui_gpt.models.build import LanguageModel
 from tui_gpt.models.classic import Classic
 from tui_gpt.models.ensemble import Ensemble
-from tui_gpt.models.modern import NGRAM_TABLES, Modern
+from tui_gpt.models.modern import Modern
 from tui_gpt.prior.ngram import NgramPrior
 
 

@@ -8,12 +8,14 @@ import pytest
 import torch
 
 from tests.generation import oracle
-from tests.generation.writers import CONFIGS, TEXT, TOKENIZER, tiny_model, tiny_prior, tiny_sampler
+from tests.generation.writers import CONFIGS, TEXT, TOKENIZER, tiny_model, tiny_prior, tiny_sampler, tiny_weights
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
+from tui_gpt.generation import decoders
+from tui_gpt.generation.decoder import NumpyDecoder
+from tui_gpt.generation.kernel.decoder import KernelDecoder
 from tui_gpt.generation.sampler import Sampler
-from tui_gpt.gpt import decoders
-from tui_gpt.gpt.decode import Floats, Ints, ModernDecoder
+from tui_gpt.generation.weights import Floats, Ints
 
 SHORT = SampleConfig(max_new_tokens=40, temperature=1.0, seed=3)
 GREEDY = SampleConfig(max_new_tokens=40, temperature=0.0)
@@ -75,7 +77,7 @@ def test_an_empty_prompt_stands_for_a_line_break(sampler: Sampler) -> None:
 
 def test_without_a_line_break_an_empty_prompt_stands_for_the_first_character() -> None:
     tokenizer = type(TOKENIZER)("".join(chr(ord("a") + i) for i in range(TOKENIZER.vocab_size)))
-    sampler = Sampler(tiny_model("classic"), tokenizer, name="x", step=0)
+    sampler = Sampler(tiny_weights("classic"), tokenizer, name="x", step=0)
     assert text_of(sampler, "") == text_of(sampler, "a")
 
 
@@ -172,13 +174,13 @@ def test_surprise_skips_what_it_does_not_know() -> None:
 def test_a_text_is_read_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first piece is there before the last one is computed, so that no text is too long to be measured."""
     read: list[int] = []
-    original = ModernDecoder._logits
+    original = NumpyDecoder._network_logits
 
-    def counted(self: ModernDecoder, tokens: Ints, every: bool = False) -> Floats:
+    def counted(self: NumpyDecoder, tokens: Ints, last_only: bool = False) -> Floats:
         read.append(tokens.shape[1])
-        return original(self, tokens, every)
+        return original(self, tokens, last_only)
 
-    monkeypatch.setattr(ModernDecoder, "_logits", counted)
+    monkeypatch.setattr(NumpyDecoder, "_network_logits", counted)
     pieces = iter(tiny_sampler("modern").score(TEXT * 20))
     next(pieces)
     assert sum(read) < len(TEXT)
@@ -208,21 +210,35 @@ def test_an_answer_does_not_depend_on_how_many_are_written(sampler: Sampler) -> 
         assert texts_of(sampler, count) == alone[:count]
 
 
-@pytest.mark.parametrize("name", ["classic", "induction", "committee", "wide"])
-def test_an_answer_is_the_same_to_the_last_bit_however_many_are_written(name: str, library: ctypes.CDLL) -> None:
-    """A difference in the last bit of a logit turns a draw sooner or later."""
+@pytest.mark.parametrize("name", ["classic", "induction", "ensemble", "wide"])
+@pytest.mark.parametrize("is_compiled", [False, True])
+def test_an_answer_is_the_same_to_the_last_bit_however_many_are_written(
+    name: str, is_compiled: bool, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A difference in the last bit of a logit turns a draw sooner or later; three cores share out many texts."""
+    if is_compiled:
+        request.getfixturevalue("library")
+    monkeypatch.setattr(decoders, "available_cores", lambda: 3)
     sampler = tiny_sampler(name)
-    alone = [list(sampler.stream("\n", replace(SHORT, seed=3 + k))) for k in range(13)]
-    for count in (2, 3, 4, 5, 13):
+    alone = [list(sampler.stream("\n", replace(SHORT, seed=3 + k))) for k in range(16)]
+    for count in range(2, 17):
         columns = sampler.stream_many("\n", SHORT, count)
         assert [list(answer) for answer in zip(*columns, strict=True)] == alone[:count]
 
 
-def test_a_build_under_way_is_waited_for_however_long_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else the first texts would come from the plain path and later ones, of the same seed, from the kernel."""
-    ready = iter([None, None, ctypes.CDLL(None)])
-    monkeypatch.setattr(decoders, "kernel", lambda wait=False: next(ready))
-    assert decoders._built_kernel() is not None
+@pytest.mark.parametrize(("count", "cores", "parts"), [(1, 8, 1), (4, 1, 1), (4, 2, 2), (5, 8, 2), (16, 8, 8)])
+def test_many_texts_are_shared_out_among_the_cores(
+    count: int, cores: int, parts: int, library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two at least for each."""
+    monkeypatch.setattr(decoders, "available_cores", lambda: cores)
+    generator = decoders.Decoders(tiny_weights("classic")).generator(count)
+    assert parts == (len(generator._parts) if isinstance(generator, decoders.SideBySide) else 1)
+
+
+def test_a_model_without_blocks_is_not_compiled(library: ctypes.CDLL) -> None:
+    assert isinstance(decoders.Decoders(tiny_weights("classic")).generator(1), KernelDecoder)
+    assert isinstance(decoders.Decoders(tiny_weights("bigram")).generator(1), NumpyDecoder)
 
 
 def test_many_answers_stop_together() -> None:
@@ -234,5 +250,5 @@ def test_many_answers_stop_together() -> None:
 
 
 def test_it_says_where_it_comes_from() -> None:
-    sampler = Sampler(tiny_model("classic"), TOKENIZER, name="run@best", step=7, val_loss=1.5)
+    sampler = Sampler(tiny_weights("classic"), TOKENIZER, name="run@best", step=7, val_loss=1.5)
     assert (sampler.name, sampler.step, sampler.val_loss) == ("run@best", 7, 1.5)

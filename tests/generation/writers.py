@@ -7,9 +7,11 @@ import torch
 
 from tui_gpt.config import ModelConfig
 from tui_gpt.generation.sampler import Sampler
+from tui_gpt.generation.weights import Model
 from tui_gpt.models.build import LanguageModel, build_model, set_case_folding
 from tui_gpt.prior.ngram import NgramPrior
 from tui_gpt.text.tokenizer import CharTokenizer
+from tui_gpt.training.checkpoints.tensors import arrays_of
 
 TEXT = "The quick brown fox jumps over the lazy dog,\nand runs back to the river bank before the sun is down.\n" * 3
 TOKENIZER = CharTokenizer.from_text(TEXT)
@@ -22,7 +24,7 @@ CONFIGS = {
     "induction": ModelConfig(
         architecture="modern", block_size=24, n_layer=1, n_head=2, n_embd=16, ngram_order=3, induction=True
     ),
-    "committee": ModelConfig(
+    "ensemble": ModelConfig(
         architecture="modern", block_size=12, n_layer=1, n_head=1, n_embd=16, ngram_order=3, induction=True, members=3
     ),
     "wide": ModelConfig(architecture="modern", block_size=40, n_layer=1, n_head=1, n_embd=40),
@@ -49,5 +51,14 @@ def tiny_prior(name: str) -> NgramPrior | None:
     return NgramPrior.fit(TOKENIZER.encode(TEXT), V, order) if order else None
 
 
+def weights_of(model: LanguageModel, prior: NgramPrior | None) -> Model:
+    """The model for the decoders, which shares its memory."""
+    return Model.of(model.config, model.vocab_size, arrays_of(model.state_dict()), prior)
+
+
+def tiny_weights(name: str) -> Model:
+    return weights_of(tiny_model(name), tiny_prior(name))
+
+
 def tiny_sampler(name: str) -> Sampler:
-    return Sampler(tiny_model(name), TOKENIZER, name=name, step=7, prior=tiny_prior(name))
+    return Sampler(tiny_weights(name), TOKENIZER, name=name, step=7)

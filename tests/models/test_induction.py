@@ -5,10 +5,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_gpt.config import ModelConfig
+from tui_gpt.config import MATCH_LENGTH, MATCH_REACH, ModelConfig
 from tui_gpt.models import induction
 from tui_gpt.models.build import build_model, set_case_folding
-from tui_gpt.models.induction import MAX_LENGTH, Matches, find_matches, fold_case
+from tui_gpt.models.induction import Matches, find_matches, fold_case
 from tui_gpt.text.tokenizer import CharTokenizer
 
 VOCAB = 4
@@ -31,30 +31,29 @@ def search(tokens: list[int], keys: list[int], max_distance: int) -> tuple[list[
 
 def common_suffix(keys: list[int], t: int, earlier: int) -> int:
     length = 0
-    while length < MAX_LENGTH and earlier - length >= 0 and keys[t - length] == keys[earlier - length]:
+    while length < MATCH_LENGTH and earlier - length >= 0 and keys[t - length] == keys[earlier - length]:
         length += 1
     return length
 
 
-def matches_of(tokens: list[int], keys: list[int], last: int) -> Matches:
-    return find_matches(torch.tensor([tokens]), torch.tensor([keys]), VOCAB, last)
+def matches_of(tokens: list[int], keys: list[int]) -> Matches:
+    return find_matches(torch.tensor([tokens]), torch.tensor([keys]), VOCAB)
 
 
-@given(st.lists(st.integers(0, VOCAB - 1), min_size=1, max_size=40), st.data())
-def test_the_matches_are_those_of_a_search_position_by_position(tokens: list[int], data: st.DataObject) -> None:
-    last = data.draw(st.integers(1, len(tokens)))
+@given(st.lists(st.integers(0, VOCAB - 1), min_size=1, max_size=40))
+def test_the_matches_are_those_of_a_search_position_by_position(tokens: list[int]) -> None:
     keys = [token // 2 for token in tokens]
-    matches = matches_of(tokens, keys, last)
-    lengths, followers, candidates = search(tokens, keys, induction.MAX_DISTANCE)
-    assert matches.lengths[0].tolist() == lengths[-last:]
-    assert matches.candidates[0].tolist() == candidates[-last:]
-    assert matches.followers[0].tolist() == followers[-last:]
+    matches = matches_of(tokens, keys)
+    lengths, followers, candidates = search(tokens, keys, MATCH_REACH)
+    assert matches.lengths[0].tolist() == lengths
+    assert matches.candidates[0].tolist() == candidates
+    assert matches.followers[0].tolist() == followers
 
 
 def test_a_match_beyond_the_maximum_distance_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(induction, "MAX_DISTANCE", 5)
+    monkeypatch.setattr(induction, "MATCH_REACH", 5)
     tokens = [1, 2, 3, 0, 0, 0, 0, 1, 2, 3]
-    matches = matches_of(tokens, tokens, len(tokens))
+    matches = matches_of(tokens, tokens)
     lengths, _, candidates = search(tokens, tokens, 5)
     assert matches.lengths[0].tolist() == lengths
     assert matches.candidates[0].tolist() == candidates
@@ -69,11 +68,3 @@ def test_set_case_folding_sets_the_buffer_of_the_model() -> None:
     model = build_model(config, 4, seed=0)
     set_case_folding(model, CharTokenizer("AXab"))
     assert model.state_dict()["induction.folded"].tolist() == [2, 1, 2, 3]
-
-
-def test_last_selects_the_matches_at_the_last_position() -> None:
-    tokens = [1, 2, 1, 2, 1]
-    last, alone = matches_of(tokens, tokens, 5).last, matches_of(tokens, tokens, 1)
-    assert torch.equal(last.lengths, alone.lengths)
-    assert torch.equal(last.followers, alone.followers)
-    assert torch.equal(last.candidates, alone.candidates)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from tui_gpt.config import ModelConfig, TrainConfig
-from tui_gpt.models.modern import Modern, NgramEmbedding, SquaredReLU, apply_rotary, rotary_table
+from tui_gpt.models.modern import Modern, NgramEmbedding, SquaredReLU, apply_rotary, ngram_rows, rotary_table
 from tui_gpt.training.components import muon_optimizers
 
 CONFIG = ModelConfig(architecture="modern", block_size=16, n_layer=2, n_head=2, n_embd=16, dropout=0.0, ngram_order=4)
@@ -65,7 +65,8 @@ def test_rotary_scores_depend_on_the_distance_only() -> None:
     q, k = torch.randn(2, 1, 1, 1, 8, generator=torch.Generator().manual_seed(2))
 
     def score(i: int, j: int) -> torch.Tensor:
-        left, right = (apply_rotary(x, rotary_table(torch.tensor([n]), 8)) for x, n in ((q, i), (k, j)))
+        cos, sin = rotary_table(104, 8)
+        left, right = (apply_rotary(x, (cos[n : n + 1], sin[n : n + 1])) for x, n in ((q, i), (k, j)))
         return (left * right).sum()
 
     torch.testing.assert_close(score(3, 1), score(103, 101), atol=1e-4, rtol=1e-4)
@@ -132,18 +133,8 @@ def test_ngram_embeddings_depend_on_the_last_four_characters_only() -> None:
 
 def test_pairs_of_a_small_alphabet_share_no_rows_and_all_rows_exist() -> None:
     pairs = torch.cartesian_prod(torch.arange(65), torch.arange(65))
-    rows = NgramEmbedding(65, 4).rows(pairs)
+    rows = ngram_rows(pairs, 65)
     assert len(set(rows[:, 1, 0].tolist())) == 65**2
-    wide = NgramEmbedding(100_000, 4)
     tokens = torch.randint(0, 100_000, (2, 500), generator=torch.Generator().manual_seed(4))
-    assert 0 <= wide.rows(tokens).min() < wide.rows(tokens).max() < len(wide.weight)
-
-
-def test_embedding_piecewise_equals_embedding_at_once() -> None:
-    """A decoder embeds one character at a time and passes the three before it."""
-    model = perturbed(dataclasses.replace(CONFIG, ngram_order=0))
-    tokens, _, _ = example()
-    whole = model.embed(tokens, None, None)
-    for t in (1, 2, 3, 9):
-        part = model.embed(tokens[:, t : t + 1], None, None, tokens[:, max(0, t - 3) : t])
-        torch.testing.assert_close(part, whole[:, t : t + 1])
+    rows = ngram_rows(tokens, 100_000)
+    assert 0 <= rows.min() < rows.max() < len(NgramEmbedding(100_000, 4).weight)

@@ -41,9 +41,11 @@ class SlowKneserNey:
         row = np.array([counts[(*context, w)] for w in range(self.vocab_size)], float)
         if not context:
             discounted = np.maximum(row - 0.5, 0) / row.sum()
-            return discounted + (1 - discounted.sum()) / self.vocab_size
+            smoothed: npt.NDArray[np.float64] = discounted + (1 - discounted.sum()) / self.vocab_size
+            return smoothed
         shorter = self.probs(context[1:])
         if row.sum() == 0:
             return shorter
         discount = self.discounts[len(context) + 1][np.minimum(row, 3).astype(int)]
-        return (row - discount) / row.sum() + discount.sum() / row.sum() * shorter
+        longer: npt.NDArray[np.float64] = (row - discount) / row.sum() + discount.sum() / row.sum() * shorter
+        return longer

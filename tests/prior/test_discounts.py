@@ -1,5 +1,8 @@
 """The discounts: a maximum of the likelihood of text that was not counted."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from tests.prior.kneser_ney import TOKENS, VOCAB
@@ -8,12 +11,18 @@ from tui_gpt.prior.folds import fold_ranges, held_out_ranges
 from tui_gpt.prior.trie import build_trie
 
 
+def in_double(samples: Sequence[_Sample]) -> _Sample:
+    """Return the samples as one, in double precision."""
+    arrays: Any = (np.concatenate(parts, axis=-1).astype(np.float64) for parts in zip(*samples, strict=True))
+    return _Sample(*arrays)
+
+
 def sample() -> _Sample:
+    """Return a sample from one fold."""
     trie = build_trie(np.tile(TOKENS, 3), VOCAB, 4)
     size = len(trie.ids[1])
     fold, held_out = fold_ranges(size, 3)[1], held_out_ranges(size, 3)[1]
-    single = _sample(trie, held_out, np.arange(fold.start, fold.stop))
-    return _Sample(*(array.astype(np.float64) for array in single))
+    return in_double([_sample(trie, held_out, np.arange(fold.start, fold.stop))])
 
 
 def log_likelihood(sample: _Sample, discounts: np.ndarray) -> float:
@@ -51,7 +60,7 @@ def test_fitted_discounts_are_within_their_limits_and_better_than_any_fixed_frac
         _sample(trie, held_out, np.arange(fold.start, fold.stop))
         for fold, held_out in zip(fold_ranges(size, 3), held_out_ranges(size, 3), strict=True)
     ]
-    whole = _Sample(*(np.concatenate(arrays, axis=-1).astype(np.float64) for arrays in zip(*samples, strict=True)))
+    whole = in_double(samples)
     fitted = log_likelihood(whole, discounts[2:, 1:].astype(np.float64))
     for fraction in (0.1, 0.3, 0.5, 0.7, 0.9):
         assert fitted > log_likelihood(whole, np.tile(fraction * LIMITS, (3, 1)).astype(np.float64))

@@ -11,8 +11,8 @@ if sys.platform == "win32":
 
 from tests.cli.terminals import Terminal
 from tui_gpt.events import Evaluated, Finished, Progress, Resumed
-from tui_gpt.storage.checkpoint import read_checkpoint
 from tui_gpt.storage.runs import Run, RunState, RunStore
+from tui_gpt.training.checkpoints.tensors import read_checkpoint
 
 TEXT = "the quick brown fox jumps over the lazy dog.\n" * 200
 TINY = (

@@ -45,9 +45,9 @@ from tui_gpt.prior import ngram
 from tui_gpt.prior.ngram import NgramPrior
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import Session
-from tui_gpt.storage.checkpoint import read_checkpoint
 from tui_gpt.storage.recorder import Recorder
 from tui_gpt.storage.runs import Run, RunStore
+from tui_gpt.training.checkpoints.tensors import read_checkpoint
 from tui_gpt.training.trainer import Trainer
 
 ROOT = Path(__file__).parents[2]

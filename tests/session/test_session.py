@@ -17,13 +17,14 @@ from tui_gpt.control import Control
 from tui_gpt.errors import CorpusError, IncompatibleError, NotFoundError, RunLockedError
 from tui_gpt.events import Evaluated, Event, Finished, Progress, Sampled, SettingChanged, Started
 from tui_gpt.requests import TrainRequest
-from tui_gpt.session import Session, compact_checkpoint
-from tui_gpt.storage.checkpoint import Checkpoint, read_checkpoint
+from tui_gpt.session import Session
+from tui_gpt.storage.checkpoint import quantize_checkpoint
 from tui_gpt.storage.manifest import MODEL_FILE
 from tui_gpt.storage.recorder import Recorder
 from tui_gpt.storage.runs import RunStore
 from tui_gpt.training import prepare as preparation
 from tui_gpt.training.budget.sizing import MAX_MEMBERS
+from tui_gpt.training.checkpoints.tensors import Checkpoint, read_checkpoint
 from tui_gpt.training.device import ComputeDevice
 
 FOX = "the quick brown fox jumps over the lazy dog and runs back to the river bank\n"
@@ -332,7 +333,7 @@ def test_a_large_alphabet_gets_a_shorter_prior_which_is_kept_and_resumed(text: P
 def test_an_exported_checkpoint_can_be_brought_to_eight_bits(tiny: Make, tmp_path: Path) -> None:
     train(Session(), tiny("quick"), name="fox")
     whole, small = (RunStore().export("fox", "best", tmp_path / name) for name in ("whole", "small"))
-    compact_checkpoint(small)
+    quantize_checkpoint(small)
     assert size_of(small) < 0.5 * size_of(whole)
     config = SampleConfig(max_new_tokens=40, seed=1, temperature=0)
     first, second = (Session().open_model(place).stream("the", config) for place in (whole, small))

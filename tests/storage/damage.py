@@ -1,7 +1,7 @@
-"""More files to damage than checkpoints: the user's own ones, and whole runs that are gone on with or written from.
+"""Damage the user's own files, and checkpoints of runs that are then resumed or generated from.
 
-Numbers and texts of a JSON file are replaced one at a time, so that most damage passes for a sound file and gets far.
-Used by `test_never_lose_work` a few dozen times and by `benchmarks/torture.py` for long.
+Numbers and texts of a JSON file are replaced one at a time, so that most damage passes the first checks.
+Used by `test_never_lose_work` a few dozen times and by `benchmarks/torture.py` for much longer.
 """
 
 import json
@@ -41,7 +41,7 @@ _UGLY: tuple[Any, ...] = (
 
 
 def tiny_config(folder: Path, preset: str = "quick", **overrides: Any) -> RunConfig:
-    """A run that trains in a blink on a text in `folder`."""
+    """Return a config that trains in a fraction of a second on a text in `folder`."""
     text = folder / "fox.txt"
     text.write_text(TEXT)
     shape = {"n_layer": 1, "n_head": 2, "n_embd": 8, "block_size": 8, "batch_size": 2}
@@ -54,7 +54,7 @@ def tiny_config(folder: Path, preset: str = "quick", **overrides: Any) -> RunCon
 
 
 def one_line(step: Callable[[], object]) -> bool:
-    """Do what may fail with a TuiGptError of one line; whether it did not fail."""
+    """Call a function that may fail with a TuiGptError of one line; return whether it succeeded."""
     try:
         step()
     except TuiGptError as error:
@@ -65,7 +65,7 @@ def one_line(step: Callable[[], object]) -> bool:
 
 
 def open_mutated_settings(name: str, count: int, seed: int) -> int:
-    """Read one of the user's own files, damaged in `count` ways; how many went by the law."""
+    """Read one of the user's own files, damaged in `count` ways; return how many were read or refused."""
     files: dict[str, tuple[Path, bytes, Callable[[], object]]] = {
         "config.toml": (paths.config_file(), _CONFIG.encode(), _read_config),
         "state.json": (paths.state_file(), _state(), lambda: AppState.load()),
@@ -101,7 +101,7 @@ def _notebook() -> bytes:
 
 
 def altered(record: Any, chance: random.Random) -> Any:
-    """The JSON value with one of its leaves replaced."""
+    """Return a JSON value with one of its leaves replaced."""
     leaves = list(_leaves(record, ()))
     path = chance.choice(leaves)
     return _replaced(record, path, chance.choice(_UGLY))
@@ -123,7 +123,7 @@ def _replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 
 
 def trained(root: Path, preset: str = "quick") -> Path:
-    """The folder of a run that was trained for a few steps and stopped."""
+    """Return the folder of a run that was trained for a few steps and stopped."""
     root.mkdir(parents=True, exist_ok=True)
     config = tiny_config(root.parent, preset)
     for _ in Session(RunStore(root)).train(TrainRequest(config=config, name="run"), Control()):
@@ -132,9 +132,9 @@ def trained(root: Path, preset: str = "quick") -> Path:
 
 
 def resume_altered(root: Path, count: int, seed: int) -> int:
-    """Write from a run and go on with it, after one value of its `checkpoint.json` was replaced, `count` times.
+    """Generate from a run and resume it, after one value of its `checkpoint.json` was replaced, `count` times.
 
-    What asks for more work is left as it is: a batch of a million sequences is no damage.
+    Values that only ask for more work are not replaced: a batch of a million sequences is not damage.
     """
     run = trained(root)
     spare = root.parent / "spare"

@@ -1,6 +1,6 @@
-"""Opening thousands of damaged files: what `test_fuzz` does a few hundred times and `benchmarks/torture.py` for long.
+"""Open damaged files: a few hundred in `test_fuzz`, many thousands in `benchmarks/torture.py`.
 
-The law is the same for all: a damaged file is refused with one line (a TuiGptError) or tolerated; nothing else is
+A damaged file is refused with one line (a TuiGptError) or tolerated; nothing else is
 raised, and nothing on the disk changes.
 """
 
@@ -16,13 +16,13 @@ from tests.storage.helpers import mutations
 from tui_gpt.config import resolve
 from tui_gpt.errors import TuiGptError
 from tui_gpt.events import Evaluated, Progress, Saved, Started
-from tui_gpt.storage.checkpoint import read_checkpoint, write_checkpoint
 from tui_gpt.storage.manifest import MANIFEST_FILE, CheckpointInfo
 from tui_gpt.storage.runs import Run, RunStore
+from tui_gpt.training.checkpoints.tensors import read_checkpoint, write_checkpoint
 
 
 def healthy_run(root: Path) -> Run:
-    """A small run with a log and both checkpoints."""
+    """Create a small run with a log and both checkpoints."""
     run = RunStore(root).create(resolve("bigram"), "fuzzed")
     run.record(
         Started(step=0, max_iters=9, parameters=9, device="cpu", train_tokens=9, val_tokens=2, preset="b", seed=1)
@@ -53,7 +53,7 @@ def healthy_run(root: Path) -> Run:
 
 
 def open_everything(run: Run) -> None:
-    """All that a face does with a run it did not write; each may raise a TuiGptError."""
+    """Do everything that the interfaces do with a run of another process; each call may raise a TuiGptError."""
     steps: list[Callable[[], object]] = [
         run.summary,
         lambda: run.config,
@@ -71,12 +71,12 @@ def open_everything(run: Run) -> None:
 
 
 def listing(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder with its content."""
+    """Return every file below a folder with its content."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def restate(folder: Path) -> None:
-    """Make a manifest agree with its files again, as a forger would."""
+    """Make the digests of a manifest agree with its files again, as a forger would."""
     record = json.loads((folder / MANIFEST_FILE).read_text())
     for name in record["files"]:
         data = (folder / name).read_bytes()
@@ -85,7 +85,7 @@ def restate(folder: Path) -> None:
 
 
 def open_mutated(root: Path, name: str, count: int, seed: int, *, forged: bool = False) -> int:
-    """Open a run `count` times with the file `name` of it damaged in as many ways; how many were opened by the law.
+    """Open a run `count` times with its file `name` damaged in different ways; return how many were opened or refused.
 
     With `forged`, the digests of a checkpoint are made to agree with the damage.
     """

@@ -1,7 +1,7 @@
-"""Crashes and damage on demand, for the tests of everything that is written to disk, and for `benchmarks/torture.py`.
+"""Simulate crashes and damage, for the tests of everything that is written to disk and for `benchmarks/torture.py`.
 
-`killed_at` runs a function in a forked process that is killed at its n-th touch of the disk: each system call that
-changes something is a fault point (a write dies half done). `mutations` makes damaged copies of a file's bytes.
+`killed_at` runs a function in a forked process that is killed at its n-th change of the disk: each system call that
+changes something is a fault point (a write is cut in half). `mutations` makes damaged copies of a file's bytes.
 """
 
 import os
@@ -15,7 +15,7 @@ CALLS = ("open", "write", "fsync", "rename", "replace", "mkdir", "unlink", "rmdi
 
 
 def killed_at(point: int, work: Callable[[], object]) -> bool:
-    """Run `work` in a child that is killed at its fault point number `point`; False when it ended before that."""
+    """Run `work` in a child that is killed at its fault point number `point`; return False when it ends before that."""
     child = os.fork()
     if child == 0:
         _count_down(point)
@@ -33,7 +33,7 @@ def killed_at(point: int, work: Callable[[], object]) -> bool:
 
 
 def killed_after(seconds: float, work: Callable[[], object]) -> None:
-    """Run `work` again and again in a child that is killed at that moment, wherever it is then."""
+    """Run `work` repeatedly in a child that is killed after some seconds, wherever it is then."""
     child = os.fork()
     if child == 0:
         try:
@@ -68,7 +68,7 @@ def _count_down(point: int) -> None:
 
 
 def mutations(content: bytes, count: int, seed: int) -> Iterator[bytes]:
-    """Damaged copies: bits flipped, pieces cut, doubled, zeroed or turned round, other numbers, foreign bytes."""
+    """Yield damaged copies: bits flipped, pieces cut, doubled, zeroed or reversed, other numbers, foreign bytes."""
     chance = random.Random(seed)
     for _ in range(count):
         data = bytearray(content)
@@ -108,7 +108,7 @@ _UGLY = (
 
 
 def _replace_number(data: bytearray, place: int, chance: random.Random) -> None:
-    """Put another number where the next one stands, as in a JSON file that someone edited."""
+    """Replace the next number, as in a JSON file that someone edited."""
     digits = [index for index in range(place, min(place + 400, len(data))) if 48 <= data[index] <= 57]
     if digits:
         data[digits[0] : digits[0] + 1] = str(chance.choice((0, 7, 2**31, 2**63, 10**30))).encode()

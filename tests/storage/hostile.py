@@ -1,4 +1,4 @@
-"""What a stranger may put in the place of a file, and how to see that a command has done nothing with it.
+"""Put things that a stranger may create in the place of a file, and check that a command does nothing with them.
 
 Each kind of thing is put into each place of a run's folder and of the user's home; then every command is run. It may
 refuse with one line, or do its work; it may not wait, show a traceback, or change anything outside the folder.
@@ -27,15 +27,15 @@ SPARSE_BYTES = 1 << 40
 
 
 class HangError(BaseException):
-    """A command did not end."""
+    """A command has not ended in time."""
 
 
 class NotPossibleHereError(Exception):
-    """This user or this file system cannot make such a thing."""
+    """This user or this file system cannot create such a thing."""
 
 
 class Outside:
-    """A folder with things of the user's, none of which may change."""
+    """A folder with files of the user, none of which may change."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -46,7 +46,7 @@ class Outside:
             os.utime(path, (1e9, 1e9))
 
     def state(self) -> dict[str, tuple[object, ...]]:
-        """Bytes, mode and time of all that lies here."""
+        """Return content, mode and time of everything in the folder."""
         return {str(path.relative_to(self.folder)): _facts(path) for path in (self.folder, *self.folder.rglob("*"))}
 
 
@@ -81,7 +81,7 @@ def _pipe(place: Path, outside: Path) -> None:
 
 
 def _socket(place: Path, outside: Path) -> None:
-    """Made under a short name, as the system demands, and moved."""
+    """Create a socket under a short name, as the system demands, and move it."""
     folder = Path(tempfile.mkdtemp(dir="/tmp"))
     with socket.socket(socket.AF_UNIX) as made:
         made.bind(str(folder / "s"))
@@ -90,7 +90,7 @@ def _socket(place: Path, outside: Path) -> None:
 
 
 def _device(place: Path, outside: Path) -> None:
-    """Another /dev/zero: reading it to its end takes for ever."""
+    """Create another /dev/zero, which has no end."""
     try:
         os.mknod(place, stat.S_IFCHR | 0o666, os.makedev(1, 5))
     except OSError as error:
@@ -103,13 +103,13 @@ def _folder(place: Path, outside: Path) -> None:
 
 
 def _unreadable(place: Path, outside: Path) -> None:
-    """Root can read it all the same, but for `obey_modes`."""
+    """Create a file of mode 0, which root can read except under `obey_modes`."""
     place.write_text("{}")
     place.chmod(0)
 
 
 def _sparse(place: Path, outside: Path) -> None:
-    """A file that claims a terabyte and takes no room."""
+    """Create a file that claims a terabyte and takes no space."""
     try:
         with place.open("wb") as file:
             file.truncate(SPARSE_BYTES)
@@ -144,7 +144,7 @@ def put(kind: str, place: Path, outside: Outside) -> None:
 
 
 def obey_modes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have root be refused what another user is: a file of mode 0."""
+    """Refuse root a file of mode 0, as other users are."""
 
     def obeying(call: Callable[..., Any]) -> Callable[..., Any]:
         def checked(path: Any, *arguments: Any, **options: Any) -> Any:
@@ -168,7 +168,7 @@ def _is_closed(path: Any) -> bool:
 
 @contextmanager
 def watchdog(seconds: float = WATCHDOG_SECONDS) -> Iterator[list[float]]:
-    """Raise HangError when the block takes longer; the list then gets the seconds that it took."""
+    """Raise HangError when the block takes longer; append the seconds that it took to the list."""
 
     def bark(number: int, frame: FrameType | None) -> None:
         raise HangError(f"after {seconds:g} s")
@@ -186,7 +186,7 @@ def watchdog(seconds: float = WATCHDOG_SECONDS) -> Iterator[list[float]]:
 
 
 def remove_all(folder: Path) -> None:
-    """Remove a folder, whatever lies in it."""
+    """Remove a folder, whatever is in it."""
     for path in folder.rglob("*"):
         with suppress(OSError):
             if stat.S_ISREG(path.lstat().st_mode) and path.lstat().st_nlink == 1:

@@ -16,12 +16,12 @@ from tests.storage.fuzzing import restate
 from tests.storage.helpers import killed_after, killed_at
 from tui_gpt.config import RunConfig, resolve
 from tui_gpt.errors import CheckpointError, DivergedError, IncompatibleError, StorageError, TuiGptError
-from tui_gpt.storage.checkpoint import read_checkpoint, write_checkpoint
 from tui_gpt.storage.folders import candidates
 from tui_gpt.storage.manifest import MANIFEST_FILE, MODEL_FILE, TRAINING_FILE, CheckpointInfo, newest_whole
+from tui_gpt.training.checkpoints.tensors import read_checkpoint, write_checkpoint
 
 CONFIG: RunConfig = resolve("bigram")
-TYPES = [torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8]
+TYPES = [torch.float32, torch.float16, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8]
 
 
 def info(step: int = 1) -> CheckpointInfo:
@@ -93,7 +93,7 @@ def test_large_weights_whose_sum_overflows_are_finite_all_the_same(tmp_path: Pat
     assert read_checkpoint(tmp_path / "last").weights.keys() == large.keys()
 
 
-@pytest.mark.parametrize("kind", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("kind", [torch.float32, torch.float16])
 def test_infinities_that_cancel_out_are_not_finite(kind: torch.dtype, tmp_path: Path) -> None:
     with pytest.raises(DivergedError, match="not finite"):
         write_checkpoint(tmp_path / "last", info(), {"table": torch.tensor([[torch.inf, 0.0, -torch.inf]], dtype=kind)})
@@ -238,7 +238,10 @@ def test_weights_of_a_stranger_are_checked(tmp_path: Path) -> None:
     assert "are not finite" in complaint(folder)
     safetensors.torch.save_file({"w": torch.zeros(2, dtype=torch.complex64)}, folder / MODEL_FILE)
     restate(folder)
-    assert "unexpected type torch.complex64" in complaint(folder)
+    assert "unexpected type C64" in complaint(folder)
+    safetensors.torch.save_file({"w": torch.zeros(2, dtype=torch.bfloat16)}, folder / MODEL_FILE)
+    restate(folder)
+    assert "unexpected type BF16" in complaint(folder)
 
 
 def test_a_model_that_is_only_claimed_is_refused_before_it_is_built(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def failing() -> ZeroDivisionError:
     raise AssertionError("unreachable")
 
 
-def test_a_report_tells_version_platform_traceback_and_last_events() -> None:
+def test_a_report_has_version_platform_traceback_and_last_events() -> None:
     path = crash.write_report(failing(), [progress(step) for step in range(50)])
     assert path is not None
     text = path.read_text()
@@ -60,7 +60,7 @@ def test_the_messages_of_other_errors_may_quote_the_text_and_are_left_out() -> N
         assert kind in text
 
 
-def test_the_message_of_an_error_of_ones_own_is_kept() -> None:
+def test_the_message_of_an_error_of_this_program_is_kept() -> None:
     assert "StorageError: the disk is full" in crash.report(StorageError("the disk is full"))
 
 
@@ -70,16 +70,16 @@ def test_characters_of_the_text_in_an_event_are_only_counted() -> None:
     assert '"source": "shipped", "new_characters_characters": 3' in text
 
 
-def test_every_text_in_every_event_is_known_to_be_the_users_or_not() -> None:
-    """A new field that holds text has to be put on one of the two lists."""
-    harmless = {"device", "preset", "path", "setting", "value", "reason", "source", "origin"}
+def test_every_text_field_of_every_event_is_classified() -> None:
+    """A new text field has to be added to one of the two lists."""
+    harmless = {"device", "preset", "path", "setting", "value", "reason", "source", "origin", "problem"}
     for kind in EVENT_TYPES.values():
         hints = get_type_hints(kind)
         texts = {name for name, hint in hints.items() if name != "type" and (hint is str or str in get_args(hint))}
         assert texts - harmless == set(crash._TEXTS.get(kind.type, ()))
 
 
-def test_old_reports_make_room_for_new_ones() -> None:
+def test_old_reports_are_removed() -> None:
     paths.logs_dir().mkdir(parents=True)
     for number in range(30):
         (paths.logs_dir() / f"crash-20000101-0000{number:02}-000000.txt").write_text("old")
@@ -89,7 +89,7 @@ def test_old_reports_make_room_for_new_ones() -> None:
     assert kept[-1] == newest
 
 
-def test_a_report_that_cannot_be_kept_is_not_another_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_report_that_cannot_be_written_raises_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
     monkeypatch.setenv("TUI_GPT_HOME", str(blocked))

@@ -24,7 +24,7 @@ def commit(target: Path, content: str) -> None:
 
 
 def newest(target: Path) -> str:
-    """The content of the newest whole folder, as a reader finds it."""
+    """Return the content of the newest whole folder, as a reader finds it."""
     for folder in candidates(target):
         if (folder / "a").exists() and (folder / "b").exists():
             contents = {(folder / "a").read_text(), (folder / "b").read_text()}
@@ -44,7 +44,7 @@ def test_a_commit_replaces_the_folder_and_leaves_nothing_else(tmp_path: Path) ->
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 @pytest.mark.parametrize("earlier", ["nothing", "one"])
 def test_a_process_killed_at_any_point_leaves_the_old_folder_or_the_new(tmp_path: Path, earlier: str) -> None:
-    """Killed at each fault point of a commit in turn; and again at each point of the commit that tidies up after it."""
+    """Killed at each fault point of a commit, and again at some points of the commit that repairs it."""
     point = 0
     while True:
         target = tmp_path / str(point) / "last"
@@ -104,7 +104,7 @@ def test_a_real_limit_on_file_sizes_is_a_storage_error(tmp_path: Path) -> None:
 
 
 def test_the_previous_folder_is_kept_while_it_is_the_only_whole_one(tmp_path: Path) -> None:
-    """Nothing whole is ever tidied away while it is the only one."""
+    """A whole folder is not removed while it is the only one."""
     target = tmp_path / "last"
     commit(target, "one")
     target.rename(candidates(target)[2])
@@ -143,7 +143,7 @@ def test_a_folder_that_another_process_has_just_created_is_not_replaced(tmp_path
 
 
 def test_only_old_drafts_of_this_program_are_removed(tmp_path: Path) -> None:
-    """A run may be made in any folder of the user's."""
+    """A run can be created in any folder of the user."""
     for name, content in ((".draft-run-0a1b2c3d", "a"), (".draft-novel", "a"), (".draft-novel-0a1b2c3d", "chapter")):
         (tmp_path / name).mkdir()
         (tmp_path / name / content).write_text("x")

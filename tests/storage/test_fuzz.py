@@ -24,7 +24,7 @@ def test_forged_tensors_are_one_line_or_tolerated(tmp_path: Path, name: str) -> 
     assert open_mutated(tmp_path / "runs", name, count=120, seed=2, forged=True) == 120
 
 
-def test_kept_changes_that_cannot_be_read_are_not_forgotten(tmp_path: Path) -> None:
+def test_saved_changes_that_cannot_be_read_are_kept(tmp_path: Path) -> None:
     """They are what the user has asked of the run after its last checkpoint."""
     run = healthy_run(tmp_path / "runs")
     (tmp_path / "notes.txt").write_text("precious")

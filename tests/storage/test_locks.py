@@ -23,13 +23,13 @@ def test_a_lock_excludes_a_second_holder_and_names_the_first(tmp_path: Path) -> 
     FileLock(tmp_path / "lock").acquire()
 
 
-def test_looking_at_a_lock_does_not_take_it(tmp_path: Path) -> None:
+def test_asking_for_the_holder_does_not_create_the_file(tmp_path: Path) -> None:
     assert lock_holder(tmp_path / "lock") is None
     assert not (tmp_path / "lock").exists()
 
 
 def test_a_killed_process_holds_no_lock(tmp_path: Path) -> None:
-    """The system takes the lock back, whatever the file still says."""
+    """The system releases the lock, whatever the file says."""
     program = "import sys, time; from pathlib import Path; from tui_gpt.storage.locks import FileLock\n"
     program += "FileLock(Path(sys.argv[1])).acquire(); print('held', flush=True); time.sleep(600)"
     path = tmp_path / "lock"
@@ -43,7 +43,7 @@ def test_a_killed_process_holds_no_lock(tmp_path: Path) -> None:
     FileLock(path).acquire()
 
 
-def test_a_lock_file_that_holds_nonsense_is_only_a_name_less(tmp_path: Path) -> None:
+def test_a_lock_file_with_other_content_has_a_nameless_holder(tmp_path: Path) -> None:
     lock = FileLock(tmp_path / "lock")
     lock.acquire()
     (tmp_path / "lock").write_bytes(b"\xff\x00 nonsense")
@@ -51,7 +51,7 @@ def test_a_lock_file_that_holds_nonsense_is_only_a_name_less(tmp_path: Path) -> 
 
 
 def test_the_lock_of_a_removed_folder_cannot_be_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Someone may remove the run between the opening of the lock file and the locking."""
+    """The run may be removed between opening and locking the file."""
     path = tmp_path / "run" / "lock"
     path.parent.mkdir()
     lock = FileLock(path)
@@ -61,9 +61,7 @@ def test_the_lock_of_a_removed_folder_cannot_be_taken(tmp_path: Path, monkeypatc
 
 
 @pytest.mark.parametrize("kind", ["link", "dangling link", "hard link", "pipe", "folder"])
-def test_a_lock_that_is_no_plain_file_of_its_folder_is_refused_and_nothing_is_written(
-    tmp_path: Path, kind: str
-) -> None:
+def test_a_lock_that_is_not_a_regular_file_is_refused_and_nothing_is_written(tmp_path: Path, kind: str) -> None:
     precious, path = tmp_path / "notes.txt", tmp_path / "run" / "lock"
     precious.write_text("precious")
     path.parent.mkdir()
@@ -85,7 +83,7 @@ def test_a_lock_that_is_no_plain_file_of_its_folder_is_refused_and_nothing_is_wr
     assert sorted(one.name for one in tmp_path.iterdir()) == ["notes.txt", "run"]
 
 
-def test_a_holder_elsewhere_is_named_with_its_host_on_one_line_without_escapes(tmp_path: Path) -> None:
+def test_a_holder_on_another_host_is_named_with_it_on_one_line_without_escapes(tmp_path: Path) -> None:
     lock = FileLock(tmp_path / "lock")
     lock.acquire()
     (tmp_path / "lock").write_text(" 12 some\x1b[2Jwhere\nelse\n")
@@ -95,7 +93,7 @@ def test_a_holder_elsewhere_is_named_with_its_host_on_one_line_without_escapes(t
 
 
 @pytest.mark.parametrize("reason", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
-def test_on_a_file_system_without_locks_a_lock_is_taken_but_excludes_nobody(
+def test_on_a_file_system_without_locks_a_lock_is_taken_without_excluding_anyone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: int
 ) -> None:
     def refuse(*_: object, **__: object) -> bool:
@@ -109,7 +107,7 @@ def test_on_a_file_system_without_locks_a_lock_is_taken_but_excludes_nobody(
     assert lock_holder(tmp_path / "lock") is None
 
 
-def test_another_reason_not_to_lock_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_error_of_the_file_system_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> bool:
         raise OSError(errno.EIO, "input/output error")
 
@@ -118,10 +116,8 @@ def test_another_reason_not_to_lock_is_an_error(tmp_path: Path, monkeypatch: pyt
         FileLock(tmp_path / "lock").acquire()
 
 
-def test_two_processes_that_look_at_a_free_lock_do_not_take_each_other_for_its_holder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Looking takes the lock for a moment, during which another look fails."""
+def test_asking_for_the_holder_twice_at_once_names_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each call takes the free lock for a moment, in which the other one fails."""
     FileLock(tmp_path / "lock").acquire()
     answers = iter([False, True])
     monkeypatch.setattr(locks, "_try_lock", lambda _: next(answers))

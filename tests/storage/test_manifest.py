@@ -35,7 +35,7 @@ def info(step: int = 3) -> CheckpointInfo:
 
 
 def write(folder: Path, *, size: int = 4, **changes: Any) -> Path:
-    """A checkpoint folder whose manifest was changed by hand; a change to None takes the key away."""
+    """Create a checkpoint whose manifest was changed by hand; a change to `...` removes the key."""
     record = json.loads(Manifest(info(), {MODEL_FILE: FileRecord(4, "0" * 64)}).to_json())
     record = {name: value for name, value in {**record, **changes}.items() if value is not ...}
     folder.mkdir(parents=True)
@@ -44,7 +44,7 @@ def write(folder: Path, *, size: int = 4, **changes: Any) -> Path:
     return folder
 
 
-def test_what_is_written_comes_back(tmp_path: Path) -> None:
+def test_a_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
     folder = write(tmp_path / "last", **json.loads(Manifest(info(), {MODEL_FILE: FileRecord(4, "0" * 64)}).to_json()))
     manifest = read_manifest(folder)
     assert manifest.info == dataclasses.replace(info(), created=manifest.info.created)
@@ -86,7 +86,7 @@ def test_a_newer_format_asks_for_an_upgrade(tmp_path: Path) -> None:
         {"files": {MODEL_FILE: [4]}},
     ],
 )
-def test_a_manifest_that_was_altered_is_one_line(tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_an_altered_manifest_is_a_one_line_error(tmp_path: Path, changes: dict[str, Any]) -> None:
     folder = write(tmp_path / "last", **changes)
     with pytest.raises(CheckpointError, match=r"is damaged: .*: take the run's other checkpoint") as caught:
         read_info(folder)
@@ -94,7 +94,7 @@ def test_a_manifest_that_was_altered_is_one_line(tmp_path: Path, changes: dict[s
     assert not is_whole(folder)
 
 
-def test_a_folder_without_manifest_is_no_checkpoint(tmp_path: Path) -> None:
+def test_a_folder_without_manifest_is_not_a_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="is not a checkpoint"):
         read_info(tmp_path)
 

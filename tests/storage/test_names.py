@@ -5,7 +5,7 @@ from tui_gpt.storage.names import MAX_NAME_LENGTH, checked_name, did_you_mean, i
 
 
 @pytest.mark.parametrize("name", ["a", "my-run", "tinyshakespeare-quick-2", "A_b.c", "7", "_x", "x" * MAX_NAME_LENGTH])
-def test_letters_digits_and_a_few_signs_make_a_name(name: str) -> None:
+def test_letters_digits_and_a_few_other_characters_make_a_name(name: str) -> None:
     assert checked_name(name) == name
 
 
@@ -16,7 +16,7 @@ def test_letters_digits_and_a_few_signs_make_a_name(name: str) -> None:
         *("live", "Shipped", "con", "NUL", "aux.txt", "com1", "lpt9.tar.gz"),
     ],
 )
-def test_whatever_could_leave_its_folder_or_has_a_meaning_is_no_name(name: str) -> None:
+def test_a_name_that_leads_outside_or_is_reserved_is_refused(name: str) -> None:
     assert not is_name(name)
     with pytest.raises(UsageError):
         checked_name(name)
@@ -37,6 +37,6 @@ def test_any_text_can_be_turned_into_a_name(text: str, name: str) -> None:
     assert slug(text) == name
 
 
-def test_a_near_name_is_suggested_and_a_far_one_is_not() -> None:
+def test_a_similar_name_is_suggested_and_another_is_not() -> None:
     assert did_you_mean("shakespear", ["tinyshakespeare", "dante"]) == " (did you mean tinyshakespeare?)"
     assert did_you_mean("zzz", ["tinyshakespeare", "dante"]) == ""

@@ -1,6 +1,6 @@
-"""A power loss at any moment: what was promised is there, and what was not is old or new, but never broken.
+"""After a power loss at any moment, what was promised is there, and everything else is old or new, but never broken.
 
-`tests/disk` says what a disk may have kept. The default run looks at a part of the states, `-m slow` at ten thousand;
+`tests/storage/disk` models what a disk may keep. By default a part of the states is checked, `-m slow` ten thousand;
 `python -m tests.storage.disk` prints the figures.
 """
 
@@ -16,7 +16,7 @@ from tests.storage.disk.recording import Trace, recorded, tree_of
 from tests.storage.disk.scenarios import SCENARIOS
 from tests.storage.disk.sites import sites
 from tests.storage.disk.survey import Figures, Scenario, survey, trace_of, workplace
-from tests.storage.disk.totals import AGAIN, FEW, MANY, distinct, gone_on_from, survey_all
+from tests.storage.disk.totals import AGAIN, FEW, MANY, continued_from, distinct, survey_all
 from tui_gpt.storage.files import atomic_write
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows forces no folder to the disk")
@@ -50,9 +50,9 @@ def test_what_was_promised_survives_and_nothing_is_broken(scenario: Scenario, fo
 
 @pytest.mark.parametrize("name", AGAIN)
 def test_a_second_power_loss_is_survived(name: str, folder: Path) -> None:
-    """While the program goes on from what the first one has left."""
+    """While the program continues from what the first one has left."""
     scenario = next(one for one in SCENARIOS if one.name == name)
-    again = gone_on_from(name, _figures(scenario, folder), FEW, folder)
+    again = continued_from(name, _figures(scenario, folder), FEW, folder)
     assert len(again.states) > 200
 
 
@@ -65,10 +65,8 @@ def test_ten_thousand_states_are_survived(folder: Path) -> None:
 def test_each_fsync_and_each_rename_is_needed(site: str, folder: Path) -> None:
     """Without its effect some scenario fails; a call that is not in any scenario has no test at all."""
     concerned = [scenario for scenario in SCENARIOS if site in _trace(scenario, folder).sites]
-    assert concerned, f"no scenario comes to {site}: add one to tests/disk/scenarios.py"
-    assert any(_fails_without(site, scenario, folder) for scenario in concerned), (
-        f"{site} is needed by nothing: remove it"
-    )
+    assert concerned, f"no scenario reaches {site}: add one to tests/storage/disk/scenarios.py"
+    assert any(_fails_without(site, scenario, folder) for scenario in concerned), f"nothing needs {site}: remove it"
 
 
 def _fails_without(site: str, scenario: Scenario, folder: Path) -> bool:
@@ -82,8 +80,8 @@ def _fails_without(site: str, scenario: Scenario, folder: Path) -> bool:
     return False
 
 
-def test_the_trace_knows_each_of_these_lines(folder: Path) -> None:
-    """And no other one: what is found in the source is what is found when it runs."""
+def test_the_traces_have_exactly_these_lines(folder: Path) -> None:
+    """The sites found in the source are those found when it runs."""
     seen = set[str]().union(*(_trace(scenario, folder).sites for scenario in SCENARIOS))
     assert {site for site in seen if not site.startswith("tests/")} == set(sites())
 

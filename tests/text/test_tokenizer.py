@@ -1,3 +1,5 @@
+"""Encoding and decoding characters."""
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,8 +14,7 @@ UGLY = st.text(
 
 
 @given(UGLY.filter(bool))
-def test_what_is_encoded_comes_back(text: str) -> None:
-    """decode(encode(s)) == s for every text over the alphabet."""
+def test_decoding_inverts_encoding(text: str) -> None:
     tokenizer = CharTokenizer.from_text(text)
     assert tokenizer.characters == "".join(sorted(set(text)))
     assert tokenizer.decode(tokenizer.encode(text)) == text
@@ -22,14 +23,14 @@ def test_what_is_encoded_comes_back(text: str) -> None:
 
 
 @given(UGLY.filter(bool), st.text() | UGLY)
-def test_unknown_characters_are_left_out_and_told(alphabet: str, prompt: str) -> None:
+def test_unknown_characters_are_left_out_and_returned_by_unknown(alphabet: str, prompt: str) -> None:
     tokenizer = CharTokenizer.from_text(alphabet)
     known = "".join(character for character in prompt if character in alphabet)
     assert tokenizer.decode(tokenizer.encode(prompt)) == known
     assert tokenizer.unknown(prompt) == "".join(dict.fromkeys(c for c in prompt if c not in alphabet))
 
 
-def test_a_prompt_with_broken_bytes_of_the_command_line_is_only_unknown() -> None:
+def test_surrogate_escapes_of_a_command_line_are_unknown_characters() -> None:
     tokenizer = CharTokenizer.from_text("abc")
     assert tokenizer.encode("a\udcffb").tolist() == [0, 1]
     assert tokenizer.unknown("a\udcffb") == "\udcff"
@@ -45,14 +46,14 @@ def test_tokens_are_in_code_point_order_and_int32() -> None:
 
 
 @pytest.mark.parametrize(("size", "kind"), [(256, np.uint8), (257, np.uint16), (65_537, np.uint32)])
-def test_the_compact_form_takes_the_smallest_type_that_fits(size: int, kind: type) -> None:
+def test_compact_tokens_have_the_smallest_type_that_fits(size: int, kind: type) -> None:
     tokenizer = CharTokenizer("".join(map(chr, range(0x10000, 0x10000 + size))))
     compact = tokenizer.encode_compact(tokenizer.characters)
     assert compact.dtype == kind
     assert compact.tolist() == list(range(size))
 
 
-def test_long_texts_are_worked_on_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_texts_are_processed_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui_gpt.text.tokenizer._CHUNK", 3)
     tokenizer = CharTokenizer.from_text("Grüße an alle")
     assert tokenizer.decode(tokenizer.encode("Grüße an alle")) == "Grüße an alle"
@@ -73,6 +74,6 @@ def test_long_texts_are_worked_on_in_pieces(monkeypatch: pytest.MonkeyPatch) -> 
         {"type": "character", "characters": "ab", "more": "x"},
     ],
 )
-def test_a_damaged_tokenizer_is_one_line(record: dict[str, object]) -> None:
+def test_a_damaged_tokenizer_is_refused(record: dict[str, object]) -> None:
     with pytest.raises(CheckpointError, match="tokenizer is damaged"):
         CharTokenizer.from_dict(record)

@@ -22,13 +22,14 @@ MODELS = {
     "classic": ModelConfig(block_size=16, n_layer=2, n_head=2, n_embd=16),
 }
 MUON = TrainConfig(max_iters=1, learning_rate=0.02, optimizer="muon", weight_decay=0.1)
+ADAMW = dataclasses.replace(MUON, optimizer="adamw")
 
 
-@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
+@pytest.mark.parametrize("train", [MUON, ADAMW], ids=["muon", "adamw"])
 @pytest.mark.parametrize("config", MODELS.values(), ids=list(MODELS))
-def test_every_parameter_is_in_exactly_one_group(config: ModelConfig, optimizer: str) -> None:
+def test_every_parameter_is_in_exactly_one_group(config: ModelConfig, train: TrainConfig) -> None:
     model = build_model(config, VOCAB, seed=1)
-    optimizers = build_optimizers(model, dataclasses.replace(MUON, optimizer=optimizer))
+    optimizers = build_optimizers(model, train)
     groups = [group for optimizer in optimizers for group in optimizer.param_groups]
     held = [parameter for group in groups for parameter in group["params"]]
     assert sorted(map(id, held)) == sorted(map(id, model.parameters()))
@@ -60,7 +61,7 @@ def test_learning_rates_outside_the_blocks_are_scaled_by_kind() -> None:
 
 def test_adamw_decays_matrices_only() -> None:
     model = build_model(MODELS["classic"], VOCAB, seed=1)
-    (adamw,) = build_optimizers(model, dataclasses.replace(MUON, optimizer="adamw"))
+    (adamw,) = build_optimizers(model, ADAMW)
     for group in adamw.param_groups:
         assert {parameter.ndim >= 2 for parameter in group["params"]} == {group["weight_decay"] > 0}
 

@@ -8,8 +8,8 @@ from tui_gpt.config import ModelConfig
 from tui_gpt.errors import IncompatibleError
 from tui_gpt.models.build import LanguageModel, build_model
 from tui_gpt.text.corpora import CorpusText
+from tui_gpt.text.dataset import Corpus
 from tui_gpt.text.tokenizer import CharTokenizer
-from tui_gpt.text.windows import Corpus
 from tui_gpt.training.transfer import transfer_weights
 
 OLD_TEXT, NEW_TEXT = "    ab cd. dc ba. abcd" * 30, "ab éd. dé ba. xybéd" * 30

@@ -12,7 +12,8 @@ from tui_gpt.control import Control
 from tui_gpt.events import Evaluated, Event, Progress, SettingValue
 from tui_gpt.models.build import build_model
 from tui_gpt.text.corpora import CorpusText
-from tui_gpt.text.windows import Corpus, WindowOrder
+from tui_gpt.text.dataset import Corpus
+from tui_gpt.text.windows import WindowOrder
 from tui_gpt.training.batches import Batches
 from tui_gpt.training.checkpoints.state import restore_optimizers
 from tui_gpt.training.components import build_optimizers, build_replicas, random_generators

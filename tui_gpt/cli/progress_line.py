@@ -16,6 +16,7 @@ from typing import Self, TextIO
 
 from tui_gpt.control import Activity
 from tui_gpt.escaping import escape_controls
+from tui_gpt.eta import EtaEstimator
 from tui_gpt.events import (
     ChangeRefused,
     CompileFailed,
@@ -35,7 +36,7 @@ from tui_gpt.events import (
     StorageProblem,
     StorageRecovered,
 )
-from tui_gpt.formatting import EtaEstimator, format_count, format_duration, format_loss, format_rate
+from tui_gpt.formatting import format_count, format_duration, format_loss, format_rate
 
 _SECONDS_BETWEEN_LINES = 1.0
 _SECONDS_BETWEEN_FRAMES = 0.1

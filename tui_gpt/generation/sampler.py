@@ -12,19 +12,19 @@ import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
-import torch
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
+from tui_gpt.generation.decoder import Uniforms
+from tui_gpt.generation.decoders import Decoders
 from tui_gpt.generation.sampling import log_softmax
 from tui_gpt.generation.text_model import CHANGEABLE, Changes, Piece
-from tui_gpt.gpt.decode import Floats, Ints
-from tui_gpt.gpt.decoders import Decoders
-from tui_gpt.gpt.streams import Uniforms
-from tui_gpt.models.build import LanguageModel
-from tui_gpt.prior.ngram import NgramPrior
+from tui_gpt.generation.weights import Floats, Ints, Model
+from tui_gpt.prior.stored import read_prior, without_prior
+from tui_gpt.storage.checkpoint import read_checkpoint
 from tui_gpt.text.tokenizer import CharTokenizer
 
 ALTERNATIVES = 10
@@ -37,21 +37,20 @@ SEED_BITS = 32
 
 
 class Sampler:
-    """Writes with a model as it stands; one in training may be lent to it between two steps."""
+    """Generates with a model whose weights do not change meanwhile."""
 
     def __init__(
         self,
-        model: LanguageModel,
+        model: Model,
         tokenizer: CharTokenizer,
         *,
         name: str,
         step: int,
         val_loss: float | None = None,
         val_is_estimate: bool = False,
-        prior: NgramPrior | None = None,
     ) -> None:
-        self._decoders = Decoders(model, prior)
-        self._prior = prior
+        self._decoders = Decoders(model)
+        self._prior = model.prior
         self._tokenizer = tokenizer
         self._characters = [tokenizer.decode(np.array([token])) for token in range(tokenizer.vocab_size)]
         self.name = name
@@ -60,6 +59,21 @@ class Sampler:
         self.val_is_estimate = val_is_estimate
         self.last_seed: int | None = None
         """The seed of the newest stream; where the config named none, the one drawn for it."""
+
+    @classmethod
+    def open(cls, folder: Path, name: str) -> "Sampler":
+        """Open the checkpoint in `folder`. Raises CheckpointError, IncompatibleError."""
+        checkpoint = read_checkpoint(folder)
+        info = checkpoint.info
+        prior = read_prior(checkpoint.weights, info.vocab_size, info.config.model.ngram_order)
+        return cls(
+            Model.of(info.config.model, info.vocab_size, without_prior(checkpoint.weights), prior),
+            CharTokenizer.from_dict(info.tokenizer),
+            name=name,
+            step=info.step,
+            val_loss=info.val_loss,
+            val_is_estimate=info.val_is_estimate,
+        )
 
     def unknown(self, text: str) -> str:
         """The distinct characters of `text` that the model never saw, in order; they are left out of a prompt."""
@@ -71,7 +85,7 @@ class Sampler:
         """Write after `prompt`, a character a piece; an empty prompt stands for a line break.
 
         `details` fills `alternatives`. Ends early when `control` stops, and takes on what `control` changes. Of a long
-        prompt only the end counts (see `decode.reach`).
+        prompt only the end counts (see `decoder.reach`).
         """
         for (piece,) in self._written(prompt, config, 1, control, details):
             yield piece
@@ -97,7 +111,7 @@ class Sampler:
         """
         known = self._tokenizer.encode_compact(text)
         tokens = np.concatenate([self._prompt_tokens("").astype(known.dtype), known])
-        rows = itertools.chain.from_iterable(self._decoders.plain().readings(tokens[:-1]))
+        rows = itertools.chain.from_iterable(self._decoders.numpy().readings(tokens[:-1]))
         for row, token in zip(rows, tokens[1:], strict=True):
             yield self._piece(row, int(token), details)
 
@@ -124,7 +138,7 @@ class Sampler:
         """
         self.last_seed = secrets.randbits(SEED_BITS) if config.seed is None else config.seed
         uniforms = _Uniforms(self.last_seed, count)
-        streams = self._decoders.streams(count)
+        generator = self._decoders.generator(count)
         started = False
         written, size = 0, 1
         while not control.stop_requested:
@@ -132,11 +146,11 @@ class Sampler:
             if written >= config.max_new_tokens:
                 return
             if not started:
-                streams.start(np.tile(self._prompt_tokens(prompt), (count, 1)))
+                generator.start(self._prompt_tokens(prompt), count)
                 started = True
             began = time.perf_counter()
             chances = uniforms.take(min(size, config.max_new_tokens - written))
-            yield *streams.write(config, chances), changes
+            yield *generator.write(config, chances), changes
             written += len(chances)
             pace = len(chances) / max(time.perf_counter() - began, 1e-6)
             size = max(1, min(2 * size, int(BURST_SECONDS * pace), UNIFORMS_AT_ONCE))
@@ -163,14 +177,14 @@ class _Uniforms:
     its own, with the seed plus k."""
 
     def __init__(self, seed: int, count: int) -> None:
-        self._generators = [torch.Generator().manual_seed((seed + k) % 2**63) for k in range(count)]
+        self._generators = [np.random.default_rng((seed + k) % 2**63) for k in range(count)]
         self._left: Uniforms = np.zeros((0, count))
 
     def take(self, n: int) -> Uniforms:
         """The next n rows (n, count), n at most UNIFORMS_AT_ONCE."""
         if len(self._left) < n:
-            columns = [torch.rand(UNIFORMS_AT_ONCE, generator=one, dtype=torch.float64) for one in self._generators]
-            self._left = np.concatenate([self._left, torch.stack(columns, dim=1).numpy()])
+            columns = [generator.random(UNIFORMS_AT_ONCE) for generator in self._generators]
+            self._left = np.concatenate([self._left, np.stack(columns, axis=1)])
         taken, self._left = self._left[:n], self._left[n:]
         return taken
 

@@ -32,22 +32,14 @@ class SelfAttention(nn.Module):
         self.qkv = Linear(config.n_embd, 3 * config.n_embd, bias=False)
         self.projection = Linear(config.n_embd, config.n_embd)
 
-    def project_qkv(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the queries, keys and values of x (B, T, C), each (B, H, T, D)."""
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, T, C) for x (B, T, C): each position attends to itself and those before it."""
         B, T, C = x.shape
         q, k, v = self.qkv(x).view(B, T, 3, self.n_head, C // self.n_head).unbind(2)  # (B, T, H, D)
-        return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
-
-    def merge_heads(self, y: Tensor) -> Tensor:
-        """Concatenate the outputs of the heads (B, H, T, D) and project them to (B, T, C)."""
-        B, H, T, D = y.shape
-        out: Tensor = self.projection(y.transpose(1, 2).reshape(B, T, H * D))
+        q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # (B, H, T, D)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        out: Tensor = self.projection(y.transpose(1, 2).reshape(B, T, C))
         return out
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return what each position (B, T, C) attends to, itself and those before it."""
-        q, k, v = self.project_qkv(x)
-        return self.merge_heads(F.scaled_dot_product_attention(q, k, v, is_causal=True))
 
 
 class FeedForward(nn.Module):
@@ -113,16 +105,11 @@ class Classic(nn.Module):
             x = self.dropout(x + self.position_embedding.weight[: tokens.shape[1]])
             for block in self.blocks:
                 x = block(x)
-        logits = self.logits(x)
+            x = self.head(self.norm(x))
+        logits: Tensor = x  # (B, T, V)
         if targets is None:
             return logits, None
         return logits, F.cross_entropy(logits.view(-1, self.vocab_size), targets.reshape(-1))
-
-    def logits(self, x: Tensor) -> Tensor:
-        """Project the residual stream (B, T, C) to logits (B, T, V)."""
-        if self.config.n_layer:
-            x = self.head(self.norm(x))
-        return x
 
     def _init_weights(self, module: nn.Module) -> None:
         """Initialise as GPT-2: normal weights, scaled by 1 / sqrt(2 n_layer) where a sublayer adds to the stream."""

@@ -5,7 +5,7 @@ occurrence of its context and to expect what came next (induction heads, Olsson 
 occurrences are found by comparison and fed to the network (n-gram heads, Akyürek et al. 2024). Upper and lower case
 match each other, because a speaker's name is in capitals and the same name in a line is not.
 
-In training and validation only the window is searched; in generation the last MAX_DISTANCE characters.
+In training and validation only the window is searched; in generation the last MATCH_REACH characters.
 """
 
 from __future__ import annotations
@@ -17,13 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tui_gpt.config import MATCH_LENGTH, MATCH_REACH
 from tui_gpt.models.linear import linear
-
-MAX_LENGTH = 8
-"""Length at which matches stop being told apart, in characters."""
-MAX_DISTANCE = 1024
-"""Positions back that are searched. In generation that is four times a training window, and the shipped model is the
-better for it: 1.331 nats per character; 1.348 with 512, 1.330 with 2,048."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +26,11 @@ class Matches:
     """The matches at T positions of B windows."""
 
     lengths: Tensor
-    """(B, T): characters of the longest match, at most MAX_LENGTH; 0 without a match."""
+    """(B, T): characters of the longest match, at most MATCH_LENGTH; 0 without a match."""
     followers: Tensor
     """(B, T): the character after the longest match, the latest of equally long ones; 0 without a match."""
     candidates: Tensor
     """(B, T, V): the length of the longest match that each character followed."""
-
-    @property
-    def last(self) -> Matches:
-        """The matches at the last position of each window."""
-        return Matches(self.lengths[:, -1:], self.followers[:, -1:], self.candidates[:, -1:])
 
 
 def fold_case(characters: Sequence[str]) -> Tensor:
@@ -49,22 +39,19 @@ def fold_case(characters: Sequence[str]) -> Tensor:
     return torch.tensor([numbers.get(character.lower(), number) for character, number in numbers.items()])
 
 
-def find_matches(tokens: Tensor, keys: Tensor, vocab_size: int, last: int) -> Matches:
-    """Return the matches at the `last` positions of windows `tokens` (B, T); what is compared are `keys` (B, T)."""
+def find_matches(tokens: Tensor, keys: Tensor, vocab_size: int) -> Matches:
+    """Return the matches in windows of tokens (B, T), which are compared by their `keys` (B, T)."""
     B, T = tokens.shape
-    R = min(T, MAX_DISTANCE)
-    extra = min(MAX_LENGTH - 1, T - last)  # positions before the first wanted one that its match may cover
-    N = last + extra
-    same = _preceding(keys, R, N, fill=-1) == keys[:, T - N :, None]  # (B, N, R)
+    R = min(T, MATCH_REACH)
+    same = _preceding(keys, R, fill=-1) == keys[..., None]  # (B, T, R)
     run, lengths = same, same.to(torch.int16)
-    for back in range(1, MAX_LENGTH):
-        run = run & F.pad(same, (0, 0, back, 0))[:, :N]
+    for back in range(1, MATCH_LENGTH):
+        run = run & F.pad(same, (0, 0, back, 0))[:, :T]
         lengths += run
-    lengths = lengths[:, extra:]  # (B, last, R)
-    followers = _preceding(F.pad(tokens[:, 1:], (0, 1)), R, last, fill=0)  # (B, last, R)
-    best, place = (lengths * R + torch.arange(R, dtype=torch.int16, device=tokens.device)).max(dim=-1)  # (B, last)
+    followers = _preceding(F.pad(tokens[:, 1:], (0, 1)), R, fill=0)  # (B, T, R)
+    best, place = (lengths * R + torch.arange(R, dtype=torch.int16, device=tokens.device)).max(dim=-1)  # (B, T)
     longest = torch.div(best, R, rounding_mode="floor").long()
-    candidates = torch.zeros(B, last, vocab_size, dtype=torch.int16, device=tokens.device)
+    candidates = torch.zeros(B, T, vocab_size, dtype=torch.int16, device=tokens.device)
     return Matches(
         lengths=longest,
         followers=torch.where(longest > 0, followers.gather(2, place[..., None]).squeeze(-1), 0),
@@ -72,10 +59,9 @@ def find_matches(tokens: Tensor, keys: Tensor, vocab_size: int, last: int) -> Ma
     )
 
 
-def _preceding(tokens: Tensor, count: int, last: int, fill: int) -> Tensor:
-    """Return (B, last, count): the `count` tokens before each of the last positions, `fill` before the first token."""
-    begin = tokens.shape[1] - last
-    return F.pad(tokens, (count, 0), value=fill).unfold(1, count, 1)[:, begin : begin + last]
+def _preceding(tokens: Tensor, count: int, fill: int) -> Tensor:
+    """Return (B, T, count): the `count` tokens before each position, `fill` before the first token."""
+    return F.pad(tokens, (count, 0), value=fill).unfold(1, count, 1)[:, : tokens.shape[1]]
 
 
 class Induction(nn.Module):
@@ -84,17 +70,17 @@ class Induction(nn.Module):
     def __init__(self, vocab_size: int, n_embd: int) -> None:
         super().__init__()
         self.vocab_size = vocab_size
-        self.embedding = nn.Parameter(torch.randn(MAX_LENGTH + 1, vocab_size, n_embd) * 0.1)
+        self.embedding = nn.Parameter(torch.randn(MATCH_LENGTH + 1, vocab_size, n_embd) * 0.1)
         """Indexed by the length of the longest match and the character after it."""
-        self.follower_bias = nn.Parameter(torch.zeros(MAX_LENGTH + 1))
-        self.candidate_bias = nn.Parameter(torch.zeros(MAX_LENGTH + 1))
+        self.follower_bias = nn.Parameter(torch.zeros(MATCH_LENGTH + 1))
+        self.candidate_bias = nn.Parameter(torch.zeros(MATCH_LENGTH + 1))
         self.gate = nn.Parameter(torch.zeros(1, n_embd))
         self.register_buffer("folded", torch.arange(vocab_size))
         self.folded: Tensor
 
-    def matches(self, window: Tensor, last: int) -> Matches:
-        """Return the matches at the `last` positions of windows (B, T)."""
-        return find_matches(window, self.folded[window], self.vocab_size, last)
+    def matches(self, tokens: Tensor) -> Matches:
+        """Return the matches in windows of tokens (B, T)."""
+        return find_matches(tokens, self.folded[tokens], self.vocab_size)
 
     def embed(self, matches: Matches) -> Tensor:
         """Return the embedding of the longest match at each position, (B, T, C)."""

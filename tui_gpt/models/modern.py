@@ -20,16 +20,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tui_gpt.config import ModelConfig
+from tui_gpt.config import LOGIT_CAP, NGRAM_TABLES, ROTARY_BASE, ModelConfig
 from tui_gpt.models.dropout import Dropout
 from tui_gpt.models.induction import Induction, Matches
 from tui_gpt.models.linear import linear
-
-LOGIT_CAP = 15.0
-"""Bound of the network's own logits, without the prior and the matches."""
-ROTARY_BASE = 10_000.0
-NGRAM_TABLES = (2**13, 2**14, 2**15)
-"""Embedding rows for the last 2, 3 and 4 characters, in a network without a prior."""
 
 Rotary = tuple[Tensor, Tensor]
 """Cosines and sines (T, 1, D / 2) of T positions."""
@@ -40,17 +34,13 @@ def layer_norm(x: Tensor) -> Tensor:
     return F.layer_norm(x, x.shape[-1:])
 
 
-def rotary_angles(head_size: int, dtype: torch.dtype = torch.float64, device: torch.device | None = None) -> Tensor:
-    """Return (D / 2,): the rotary frequency of each channel pair, in radians per position."""
-    pairs = torch.arange(head_size // 2, dtype=dtype, device=device)
-    return ROTARY_BASE ** (-2 * pairs / head_size)
-
-
-def rotary_table(positions: Tensor, head_size: int) -> Rotary:
-    """Return the cosines and sines for positions (T,), computed in the precision of `positions` if that is floating."""
-    exact = positions if positions.is_floating_point() else positions.float()
-    angles = torch.outer(exact, rotary_angles(head_size, exact.dtype, exact.device))  # (T, D / 2)
-    return angles.cos().float()[:, None], angles.sin().float()[:, None]
+def rotary_table(length: int, head_size: int, device: torch.device | None = None) -> Rotary:
+    """Return the cosines and sines of positions 0 to `length` - 1."""
+    positions = torch.arange(length, dtype=torch.float32, device=device)
+    pairs = torch.arange(head_size // 2, dtype=torch.float32, device=device)
+    frequencies = ROTARY_BASE ** (-2 * pairs / head_size)  # (D / 2,), in radians per position
+    angles = torch.outer(positions, frequencies)[:, None]  # (T, 1, D / 2)
+    return angles.cos(), angles.sin()
 
 
 def apply_rotary(x: Tensor, rotary: Rotary) -> Tensor:
@@ -90,23 +80,15 @@ class Attention(nn.Module):
         self.qkv = _init_matrix(3, C, C)
         self.projection = nn.Parameter(torch.zeros(C, C))
 
-    def project_qkv(self, x: Tensor, rotary: Rotary) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the queries, keys and values of x (B, T, C) at the positions of `rotary`, each (B, H, T, D)."""
+    def forward(self, x: Tensor, rotary: Rotary) -> Tensor:
+        """Return (B, T, C) for x (B, T, C): each position attends to itself and those before it."""
         B, T, C = x.shape
         qkv = linear(x, self.qkv.flatten(0, 1))  # (B, T, 3C)
         q, k, v = qkv.view(B, T, 3, self.n_head, C // self.n_head).unbind(2)  # (B, T, H, D)
         q, k = apply_rotary(layer_norm(q), rotary), apply_rotary(layer_norm(k), rotary)
-        return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
-
-    def merge_heads(self, y: Tensor) -> Tensor:
-        """Concatenate the outputs of the heads (B, H, T, D) and project them to (B, T, C)."""
-        B, H, T, D = y.shape
-        return linear(y.transpose(1, 2).reshape(B, T, H * D), self.projection)
-
-    def forward(self, x: Tensor, rotary: Rotary) -> Tensor:
-        """Return what each position (B, T, C) attends to, itself and those before it."""
-        q, k, v = self.project_qkv(x, rotary)
-        return self.merge_heads(F.scaled_dot_product_attention(q, k, v, is_causal=True))
+        q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # (B, H, T, D)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return linear(y.transpose(1, 2).reshape(B, T, C), self.projection)
 
 
 class FeedForward(nn.Module):
@@ -164,13 +146,9 @@ class NgramEmbedding(nn.Module):
         self.vocab_size = vocab_size
         self.weight = nn.Parameter(torch.randn(sum(NGRAM_TABLES), n_embd) * 0.1)
 
-    def rows(self, tokens: Tensor) -> Tensor:
-        """Return `ngram_rows` of tokens (B, T)."""
-        return ngram_rows(tokens, self.vocab_size)
-
     def forward(self, tokens: Tensor) -> Tensor:
         """Return (B, T, C) for tokens (B, T)."""
-        return F.embedding(self.rows(tokens), self.weight).sum(dim=2)
+        return F.embedding(ngram_rows(tokens, self.vocab_size), self.weight).sum(dim=2)
 
 
 class Modern(nn.Module):
@@ -200,9 +178,8 @@ class Modern(nn.Module):
         The loss is in nats per character, None without targets. A model with `ngram_order` needs `prior` (B, T, V),
         the n-gram model's log-probabilities after each token.
         """
-        T = tokens.shape[1]
-        rotary = rotary_table(torch.arange(T, device=tokens.device), self.config.n_embd // self.config.n_head)
-        matches = self.matches(tokens, T)
+        rotary = rotary_table(tokens.shape[1], self.config.n_embd // self.config.n_head, tokens.device)
+        matches = None if self.induction is None else self.induction.matches(tokens)
         x = self.dropout(self.embed(tokens, prior, matches))  # (B, T, C)
         for block in self.blocks:
             x = block(x, rotary)
@@ -211,18 +188,11 @@ class Modern(nn.Module):
             return logits, None
         return logits, F.cross_entropy(logits.view(-1, self.vocab_size), targets.reshape(-1))
 
-    def matches(self, window: Tensor, last: int) -> Matches | None:
-        """Return the matches at the `last` positions of windows (B, T); None for a model without induction."""
-        return None if self.induction is None else self.induction.matches(window, last)
-
-    def embed(
-        self, tokens: Tensor, prior: Tensor | None, matches: Matches | None, before: Tensor | None = None
-    ) -> Tensor:
-        """Return the input of the first block (B, T, C); `before` (B, up to 3) are the tokens before `tokens`."""
+    def embed(self, tokens: Tensor, prior: Tensor | None, matches: Matches | None) -> Tensor:
+        """Return the input of the first block (B, T, C)."""
         x: Tensor = self.token_embedding(tokens)
         if self.ngram_embedding is not None:
-            context = tokens if before is None else torch.cat([before, tokens], dim=1)
-            x = x + self.ngram_embedding(context)[:, -tokens.shape[1] :]
+            x = x + self.ngram_embedding(tokens)
         if prior is not None:
             x = x + linear(prior, self.prior_embedding)
         if self.induction is not None and matches is not None:

@@ -1,7 +1,7 @@
-"""Checkpoints: a folder of tensors (safetensors) and one JSON file, committed whole or not at all.
+"""Checkpoints: a folder of arrays (safetensors) and one JSON file, committed whole or not at all.
 
 A checkpoint is data, never code: nothing here unpickles. What is read is first compared with the size and SHA-256 that
-`checkpoint.json` states, so damage is found before a tensor exists; and weights that are not finite are neither written
+`checkpoint.json` states, so damage is found before an array exists; and weights that are not finite are neither written
 nor read, so a run that diverged cannot spoil its last good checkpoint. Where a checkpoint stands is `files.candidates`'
 business, what it says of itself `manifest`'s.
 """
@@ -12,12 +12,11 @@ import os
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import safetensors.torch
-import torch
-from safetensors import SafetensorError
-from torch import Tensor
+import numpy.typing as npt
+from safetensors import SafetensorError, deserialize
 
 from tui_gpt.errors import CheckpointError, DivergedError
 from tui_gpt.storage.files import ensure_free_space, write_synced
@@ -35,22 +34,27 @@ from tui_gpt.storage.manifest import (
     read_manifest,
 )
 from tui_gpt.storage.plain_files import read_plain_file
-from tui_gpt.storage.quantize import dequantized
-from tui_gpt.text.tokenizer import CharTokenizer
+from tui_gpt.storage.quantize import dequantized, quantized
 
-_TYPE_NAMES = {
-    torch.float64: "F64",
-    torch.float32: "F32",
-    torch.float16: "F16",
-    torch.bfloat16: "BF16",
-    torch.int64: "I64",
-    torch.int32: "I32",
-    torch.int16: "I16",
-    torch.int8: "I8",
-    torch.uint8: "U8",
-    torch.bool: "BOOL",
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+PRIOR_PREFIX = "prior."
+"""What the names of the n-gram prior's arrays begin with, among the model's weights."""
+
+_TYPES: dict[str, np.dtype[Any]] = {
+    "F64": np.dtype(np.float64),
+    "F32": np.dtype(np.float32),
+    "F16": np.dtype(np.float16),
+    "I64": np.dtype(np.int64),
+    "I32": np.dtype(np.int32),
+    "I16": np.dtype(np.int16),
+    "I8": np.dtype(np.int8),
+    "U8": np.dtype(np.uint8),
+    "BOOL": np.dtype(np.bool_),
 }
-_WEIGHT_TYPES = _TYPE_NAMES.keys() - {torch.float64, torch.bool}
+"""What arrays are stored as, by the format's names."""
+_TYPE_NAMES = {dtype: name for name, dtype in _TYPES.items()}
+_WEIGHT_TYPES = _TYPES.keys() - {"F64", "BOOL"}
 _READ_ATTEMPTS = 20
 """A reader may meet a writer that commits the next checkpoint to the same place."""
 
@@ -60,76 +64,80 @@ class Checkpoint:
     """What `read_checkpoint` found."""
 
     info: CheckpointInfo
-    weights: dict[str, Tensor]
-    training: dict[str, Tensor] | None
+    weights: dict[str, npt.NDArray[Any]]
+    training: dict[str, npt.NDArray[Any]] | None
     """Optimizer and generators, where asked for and there."""
 
 
 def write_checkpoint(
     target: Path,
     info: CheckpointInfo,
-    weights: Mapping[str, Tensor],
-    training: Mapping[str, Tensor] | None = None,
+    weights: Arrays,
+    training: Arrays | None = None,
 ) -> None:
     """Commit a checkpoint to the folder `target`; at every instant the previous one or this one is whole.
 
-    The tensors must not change meanwhile. Raises DivergedError when a weight is not finite, StorageError; the previous
+    The arrays must not change meanwhile. Raises DivergedError when a weight is not finite, StorageError; the previous
     checkpoint then stays.
     """
     name = _not_finite(weights)
     if name is not None:
         raise DivergedError(f"the weights are not finite at step {info.step:,} ({name}): the last good ones are kept")
     parts = {MODEL_FILE: weights} | ({TRAINING_FILE: training} if training is not None else {})
-    ensure_free_space(target, sum(tensor.nbytes for tensors in parts.values() for tensor in tensors.values()))
+    ensure_free_space(target, sum(array.nbytes for arrays in parts.values() for array in arrays.values()))
 
     def fill(folder: Path) -> None:
-        files = {name: _write_tensors(folder / name, tensors) for name, tensors in parts.items()}
+        files = {name: _write_arrays(folder / name, arrays) for name, arrays in parts.items()}
         write_synced(folder / MANIFEST_FILE, [Manifest(info, files).to_json()])
 
     commit_folder(target, fill)
 
 
-def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> FileRecord:
-    """Write the safetensors format: length of the header, header, the tensors' bytes.
+def _write_arrays(path: Path, arrays: Arrays) -> FileRecord:
+    """Write the safetensors format: length of the header, header, the arrays' bytes.
 
     The library's own `save` copies everything while it holds the interpreter's lock, 0.1 s for `classic`; this goes
-    straight from the tensors to the disk, so training goes on beside it.
+    straight from the arrays to the disk, so training continues beside it.
     """
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    plain = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()}
     ordered = sorted(plain.items(), key=lambda item: (-item[1].itemsize, item[0]))
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     end = 0
-    for name, tensor in ordered:
-        start, end = end, end + tensor.nbytes
-        header[name] = {"dtype": _TYPE_NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [start, end]}
+    for name, array in ordered:
+        start, end = end, end + array.nbytes
+        header[name] = {"dtype": _TYPE_NAMES[array.dtype], "shape": list(array.shape), "data_offsets": [start, end]}
     text = json.dumps(header).encode("ascii")
     text += b" " * (-len(text) % 8)
     pieces: list[bytes | memoryview] = [
         len(text).to_bytes(8, "little"),
         text,
-        *(_bytes_of(tensor) for _, tensor in ordered),
+        *(array.reshape(-1).view(np.uint8).data for _, array in ordered),
     ]
     return FileRecord(*write_synced(path, pieces))
 
 
-def _bytes_of(tensor: Tensor) -> memoryview:
-    return tensor.flatten().view(torch.uint8).numpy().data
+def _not_finite(weights: Arrays) -> str | None:
+    """The name of an array that holds NaN or infinity."""
+    return next((name for name, array in weights.items() if not _is_finite(array)), None)
 
 
-def _not_finite(weights: Mapping[str, Tensor]) -> str | None:
-    """The name of a tensor that holds NaN or infinity."""
-    return next((name for name, tensor in weights.items() if not _is_finite(tensor.detach().cpu())), None)
-
-
-def _is_finite(tensor: Tensor) -> bool:
-    """Adds up in numpy first: torch would do it, and more, on all cores, and stop the training beside it."""
-    if not tensor.is_floating_point():
+def _is_finite(array: npt.NDArray[Any]) -> bool:
+    if array.dtype.kind != "f":
         return True
-    if tensor.dtype is torch.float32:
-        with np.errstate(over="ignore", invalid="ignore"):
-            if np.isfinite(np.add.reduce(tensor.numpy(), axis=None)):
-                return True
-    return bool(torch.isfinite(tensor).all())  # a sum may overflow though its terms are finite
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(np.add.reduce(array, axis=None)):
+            return True
+    return bool(np.isfinite(array).all())  # a sum may overflow though its terms are finite
+
+
+def quantize_checkpoint(folder: Path) -> None:
+    """Bring the weights of the checkpoint in `folder` to eight bits; the prior stays exact.
+
+    Raises CheckpointError, StorageError, DivergedError where a weight is too large.
+    """
+    checkpoint = read_checkpoint(folder)
+    prior = {name for name in checkpoint.weights if name.startswith(PRIOR_PREFIX)}
+    write_checkpoint(folder, checkpoint.info, quantized(checkpoint.weights, prior))
 
 
 def read_checkpoint(folder: Path, *, training: bool = False) -> Checkpoint:
@@ -160,10 +168,9 @@ def _identity(folder: Path) -> tuple[int, int] | None:
 
 def _read(folder: Path, training: bool) -> Checkpoint:
     manifest = read_manifest(folder)
-    if CharTokenizer.from_dict(manifest.info.tokenizer).vocab_size != manifest.info.vocab_size:
+    if len(manifest.info.tokenizer.get("characters", "")) != manifest.info.vocab_size:
         raise damaged(folder, "vocab_size does not fit the tokenizer")
-    stored = _read_tensors(folder, MODEL_FILE, manifest.files[MODEL_FILE])
-    _check_types(folder, stored, _WEIGHT_TYPES)
+    stored = _read_arrays(folder, MODEL_FILE, manifest.files[MODEL_FILE], _WEIGHT_TYPES)
     try:
         weights = dequantized(stored)
     except ValueError as error:
@@ -172,17 +179,23 @@ def _read(folder: Path, training: bool) -> Checkpoint:
     record = manifest.files.get(TRAINING_FILE)
     if not training or record is None:
         return Checkpoint(manifest.info, weights, None)
-    state = _read_tensors(folder, TRAINING_FILE, record)
-    _check_types(folder, state, _TYPE_NAMES.keys())
-    return Checkpoint(manifest.info, weights, state)
+    return Checkpoint(manifest.info, weights, _read_arrays(folder, TRAINING_FILE, record, _TYPES.keys()))
 
 
-def _read_tensors(folder: Path, name: str, record: FileRecord) -> dict[str, Tensor]:
+def _read_arrays(folder: Path, name: str, record: FileRecord, allowed: Set[str]) -> dict[str, npt.NDArray[Any]]:
     data = _read_file(folder, name, record)
+    stored: list[tuple[str, dict[str, Any]]]
     try:
-        return safetensors.torch.load(data)
+        stored = deserialize(data)  # type: ignore[no-untyped-call]  # the library's own gap
     except (SafetensorError, ValueError, TypeError, KeyError, RuntimeError, OverflowError, MemoryError) as error:
         raise damaged(folder, f"{name} holds no tensors ({str(error).splitlines()[0]})") from error
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for key, tensor in stored:
+        if tensor["dtype"] not in allowed:
+            raise damaged(folder, f"{key!r} has the unexpected type {tensor['dtype']}")
+        flat = np.frombuffer(tensor["data"], dtype=_TYPES[tensor["dtype"]])
+        arrays[key] = flat.reshape(tensor["shape"])
+    return arrays
 
 
 def _read_file(folder: Path, name: str, record: FileRecord) -> bytes:
@@ -199,17 +212,11 @@ def _read_file(folder: Path, name: str, record: FileRecord) -> bytes:
     return data
 
 
-def _check_weights(folder: Path, info: CheckpointInfo, weights: Mapping[str, Tensor]) -> None:
+def _check_weights(folder: Path, info: CheckpointInfo, weights: Arrays) -> None:
     """Finite, and at least as many as the blocks' matrices: nobody shall build a model that is only claimed."""
     name = _not_finite(weights)
     if name is not None:
         raise damaged(folder, f"the weights {name!r} are not finite")
     shape = info.config.model
-    if shape.networks * shape.n_layer * shape.n_embd**2 > sum(tensor.numel() for tensor in weights.values()):
+    if shape.networks * shape.n_layer * shape.n_embd**2 > sum(array.size for array in weights.values()):
         raise damaged(folder, "it holds fewer weights than the model it describes")
-
-
-def _check_types(folder: Path, tensors: Mapping[str, Tensor], allowed: Set[torch.dtype]) -> None:
-    for name, tensor in tensors.items():
-        if tensor.dtype not in allowed:
-            raise damaged(folder, f"{name!r} has the unexpected type {tensor.dtype}")

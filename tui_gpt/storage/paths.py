@@ -50,11 +50,6 @@ def logs_dir() -> Path:
     return home() / "logs"
 
 
-def cache_dir() -> Path:
-    """What can be made again: the decoding kernel. It is code, so it lies in no home that others may share."""
-    return Path(platformdirs.user_cache_dir("tui-gpt", appauthor=False))
-
-
 def shipped_dir() -> Path:
     """Return the folder of the bundled data: the built-in corpus and the pretrained model."""
     installed = Path(str(resources.files("tui_gpt"))) / "data"

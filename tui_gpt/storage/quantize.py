@@ -6,41 +6,44 @@ checkpoint's reader makes single precision of it again.
 """
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
+import numpy.typing as npt
+
+Arrays = Mapping[str, npt.NDArray[Any]]
 
 LARGEST = 127
 NUMBERS, FACTORS = ".eight_bit", ".row_factors"
 """What is added to a matrix's name."""
 
 
-def quantized(weights: Mapping[str, Tensor], exact: Collection[str]) -> dict[str, Tensor]:
-    """The weights in eight bits, those in `exact` and whole numbers as they are."""
-    kept: dict[str, Tensor] = {}
-    for name, tensor in weights.items():
-        if name in exact or not tensor.is_floating_point():
-            kept[name] = tensor
-        elif tensor.ndim < 2:
-            kept[name] = tensor.half()
+def quantized(weights: Arrays, exact: Collection[str]) -> dict[str, npt.NDArray[Any]]:
+    """Return the weights in eight bits, those in `exact` and whole numbers as they are."""
+    kept: dict[str, npt.NDArray[Any]] = {}
+    for name, array in weights.items():
+        if name in exact or array.dtype.kind != "f":
+            kept[name] = array
+        elif array.ndim < 2:
+            kept[name] = array.astype(np.float16)
         else:
-            factors = tensor.abs().amax(dim=-1, keepdim=True) / LARGEST
-            kept[name + NUMBERS] = (tensor / factors.clamp(min=1e-30)).round().to(torch.int8)
+            factors = np.abs(array).max(axis=-1, keepdims=True) / np.float32(LARGEST)
+            kept[name + NUMBERS] = np.rint(array / np.maximum(factors, np.float32(1e-30))).astype(np.int8)
             kept[name + FACTORS] = factors
     return kept
 
 
-def dequantized(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What `quantized` made, as single precision; other tensors as they are. Raises ValueError where a part is missing
-    or does not fit."""
-    weights: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
+def dequantized(arrays: Arrays) -> dict[str, npt.NDArray[Any]]:
+    """Return what `quantized` made as single precision, other arrays as they are. Raises ValueError where a part is
+    missing or does not fit."""
+    weights: dict[str, npt.NDArray[Any]] = {}
+    for name, array in arrays.items():
         if name.endswith(NUMBERS):
             whole = name.removesuffix(NUMBERS)
-            factors = tensors.get(whole + FACTORS)
-            if factors is None or factors.shape != (*tensor.shape[:-1], 1) or not factors.is_floating_point():
+            factors = arrays.get(whole + FACTORS)
+            if factors is None or factors.shape != (*array.shape[:-1], 1) or factors.dtype.kind != "f":
                 raise ValueError(f"{whole!r} has no factors that fit")
-            weights[whole] = tensor.float() * factors
+            weights[whole] = array.astype(np.float32) * factors.astype(np.float32)
         elif not name.endswith(FACTORS):
-            weights[name] = tensor
+            weights[name] = array
     return weights

@@ -1,7 +1,7 @@
-"""Characters as numbers: token i is the i-th of the distinct characters of a text, in code point order.
+"""A character tokenizer: token i is the i-th of the distinct characters of a text, in code point order.
 
-The decision that explains it: a model only ever knows the characters it was built from. Others are left out of what it
-reads, never an error; `unknown` says which, so that a face can tell. There are no special tokens and no merges.
+A model knows only the characters of the text it was built for. Others are left out when a text is encoded, which is not
+an error; `unknown` returns them, so that an interface can report them. There are no special tokens and no merges.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from tui_gpt.errors import CheckpointError
 Ids = npt.NDArray[np.int32]
 
 _CHUNK = 1 << 22
-"""Characters worked on at a time, so that a long text is never held in four bytes a character."""
+"""Characters processed at a time, so that a long text never takes four bytes per character."""
 _CODE_POINTS = 0x110000
 
 
 @dataclass(frozen=True)
 class CharTokenizer:
-    """A text's alphabet. Raises ValueError unless `characters` are distinct and sorted."""
+    """An alphabet. Raises ValueError unless `characters` are distinct, sorted and at least one."""
 
     characters: str
 
@@ -35,7 +35,7 @@ class CharTokenizer:
 
     @classmethod
     def from_text(cls, text: str) -> CharTokenizer:
-        """The alphabet of `text`, which is not empty."""
+        """Return the tokenizer of the distinct characters of `text`, which must not be empty."""
         seen = np.zeros(_CODE_POINTS, dtype=bool)
         for codes in _code_points(text):
             seen[codes] = True
@@ -43,7 +43,7 @@ class CharTokenizer:
 
     @property
     def vocab_size(self) -> int:
-        """How many tokens there are."""
+        """The number of distinct tokens."""
         return len(self.characters)
 
     @cached_property
@@ -53,13 +53,13 @@ class CharTokenizer:
 
     @cached_property
     def _ids(self) -> Ids:
-        """The token of each code point up to the last known one, at least of each byte; then -1 for all beyond."""
+        """The token of each code point up to the last known one and 255, -1 for unknown ones; the last entry is -1."""
         table = np.full(max(int(self._codes[-1]), 255) + 2, -1, dtype=np.int32)
         table[self._codes] = np.arange(self.vocab_size)
         return table
 
     def _lookup(self, codes: npt.NDArray[Any]) -> Ids:
-        """The tokens of code points; -1 is unknown."""
+        """Return the tokens of code points; -1 for unknown ones."""
         ids: Ids = self._ids[codes if codes.itemsize == 1 else np.minimum(codes, len(self._ids) - 1)]
         return ids
 
@@ -69,31 +69,31 @@ class CharTokenizer:
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.int32)
 
     def encode(self, text: str) -> Ids:
-        """The tokens of `text`; unknown characters are left out."""
+        """Return the tokens of `text`; unknown characters are left out."""
         ids = self.lookup(text)
         return ids if ids.min(initial=0) >= 0 else ids[ids >= 0]
 
     def encode_compact(self, text: str) -> npt.NDArray[np.unsignedinteger[Any]]:
-        """`encode` in the smallest unsigned type that holds every token: a byte each, for most alphabets."""
+        """Return `encode` in the smallest unsigned type for the vocabulary: one byte per token for most alphabets."""
         smallest = np.min_scalar_type(self.vocab_size - 1)
         parts = [ids[ids >= 0].astype(smallest) for ids in map(self._lookup, _code_points(text))]
         return np.concatenate(parts) if parts else np.empty(0, dtype=smallest)
 
     def decode(self, ids: Sequence[int] | npt.NDArray[np.integer[Any]]) -> str:
-        """The text of tokens in range(vocab_size). Raises IndexError beyond it."""
+        """Return the text of tokens. Raises IndexError outside range(vocab_size)."""
         return self._codes[np.asarray(ids, dtype=np.int64)].tobytes().decode("utf-32-le", "surrogatepass")
 
     def unknown(self, text: str) -> str:
-        """The distinct characters of `text` that have no token, in order of appearance."""
+        """Return the distinct characters of `text` that have no token, in order of appearance."""
         return "".join(character for character in dict.fromkeys(text) if character not in self.characters)
 
     def to_dict(self) -> dict[str, str]:
-        """Plain data for `checkpoint.json`."""
+        """Return plain data for `checkpoint.json`."""
         return {"type": "character", "characters": self.characters}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> CharTokenizer:
-        """The tokenizer that `to_dict` took apart. Raises CheckpointError on anything else."""
+        """Inverse of `to_dict`. Raises CheckpointError for any other record."""
         characters = record.get("characters")
         try:
             if record.keys() != {"type", "characters"} or record["type"] != "character":
@@ -109,7 +109,7 @@ class CharTokenizer:
 
 
 def _code_points(text: str) -> Iterator[npt.NDArray[Any]]:
-    """The code points of `text` piece by piece; one byte each where that is enough."""
+    """Yield the code points of `text` in chunks, one byte each for ASCII, else four."""
     encoding, kind = ("ascii", "u1") if text.isascii() else ("utf-32-le", "<u4")
     for start in range(0, len(text), _CHUNK):
         yield np.frombuffer(text[start : start + _CHUNK].encode(encoding, "surrogatepass"), dtype=kind)

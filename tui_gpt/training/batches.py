@@ -15,7 +15,8 @@ from torch import Tensor
 
 from tui_gpt.config import RunConfig
 from tui_gpt.prior.ngram import NgramPrior
-from tui_gpt.text.windows import Corpus, Starts, WindowOrder, Windows, gather, record_tokens, validation_windows
+from tui_gpt.text.dataset import Corpus
+from tui_gpt.text.windows import Starts, WindowOrder, Windows, gather, record_tokens, validation_windows
 
 TRAIN_SAMPLE_TOKENS = 16_384
 """Training characters that an evaluation reads at most."""

@@ -16,10 +16,10 @@ from tui_gpt.config import PRESETS, ModelConfig, RunConfig
 from tui_gpt.errors import ConfigError
 from tui_gpt.events import Initialized, SettingValue
 from tui_gpt.models.build import LanguageModel
-from tui_gpt.storage.checkpoint import Checkpoint, read_checkpoint
+from tui_gpt.prior.stored import without_prior
+from tui_gpt.text.dataset import Corpus
 from tui_gpt.text.tokenizer import CharTokenizer
-from tui_gpt.text.windows import Corpus
-from tui_gpt.training.checkpoints.prior import split_prior
+from tui_gpt.training.checkpoints.tensors import Checkpoint, read_checkpoint
 from tui_gpt.training.transfer import transfer_weights
 
 FIXED = ("architecture", "n_layer", "n_head", "n_embd", "induction")
@@ -79,8 +79,7 @@ class Start:
 
     def give_weights(self, model: LanguageModel, corpus: Corpus) -> None:
         """Put the weights into `model`. Raises IncompatibleError where they do not fit."""
-        weights, _ = split_prior(self.checkpoint.weights)
-        taken = _for_networks(weights, self.networks, model.config.networks)
+        taken = _for_networks(without_prior(self.checkpoint.weights), self.networks, model.config.networks)
         transfer_weights(model, taken, self._tokenizer, corpus)
 
     @property

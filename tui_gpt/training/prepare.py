@@ -5,42 +5,45 @@ run's. What comes out is the same: the parts of a trainer, and where it stands.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError, Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
+import numpy.typing as npt
 from torch import Tensor
 
-from tui_gpt.config import ModelConfig, RunConfig, SampleConfig, TrainConfig
+from tui_gpt.config import ModelConfig, RunConfig, TrainConfig
 from tui_gpt.control import Control
-from tui_gpt.errors import CheckpointError, CorpusError, IncompatibleError, NotFoundError, UsageError
+from tui_gpt.errors import CorpusError, IncompatibleError, UsageError
 from tui_gpt.events import Initialized, SettingValue
-from tui_gpt.generation.sampler import Sampler
 from tui_gpt.metrics import bits_per_character, perplexity
 from tui_gpt.models.build import LanguageModel, build_model, load_weights, set_case_folding
 from tui_gpt.prior.ngram import NgramPrior
 from tui_gpt.prior.sizing import capped_order, count_limit
+from tui_gpt.prior.stored import prior_arrays, read_prior, without_prior
 from tui_gpt.requests import Evaluation
-from tui_gpt.storage.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from tui_gpt.storage.manifest import CheckpointInfo
-from tui_gpt.storage.quantize import quantized
 from tui_gpt.storage.runs import Run
 from tui_gpt.text.corpora import CorpusText, lasting_source, read_corpus
+from tui_gpt.text.dataset import Corpus
 from tui_gpt.text.split import Split, digests_in, text_digest
 from tui_gpt.text.tokenizer import CharTokenizer
-from tui_gpt.text.windows import Corpus
 from tui_gpt.training.batches import Batches, window_order
 from tui_gpt.training.budget.estimate import planned, timed
 from tui_gpt.training.budget.sizing import MAX_MEMBERS
-from tui_gpt.training.checkpoints.prior import PRIOR_PREFIX, prior_tensors, split_prior
 from tui_gpt.training.checkpoints.state import restore_optimizers
+from tui_gpt.training.checkpoints.tensors import (
+    Checkpoint,
+    arrays_of,
+    read_checkpoint,
+    tensors_of,
+    write_checkpoint,
+)
 from tui_gpt.training.checkpoints.writer import CheckpointWriter, read_good, standing_of
 from tui_gpt.training.components import build_optimizers, build_replicas, random_generators
-from tui_gpt.training.device import ComputeDevice, using_cores
+from tui_gpt.training.device import ComputeDevice
 from tui_gpt.training.evaluation import mean_loss
 from tui_gpt.training.initialize import Start
 from tui_gpt.training.optim.adamw import Optimizer
@@ -50,7 +53,6 @@ from tui_gpt.training.trainer import (
     ESTIMATE,
     LIVE_SETTINGS,
     PLAN,
-    LiveWeights,
     Snapshot,
     Standing,
     TrainerComponents,
@@ -58,12 +60,9 @@ from tui_gpt.training.trainer import (
     restore_generators,
 )
 
-SAMPLE_CHARACTERS = 240
-SAMPLE_PROMPT = "\n"
 PLACE_SETTINGS = frozenset({"device", "threads", "compile", "val_file"})
 """Where a run is trained, and by what, which may change whenever it is resumed; and where its validation text, whose
 content may not change, lies."""
-_LIVE_TIMEOUT_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,8 +87,8 @@ class Prepared:
     planned_changes: Mapping[int, Mapping[str, SettingValue]] = field(default_factory=dict)
     resume_changes: Mapping[str, SettingValue] = field(default_factory=dict)
 
-    def parts(self, run: Run) -> TrainerComponents:
-        """What a trainer works with, its checkpoints going into `run`."""
+    def parts(self, run: Run, write_sample: Callable[[int], Iterable[str]]) -> TrainerComponents:
+        """What a trainer works with, its checkpoints going into `run`; `write_sample` generates a text at a step."""
         config = self.config.model
         order = window_order(self.config, len(self.corpus.train))
         keeper = CheckpointWriter(run, self._write, self.good)
@@ -101,7 +100,7 @@ class Prepared:
             shards=self.shards,
             commit=keeper.commit,
             read_best=keeper.read_best,
-            write_sample=self._write_sample,
+            write_sample=write_sample,
             device=self.world.device,
             tokens_per_batch=order.batch_size * config.block_size,
             networks=config.networks,
@@ -113,7 +112,7 @@ class Prepared:
     @cached_property
     def _prior_tensors(self) -> Mapping[str, Tensor]:
         """Made once: the prior never changes, and packing its tokens takes a while."""
-        return prior_tensors(self.prior)
+        return tensors_of(prior_arrays(self.prior))
 
     def disk_space_needed(self) -> int:
         """Bytes that the run's checkpoints will take at most, while one is being replaced."""
@@ -142,10 +141,9 @@ class Prepared:
             extra=dataclasses.asdict(standing),
         )
 
-    def _write_sample(self, step: int) -> Iterator[str]:
-        sampler = Sampler(self.model, self.corpus.tokenizer, name="sample", step=step, prior=self.prior)
-        sample = SampleConfig(max_new_tokens=SAMPLE_CHARACTERS, seed=self.config.train.seed)
-        return (piece.text for piece in sampler.stream(SAMPLE_PROMPT, sample))
+    def weights(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the model's weights, which share the memory of a model on the CPU."""
+        return arrays_of(self.model.state_dict())
 
 
 def prepare_new(
@@ -363,67 +361,15 @@ def _fitting(good: Snapshot | None, model: LanguageModel) -> Snapshot | None:
     return dataclasses.replace(good, weights=weights) if weights.keys() == shapes.keys() else None
 
 
-# Opening a finished model
-
-
-@using_cores(1)
-def open_sampler(folder: Path, name: str) -> Sampler:
-    """The model of the checkpoint in `folder`, ready to write. Raises CheckpointError."""
-    checkpoint = read_checkpoint(folder)
-    model, prior = _restored_model(checkpoint)
-    return Sampler(
-        model,
-        CharTokenizer.from_dict(checkpoint.info.tokenizer),
-        name=name,
-        step=checkpoint.info.step,
-        val_loss=checkpoint.info.val_loss,
-        val_is_estimate=checkpoint.info.val_is_estimate,
-        prior=prior,
-    )
-
-
-def compact_checkpoint(folder: Path) -> None:
-    """Bring the weights of the checkpoint in `folder` to eight bits; the prior stays exact.
-
-    Raises CheckpointError, StorageError, DivergedError where a weight is too large.
-    """
-    checkpoint = read_checkpoint(folder)
-    prior = {name for name in checkpoint.weights if name.startswith(PRIOR_PREFIX)}
-    write_checkpoint(folder, checkpoint.info, quantized(checkpoint.weights, prior))
-
-
 def _restored_model(checkpoint: Checkpoint, corpus: Corpus | None = None) -> tuple[LanguageModel, NgramPrior | None]:
     """The model and its prior; `corpus` is needed to train on. Raises CheckpointError, IncompatibleError."""
     info = checkpoint.info
+    tokens = None if corpus is None else corpus.train
+    prior = read_prior(arrays_of(checkpoint.weights), info.vocab_size, info.config.model.ngram_order, tokens)
     model = build_model(info.config.model, info.vocab_size, info.config.train.seed)
-    weights, prior = split_prior(checkpoint.weights, None if corpus is None else corpus.train)
-    load_weights(model, weights)
+    load_weights(model, without_prior(checkpoint.weights))
     model.eval()
-    expected = (info.vocab_size, info.config.model.ngram_order) if info.config.model.ngram_order else None
-    if (prior and (prior.vocab_size, prior.order)) != expected:
-        raise CheckpointError("the checkpoint's n-gram prior does not fit its model: take another checkpoint")
     return model, prior
-
-
-@using_cores(1)
-def live_sampler(prepared: Prepared, answer: Future[Any], name: str) -> Sampler:
-    """The model being trained as it stands between two steps; a copy, so that training does not notice."""
-    try:
-        live: LiveWeights = answer.result(timeout=_LIVE_TIMEOUT_SECONDS)
-    except (CancelledError, FutureTimeoutError) as error:
-        raise NotFoundError("the run has just ended: choose it by its name instead") from error
-    model = build_model(prepared.config.model, prepared.corpus.tokenizer.vocab_size, seed=0)
-    load_weights(model, live.weights)
-    model.eval()
-    return Sampler(
-        model,
-        prepared.corpus.tokenizer,
-        name=name,
-        step=live.step,
-        val_loss=live.val_loss,
-        val_is_estimate=live.val_is_estimate,
-        prior=prepared.prior,
-    )
 
 
 def evaluate_checkpoint(folder: Path, name: str, control: Control, place: TrainConfig) -> Evaluation | None:

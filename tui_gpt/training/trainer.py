@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -56,6 +57,7 @@ from tui_gpt.training.budget.planner import (
 )
 from tui_gpt.training.checkpoints.saver import BackgroundSaver
 from tui_gpt.training.checkpoints.state import copied_optimizers, copied_weights, restore_optimizers
+from tui_gpt.training.checkpoints.tensors import arrays_of
 from tui_gpt.training.compiling import compile_blocks
 from tui_gpt.training.evaluation import Measured, mean_loss
 from tui_gpt.training.interruption import StepAbortedError, abort_on_stop
@@ -154,7 +156,7 @@ class LiveWeights:
     step: int
     val_loss: float | None
     val_is_estimate: bool
-    weights: Mapping[str, Tensor]
+    weights: Mapping[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -503,7 +505,7 @@ class Trainer:
             request for request in self._control.take_weight_requests() if request.set_running_or_notify_cancel()
         ]
         if requests:
-            weights = copied_weights(self._model)
+            weights = arrays_of(copied_weights(self._model))
             answer = LiveWeights(
                 step=self._now.step,
                 val_loss=self._now.val_loss,

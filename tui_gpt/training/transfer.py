@@ -14,8 +14,8 @@ from torch import Tensor
 from tui_gpt.errors import IncompatibleError
 from tui_gpt.models.build import LanguageModel
 from tui_gpt.models.modern import ngram_rows
+from tui_gpt.text.dataset import Corpus
 from tui_gpt.text.tokenizer import CharTokenizer
-from tui_gpt.text.windows import Corpus
 
 MAX_NGRAM_TOKENS = 1_000_000
 """Tokens at the start of the training text whose n-gram embeddings are copied."""

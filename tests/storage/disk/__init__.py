@@ -1,8 +1,8 @@
-"""A disk that loses its power, for tests of everything that must survive that.
+"""Simulate power losses, for the tests of everything that must survive them.
 
-`recording.recorded` runs a piece of the program in a real folder and writes down each system call that changes it: a
+`recording.recorded` runs a part of the program in a real folder and records each system call that changes it: a
 trace. `model.power_losses` computes from the trace what a power loss may leave, at any moment of it. `survey` writes
-each of those states into a folder and has a loader look at it. `scenarios` are what the program does, with its loaders.
+each of those states into a folder and calls a loader on it. `scenarios` are what the program does, with its loaders.
 
 The model of the disk is the weakest one that the standard and the known file systems leave to a program:
 
@@ -16,7 +16,7 @@ The model of the disk is the weakest one that the standard and the known file sy
 - A rename is one change: its old name and its new one are never both gone. That is what every program relies on.
 - What is on the disk stays as it is: sectors that rot or devices that lie about an fsync are no part of the model.
 
-A moment needs to be looked at only just before something becomes durable: what a power loss may leave earlier is among
+States need to be checked only just before something becomes durable: what a power loss may leave earlier is among
 the subsets of what is pending then. The subsets are all enumerated where they are few, and otherwise the extreme ones
 and a sample with a fixed seed.
 

@@ -8,7 +8,7 @@ from tests.storage.disk.totals import FEW, MANY, distinct, survey_all
 
 
 def main() -> None:
-    """Look at every state and print how many there were."""
+    """Check every state and print how many there are."""
     began = time.monotonic()
     with workplace() as folder:
         found = survey_all(FEW if "--few" in sys.argv[1:] else MANY, folder)

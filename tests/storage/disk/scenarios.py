@@ -1,4 +1,4 @@
-"""What the program writes, and what its own loaders must find of it after a power loss.
+"""What the program writes, and what its own loaders must find after a power loss.
 
 Each scenario is a few short steps with tiny files: the faults that such tests find need no more. A check is given the
 number of promises that were kept until then; what comes next may be there or not, but must be sound.
@@ -20,21 +20,21 @@ from tests.storage.fuzzing import listing
 from tui_gpt.config import DEFAULT_CORPUS, SampleConfig, TrainConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.events import Evaluated, Event, Finished, Progress, Saved, SettingChanged
-from tui_gpt.gpt import kernel
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import Session
 from tui_gpt.storage import crash
-from tui_gpt.storage.checkpoint import read_checkpoint, write_checkpoint
+from tui_gpt.storage.checkpoint import quantize_checkpoint
 from tui_gpt.storage.files import atomic_write, write_synced
 from tui_gpt.storage.folders import candidates, commit_folder
 from tui_gpt.storage.manifest import CheckpointInfo, newest_whole
 from tui_gpt.storage.recorder import Recorder
 from tui_gpt.storage.runs import Run, RunState, RunStore
 from tui_gpt.text import corpora
+from tui_gpt.text.library import list_corpora
 from tui_gpt.training.checkpoints.import_pt import import_run
 from tui_gpt.training.checkpoints.saver import BackgroundSaver
+from tui_gpt.training.checkpoints.tensors import read_checkpoint, write_checkpoint
 from tui_gpt.training.checkpoints.writer import CheckpointWriter, read_good
-from tui_gpt.training.prepare import compact_checkpoint
 from tui_gpt.training.replay import cut_log
 from tui_gpt.training.trainer import Kind, Snapshot, Standing
 from tui_gpt.tui.app.state import AppState
@@ -48,7 +48,7 @@ NAME = "plays"
 
 
 def expect(is_so: bool, what: str) -> None:
-    """Raise AssertionError unless it is so."""
+    """Raise AssertionError unless the condition holds."""
     if not is_so:
         raise AssertionError(what)
 
@@ -65,7 +65,7 @@ def _commit(target: Path, content: str) -> None:
 
 
 def newest_folder(target: Path) -> int:
-    """The content of the newest whole folder; 0 where there is none."""
+    """Return the content of the newest whole folder, or 0 if there is none."""
     for folder in candidates(target):
         if (folder / "a").exists() and (folder / "b").exists():
             found = {(folder / name).read_text() for name in ("a", "b")}
@@ -86,7 +86,7 @@ def _one_of_two_folders(root: Path, promises: int) -> None:
 
 
 def commit_after(start: Callable[[Path], None]) -> Scenario:
-    """Going on from what an earlier power loss has left: one commit."""
+    """Continue after a power loss: one more commit."""
     found = 0
 
     def begin(root: Path) -> None:
@@ -206,7 +206,7 @@ def _lives(root: Path, promises: int) -> None:
 
 
 def _checkpoint_step(run: Run, kind: Kind) -> int:
-    """The step of a whole and true checkpoint; 0 where there is none."""
+    """Return the step of a whole and consistent checkpoint, or 0 if there is none."""
     folder = run.checkpoint_dir(kind)
     if folder is None:
         return 0
@@ -223,7 +223,7 @@ def _checkpoint_step(run: Run, kind: Kind) -> int:
 
 
 def live_after(start: Callable[[Path], None]) -> Scenario:
-    """Going on from what an earlier power loss has left of a run's life: one more step, and a save."""
+    """Continue a run after a power loss: one more step, and a save."""
     best = last = 0
 
     def begin(root: Path) -> None:
@@ -355,7 +355,7 @@ def _log_is_not_behind(root: Path, promises: int) -> None:
 
 
 def _interrupted(root: Path) -> None:
-    """A run whose log is ahead of its checkpoint, with changes that the next one has to make again."""
+    """Create a run whose log is ahead of its checkpoint, with changes that are re-applied on resume."""
     run = RunStore(root).create(CONFIG, NAME)
     run.record(started(9))
     for step in (1, 2, 3, 4):
@@ -364,7 +364,7 @@ def _interrupted(root: Path) -> None:
     write_checkpoint(run.checkpoint_target("last"), _info(Standing(step=2, max_iters=9)), _weights(2), {})
 
 
-def _go_on(root: Path) -> Iterator[None]:
+def _resume(root: Path) -> Iterator[None]:
     run = Run(root / NAME)
     info = _info(Standing(step=2, max_iters=9))
     for _ in range(2):
@@ -373,7 +373,7 @@ def _go_on(root: Path) -> Iterator[None]:
         run.record(progress(3))
 
 
-def _goes_on(root: Path, promises: int) -> None:
+def _is_resumed(root: Path, promises: int) -> None:
     run = Run(root / NAME)
     steps = [event.step for event in run.events() if isinstance(event, Progress)]
     expect(steps[:2] == [1, 2], f"the log has lost its beginning: {steps}")
@@ -387,7 +387,7 @@ def _goes_on(root: Path, promises: int) -> None:
 
 
 def _a_run(root: Path) -> None:
-    """A run with both checkpoints."""
+    """Create a run with both checkpoints."""
     run = RunStore(root / "runs").create(CONFIG, NAME)
     run.record(started(9))
     for kind in ("best", "last"):
@@ -397,7 +397,7 @@ def _a_run(root: Path) -> None:
 def _export(root: Path) -> Iterator[None]:
     place = RunStore(root / "runs").export(NAME, "best", root / "mine" / "model")
     yield
-    compact_checkpoint(place)
+    quantize_checkpoint(place)
     yield
 
 
@@ -438,7 +438,7 @@ NAMES = ("one", "two", "link")
 
 
 def _three_runs(root: Path) -> None:
-    """The last one is a link to a run that lies elsewhere."""
+    """Create three runs, the last of which is a link to a run elsewhere."""
     for place in ("runs/one", "runs/two", "away/three"):
         run = RunStore((root / place).parent).create(CONFIG, Path(place).name)
         _commit(run.path / "last", "7")
@@ -520,9 +520,7 @@ def _add(root: Path) -> Iterator[None]:
 
 def _is_added(root: Path, promises: int) -> None:
     with _home(root):
-        found = {
-            entry.name: corpora.read_corpus(entry.name).text for entry in corpora.list_corpora() if not entry.built_in
-        }
+        found = {entry.name: corpora.read_corpus(entry.name).text for entry in list_corpora() if not entry.built_in}
     piped = [text for name, text in found.items() if name.startswith("stdin-")]
     expect(piped in ([], ["from a pipe\n"]) and (promises < 3 or bool(piped)), f"from a pipe: {piped}")
     for number, (name, text) in enumerate(TEXTS.items(), 1):
@@ -586,33 +584,7 @@ def _is_copied(root: Path, promises: int) -> None:
         expect((root / path).read_text() == content, f"{path} is lost or cut")
 
 
-# What can be made again
-
-
-KERNEL = b"a library of machine instructions"
-
-
-def _compile(root: Path) -> Iterator[None]:
-    """The compiled kernel may be lost, but one that is torn would be run."""
-
-    def compiler(command: list[str], made: Path) -> bool:
-        made.write_bytes(KERNEL)
-        return True
-
-    library = root / "home" / "cache" / "decode.so"
-    with (
-        patch.object(kernel, "_compiler", lambda: "cc"),
-        patch.object(kernel._compiler_run, "does", compiler),
-        patch.object(kernel, "_loaded", lambda _: None),
-    ):
-        kernel.built(library)
-    expect(library.exists(), "there is no kernel")
-    yield
-
-
-def _is_compiled(root: Path, promises: int) -> None:
-    library = root / "home" / "cache" / "decode.so"
-    expect(not library.exists() or library.read_bytes() == KERNEL, "the kernel is torn")
+# What can be lost
 
 
 def _report(root: Path) -> Iterator[None]:
@@ -634,7 +606,7 @@ SCENARIOS = (
     Scenario("log", _record, _log_is_not_behind),
     Scenario("a run's life", _live, _lives),
     Scenario("training", TRAINING.work, TRAINING.check, _fox),
-    Scenario("going on", _go_on, _goes_on, _interrupted, alters=True),
+    Scenario("resume", _resume, _is_resumed, _interrupted, alters=True),
     Scenario("export", _export, _is_exported, _a_run),
     Scenario("import", _import, _is_imported, _lecture_model),
     Scenario("delete", _delete, _is_deleted, _three_runs),
@@ -643,6 +615,5 @@ SCENARIOS = (
     Scenario("notebook", _note, _is_noted, alters=True),
     Scenario("copy of a card", _copy, _is_copied),
     Scenario("added texts", _add, _is_added, _texts),
-    Scenario("kernel", _compile, _is_compiled),
     Scenario("crash report", _report, _is_reported),
 )

@@ -10,7 +10,7 @@ _RENAMES = {"rename", "replace", "renames", "move"}
 
 
 def sites() -> list[str]:
-    """Each of them, named as in a trace: `file.py:function:line`."""
+    """Return each of them, named as in a trace: `file.py:function:line`."""
     return sorted(
         f"{path.relative_to(PROGRAM)}:{function}:{line}"
         for path in PROGRAM.rglob("*.py")
@@ -30,7 +30,7 @@ def _calls(node: ast.AST, function: str) -> Iterator[tuple[str, int]]:
 
 
 def _is_a_site(call: ast.Call) -> bool:
-    """Whether it is one of the calls; `str.replace` has two arguments."""
+    """Return whether a call forces something to the disk or renames it; `str.replace` has two arguments."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     if name not in _RENAMES:
         return name in _SYNCS

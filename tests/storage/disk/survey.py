@@ -1,4 +1,4 @@
-"""Looking at what a power loss leaves: each state is written into a folder and shown to a loader."""
+"""Check what a power loss leaves: each state is written into a folder, and a loader is called on it."""
 
 import os
 import random
@@ -15,6 +15,7 @@ from unittest.mock import patch
 
 from tests.storage.disk.model import Content, Tree, power_losses
 from tests.storage.disk.recording import Trace, recorded
+from tui_gpt import records
 from tui_gpt.config import RunConfig
 
 
@@ -51,7 +52,7 @@ class Figures:
     """The distinct ones, in the order in which they were found."""
 
     def add(self, other: "Figures") -> None:
-        """Take in what another survey has found."""
+        """Add the figures of another survey."""
         self.looks += other.looks
         self.states |= other.states
 
@@ -61,7 +62,7 @@ class PowerLossError(AssertionError):
 
 
 def trace_of(scenario: Scenario, folder: Path, skipped: str | None = None) -> Trace:
-    """Do the work and note it. Renames of the site `skipped` are not made."""
+    """Do the work of a scenario and return its trace. Renames of the site `skipped` are not made."""
     root = folder / "disk"
     remove(root)
     root.mkdir()
@@ -78,7 +79,7 @@ def trace_of(scenario: Scenario, folder: Path, skipped: str | None = None) -> Tr
 
 def survey(scenario: Scenario, trace: Trace, folder: Path, limit: int, ignored: str | None = None) -> Figures:
     """Check every state that a power loss may leave. Raises PowerLossError at the first that is broken."""
-    with patch.object(RunConfig, "from_dict", _Remembering(RunConfig.from_dict)):
+    with patch.object(records, "read_record", _Remembering(records.read_record)):
         return _survey(scenario, trace, _Place(folder / "state"), limit, ignored)
 
 
@@ -100,12 +101,12 @@ def _survey(scenario: Scenario, trace: Trace, place: "_Place", limit: int, ignor
 
 
 def survey_again(
-    states: Sequence[State], go_on: Callable[[Callable[[Path], None]], Scenario], folder: Path, limit: int
+    states: Sequence[State], continuation: Callable[[Callable[[Path], None]], Scenario], folder: Path, limit: int
 ) -> Figures:
-    """Let the program go on from states that a power loss has left, and cut its power again."""
+    """Let the program continue from states that a power loss has left, and simulate another power loss."""
     figures = Figures()
     for state in states:
-        scenario = go_on(partial(_laid, dict(state)))
+        scenario = continuation(partial(_laid, dict(state)))
         figures.add(survey(scenario, trace_of(scenario, folder), folder, limit))
     return figures
 
@@ -121,35 +122,37 @@ def _described(tree: Tree) -> str:
 
 
 class _Remembering:
-    """Reads settings once: they are nearly always the same, and reading them takes a third of the time."""
+    """Reads each run's settings once: they are nearly always the same, and reading them takes a third of the time."""
 
-    def __init__(self, read: Callable[[Mapping[str, Any]], RunConfig]) -> None:
+    def __init__(self, read: Callable[..., Any]) -> None:
         self._read = read
         self._known: dict[str, RunConfig] = {}
 
-    def __call__(self, record: Mapping[str, Any]) -> RunConfig:
-        """The settings in a record, as `RunConfig.from_dict` reads them."""
+    def __call__(self, kind: type[Any], record: Mapping[str, Any], **options: Any) -> Any:
+        """Read a record as `read_record` does."""
+        if kind is not RunConfig:
+            return self._read(kind, record, **options)
         key = repr(record)
         if key not in self._known:
-            self._known[key] = self._read(record)
+            self._known[key] = self._read(kind, record, **options)
         return self._known[key]
 
 
 class _Place:
-    """A folder in which one tree follows upon another; only what differs is written."""
+    """A folder in which one tree replaces another; only differences are written."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.forget()
 
     def forget(self) -> None:
-        """Begin with an empty folder."""
+        """Start with an empty folder."""
         remove(self.root)
         self.root.mkdir()
         self._tree: Tree = {}
 
     def lay(self, tree: Tree) -> None:
-        """Put a tree there."""
+        """Write a tree."""
         gone = [path for path in self._tree if path not in tree or (tree[path] is None) != (self._tree[path] is None)]
         for path in sorted(gone, key=len, reverse=True):
             (os.rmdir if self._tree.pop(path) is None else os.unlink)(f"{self.root}/{path}")
@@ -173,7 +176,7 @@ def remove(folder: Path) -> None:
 
 @contextmanager
 def workplace() -> Iterator[Path]:
-    """A folder in memory, where the system has such a place."""
+    """Create a folder in memory, where the system supports that."""
     memory = Path("/dev/shm")
     place = memory if memory.is_dir() and os.access(memory, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="tui-gpt-power-", dir=place) as folder:

@@ -7,39 +7,39 @@ from tests.storage.disk.scenarios import SCENARIOS, commit_after, live_after
 from tests.storage.disk.survey import Figures, State, survey, survey_again, trace_of
 
 AGAIN = {"a folder": commit_after, "a run's life": live_after}
-"""How the program goes on from what such a scenario has left."""
+"""How the program continues from what such a scenario has left."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """How many states to look at."""
+    """How many states to check."""
 
     limit: int
     """States per moment of a trace, about."""
     strides: dict[str, int]
-    """Every so many-th state is gone on from, by the scenario's name."""
+    """The program continues from every n-th state, by the scenario's name."""
 
 
-FEW = Size(12, {"a folder": 16, "a run's life": 300})
+FEW = Size(12, {"a folder": 16, "a run's life": 600})
 MANY = Size(300, {"a folder": 2, "a run's life": 150})
 
 
 def survey_all(size: Size, folder: Path) -> dict[str, Figures]:
-    """The figures of each scenario. Raises PowerLossError at the first state that is broken."""
+    """Return the figures of each scenario. Raises PowerLossError at the first broken state."""
     found: dict[str, Figures] = {}
     for scenario in SCENARIOS:
         figures = survey(scenario, trace_of(scenario, folder), folder, size.limit)
         found[scenario.name] = figures
         if scenario.name in AGAIN:
-            found[f"{scenario.name}, again"] = gone_on_from(scenario.name, figures, size, folder)
+            found[f"{scenario.name}, again"] = continued_from(scenario.name, figures, size, folder)
     return found
 
 
 def distinct(found: dict[str, Figures]) -> set[State]:
-    """The states that were seen, each once."""
+    """Return the distinct states of all figures."""
     return set[State]().union(*(figures.states for figures in found.values()))
 
 
-def gone_on_from(name: str, figures: Figures, size: Size, folder: Path) -> Figures:
-    """The figures of going on from some of the states that a scenario has left, and losing power again."""
+def continued_from(name: str, figures: Figures, size: Size, folder: Path) -> Figures:
+    """Return the figures of continuing from some states of a scenario and losing power again."""
     return survey_again(list(figures.states)[:: size.strides[name]], AGAIN[name], folder, size.limit)

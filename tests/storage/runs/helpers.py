@@ -44,7 +44,7 @@ def finished(step: int) -> Finished:
 def fake_checkpoint(
     folder: Path, step: int = 5, *, model: bytes = b"weights", extra: Mapping[str, SettingValue] | None = None
 ) -> Path:
-    """A checkpoint whose tensors nobody looks at."""
+    """Create a checkpoint whose tensors are never read."""
     info = CheckpointInfo(
         config=NANO,
         tokenizer={"type": "character", "characters": "ab"},

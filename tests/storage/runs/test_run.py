@@ -107,7 +107,7 @@ def test_a_file_system_without_locks_causes_a_warning(run: Run, monkeypatch: pyt
 
 
 def test_a_checkpoint_folder_that_is_a_link_is_damaged_and_not_missing(run: Run, tmp_path: Path) -> None:
-    """A run whose `last` is taken for none would begin again from nothing."""
+    """A run whose `last` seems to be missing would start from scratch."""
     elsewhere = fake_checkpoint(tmp_path / "elsewhere")
     for target in (elsewhere, tmp_path / "nothing"):
         (run.path / "last").unlink(missing_ok=True)
@@ -127,7 +127,7 @@ def test_the_newest_whole_checkpoint_is_found_after_a_crash_in_a_commit(run: Run
 
 
 def test_a_damaged_checkpoint_is_not_taken_for_a_missing_one(run: Run) -> None:
-    """Taking a damaged checkpoint for none would begin the run anew, over what could be mended."""
+    """The run would start from scratch and overwrite what could be repaired."""
     assert not run.ever_saved("last")
     with pytest.raises(NotFoundError, match="has no last checkpoint yet"):
         run.require_checkpoint("last")

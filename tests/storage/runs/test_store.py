@@ -67,7 +67,7 @@ def test_two_starts_on_one_folder_do_not_train_into_one_run(store: RunStore, tmp
 
 
 def test_a_link_given_by_the_user_is_followed(store: RunStore, tmp_path: Path) -> None:
-    """Whoever moves runs to another disk may leave a link."""
+    """A user may move runs to another disk and leave a link."""
     (tmp_path / "disk").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "disk")
     run = store.create_at(tmp_path / "link", NANO)
@@ -105,7 +105,7 @@ def test_a_store_that_cannot_be_written_is_a_one_line_error(tmp_path: Path) -> N
 def test_a_run_is_locked_while_it_is_removed(
     store: RunStore, run: Run, monkeypatch: pytest.MonkeyPatch, renames_open_folders: bool
 ) -> None:
-    """Windows renames no folder in which a file is open, so there the lock is given back just before."""
+    """Windows renames no folder in which a file is open, so there the lock is released just before."""
     monkeypatch.setattr(store_module, "_RENAMES_OPEN_FOLDERS", renames_open_folders)
     calls: list[str] = []
     acquire, release, rename = FileLock.acquire, FileLock.release, Path.rename
@@ -218,7 +218,7 @@ def test_a_run_cannot_get_a_name_that_is_taken_or_invalid(store: RunStore, run: 
     assert sorted(summary.name for summary in store.list()) == ["plays", "taken"]
 
 
-def test_a_name_that_is_taken_in_the_last_moment_is_refused(
+def test_a_name_that_another_process_has_just_taken_is_refused(
     store: RunStore, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.create(NANO, "taken")

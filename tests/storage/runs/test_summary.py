@@ -42,7 +42,7 @@ def best_of(run: Run) -> tuple[float | None, bool, int]:
 
 
 def test_a_summary_says_whether_the_best_loss_is_an_estimate(run: Run) -> None:
-    """The log knows it as soon as the model is measured; the end of a run repeats it without the number."""
+    """The log has it from the first evaluation; the end of a run repeats it without the number of characters."""
     run.record(started())
     run.record(estimated(10, 1.75))
     assert best_of(run) == (1.75, True, 80)
@@ -63,9 +63,7 @@ def test_a_summary_without_a_log_has_the_figures_of_the_checkpoint(run: Run) -> 
 
 
 @pytest.mark.parametrize("extra", [{}, {"record_tokens": "many", "best_tokens": None}, {"val_tokens": 3}])
-def test_a_checkpoint_that_does_not_say_how_it_was_measured_holds_no_estimate(
-    extra: dict[str, SettingValue], run: Run
-) -> None:
+def test_without_the_number_of_characters_a_loss_is_not_an_estimate(extra: dict[str, SettingValue], run: Run) -> None:
     info = read_info(fake_checkpoint(run.path / "best", extra=extra))
     assert not info.best_is_estimate
     assert not info.val_is_estimate

@@ -14,7 +14,7 @@ from tui_gpt.control import Control
 from tui_gpt.errors import ConfigError, StorageError
 from tui_gpt.events import Evaluated, Finished, Paused, Progress, Sampled, SettingChanged
 from tui_gpt.text.corpora import CorpusText
-from tui_gpt.text.windows import Corpus
+from tui_gpt.text.dataset import Corpus
 from tui_gpt.training.budget.calibration import time_step
 from tui_gpt.training.budget.estimate import FEWEST_STEPS, planned
 from tui_gpt.training.budget.memory import (

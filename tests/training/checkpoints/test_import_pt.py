@@ -22,9 +22,9 @@ from tui_gpt.events import Finished
 from tui_gpt.models.build import build_model, load_weights
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import Session, import_run
-from tui_gpt.storage.checkpoint import read_checkpoint
 from tui_gpt.storage.runs import Run, RunStore
 from tui_gpt.training.checkpoints import import_pt as foreign
+from tui_gpt.training.checkpoints.tensors import read_checkpoint
 
 TEXT = "the quick brown fox jumps over the lazy dog\n" * 40
 V, T, C, H, N = len(set(TEXT)), 12, 24, 3, 2

@@ -1,4 +1,4 @@
-"""What the app remembers survives a restart, and damage to it survives nothing else."""
+"""The state survives a restart, and damage to the file costs only the damaged fields."""
 
 import json
 from pathlib import Path
@@ -47,7 +47,7 @@ def test_any_json_is_loaded_without_an_error(tmp_path: Path, fields: dict[str, o
     assert isinstance(AppState.load(file), AppState)
 
 
-def test_a_disk_that_refuses_costs_only_the_memory(tmp_path: Path) -> None:
+def test_a_state_that_cannot_be_saved_raises_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     assert not AppState().save(tmp_path / "file" / "state.json")
 

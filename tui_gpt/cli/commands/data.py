@@ -8,7 +8,7 @@ import click
 
 from tui_gpt.cli.commands import common
 from tui_gpt.formatting import format_bytes
-from tui_gpt.text import corpora
+from tui_gpt.text import corpora, library
 
 _HEADINGS = ("NAME", "SIZE", "")
 
@@ -22,7 +22,7 @@ def data() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def list_data(as_json: bool) -> None:
     """List the built-in and the added texts."""
-    entries = corpora.list_corpora()
+    entries = library.list_corpora()
     if as_json:
         for entry in entries:
             click.echo(json.dumps(_plain(entry), ensure_ascii=False))

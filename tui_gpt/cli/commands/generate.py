@@ -9,7 +9,7 @@ from tui_gpt.cli.commands import common
 from tui_gpt.cli.commands.source import chosen_source, read_text
 from tui_gpt.errors import UsageError
 from tui_gpt.storage import settings
-from tui_gpt.text.corpora import STDIN
+from tui_gpt.text.reading import STDIN
 
 _MOST_SAMPLES = 10_000
 

@@ -11,7 +11,8 @@ from tui_gpt.events import SettingValue
 from tui_gpt.storage import settings
 from tui_gpt.storage.manifest import CheckpointInfo, read_info
 from tui_gpt.storage.runs import Run
-from tui_gpt.text.corpora import STDIN, lasting_source, read_corpus
+from tui_gpt.text.corpora import lasting_source, read_corpus
+from tui_gpt.text.reading import STDIN
 from tui_gpt.text.split import digests_in, read_validation, text_digest
 
 

@@ -1,4 +1,4 @@
-"""`tui-gpt runs`: what has been trained. Only `import` and `export --small` need torch."""
+"""`tui-gpt runs`: what has been trained. Only `import` needs torch."""
 
 import dataclasses
 import json
@@ -142,9 +142,9 @@ def export_run(source: str, target: Path, small: bool) -> None:
     else:
         raise NotFoundError(f"a run has the checkpoints best and last: name {name}@best or {name}@last")
     if small:
-        from tui_gpt import session
+        from tui_gpt.storage.checkpoint import quantize_checkpoint
 
-        session.compact_checkpoint(place)
+        quantize_checkpoint(place)
     click.echo(place)
     click.echo(f"generate with it: tui-gpt generate --model-path {shlex.quote(str(place))}", err=True)
 

@@ -5,9 +5,7 @@ from pathlib import Path
 import click
 
 from tui_gpt.cli.commands import common
-from tui_gpt.errors import UsageError
-from tui_gpt.text import corpora
-from tui_gpt.text.encodings import NotTextError, decoded
+from tui_gpt.text import reading
 
 _SIZE_LIMIT = 256 << 20
 
@@ -20,17 +18,5 @@ def chosen_source(ctx: click.Context) -> str | Path | None:
 
 
 def read_text(place: str) -> str:
-    """Return all of a UTF-8 text file, or of stdin for `-`, with `\\n` line ends. Raises UsageError."""
-    try:
-        if place == corpora.STDIN:
-            data = corpora.stdin_bytes(limit=_SIZE_LIMIT)
-        else:
-            with Path(place).expanduser().open("rb") as file:
-                data = corpora.all_of(file, place, _SIZE_LIMIT)
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or "that cannot be a path"
-        raise UsageError(f"{place} cannot be read ({reason}): name a text file") from error
-    try:
-        return decoded(data)
-    except NotTextError as error:
-        raise UsageError(f"{'stdin' if place == corpora.STDIN else place} {error}") from error
+    """Return the text of a file, or of stdin for `-`, see `reading.read_text`. Raises CorpusError."""
+    return reading.read_text(place, _SIZE_LIMIT)

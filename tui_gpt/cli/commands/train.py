@@ -17,7 +17,7 @@ from tui_gpt.requests import TrainRequest
 from tui_gpt.session import source_characters, source_config
 from tui_gpt.storage import settings
 from tui_gpt.storage.runs import Run, RunStore
-from tui_gpt.text.split import settled
+from tui_gpt.text.check import check_texts
 
 _NEWEST = ""
 
@@ -109,7 +109,7 @@ def request_from(ctx: click.Context) -> tuple[TrainRequest, tuple[str, ...]]:
     if init_from is not None:
         levels, chosen = _levels_from(ctx, init_from, levels)
     known = "" if init_from is None else source_characters(init_from)
-    config, notes = settled(settings.run_config(levels), known)
+    config, notes = check_texts(settings.run_config(levels), known)
     request = TrainRequest(
         config=config,
         name=name,

@@ -15,7 +15,7 @@ from torch import Tensor
 from tui_gpt.config import RunConfig, TrainConfig
 from tui_gpt.control import Control
 from tui_gpt.models.build import LanguageModel, build_model
-from tui_gpt.text.windows import Corpus
+from tui_gpt.text.dataset import Corpus
 from tui_gpt.training.batches import Batch, Batches, window_order
 from tui_gpt.training.components import build_optimizers, build_replicas
 from tui_gpt.training.device import ComputeDevice

@@ -13,8 +13,9 @@ from tui_gpt.formatting import format_duration
 from tui_gpt.prior.sizing import counting_seconds
 from tui_gpt.requests import Estimate
 from tui_gpt.text.corpora import read_corpus
+from tui_gpt.text.dataset import Corpus
 from tui_gpt.text.split import Split
-from tui_gpt.text.windows import Corpus, record_tokens
+from tui_gpt.text.windows import record_tokens
 from tui_gpt.training.budget.calibration import StepTime, time_step
 from tui_gpt.training.budget.memory import members_that_fit, require_memory
 from tui_gpt.training.budget.planner import Costs, Planner, evaluation_seconds

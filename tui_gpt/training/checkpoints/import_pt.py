@@ -18,12 +18,12 @@ from torch import Tensor
 from tui_gpt.config import PRESETS, ModelConfig, RunConfig
 from tui_gpt.errors import ConfigError, IncompatibleError, NotFoundError, TuiGptError
 from tui_gpt.models.build import build_model
-from tui_gpt.storage.checkpoint import write_checkpoint
 from tui_gpt.storage.manifest import TENSORS_LIMIT, CheckpointInfo
 from tui_gpt.storage.plain_files import read_plain_file
 from tui_gpt.storage.runs import Run, RunStore
 from tui_gpt.text.corpora import read_corpus
 from tui_gpt.text.tokenizer import CharTokenizer
+from tui_gpt.training.checkpoints.tensors import write_checkpoint
 
 _PICKLE_LIMIT = 16 << 20
 """Bytes of the part that says what the tensors are; the lecture's model needs 20 thousand."""

@@ -10,12 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from tui_gpt.errors import CheckpointError, ConfigError, TuiGptError
+from tui_gpt.prior.stored import without_prior
 from tui_gpt.records import check_value, field_types
-from tui_gpt.storage.checkpoint import read_checkpoint
 from tui_gpt.storage.folders import discard_folder
 from tui_gpt.storage.manifest import CheckpointInfo, newest_whole
 from tui_gpt.storage.runs import Run
-from tui_gpt.training.checkpoints.prior import PRIOR_PREFIX
+from tui_gpt.training.checkpoints.tensors import read_checkpoint
 from tui_gpt.training.trainer import Kind, Snapshot, Standing
 
 _GOOD_FOLDER = "good"
@@ -54,7 +54,7 @@ class CheckpointWriter:
             return None
         if checkpoint is None:
             return None
-        weights = {name: t for name, t in checkpoint.weights.items() if not name.startswith(PRIOR_PREFIX)}
+        weights = without_prior(checkpoint.weights)
         return Snapshot(standing_of(checkpoint.info), checkpoint.info.config.train, weights, {})
 
     def _forget_good(self) -> None:

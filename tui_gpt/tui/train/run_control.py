@@ -18,7 +18,7 @@ from tui_gpt.requests import TrainRequest
 from tui_gpt.session import SessionLike, source_characters
 from tui_gpt.storage import crash
 from tui_gpt.storage.runs import RunStore
-from tui_gpt.text.split import settled
+from tui_gpt.text.check import check_texts
 from tui_gpt.tui.torch_loader import LOADING, DeferredSession, TorchLoader
 from tui_gpt.tui.train.activity import run_activity
 from tui_gpt.tui.train.feed import Training
@@ -102,7 +102,7 @@ class RunControl:
             request = dataclasses.replace(request, began=time.monotonic())
         if request.resume is None:
             known = "" if request.init_from is None else source_characters(request.init_from, self.store)
-            config, notes = settled(request.config, known)
+            config, notes = check_texts(request.config, known)
             record = RunRecord(name=request.name or "", config=config)
             return PreparedRun(dataclasses.replace(request, config=config), record, notes)
         path = request.model_path

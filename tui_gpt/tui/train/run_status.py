@@ -10,8 +10,9 @@ from textual.app import RenderResult
 from textual.widget import Widget
 
 from tui_gpt.escaping import escape_controls
+from tui_gpt.eta import EtaEstimator
 from tui_gpt.events import Progress
-from tui_gpt.formatting import EtaEstimator, format_count, format_duration
+from tui_gpt.formatting import format_count, format_duration
 from tui_gpt.tui.train.record import RunRecord, loss_words
 
 _LEAST_CELL = 12

@@ -1,0 +1,499 @@
+/* The forward pass of decoder.py, compiled: texts read characters and are continued by characters drawn from the logits.
+
+   What it computes is what decoder.py and sampling.py compute with NumPy, which are the reference; what differs is the
+   order of additions, and the precision that matrices are stored in.
+
+   Arrays are row-major and float32 where nothing else is said: B texts, C = n_embd, H heads of D = C / H, V characters,
+   S = block_size, M networks, L layers. A column is one character of one text; N of them go through a network together:
+   the next one of N texts, or N in a row of one text. A null pointer leaves a part out. The structs are mirrored in
+   structs.py; library.py compares their sizes, see `layout`. */
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "matrix.h"
+
+#define NGRAM_SIZES 3  /* n-gram embeddings of 2, 3 and 4 characters */
+#define MATCH_LENGTH 8 /* characters of a match that count */
+#define MATCH_REACH 1024 /* how many positions back a match may lie */
+#define NORM_EPSILON 1e-5f
+
+struct layer {
+    struct matrix qkv, projection, expand, contract;     /* (3C, C), (C, C), (4C, C), (C, 4C) */
+    const float *attention_gain, *attention_shift;       /* (C,) each */
+    const float *feed_forward_gain, *feed_forward_shift; /* (C,) each */
+    const float *projection_bias, *expand_bias, *contract_bias; /* (C,), (4C,), (C,) */
+};
+
+struct network {
+    struct matrix prior_embedding, prior_trust, head;    /* (C, V), (V, C), (V, C) */
+    const float *token_embedding, *position_embedding;   /* (V, C), (S, C) */
+    const float *ngram_embedding;                        /* (sum of ngram_tables, C) */
+    const float *match_embedding;                        /* (MATCH_LENGTH + 1, V, C) */
+    const float *follower_bias, *candidate_bias;         /* (MATCH_LENGTH + 1,) each, by the length of a match */
+    const float *match_gate, *prior_gate;                /* (C,), (1,) */
+    const float *gain, *shift, *head_bias;               /* (C,), (C,), (V,) */
+    const struct layer *layers;
+};
+
+struct grams { /* the k-grams of one length k, in the order of prior/ */
+    const int32_t *symbols;  /* the last token of each; sorted among those with one context */
+    const int64_t *firsts;   /* where each one's extensions begin among the (k+1)-grams */
+    const float *shares;     /* the discounted share of each in its context */
+    const float *backoffs;   /* the weight of the shorter context */
+};
+
+struct model {
+    int64_t n_networks, n_layer, n_head, n_embd, block_size, vocab_size, is_modern;
+    int64_t ngram_tables[NGRAM_SIZES];
+    const int64_t *folded;   /* (V,): the number under which each character is compared when matches are sought */
+    int64_t prior_order;
+    const float *unigram;    /* (V,) */
+    const struct grams *grams; /* (prior_order + 1,), by length */
+    const struct network *networks;
+    float logit_cap;
+};
+
+struct state { /* of B texts */
+    int64_t texts, position; /* B; how many characters have been read since the cache was cleared */
+    int64_t length, room;    /* of each row of `text`: characters before the next one to be read; its size */
+    int64_t *text;           /* (B, room) */
+    float *cache;            /* (M, L, B, H, head_floats): keys (S, D), then values (D, S), in panels; position p is at p % S */
+    const float *cosines, *sines; /* (T, D / 2) each: of the T positions from `position` on */
+    int64_t *contexts;       /* (B, prior_order): the k-gram of the last k tokens of each text, -1 where there is none */
+    float *rows, *gates;     /* (N, V) each: log-probabilities of the prior, and how far to trust them */
+    int64_t *matches;        /* (N, 2): the length of the longest match and the character after it */
+    int64_t *candidates;     /* (B, V): of each text, for each character the longest match that it followed */
+    float *scratch, *scores; /* (N, 7C), (S,) */
+    float *logits;           /* (B, V): of the next characters */
+    double *mixed, *chances; /* (B, V): the sum of the networks' probabilities; (3V,): see `choose` */
+};
+
+struct draw { /* SampleConfig's */
+    double temperature, top_p, min_p;
+    int64_t top_k;
+};
+
+static int64_t rounded_up(int64_t n) { return (n + PANEL - 1) / PANEL * PANEL; }
+
+/* floats that the keys and values of one head of one text take */
+int64_t head_floats(const struct model *m)
+{
+    int64_t D = m->n_embd / m->n_head;
+    return rounded_up(m->block_size) * (D + rounded_up(D));
+}
+
+static void add(float *x, const float *y, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] += y[i];
+}
+
+/* the sum of the products of a and b (n,), or of a alone where b is null, in an order that does not depend on where they
+   lie in memory */
+INLINE float dot(const float *a, const float *b, int64_t n)
+{
+    float sums[16] = {0}, total = 0;
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (int l = 0; l < 16; l++)
+            sums[l] += b ? a[i + l] * b[i + l] : a[i + l];
+    for (; i < n; i++)
+        sums[i % 16] += b ? a[i] * b[i] : a[i];
+    for (int l = 0; l < 16; l++)
+        total += sums[l];
+    return total;
+}
+
+/* y = x with mean 0 and variance 1, times gain, plus shift */
+static void normalise(const float *x, float *y, int64_t n, const float *gain, const float *shift)
+{
+    const float mean = dot(x, NULL, n) / n;
+    for (int64_t i = 0; i < n; i++)
+        y[i] = x[i] - mean;
+    const float scale = 1 / sqrtf(dot(y, y, n) / n + NORM_EPSILON);
+    for (int64_t i = 0; i < n; i++)
+        y[i] *= scale;
+    for (int64_t i = 0; gain && i < n; i++)
+        y[i] = y[i] * gain[i] + shift[i];
+}
+
+/* pairs of channels (i, i + D / 2) rotated by their angles (Su et al. 2021) */
+static void rotate(float *x, const float *cosines, const float *sines, int64_t D)
+{
+    for (int64_t i = 0; i < D / 2; i++) {
+        float left = x[i], right = x[i + D / 2];
+        x[i] = left * cosines[i] - right * sines[i];
+        x[i + D / 2] = left * sines[i] + right * cosines[i];
+    }
+}
+
+/* e^x to seven digits, for x <= 0: a power of two from the exponent's bits, the rest from its series */
+INLINE float exponential(float x)
+{
+    float power = (x > -87 ? x : -87) * 1.44269504f;
+    int32_t whole = (int32_t)(power - 0.5f), bits = (whole + 127) << 23;
+    float part = (power - whole) * 0.693147181f, scale;
+    memcpy(&scale, &bits, sizeof scale);
+    return scale * (1 + part * (1 + part * (0.5f + part * (1.f / 6 + part * (1.f / 24 + part * (1.f / 120 + part / 720))))));
+}
+
+/* scores (n,) become their softmax */
+static void soften(float *scores, int64_t n)
+{
+    float most = scores[0];
+    for (int64_t t = 1; t < n; t++)
+        most = scores[t] > most ? scores[t] : most;
+    for (int64_t t = 0; t < n; t++)
+        scores[t] = exponential(scores[t] - most);
+    const float share = 1 / dot(scores, NULL, n);
+    for (int64_t t = 0; t < n; t++)
+        scores[t] *= share;
+}
+
+/* One head of one text: key and value (D,) of the position t ahead go into the cache, and y (D,) is what the query q (D,)
+   finds there. All is rotated and normalised in place. y null: nothing is looked for. */
+static void attend(const struct model *m, const struct state *s, int64_t t, float *cache, float *q, float *k,
+                   const float *v, float *y)
+{
+    int64_t D = m->n_embd / m->n_head, S = m->block_size, P = rounded_up(S);
+    int64_t position = s->position + t, seen = position < S ? position + 1 : S, place = position % S;
+    float *values = cache + P * D;
+    if (m->is_modern) {
+        normalise(q, q, D, NULL, NULL);
+        normalise(k, k, D, NULL, NULL);
+        rotate(q, s->cosines + t * (D / 2), s->sines + t * (D / 2), D);
+        rotate(k, s->cosines + t * (D / 2), s->sines + t * (D / 2), D);
+    }
+    for (int64_t i = 0; i < D; i++) {
+        cache[place / PANEL * PANEL * D + i * PANEL + place % PANEL] = k[i];
+        values[i / PANEL * PANEL * P + place * PANEL + i % PANEL] = v[i];
+    }
+    if (!y)
+        return;
+    const struct matrix keys_of = {cache, D, 0, 1 / sqrtf(D)}, values_of = {values, P, 0, 1};
+    multiply(&keys_of, NULL, q, s->scores, 1, seen, D);
+    soften(s->scores, seen);
+    multiply(&values_of, NULL, s->scores, y, 1, D, seen);
+}
+
+/* One block on x (N, C), in place: the T next columns of each of `texts` texts, `cache` being the first one's. `scratch`
+   (N, 6C). In the last block, columns but the last of each text only leave keys and values, and x becomes (texts, C). */
+static void transform(const struct model *m, const struct state *s, const struct layer *l, float *x, float *cache,
+                      int64_t texts, int64_t T, int is_last, float *scratch)
+{
+    int64_t C = m->n_embd, H = m->n_head, D = C / H, N = texts * T;
+    float *normal = scratch, *added = scratch + N * C, *wide = scratch + 2 * N * C;
+    for (int64_t n = 0; n < N; n++)
+        normalise(x + n * C, normal + n * C, C, l->attention_gain, l->attention_shift);
+    multiply(&l->qkv, NULL, normal, wide, N, 3 * C, C);
+    for (int64_t h = 0; h < texts * H; h++, cache += head_floats(m))
+        for (int64_t t = 0; t < T; t++) {
+            int64_t n = h / H * T + t;
+            float *q = wide + n * 3 * C + h % H * D, *y = normal + n * C + h % H * D;
+            attend(m, s, t, cache, q, q + C, q + 2 * C, is_last && t < T - 1 ? NULL : y);
+        }
+    if (is_last) {
+        for (int64_t b = 0; b < texts; b++) {
+            memmove(normal + b * C, normal + (b * T + T - 1) * C, C * sizeof *x);
+            memmove(x + b * C, x + (b * T + T - 1) * C, C * sizeof *x);
+        }
+        N = texts;
+    }
+    multiply(&l->projection, l->projection_bias, normal, added, N, C, C);
+    add(x, added, N * C);
+
+    for (int64_t n = 0; n < N; n++)
+        normalise(x + n * C, normal + n * C, C, l->feed_forward_gain, l->feed_forward_shift);
+    multiply(&l->expand, l->expand_bias, normal, wide, N, 4 * C, C);
+    for (int64_t i = 0; i < N * 4 * C; i++) {
+        float positive = wide[i] > 0 ? wide[i] : 0;
+        wide[i] = m->is_modern ? positive * positive : positive;
+    }
+    multiply(&l->contract, l->contract_bias, wide, added, N, C, 4 * C);
+    add(x, added, N * C);
+}
+
+/* The (k+1)-gram made of k-gram `gram` and one more token; -1 where the text counted has none. */
+static int64_t extension(const struct model *m, int64_t k, int64_t gram, int64_t token)
+{
+    if (gram < 0)
+        return -1;
+    int64_t low = m->grams[k].firsts[gram], end = m->grams[k].firsts[gram + 1], high = end;
+    const int32_t *symbols = m->grams[k + 1].symbols;
+    while (low < high) {
+        int64_t middle = (low + high) / 2;
+        if (symbols[middle] < token)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < end && symbols[low] == token ? low : -1;
+}
+
+/* One text's prior reads a token: contexts (prior_order,) move on, and row (V,) gets log-probabilities. */
+static void read_prior(const struct model *m, int64_t token, int64_t *contexts, float *row)
+{
+    for (int64_t k = m->prior_order - 1; k > 0; k--)
+        contexts[k] = extension(m, k - 1, contexts[k - 1], token);
+    memcpy(row, m->unigram, m->vocab_size * sizeof *row);
+    for (int64_t k = 1; k < m->prior_order && contexts[k] >= 0; k++) {
+        const struct grams *longer = m->grams + k + 1;
+        for (int64_t i = 0; i < m->vocab_size; i++)
+            row[i] *= m->grams[k].backoffs[contexts[k]];
+        for (int64_t g = m->grams[k].firsts[contexts[k]]; g < m->grams[k].firsts[contexts[k] + 1]; g++)
+            row[longer->symbols[g]] += longer->shares[g];
+    }
+    for (int64_t i = 0; i < m->vocab_size; i++)
+        row[i] = logf(row[i]);
+}
+
+/* Where the text up to the character at `end` has occurred in it before: match[0] is the length of the longest match (the
+   latest of several), match[1] the character after it; candidates (V,) has for each character the longest match that it
+   followed. */
+static void find_matches(const struct model *m, const int64_t *text, int64_t end, int64_t *match, int64_t *candidates)
+{
+    const int64_t *folded = m->folded, last = folded[text[end]];
+    match[0] = match[1] = 0;
+    memset(candidates, 0, m->vocab_size * sizeof *candidates);
+    for (int64_t e = end > MATCH_REACH ? end - MATCH_REACH : 0; e < end; e++) {
+        if (folded[text[e]] != last)
+            continue;
+        int64_t length = 1, follower = text[e + 1];
+        while (length < MATCH_LENGTH && length <= e && folded[text[e - length]] == folded[text[end - length]])
+            length++;
+        if (length >= match[0])
+            match[0] = length, match[1] = follower;
+        if (length > candidates[follower])
+            candidates[follower] = length;
+    }
+}
+
+/* The embeddings of the n-grams that end at `end` of a text are added to x (C,): a row of each size by the hash of its
+   characters; what lies before the text counts as character 0. */
+static void add_ngrams(const struct model *m, const float *table, const int64_t *text, int64_t end, float *x)
+{
+    const uint64_t V = m->vocab_size;
+    uint64_t key = text[end];
+    for (int n = 0; n < NGRAM_SIZES; n++) {
+        uint64_t size = m->ngram_tables[n];
+        key = key * V + (end > n ? text[end - 1 - n] : 0);
+        uint64_t spread = n == 0 && V * V <= size ? key : (key * 0x9E3779B1 & 0xFFFFFFFFFFFF) >> 16;
+        add(x, table + spread % size * m->n_embd, m->n_embd);
+        table += size * m->n_embd;
+    }
+}
+
+/* What enters the first block of a network: x (N, C). `scratch` (N, C). */
+static void embed(const struct model *m, const struct network *w, const struct state *s, int64_t b, int64_t texts,
+                  int64_t T, float *x, float *scratch)
+{
+    int64_t C = m->n_embd, V = m->vocab_size, N = texts * T;
+    for (int64_t n = 0; n < N; n++) {
+        int64_t end = s->length + n % T;
+        const int64_t *text = s->text + (b + n / T) * s->room, *match = s->matches + 2 * n;
+        memcpy(x + n * C, w->token_embedding + text[end] * C, C * sizeof *x);
+        if (w->ngram_embedding)
+            add_ngrams(m, w->ngram_embedding, text, end, x + n * C);
+        if (w->match_embedding)
+            add(x + n * C, w->match_embedding + (match[0] * V + match[1]) * C, C);
+        if (w->position_embedding)
+            add(x + n * C, w->position_embedding + (s->position + n % T) * C, C);
+    }
+    if (m->unigram) {
+        multiply(&w->prior_embedding, NULL, s->rows, scratch, N, C, V);
+        add(x, scratch, N * C);
+    }
+    for (int64_t n = 0; n < N && m->is_modern; n++)
+        normalise(x + n * C, x + n * C, C, NULL, NULL);
+}
+
+/* One text's logits (V,) get what its match and the prior say, as far as the normalised x (C,) trusts them. */
+static void add_lookups(const struct model *m, const struct network *w, const int64_t *match, const int64_t *candidates,
+                        const float *row, const float *trust, const float *x, float *logits)
+{
+    const float gate = m->folded ? 1 + dot(x, w->match_gate, m->n_embd) : 0;
+    for (int64_t v = 0; m->folded && v < m->vocab_size; v++)
+        logits[v] += gate * w->candidate_bias[candidates[v]];
+    if (m->folded && match[0])
+        logits[match[1]] += gate * w->follower_bias[match[0]];
+    for (int64_t v = 0; m->unigram && v < m->vocab_size; v++)
+        logits[v] += (w->prior_gate[0] + trust[v]) * row[v];
+}
+
+/* A network reads the columns: logits (texts, V) are its own of the next characters. */
+static void run_network(const struct model *m, int64_t number, const struct state *s, int64_t b, int64_t texts, int64_t T,
+                        float *logits)
+{
+    int64_t C = m->n_embd, V = m->vocab_size, layer_floats = s->texts * m->n_head * head_floats(m);
+    const struct network *w = m->networks + number;
+    float *x = s->scratch, *rest = x + texts * T * C;
+    float *cache = s->cache + number * m->n_layer * layer_floats + b * m->n_head * head_floats(m);
+    embed(m, w, s, b, texts, T, x, rest);
+    for (int64_t layer = 0; layer < m->n_layer; layer++, cache += layer_floats)
+        transform(m, s, w->layers + layer, x, cache, texts, T, layer == m->n_layer - 1, rest);
+    for (int64_t n = 0; n < texts; n++)
+        normalise(x + n * C, rest + n * C, C, w->gain, w->shift);
+    multiply(&w->head, w->head_bias, rest, logits, texts, V, C);
+    if (!m->is_modern)
+        return;
+    for (int64_t i = 0; i < texts * V; i++)
+        logits[i] = m->logit_cap * tanhf(logits[i] / m->logit_cap);
+    if (m->unigram)
+        multiply(&w->prior_trust, NULL, rest, s->gates, texts, V, C);
+    for (int64_t n = 0; n < texts; n++)
+        add_lookups(m, w, s->matches + 2 * (n * T + T - 1), s->candidates + (b + n) * V, s->rows + (n * T + T - 1) * V,
+                    s->gates + n * V, rest + n * C, logits + n * V);
+}
+
+/* The probabilities that logits (V,) stand for are added to mixed (V,). */
+static void mix(const float *logits, double *mixed, int64_t V)
+{
+    double total = 0;
+    float most = logits[0];
+    for (int64_t i = 1; i < V; i++)
+        most = logits[i] > most ? logits[i] : most;
+    for (int64_t i = 0; i < V; i++)
+        total += exp(logits[i] - most);
+    for (int64_t i = 0; i < V; i++)
+        mixed[i] += exp(logits[i] - most) / total;
+}
+
+/* `texts` texts from b on read the next T characters; their logits are those of the characters after them: one network's,
+   or the logarithms of the mean probabilities of all. */
+static void read_columns(const struct model *m, struct state *s, int64_t b, int64_t texts, int64_t T)
+{
+    int64_t V = m->vocab_size;
+    float *logits = s->logits + b * V;
+    for (int64_t n = 0; n < texts * T; n++) {
+        int64_t of = b + n / T, end = s->length + n % T;
+        const int64_t *text = s->text + of * s->room;
+        if (m->unigram)
+            read_prior(m, text[end], s->contexts + of * m->prior_order, s->rows + n * V);
+        if (m->folded)
+            find_matches(m, text, end, s->matches + 2 * n, s->candidates + of * V);
+    }
+    memset(s->mixed, 0, texts * V * sizeof *s->mixed);
+    for (int64_t number = 0; number < m->n_networks; number++) {
+        run_network(m, number, s, b, texts, T, logits);
+        for (int64_t n = 0; n < texts && m->n_networks > 1; n++)
+            mix(logits + n * V, s->mixed + n * V, V);
+    }
+    for (int64_t i = 0; i < texts * V && m->n_networks > 1; i++)
+        logits[i] = log(s->mixed[i] / m->n_networks);
+}
+
+/* Every text reads its next T characters. */
+void read_texts(const struct model *m, struct state *s, int64_t T)
+{
+    if (T == 1)
+        read_columns(m, s, 0, s->texts, 1);
+    for (int64_t b = 0; b < s->texts && T > 1; b++)
+        read_columns(m, s, b, 1, T);
+    s->length += T;
+    s->position += T;
+}
+
+static int by_chance(const void *left, const void *right) /* the likelier first, then the lower id */
+{
+    const double *a = left, *b = right;
+    return a[0] != b[0] ? (a[0] < b[0]) - (a[0] > b[0]) : (a[1] > b[1]) - (a[1] < b[1]);
+}
+
+/* Keep the top_k likeliest of probabilities (V,), and of those the fewest that hold the share top_p of the whole. */
+static void keep_likeliest(double *probabilities, int64_t V, const struct draw *d, double *ranked)
+{
+    double total = 0, held = 0;
+    for (int64_t i = 0; i < V; i++) {
+        ranked[2 * i] = probabilities[i];
+        ranked[2 * i + 1] = i;
+    }
+    qsort(ranked, V, 2 * sizeof *ranked, by_chance);
+    int64_t most = d->top_k > 0 && d->top_k < V ? d->top_k : V, kept = 0;
+    for (int64_t r = 0; r < most; r++)
+        total += ranked[2 * r];
+    for (; kept < most && (d->top_p >= 1 || held < d->top_p * total || kept == 0); kept++)
+        held += ranked[2 * kept];
+    for (int64_t r = kept; r < V; r++)
+        probabilities[(int64_t)ranked[2 * r + 1]] = 0;
+}
+
+static int is_finite(double x) /* by its bits, as the compiler may take it for granted */
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return (bits >> 52 & 0x7ff) != 0x7ff;
+}
+
+/* The next token after logits (V,), as in sampling.py. `chances` (3V,). */
+static int64_t choose(const float *logits, int64_t V, const struct draw *d, double uniform, double *chances)
+{
+    int64_t best = 0;
+    double total = 0, most = 0, held = 0;
+    for (int64_t i = 1; i < V; i++)
+        best = logits[i] > logits[best] ? i : best;
+    if (d->temperature == 0)
+        return best;
+    for (int64_t i = 0; i < V; i++)
+        total += chances[i] = exp(logits[i] / d->temperature - logits[best] / d->temperature);
+    if (!is_finite(total))
+        return best;
+    for (int64_t i = 0; i < V; i++)
+        chances[i] /= total;
+    if ((d->top_k > 0 && d->top_k < V) || d->top_p < 1)
+        keep_likeliest(chances, V, d, chances + V);
+    for (int64_t i = 0; i < V; i++)
+        most = chances[i] > most ? chances[i] : most;
+    total = 0;
+    for (int64_t i = 0; i < V; i++) {
+        if (chances[i] < d->min_p * most)
+            chances[i] = 0;
+        total += chances[i];
+    }
+    for (int64_t i = 0; i < V; i++) {
+        held += chances[i];
+        if (held > uniform * total)
+            return i;
+    }
+    return best;
+}
+
+/* Every text is continued by `count` characters, drawn by uniforms (count, B) from what is copied to logits (count, B, V);
+   the last of them is read too. */
+void write_texts(const struct model *m, struct state *s, const struct draw *d, const double *uniforms, int64_t count,
+                 float *logits)
+{
+    int64_t B = s->texts, V = m->vocab_size;
+    for (int64_t j = 0; j < count; j++) {
+        memcpy(logits + j * B * V, s->logits, B * V * sizeof *logits);
+        for (int64_t b = 0; b < B; b++)
+            s->text[b * s->room + s->length] = choose(s->logits + b * V, V, d, uniforms[j * B + b], s->chances);
+        read_texts(m, s, 1);
+        if (m->is_modern) {
+            s->cosines += m->n_embd / m->n_head / 2;
+            s->sines += m->n_embd / m->n_head / 2;
+        }
+    }
+}
+
+/* What structs.py and decoder.py rely on, sizes of the structs and constants: at most `count` of them; how many there are. */
+int64_t layout(int64_t *values, int64_t count)
+{
+    const int64_t known[] = {sizeof(struct matrix), sizeof(struct layer), sizeof(struct network), sizeof(struct grams),
+                             sizeof(struct model), sizeof(struct state), sizeof(struct draw), PANEL, MATCH_LENGTH,
+                             MATCH_REACH, NGRAM_SIZES};
+    const int64_t length = sizeof known / sizeof *known;
+    memcpy(values, known, (count < length ? count : length) * sizeof *known);
+    return length;
+}
+
+/* The highest variant that this processor can run: 0 is the baseline, 1 needs AVX2, FMA and F16C, 2 AVX-512. */
+int64_t best_variant(void)
+{
+#if defined __x86_64__
+    int64_t has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    return has_avx2 ? 1 + !!__builtin_cpu_supports("avx512f") : 0;
+#else
+    return 0;
+#endif
+}

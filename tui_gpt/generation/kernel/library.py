@@ -1,0 +1,88 @@
+"""Finding the compiled decoder: built when the package was, for several instruction sets, and only loaded here.
+
+Everything works without it. This module starts nothing and writes nothing.
+"""
+
+import ctypes
+import functools
+import os
+from ctypes import POINTER, c_int64, c_void_p
+from pathlib import Path
+
+from tui_gpt.config import MATCH_LENGTH, MATCH_REACH, NGRAM_TABLES
+from tui_gpt.generation.kernel import structs
+
+OFF_VARIABLE = "TUI_GPT_NO_KERNEL"
+VARIANTS = ("baseline", "avx2", "avx512")
+"""The libraries that may lie beside this file, each for processors that can do more than the last."""
+LAYOUT = (
+    *(
+        ctypes.sizeof(struct)
+        for struct in (
+            structs.Matrix,
+            structs.Layer,
+            structs.Network,
+            structs.Grams,
+            structs.Model,
+            structs.State,
+            structs.Draw,
+        )
+    ),
+    structs.PANEL,
+    MATCH_LENGTH,
+    MATCH_REACH,
+    len(NGRAM_TABLES),
+)
+
+
+def library() -> ctypes.CDLL | None:
+    """Return the compiled decoder, or None where it is turned off or there is none that fits."""
+    return found_in(Path(__file__).parent)[0] if not os.environ.get(OFF_VARIABLE) else None
+
+
+def status() -> tuple[bool, str]:
+    """Return whether the compiled decoder is used, and what it was compiled for, or why not."""
+    if os.environ.get(OFF_VARIABLE):
+        return False, f"turned off by {OFF_VARIABLE}"
+    found, reason = found_in(Path(__file__).parent)
+    return found is not None, reason
+
+
+@functools.cache
+def found_in(folder: Path) -> tuple[ctypes.CDLL | None, str]:
+    """Return the best library in `folder` for this processor and its name, or None and the reason."""
+    baseline = loaded(folder / "decoder-baseline.so")
+    if baseline is None:
+        return None, "not built, as there was no C compiler when tui-gpt was installed, or it failed"
+    if _layout_of(baseline) != LAYOUT:
+        return None, "it is of another version of tui-gpt"
+    for variant in reversed(VARIANTS[1 : 1 + baseline.best_variant()]):
+        better = loaded(folder / f"decoder-{variant}.so")
+        if better is not None and _layout_of(better) == LAYOUT:
+            return better, f"compiled for {variant}"
+    return baseline, "compiled for any processor of this kind"
+
+
+def loaded(path: Path) -> ctypes.CDLL | None:
+    """Return a library with its functions declared; None where it cannot be loaded or lacks one."""
+    try:
+        library = ctypes.CDLL(str(path))
+        model, state = POINTER(structs.Model), POINTER(structs.State)
+        _declare(library, "head_floats", c_int64, model)
+        _declare(library, "best_variant", c_int64)
+        _declare(library, "layout", c_int64, POINTER(c_int64), c_int64)
+        _declare(library, "read_texts", None, model, state, c_int64)
+        _declare(library, "write_texts", None, model, state, POINTER(structs.Draw), c_void_p, c_int64, c_void_p)
+    except (OSError, AttributeError):
+        return None
+    return library
+
+
+def _declare(library: ctypes.CDLL, name: str, result: type[c_int64] | None, *arguments: type) -> None:
+    function = getattr(library, name)
+    function.restype, function.argtypes = result, arguments
+
+
+def _layout_of(library: ctypes.CDLL) -> tuple[int, ...]:
+    values = (c_int64 * len(LAYOUT))()
+    return tuple(values) if library.layout(values, len(values)) == len(values) else ()

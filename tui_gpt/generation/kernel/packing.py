@@ -1,0 +1,144 @@
+"""A model's weights as the C extension reads them: matrices in panels, mostly in half precision."""
+
+import ctypes
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from tui_gpt.config import LOGIT_CAP, NGRAM_TABLES
+from tui_gpt.generation.kernel import structs
+from tui_gpt.generation.kernel.structs import PANEL
+from tui_gpt.generation.weights import Floats, Model
+from tui_gpt.prior.ngram import NgramPrior
+
+LARGEST_HALF_EXPONENT = 15
+"""2 to this power fits into half precision, with room to spare."""
+HALF_ERROR = 1e-3
+"""How far the weights of one output may be from what half precision makes of them, as a share of their norm; a matrix
+that loses more, because some outputs have far smaller weights than others, stays in single precision."""
+LEAST_WEIGHT = 1e-20
+"""Of a matrix whose largest is smaller, all are as good as zero."""
+_Struct = TypeVar("_Struct", bound=ctypes.Structure)
+
+
+def rounded_weights(weights: Floats) -> tuple[npt.NDArray[Any], float]:
+    """Return a matrix (out, in) as it is stored, and what it is to be multiplied with.
+
+    A power of two brings the largest weight to the top of what half precision holds, so that small ones keep their
+    digits.
+    """
+    largest = max(float(weights.max()), -float(weights.min()), LEAST_WEIGHT)
+    scale = np.float32(2.0 ** (math.frexp(largest)[1] - LARGEST_HALF_EXPONENT))
+    halves = (weights / scale).astype(np.float16)
+    lost = halves * scale - weights
+    is_good = _squares(lost) <= HALF_ERROR**2 * _squares(weights)
+    return (halves, float(scale)) if is_good.all() else (weights, 1.0)
+
+
+def _squares(matrix: Floats) -> Floats:
+    """Return (out,): the square of each row's norm."""
+    return np.einsum("ij,ij->i", matrix, matrix)  # type: ignore[no-any-return]  # of any type, by its stub
+
+
+class PackedModel:
+    """A model for the C extension; owns copies of the weights, and all that `struct` points to."""
+
+    def __init__(self, model: Model) -> None:
+        self._kept: list[npt.NDArray[Any]] = []
+        self.matrix_bytes = 0
+        """Size of all matrices, which are read for every character."""
+        config = model.config
+        self.struct = structs.Model(
+            n_networks=len(model.networks),
+            n_layer=config.n_layer,
+            n_head=config.n_head,
+            n_embd=config.n_embd,
+            block_size=config.block_size,
+            vocab_size=model.vocab_size,
+            is_modern=config.architecture == "modern",
+            ngram_tables=NGRAM_TABLES,
+            networks=_array(structs.Network, [self._network(w, config.n_layer) for w in model.networks]),
+            logit_cap=LOGIT_CAP,
+        )
+        if model.folded is not None:
+            self.struct.folded = self._address(model.folded, np.int64)
+        if model.prior is not None:
+            self._add_prior(model.prior)
+
+    def _network(self, w: Mapping[str, Floats], n_layer: int) -> structs.Network:
+        matrices = {name: self._matrix(w[name]) for name in ("prior_embedding", "prior_trust", "head") if name in w}
+        return structs.Network(
+            **matrices,
+            token_embedding=self._vector(w, "token_embedding"),
+            position_embedding=self._vector(w, "position_embedding"),
+            ngram_embedding=self._vector(w, "ngram_embedding"),
+            match_embedding=self._vector(w, "induction.embedding"),
+            follower_bias=self._vector(w, "induction.follower_bias"),
+            candidate_bias=self._vector(w, "induction.candidate_bias"),
+            match_gate=self._vector(w, "induction.gate"),
+            prior_gate=self._vector(w, "prior_gate"),
+            gain=self._vector(w, "norm"),
+            shift=self._vector(w, "norm.bias"),
+            head_bias=self._vector(w, "head.bias"),
+            layers=_array(structs.Layer, [self._layer(w, f"blocks.{layer}.") for layer in range(n_layer)]),
+        )
+
+    def _layer(self, w: Mapping[str, Floats], block: str) -> structs.Layer:
+        return structs.Layer(
+            qkv=self._matrix(w[block + "attention.qkv"]),
+            projection=self._matrix(w[block + "attention.projection"]),
+            expand=self._matrix(w[block + "feed_forward.expand"]),
+            contract=self._matrix(w[block + "feed_forward.contract"]),
+            attention_gain=self._vector(w, block + "attention_norm"),
+            attention_shift=self._vector(w, block + "attention_norm.bias"),
+            feed_forward_gain=self._vector(w, block + "feed_forward_norm"),
+            feed_forward_shift=self._vector(w, block + "feed_forward_norm.bias"),
+            projection_bias=self._vector(w, block + "attention.projection.bias"),
+            expand_bias=self._vector(w, block + "feed_forward.expand.bias"),
+            contract_bias=self._vector(w, block + "feed_forward.contract.bias"),
+        )
+
+    def _add_prior(self, prior: NgramPrior) -> None:
+        trie, table = prior.trie, prior.table
+        grams = [structs.Grams() for _ in range(prior.order + 1)]
+        grams[0].firsts = self._address(np.array([0, len(trie.symbols[1])]), np.int64)
+        for k in range(1, prior.order + 1):
+            grams[k].symbols = self._address(trie.symbols[k], np.int32)
+            if k > 1:
+                grams[k].shares = self._address(table.discounted_probs[k], np.float32)
+            if k < prior.order:
+                grams[k].firsts = self._address(trie.firsts[k], np.int64)
+                grams[k].backoffs = self._address(table.backoffs[k], np.float32)
+        self.struct.prior_order = prior.order
+        self.struct.unigram = self._address(table.unigram, np.float32)
+        self.struct.grams = _array(structs.Grams, grams)
+
+    def _vector(self, w: Mapping[str, Floats], name: str) -> int | None:
+        """Return the address of a copy of a weight, row-major; None where the network has none of that name."""
+        return self._address(w[name].copy(), np.float32) if name in w else None
+
+    def _matrix(self, weights: Floats) -> structs.Matrix:
+        """Return a copy of (out, in) in panels of PANEL outputs each, padded: (in, PANEL)."""
+        stored, scale = rounded_weights(weights)
+        padded = np.pad(stored, ((0, -len(stored) % PANEL), (0, 0)))
+        panels = np.ascontiguousarray(padded.reshape(-1, PANEL, padded.shape[1]).swapaxes(1, 2))
+        self.matrix_bytes += panels.nbytes
+        return structs.Matrix(
+            panels=self._address(panels, panels.dtype),
+            rows=padded.shape[1],
+            is_half=panels.dtype == np.float16,
+            scale=scale,
+        )
+
+    def _address(self, array: npt.NDArray[Any], dtype: npt.DTypeLike) -> int:
+        """Return the address of `array`, which is copied only where its type or layout differs."""
+        kept = np.ascontiguousarray(array, dtype)
+        self._kept.append(kept)
+        return kept.ctypes.data
+
+
+def _array(kind: type[_Struct], members: Sequence[_Struct]) -> "ctypes.Array[_Struct]":
+    return (kind * len(members))(*members)

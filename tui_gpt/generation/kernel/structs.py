@@ -1,0 +1,69 @@
+"""The structs of decoder.c and matrix.h; `library` compares their sizes."""
+
+import ctypes
+from ctypes import POINTER, c_double, c_float, c_int64, c_void_p
+from typing import Any
+
+from tui_gpt.config import NGRAM_TABLES
+
+PANEL = 32
+"""Outputs of a matrix that are stored, and computed, together."""
+
+
+def _pointers(names: str) -> list[tuple[str, Any]]:
+    return [(name, c_void_p) for name in names.split()]
+
+
+def _numbers(names: str) -> list[tuple[str, Any]]:
+    return [(name, c_int64) for name in names.split()]
+
+
+class Matrix(ctypes.Structure):
+    _fields_ = [*_pointers("panels"), *_numbers("rows is_half"), ("scale", c_float)]
+
+
+class Layer(ctypes.Structure):
+    _fields_ = [
+        *((name, Matrix) for name in ("qkv", "projection", "expand", "contract")),
+        *_pointers("attention_gain attention_shift feed_forward_gain feed_forward_shift"),
+        *_pointers("projection_bias expand_bias contract_bias"),
+    ]
+
+
+class Network(ctypes.Structure):
+    _fields_ = [
+        *((name, Matrix) for name in ("prior_embedding", "prior_trust", "head")),
+        *_pointers("token_embedding position_embedding ngram_embedding match_embedding follower_bias candidate_bias"),
+        *_pointers("match_gate prior_gate gain shift head_bias"),
+        ("layers", POINTER(Layer)),
+    ]
+
+
+class Grams(ctypes.Structure):
+    _fields_ = _pointers("symbols firsts shares backoffs")
+
+
+class Model(ctypes.Structure):
+    _fields_ = [
+        *_numbers("n_networks n_layer n_head n_embd block_size vocab_size is_modern"),
+        ("ngram_tables", c_int64 * len(NGRAM_TABLES)),
+        *_pointers("folded"),
+        *_numbers("prior_order"),
+        *_pointers("unigram"),
+        ("grams", POINTER(Grams)),
+        ("networks", POINTER(Network)),
+        ("logit_cap", c_float),
+    ]
+
+
+class State(ctypes.Structure):
+    _fields_ = [
+        *_numbers("texts position length room"),
+        *_pointers(
+            "text cache cosines sines contexts rows gates matches candidates scratch scores logits mixed chances"
+        ),
+    ]
+
+
+class Draw(ctypes.Structure):
+    _fields_ = [*((name, c_double) for name in ("temperature", "top_p", "min_p")), *_numbers("top_k")]

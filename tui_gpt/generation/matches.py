@@ -1,0 +1,53 @@
+"""Earlier places in a text that are like its end: where its last characters occurred before, and what followed them.
+
+The same as models/induction.py, which describes the idea, for NumPy.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tui_gpt.config import MATCH_LENGTH, MATCH_REACH
+from tui_gpt.generation.weights import Ints
+
+
+@dataclass(frozen=True)
+class Matches:
+    """For T positions of B texts."""
+
+    lengths: Ints
+    """(B, T): characters of the longest match, at most MATCH_LENGTH; 0 is none."""
+    followers: Ints
+    """(B, T): the character after it; the latest of equally long matches counts. 0 where there is none."""
+    candidates: Ints
+    """(B, T, V): for each character the longest match that it followed."""
+
+
+def find_matches(text: Ints, folded: Ints, last: int) -> Matches:
+    """Return the matches at the `last` positions of `text` (B, n); characters are compared as `folded` (V,) says."""
+    B, n = text.shape
+    reach = min(n, MATCH_REACH)
+    extra = min(MATCH_LENGTH - 1, n - last)  # positions before the first wanted one, which its match may extend over
+    keys = folded[text]
+    same = _before(keys, reach, last + extra, fill=-1) == keys[:, n - last - extra :, None]  # (B, T + extra, reach)
+    run, lengths = same.copy(), same.astype(np.int64)
+    for back in range(1, MATCH_LENGTH):
+        run[:, :back] = False
+        run[:, back:] &= same[:, :-back]
+        lengths += run
+    lengths = lengths[:, extra:]  # (B, T, reach)
+    followers = _before(np.pad(text[:, 1:], ((0, 0), (0, 1))), reach, last, fill=0)
+    places = (lengths * reach + np.arange(reach)).argmax(-1)[..., None]
+    longest = np.take_along_axis(lengths, places, -1)[..., 0]
+    candidates = np.zeros((B, last, len(folded)), np.int64)
+    for length in range(1, MATCH_LENGTH + 1):
+        b, t, place = np.nonzero(lengths == length)
+        candidates[b, t, followers[b, t, place]] = length
+    follower = np.take_along_axis(followers, places, -1)[..., 0]
+    return Matches(longest, np.where(longest > 0, follower, 0), candidates)
+
+
+def _before(tokens: Ints, reach: int, last: int, fill: int) -> Ints:
+    """Return (B, last, reach): the `reach` tokens before each of the last positions; `fill` before the first."""
+    padded = np.pad(tokens, ((0, 0), (reach, 0)), constant_values=fill)
+    return np.lib.stride_tricks.sliding_window_view(padded, reach, axis=1)[:, tokens.shape[1] - last : -1]
