@@ -28,12 +28,16 @@ NARROW, WIDE = (80, 24), (160, 48)
 
 @asynccontextmanager
 async def running(
-    session: FakeSession | None = None, size: tuple[int, int] = NARROW, request: TrainRequest | None = None
+    session: FakeSession | None = None,
+    size: tuple[int, int] = NARROW,
+    request: TrainRequest | None = None,
+    *,
+    notifications: bool = False,
 ) -> AsyncIterator[tuple[AppPilot, MainScreen, FakeSession]]:
     """The app on a screen, past its first picture."""
     session = session or FakeSession()
     app = TuiGptApp(request, session=session)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size, notifications=notifications) as pilot:
         await wait_until(pilot, lambda: app.main is not None and app.main.control.loader.is_done)
         main = app.main
         assert main is not None

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import pytest
-from pytest_textual_snapshot import SVGImageExtension
+from pytest_textual_snapshot import SVGImageExtension  # type: ignore[import-untyped]  # it has no annotations
 from syrupy.assertion import SnapshotAssertion
 from textual.widgets import DataTable, Input
 from textual.widgets._toast import Toast
@@ -165,7 +165,7 @@ async def notification(pilot: AppPilot, main: MainScreen) -> None:
     """It does not cover the prompt."""
     await with_cards(pilot, main)
     await pilot.press("escape", "y")
-    await wait_until(pilot, lambda: bool(main.app.query(Toast)))
+    await wait_until(pilot, lambda: bool(main.query(Toast)))
 
 
 async def no_runs(pilot: AppPilot, main: MainScreen) -> None:
@@ -218,7 +218,8 @@ async def test_the_screen_looks_as_accepted(
     AppState(sampling=SampleConfig(seed=1337)).save()
     session = FakeSession(training_run(), hold_at=260)
     play, looks = SCENES[scene]
-    async with running(session, SIZES["small"]) as (pilot, main, _):
+    async with running(session, SIZES["small"], notifications=True) as (pilot, main, _):
+        main.app.animation_level = "none"
         await play(pilot, main)
         for look in looks:
             size, theme = look.split("-")

@@ -99,7 +99,7 @@ class GeneratePane(Widget):
         self._timer = self.set_interval(POLL_SECONDS, self._poll, pause=True)
         self.set_class(True, "-empty")
         self._label_box()
-        self.run_worker(self._read_history, thread=True, exit_on_error=False, group="history")
+        self.screen.run_worker(self._read_history, thread=True, exit_on_error=False, group="history")
 
     @property
     def cards_pane(self) -> CardsPane:
@@ -400,7 +400,7 @@ class GeneratePane(Widget):
     @on(PromptBox.ModelRequested)
     def action_choose_model(self) -> None:
         """Show the models that can be generated with."""
-        self.run_worker(self._find_models, thread=True, exit_on_error=False, group="models")
+        self.screen.run_worker(self._find_models, thread=True, exit_on_error=False, group="models")
 
     def _find_models(self) -> None:
         """List runs and checkpoints, in a thread."""

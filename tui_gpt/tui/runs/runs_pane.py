@@ -5,11 +5,12 @@ The list is read in a thread, without torch. Opening and deleting are done here;
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -108,10 +109,16 @@ class RunsPane(Widget):
         """Focus the list."""
         self.table.focus()
 
-    @work(exclusive=True, group="runs", exit_on_error=False)
-    async def reload(self) -> None:
+    def reload(self) -> None:
         """Read the list again."""
+        self._start(self._reload, "runs")
+
+    async def _reload(self) -> None:
         self.show(await asyncio.to_thread(self._control.store.list))
+
+    def _start(self, work: Callable[[], Awaitable[None]], group: str) -> None:
+        """Start a worker of the screen, which reports unexpected errors."""
+        self.screen.run_worker(work, exclusive=True, group=group, exit_on_error=False)
 
     def show(self, runs: Sequence[RunSummary]) -> None:
         """Replace the list; the cursor stays on its run."""
@@ -155,15 +162,14 @@ class RunsPane(Widget):
     @on(DataTable.RowSelected)
     def _open_selected(self) -> None:
         if self.selected:
-            self._open(self.selected.name)
+            self._start(partial(self._open, self.selected.name), "open")
 
     @on(Button.Pressed, "#delete")
     def action_delete_run(self) -> None:
         """Delete the run, after a question."""
         if self.selected:
-            self._delete(self.selected.name)
+            self._start(partial(self._delete, self.selected.name), "question")
 
-    @work(exclusive=True, group="open", exit_on_error=False)
     async def _open(self, name: str) -> None:
         try:
             with self._control.task(f"opening {name}"):
@@ -173,7 +179,6 @@ class RunsPane(Widget):
         else:
             self.post_message(self.Opened(record))
 
-    @work(exclusive=True, group="question", exit_on_error=False)
     async def _delete(self, name: str) -> None:
         if self._control.is_training_run(name):
             self.notify(f"{name} is training: stop it first", severity="warning", markup=False)

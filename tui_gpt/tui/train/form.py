@@ -35,7 +35,7 @@ COLUMN_FIELDS = (
     FormField("n_layer", "blocks"),
     FormField("max_iters", "steps"),
     FormField("n_head", "per block"),
-    FormField("batch_size", "sequences"),
+    FormField("batch_size", "per step"),
     FormField("n_embd", "wide"),
     FormField("learning_rate", "peak"),
     FormField("block_size", "characters"),

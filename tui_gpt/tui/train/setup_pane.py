@@ -1,8 +1,10 @@
 """The form of the next run, with an estimate of its time and the button that starts it."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
@@ -104,7 +106,8 @@ class SetupPane(Vertical):
             self._show_estimate("")
         elif event.config != self._refused:
             self._refused = None
-            self._estimate(event.config, self._control)
+            work: Callable[[], Awaitable[None]] = partial(self._estimate, event.config, self._control)
+            self.screen.run_worker(work, exclusive=True, group="estimate", exit_on_error=False)
 
     # The estimate
 
@@ -113,9 +116,8 @@ class SetupPane(Vertical):
         self._control.stop()
         self._control = Control()
         self._is_estimating = False
-        self.workers.cancel_group(self, "estimate")
+        self.workers.cancel_group(self.screen, "estimate")
 
-    @work(exclusive=True, group="estimate", exit_on_error=False)
     async def _estimate(self, config: RunConfig, control: Control) -> None:
         """Time a few steps of a run, and show how long all of them will take."""
         await asyncio.sleep(_REST_SECONDS)

@@ -28,7 +28,7 @@ class NotebookView(CardList):
         Binding("left", "request('previous_answer')", "Previous answer", show=False),
         Binding("right", "request('next_answer')", "Next answer", show=False),
         Binding("c", "request('continue')", "Continue"),
-        Binding("e", "request('edit')", "Edit"),
+        Binding("e", "request('edit')", "Edit", show=False),
         Binding("p", "request('toggle_probabilities')", "Probabilities"),
         Binding("enter,t", "request('inspect')", "Alternatives", key_display="⏎"),
         Binding("y,ctrl+c", "request('copy')", "Copy", show=False),
