@@ -94,7 +94,7 @@ def _break_the_app() -> None:
     show = screen.MainScreen.show_status
 
     def broken(self: Any) -> None:
-        if self.record is not None and self.record.step >= STEP:
+        if self.control.record is not None and self.control.record.step >= STEP:
             raise ZeroDivisionError("a bug")
         show(self)
 

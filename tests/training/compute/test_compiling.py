@@ -31,7 +31,7 @@ CAN_COMPILE = shutil.which("c++") is not None and Path(sysconfig.get_path("inclu
 @pytest.mark.skipif(not CAN_COMPILE, reason="needs a C++ compiler and Python's headers")
 def test_a_compiled_run_learns_what_a_plain_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """With dropout, on two cores, and with oneDNN's products where there are any."""
-    monkeypatch.setattr(linear, "LEAST_ROWS", 1)
+    monkeypatch.setattr(linear, "MIN_ROWS", 1)
     plain, compiled = Workbench(MODERN, PLAIN), Workbench(MODERN, COMPILED)
     expected, events = plain.run(), compiled.run()
     assert problems(events) == []
