@@ -8,40 +8,47 @@ table is measured with the model that comes with the program, if it is there. `t
 installed; its model has room for 1,024 positions, as it cannot slide.
 """
 
+import dataclasses
+import os
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
 from peers import PlainGPT, Shape
-from tui_gpt.gpt.decode import Decoder, Floats, Ints, Reader, plain_decoder, window_stride
-from tui_gpt.gpt.kernel import kernel
-from tui_gpt.gpt.kernel_decode import KernelDecoder
-from tui_gpt.gpt.packing import Numbers, PackedModel, packed_weights
-from tui_gpt.training.checkpoints.prior import split_prior
 
 from tui_gpt.config import PRESETS, SampleConfig
+from tui_gpt.generation.decoder import Decoder, NumpyDecoder
+from tui_gpt.generation.kernel.decoder import KernelDecoder
+from tui_gpt.generation.kernel.library import OFF_VARIABLE, library, status
+from tui_gpt.generation.kernel.packing import PackedModel, rounded_weights
 from tui_gpt.generation.sampler import Sampler
 from tui_gpt.generation.sampling import log_softmax
-from tui_gpt.models.build import LanguageModel, build_model, load_weights
+from tui_gpt.generation.weights import Floats, Ints, Model
+from tui_gpt.models.build import build_model
 from tui_gpt.prior.ngram import NgramPrior
+from tui_gpt.prior.stored import read_prior, without_prior
 from tui_gpt.storage import paths
 from tui_gpt.storage.checkpoint import read_checkpoint
 from tui_gpt.text.corpora import read_corpus
 from tui_gpt.text.tokenizer import CharTokenizer
+from tui_gpt.training.checkpoints.tensors import arrays_of
 
-ROUNDS = 9
+ROUNDS = 5
 CONTEXT = 256
 STREAMS = 16
 READ_CHARACTERS = 4_000
 GREEDY_CHARACTERS = 2_000
 COPIED_FLOATS = 10_788_929
 """As many as `classic` has weights."""
-CLASSIC, CLASSIC_MANY = "classic, one stream", f"classic, {STREAMS} at once"
-QUICK, QUICK_MANY = "quick, one stream", f"quick, {STREAMS} at once"
+GEMM_SIZE = 1024
+CLASSIC_NUMPY, QUICK_NUMPY = "classic, one text, NumPy alone", "quick, one text, NumPy alone"
+CLASSIC, CLASSIC_MANY = "classic, one text", f"classic, {STREAMS} at once"
+QUICK, QUICK_MANY = "quick, one text", f"quick, {STREAMS} at once"
 NANOGPT = "classic's shape, nanoGPT's way"
 TRANSFORMERS = "classic's shape, transformers with cache"
 Contender = Callable[[], float]
@@ -65,7 +72,7 @@ def main() -> None:
     print("| contender | characters/s, median (min - max) |\n|---|---|")
     for name, values in speeds.items():
         print(f"| {name} | {medians[name]:,.0f} ({min(values):,.0f} - {max(values):,.0f}) |")
-    print(f"\nKernel: {'yes' if kernel(wait=True) else 'no, plain PyTorch'}. Threads: {torch.get_num_threads()}.")
+    print(f"\nThe C extension: {status()[1]}. PyTorch: {torch.get_num_threads()} threads, {gemm_speed():.0f} GFLOP/s.")
     print_ratios(medians)
     print_bounds(medians, statistics.median(copies))
     print_agreements(text)
@@ -80,6 +87,8 @@ def all_contenders(text: str) -> Iterator[tuple[str, Contender]]:
     yield CLASSIC_MANY, lambda: streamed(classic, prompt, STREAMS)
     yield QUICK, lambda: streamed(quick, prompt, 1)
     yield QUICK_MANY, lambda: streamed(quick, prompt, STREAMS)
+    yield CLASSIC_NUMPY, lambda: streamed_by_numpy(classic, prompt)
+    yield QUICK_NUMPY, lambda: streamed_by_numpy(quick, prompt)
     tokens = torch.from_numpy(tokenizer.encode(prompt).astype(np.int64))[None]
     yield NANOGPT, lambda: cropped(tokens, tokenizer.vocab_size)
     try:
@@ -90,19 +99,31 @@ def all_contenders(text: str) -> Iterator[tuple[str, Contender]]:
     yield TRANSFORMERS, lambda: with_transformers(peer, tokens)
 
 
-def fresh_sampler(preset: str, text: str) -> Sampler:
+def fresh_model(preset: str, text: str) -> tuple[Model, CharTokenizer]:
     """A model of that preset that has learned nothing."""
     tokenizer = CharTokenizer.from_text(text)
     config = PRESETS[preset].model
     tokens = tokenizer.encode(text)[: int(0.9 * len(text))]
     prior = NgramPrior.fit(tokens, tokenizer.vocab_size, config.ngram_order) if config.ngram_order else None
-    model = build_model(config, tokenizer.vocab_size, seed=1)
-    return Sampler(model, tokenizer, name=preset, step=0, prior=prior)
+    weights = arrays_of(build_model(config, tokenizer.vocab_size, seed=1).state_dict())
+    return Model.of(config, tokenizer.vocab_size, weights, prior), tokenizer
 
 
-def streamed(sampler: Sampler, prompt: str, count: int) -> float:
+def fresh_sampler(preset: str, text: str) -> Sampler:
+    """What generates with it."""
+    model, tokenizer = fresh_model(preset, text)
+    return Sampler(model, tokenizer, name=preset, step=0)
+
+
+def streamed_by_numpy(sampler: Sampler, prompt: str) -> float:
+    """Ours without the C extension."""
+    with patch.dict(os.environ, {OFF_VARIABLE: "1"}):
+        return streamed(sampler, prompt, 1, CONTEXT // 2)
+
+
+def streamed(sampler: Sampler, prompt: str, count: int, length: int = 5 * CONTEXT // 2) -> float:
     """Ours: two and a half windows, so that the window slides."""
-    config = SampleConfig(max_new_tokens=5 * CONTEXT // 2, seed=1)
+    config = SampleConfig(max_new_tokens=length, seed=1)
     began = time.perf_counter()
     pieces = sampler.stream(prompt, config) if count == 1 else sampler.stream_many(prompt, config, count)
     written = count * sum(1 for _ in pieces)
@@ -162,112 +183,104 @@ def copy_bandwidth() -> float:
     return 2 * source.nbytes / statistics.median(seconds)
 
 
+def gemm_speed() -> float:
+    """GFLOP/s of PyTorch's matrix product in single precision, on all its threads."""
+    left, right = torch.rand(GEMM_SIZE, GEMM_SIZE), torch.rand(GEMM_SIZE, GEMM_SIZE)
+    seconds = []
+    for _ in range(20):
+        began = time.perf_counter()
+        torch.mm(left, right)
+        seconds.append(time.perf_counter() - began)
+    return 2 * GEMM_SIZE**3 / statistics.median(seconds) / 1e9
+
+
 def print_ratios(medians: dict[str, float]) -> None:
     """How many times faster one is than another."""
     rows = [
-        ("classic, one stream / nanoGPT's way", medians[CLASSIC] / medians[NANOGPT], 20),
-        (f"classic, {STREAMS} at once / one stream", medians[CLASSIC_MANY] / medians[CLASSIC], 6),
-        (f"quick, {STREAMS} at once / one stream", medians[QUICK_MANY] / medians[QUICK], 6),
+        ("classic, one text / nanoGPT's way", medians[CLASSIC] / medians[NANOGPT], "40, with AVX-512 60"),
+        ("classic, one text, NumPy alone / nanoGPT's way", medians[CLASSIC_NUMPY] / medians[NANOGPT], "8"),
+        (f"classic, {STREAMS} at once / one text", medians[CLASSIC_MANY] / medians[CLASSIC], "2.1, with AVX-512 3"),
+        (f"quick, {STREAMS} at once / one text", medians[QUICK_MANY] / medians[QUICK], "3.7"),
     ]
     if TRANSFORMERS in medians:
-        rows.insert(1, ("classic, one stream / transformers", medians[CLASSIC] / medians[TRANSFORMERS], 5))
+        rows.insert(1, ("classic, one text / transformers", medians[CLASSIC] / medians[TRANSFORMERS], "5"))
+        rows.insert(2, ("classic, NumPy alone / transformers", medians[CLASSIC_NUMPY] / medians[TRANSFORMERS], "1"))
     print("\n| ratio | measured | goal |\n|---|---|---|")
     for name, ratio, goal in rows:
         print(f"| {name} | {ratio:.1f} | {goal} |")
-    print(f"\nquick, one stream: {medians[QUICK]:,.0f} characters/s (goal 2,500).")
 
 
 def print_bounds(medians: dict[str, float], bandwidth: float) -> None:
-    """What share of the bound is reached, were reading the memory all there is to do: of one stream every weight once a
-    character, of many the weights once for all and each stream's keys and values."""
-    print(f"\nCopy bandwidth (bytes read + written): {bandwidth / 1e9:.1f} GB/s. `classic` against it:\n")
-    print("| streams: what they read for a character | bytes | bound, characters/s | reached |\n|---|---|---|---|")
-    model = build_model(PRESETS["classic"].model, 65, seed=1)
-    halves, whole = (PackedModel(model, None, numbers).matrix_bytes for numbers in (Numbers.HALF, Numbers.BYTES))
-    cached = STREAMS * mean_cache_bytes()
-    for name, size, streams, speed in (
-        ("one: weights in single precision", sum(weight.nbytes for weight in model.parameters()), 1, medians[CLASSIC]),
-        ("one: weights in half precision, as the kernel reads them", halves, 1, medians[CLASSIC]),
-        (f"{STREAMS}: weights, keys and values in bytes", whole + cached, STREAMS, medians[CLASSIC_MANY]),
+    """What share of the bound is reached, were reading every weight once per character all there is to do."""
+    print(f"\nCopy bandwidth (bytes read + written): {bandwidth / 1e9:.1f} GB/s. `classic`, one text, against it:\n")
+    print("| weights | bytes | bound, characters/s | reached |\n|---|---|---|---|")
+    for name, size, speed in (
+        ("in single precision, as NumPy reads them", 4 * COPIED_FLOATS, medians[CLASSIC_NUMPY]),
+        ("in half precision, as the C extension reads them", 2 * COPIED_FLOATS, medians[CLASSIC]),
     ):
-        bound = streams * bandwidth / size
-        print(f"| {name} | {size / 1e6:.1f} M | {bound:,.0f} | {speed / bound:.0%} |")
-
-
-def mean_cache_bytes() -> float:
-    """Keys and values of one stream among many, with their scales: a full window starts anew with what its stride
-    leaves."""
-    shape = PRESETS["classic"].model
-    positions = shape.block_size - window_stride(shape.block_size) / 2
-    return 2 * shape.n_layer * (shape.n_embd + 4 * shape.n_head) * positions
+        print(f"| {name} | {size / 1e6:.1f} M | {bandwidth / size:,.0f} | {speed * size / bandwidth:.0%} |")
 
 
 def print_agreements(text: str) -> None:
-    """How far the kernel is from the plain decoder: what is owed to rounding, and what to anything else."""
-    folder, library = paths.shipped_dir() / "pretrained", kernel(wait=True)
-    if library is None or not folder.is_dir():
-        print("\nNo kernel or no shipped model here: their agreement is not measured.")
+    """How far the compiled decoder is from NumPy's: what rounding causes, and what anything else."""
+    folder, compiled = paths.shipped_dir() / "pretrained", library()
+    if compiled is None or not folder.is_dir():
+        print("\nNo compiled decoder or no shipped model here: their agreement is not measured.")
         return
     checkpoint = read_checkpoint(folder)
-    weights, prior = split_prior(checkpoint.weights)
-    shipped = build_model(checkpoint.info.config.model, checkpoint.info.vocab_size, seed=0)
-    load_weights(shipped, weights)
-    tokenizer = CharTokenizer.from_dict(checkpoint.info.tokenizer)
-    unseen = tokenizer.encode(text[-READ_CHARACTERS:]).astype(np.int64)
-    classic = build_model(PRESETS["classic"].model, tokenizer.vocab_size, seed=1)
-    print(f"\nThe kernel beside the plain decoder over {READ_CHARACTERS:,} characters that the model never saw:\n")
-    print("| model | kernel's weights | plain's weights | largest difference of a logit | nats apart | greedy text |")
-    print("|---|---|---|---|---|---|")
-    for name, model, its_prior in (("shipped", shipped, prior), ("classic, untrained", classic, None)):
-        packed = {numbers: PackedModel(model, its_prior, numbers) for numbers in Numbers}
-        for numbers in (Numbers.SINGLE, Numbers.BYTES, Numbers.HALF):
-            label = "bytes, keys and values too" if numbers is Numbers.BYTES else numbers.name.lower()
-            fast = KernelDecoder(library, packed[numbers])
-            print_agreement(f"{name} | {label} | single", fast, model, its_prior, unseen)
-        round_weights(model)
-        fast = KernelDecoder(library, packed[Numbers.HALF])
-        print_agreement(f"{name} | half | the same, rounded", fast, model, its_prior, unseen)
+    info = checkpoint.info
+    prior = read_prior(checkpoint.weights, info.vocab_size, info.config.model.ngram_order)
+    shipped = Model.of(info.config.model, info.vocab_size, without_prior(checkpoint.weights), prior)
+    unseen = CharTokenizer.from_dict(info.tokenizer).encode(text[-READ_CHARACTERS:]).astype(np.int64)
+    classic, _ = fresh_model("classic", text)
+    print(f"\nThe compiled decoder beside NumPy's over {READ_CHARACTERS:,} characters that the model never saw:\n")
+    print(
+        "| model | NumPy's weights | largest difference of a logit | nats apart | greedy text |\n|---|---|---|---|---|"
+    )
+    for name, model in (("shipped", shipped), ("classic, untrained", classic)):
+        fast = KernelDecoder(model, compiled, PackedModel(model))
+        for kind, other in (("in single precision", model), ("rounded as in C", rounded(model))):
+            print_agreement(f"{name} | {kind}", fast, NumpyDecoder(other), unseen)
     print("\nGoals: 1e-4 where both read the same weights, 0.001 nats where not, and greedy text equal over 2,000.")
 
 
-def print_agreement(
-    label: str, kernel_decoder: Decoder, model: LanguageModel, prior: NgramPrior | None, text: Ints
-) -> None:
-    """One row: both read the same text, then each writes its own greedy one."""
-    size = model.config.block_size
-    decoders: list[Decoder] = [kernel_decoder, plain_decoder(model, prior)]
-    fast, plain = (read_through(decoder, text, size) for decoder in decoders)
-    losses = [-log_softmax(rows)[np.arange(len(rows)), text[1:]].mean() for rows in (fast, plain)]
-    greedy = [greedy_text(decoder, text[:1], size) for decoder in decoders]
+def print_agreement(label: str, fast: Decoder, plain: Decoder, text: Ints) -> None:
+    """One row: both read the same text, then each generates its own greedy one."""
+    rows = [read_through(decoder, text) for decoder in (fast, plain)]
+    losses = [-log_softmax(row)[np.arange(len(row)), text[1:]].mean() for row in rows]
+    greedy = [greedy_text(decoder, text[:1]) for decoder in (fast, plain)]
     same = next((k for k, pair in enumerate(zip(*greedy, strict=True)) if pair[0] != pair[1]), GREEDY_CHARACTERS)
-    print(f"| {label} | {abs(fast - plain).max():.1e} | {abs(losses[0] - losses[1]):.6f} | equal over {same:,} |")
+    difference = float(np.abs(rows[0] - rows[1]).max())
+    print(f"| {label} | {difference:.1e} | {abs(losses[0] - losses[1]):.6f} | equal over {same:,} |")
 
 
-def round_weights(model: LanguageModel) -> None:
-    """Give the model the weights that the kernel stores."""
-    for name, parameter in model.named_parameters():
-        is_vector = parameter.ndim < 2 or "embedding.weight" in name or "induction." in name
-        if not is_vector:
-            stored, factors = packed_weights(parameter.flatten(0, -2), Numbers.HALF)
-            parameter.data = (stored.float() * factors[:, None]).view_as(parameter)
+def rounded(model: Model) -> Model:
+    """The model with the weights that the C extension stores."""
+    networks = [{name: stored(name, weights) for name, weights in network.items()} for network in model.networks]
+    return dataclasses.replace(model, networks=networks)
 
 
-def read_through(decoder: Decoder, tokens: Ints, block_size: int) -> Floats:
+def stored(name: str, weights: Floats) -> Floats:
+    """One weight, rounded if it is a matrix."""
+    is_table = name.endswith("embedding") and name != "prior_embedding"
+    if weights.ndim < 2 or is_table or name.startswith("induction."):
+        return weights
+    halves, scale = rounded_weights(weights)
+    return halves.astype(np.float32) * np.float32(scale)
+
+
+def read_through(decoder: Decoder, tokens: Ints) -> Floats:
     """Logits (n - 1, V) after each but the last of tokens (n,)."""
-    reader = Reader(decoder, block_size)
-    rows = [reader.start(tokens[None, :1])[0].copy()]
-    rows += [reader.advance(tokens[t : t + 1])[0].copy() for t in range(1, len(tokens) - 1)]
+    rows = [decoder.start(tokens[:1])[0]]
+    rows += [decoder.advance(tokens[t : t + 1])[0] for t in range(1, len(tokens) - 1)]
     return np.stack(rows)
 
 
-def greedy_text(decoder: Decoder, prompt: Ints, block_size: int) -> list[int]:
+def greedy_text(decoder: Decoder, prompt: Ints) -> list[int]:
     """GREEDY_CHARACTERS tokens, always the likeliest."""
-    reader = Reader(decoder, block_size)
-    logits, written = reader.start(prompt[None]), []
-    for _ in range(GREEDY_CHARACTERS):
-        written.append(int(logits.argmax()))
-        logits = reader.advance(np.array(written[-1:]))
-    return written
+    decoder.start(prompt)
+    tokens, _ = decoder.write(SampleConfig(temperature=0.0), np.zeros((GREEDY_CHARACTERS, 1)))
+    return tokens[:, 0].tolist()  # type: ignore[no-any-return]  # integers
 
 
 if __name__ == "__main__":

@@ -180,7 +180,7 @@ class FakeSession:
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         self.requests.append(request)
         self.control = control
-        self.run_name = request.name or request.resume or "one"
+        self.run_name = request.name or request.resume or "fake-run"
         step = 0
         for event in self.script:
             if control.stop_requested:

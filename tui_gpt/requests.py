@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tui_gpt.config import RunConfig
+from tui_gpt.errors import IncompatibleError
 from tui_gpt.events import SettingValue
 
 
@@ -55,3 +56,38 @@ class Evaluation:
     bits_per_char: float
     perplexity: float
     val_tokens: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TorchInfo:
+    """The installed PyTorch."""
+
+    version: str
+    build: str
+    """`CPU build`, or the version of CUDA."""
+    threads: int
+    """CPU threads that it uses by default."""
+    devices: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineSpeed:
+    """How fast the CPU is."""
+
+    flops: float
+    """Floating-point operations per second of a matrix product in single precision."""
+    copied_bytes: float
+    """Bytes read and written per second of a copy in memory."""
+
+
+def require_more_steps(run: str, step: int, max_iters: SettingValue, command: str | None = None) -> None:
+    """Raise IncompatibleError if a run that has done `step` steps is resumed for no more than that.
+
+    `command` resumes the run; None for that of a run in the store.
+    """
+    if isinstance(max_iters, int) and max_iters <= step:
+        command = command or f"tui-gpt train --headless --resume {run}"
+        raise IncompatibleError(
+            f"the run {run} has done {step:,} steps, and --max-iters is {max_iters}: "
+            f"resume it with `{command} --max-iters {2 * step}`"
+        )

@@ -19,7 +19,7 @@ from tui_gpt.control import Control
 from tui_gpt.errors import NotFoundError, TuiGptError
 from tui_gpt.events import Event
 from tui_gpt.generation.text_model import TextModel
-from tui_gpt.requests import Estimate, Evaluation, TrainRequest
+from tui_gpt.requests import Estimate, Evaluation, MachineSpeed, TorchInfo, TrainRequest
 from tui_gpt.storage.files import ensure_free_space
 from tui_gpt.storage.manifest import CheckpointInfo, read_info
 from tui_gpt.storage.names import LIVE, SHIPPED, slug
@@ -30,8 +30,8 @@ from tui_gpt.storage.runs import Run, RunStore, Which
 if TYPE_CHECKING:
     from tui_gpt.generation.sampler import Sampler
     from tui_gpt.storage.checkpoint import Arrays
-    from tui_gpt.training.initialize import Start
-    from tui_gpt.training.prepare import Prepared
+    from tui_gpt.training.setup.initialize import Start
+    from tui_gpt.training.setup.prepared import Prepared
 
 HERE = TrainConfig(max_iters=1)
 """The default device of this machine and all its cores."""
@@ -88,7 +88,7 @@ class Session:
 
     def load_torch(self) -> None:
         """Import torch, so that the next call does not have to."""
-        import tui_gpt.training.prepare  # noqa: F401  # imported for its own sake
+        import tui_gpt.training.setup.resume  # noqa: F401  # imported for its own sake
 
     def collect_garbage(self) -> None:
         """Run a full garbage collection, once after `load_torch`.
@@ -103,7 +103,8 @@ class Session:
         began = time.monotonic() if request.began is None else request.began
         control.report("loading PyTorch")
         self.load_torch()
-        from tui_gpt.training.prepare import prepare_new, prepare_resumed
+        from tui_gpt.training.setup.new import prepare_new
+        from tui_gpt.training.setup.resume import prepare_resumed
 
         existing = self._existing_run(request)
         if existing is None:
@@ -135,21 +136,8 @@ class Session:
         return self._store.create(config, request.name)
 
     def _train_locked(self, run: Run, prepared: "Prepared", control: Control, began: float) -> Iterator[Event]:
-        from tui_gpt.training.trainer import Trainer
-
         self._run, self._live = run, (control, prepared)
-        trainer = Trainer(
-            prepared.parts(run, lambda step: _sample(prepared, step)),
-            prepared.config.train,
-            control,
-            standing=prepared.standing,
-            good=prepared.good,
-            planned_changes=prepared.planned_changes,
-            resume_changes=prepared.resume_changes,
-            began=began,
-            step_seconds=prepared.step_seconds,
-            initialized=prepared.initialized,
-        )
+        trainer = prepared.trainer(run, control, lambda step: _sample(prepared, step), began=began)
         recorder = Recorder(run)
         try:
             with closing(trainer.run()) as events:
@@ -167,7 +155,7 @@ class Session:
 
     def _start_of(self, request: TrainRequest) -> "tuple[RunConfig, Start | None]":
         """Return the config of a new run, and the model that it is initialized from, if any."""
-        from tui_gpt.training.initialize import Start
+        from tui_gpt.training.setup.initialize import Start
 
         if request.init_from is None:
             return request.config, None
@@ -240,7 +228,7 @@ class Session:
 
     def evaluate(self, source: str | Path | None, control: Control) -> Evaluation:
         """Compute the loss of record of a model (see `open_model`). Raises TuiGptError."""
-        from tui_gpt.training.prepare import evaluate_checkpoint
+        from tui_gpt.training.evaluate import evaluate_checkpoint
 
         name, folder = self._checkpoint_of(source)
         result = evaluate_checkpoint(folder, name, control, self._place)
@@ -292,6 +280,20 @@ def import_run(file: Path, corpus: str, name: str | None = None, store: RunStore
     from tui_gpt.training.checkpoints.import_pt import import_run
 
     return import_run(store or RunStore(), file, corpus, name or slug(file.stem))
+
+
+def torch_info() -> TorchInfo:
+    """Return the installed PyTorch's version, threads and devices. Raises ImportError where it cannot be imported."""
+    from tui_gpt.training.compute.machine import torch_info
+
+    return torch_info()
+
+
+def measure_speed() -> MachineSpeed:
+    """Return how fast this machine multiplies matrices and copies memory, measured in half a second."""
+    from tui_gpt.training.compute.machine import measure_speed
+
+    return measure_speed()
 
 
 def _modified(folder: Path) -> int:

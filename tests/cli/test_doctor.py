@@ -95,6 +95,7 @@ def test_without_a_terminal_the_app_cannot_open() -> None:
 
 
 def test_a_torch_that_cannot_be_imported_fails_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "tui_gpt.training.compute.machine", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     check = doctor.check_torch()
     assert check.status == "failed"

@@ -258,7 +258,7 @@ def test_a_text_that_has_moved_or_changed_is_named(place: Path) -> None:
     assert made.returncode == 0, made.stderr
     text.rename(place / "there.txt")
     gone = run(place, "train", "--headless", "--quiet", "--resume", "moved", "--max-iters", "5")
-    assert (gone.returncode, "name its new place as CORPUS beside --resume" in gone.stderr) == (2, True)
+    assert (gone.returncode, "name its new path as CORPUS with --resume" in gone.stderr) == (2, True)
     again = run(place, "train", "there.txt", "--headless", "--quiet", "--resume", "moved", "--max-iters", "5")
     assert again.returncode == 0, again.stderr
     assert run(place, "eval", "--run", "moved@last", "--json").returncode == 0

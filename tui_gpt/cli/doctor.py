@@ -10,15 +10,15 @@ import platform
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from tui_gpt import __version__
+from tui_gpt import __version__, session
 from tui_gpt.config import DEFAULT_CORPUS
+from tui_gpt.cores import available_cores
 from tui_gpt.errors import TuiGptError
 from tui_gpt.formatting import format_bytes, format_loss
 from tui_gpt.storage import paths, settings
@@ -31,9 +31,6 @@ CORPUS_DIGEST = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565e
 _MIN_PYTHON = (3, 11)
 _MIN_FREE_BYTES = 500_000_000
 _MIN_COLUMNS, _MIN_ROWS = 80, 24
-_GEMM_SIZE = 1024
-_COPY_BYTES = 1 << 26
-_MEASURE_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -156,55 +153,24 @@ def check_compiler() -> Check:
 def check_torch() -> Check:
     """Check that PyTorch can be imported."""
     try:
-        import torch
+        info = session.torch_info()
     except Exception as error:
         return Check("torch", "failed", f"{type(error).__name__}: {error}", "run `pip install torch`")
-    kind = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU build"
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    textual = metadata.version("textual")
+    cores, textual = available_cores(), metadata.version("textual")
     return Check(
-        "torch",
-        "ok",
-        f"{torch.__version__}, {kind}, {torch.get_num_threads()} threads on {cores} cores; textual {textual}",
+        "torch", "ok", f"{info.version}, {info.build}, {info.threads} threads on {cores} cores; textual {textual}"
     )
 
 
 def check_device() -> Check:
-    """List the devices that can train."""
-    import torch
-
-    found = [torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count())]
-    if torch.backends.mps.is_available():
-        found.append("mps (by --device mps)")
-    return Check("device", "ok", ", ".join([*found, "cpu"]))
+    """List the devices that PyTorch can use; --device auto takes the first."""
+    return Check("device", "ok", ", ".join(session.torch_info().devices))
 
 
 def check_speed() -> Check:
     """Measure how fast the CPU multiplies matrices and copies memory."""
-    import torch
-
-    left, right = torch.rand(_GEMM_SIZE, _GEMM_SIZE), torch.rand(_GEMM_SIZE, _GEMM_SIZE)
-    source = torch.zeros(_COPY_BYTES, dtype=torch.uint8)
-    target = torch.empty_like(source)
-    multiply = _best_seconds(lambda: torch.mm(left, right))
-    copy = _best_seconds(lambda: target.copy_(source))
-    return Check(
-        "speed",
-        "ok",
-        f"{2 * _GEMM_SIZE**3 / multiply / 1e9:.0f} GFLOP/s float32, {2 * _COPY_BYTES / copy / 1e9:.0f} GB/s",
-    )
-
-
-def _best_seconds(work: Callable[[], object]) -> float:
-    """Return the time of the fastest call within the time of a measurement, of at least three calls."""
-    work()
-    best, count, began = float("inf"), 0, time.perf_counter()
-    while count < 3 or time.perf_counter() - began < _MEASURE_SECONDS:
-        start = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - start)
-        count += 1
-    return best
+    speed = session.measure_speed()
+    return Check("speed", "ok", f"{speed.flops / 1e9:.0f} GFLOP/s float32, {speed.copied_bytes / 1e9:.0f} GB/s")
 
 
 def check_kernel() -> Check:

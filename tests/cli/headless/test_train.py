@@ -46,8 +46,8 @@ def test_the_summary_names_loss_place_and_the_next_command() -> None:
         "done after 40 steps, 2 s\n"
         "best validation loss 1.8812 (2.714 bits per character, on 111,540 characters)\n"
         "saved in /home/runs/one\n"
-        "generate:       tui-gpt generate --run one\n"
-        "train further:  tui-gpt train --headless --resume one --max-iters 80\n"
+        "generate:       tui-gpt generate --run fake-run\n"
+        "train further:  tui-gpt train --headless --resume fake-run --max-iters 80\n"
     )
 
 

@@ -8,6 +8,7 @@ from tui_gpt.cli.commands import common
 from tui_gpt.config import RunConfig, TrainConfig
 from tui_gpt.errors import IncompatibleError
 from tui_gpt.events import SettingValue
+from tui_gpt.requests import require_more_steps
 from tui_gpt.storage import settings
 from tui_gpt.storage.manifest import CheckpointInfo, read_info
 from tui_gpt.storage.runs import Run
@@ -86,7 +87,8 @@ class Resumption:
                     f"omit {common.flag(name)}, or start a new run with --init-from {self.run.name}"
                 )
         TrainConfig.from_dict({"max_iters": 1, **changes})
-        self._require_steps(changes.get("max_iters"))
+        step = 0 if self.info is None else self.info.step
+        require_more_steps(self.run.name, step, changes.get("max_iters"), self.command)
         if "max_iters" in given and "max_seconds" not in given and self.config.train.max_seconds is not None:
             changes |= {"max_iters": given["max_iters"], "max_seconds": None}
         if "max_seconds" in changes and "max_iters" not in given and self.config.train.max_iters is not None:
@@ -113,11 +115,3 @@ class Resumption:
         if name == "max_iters" and self.info is not None:
             return self.info.max_iters
         return getattr(config.model if name in settings.MODEL_HELP else config.train, name)
-
-    def _require_steps(self, max_iters: int | None) -> None:
-        step = 0 if self.info is None else self.info.step
-        if max_iters is not None and max_iters <= step:
-            raise IncompatibleError(
-                f"the run {self.run.name} has done {step:,} steps, and --max-iters is {max_iters}: "
-                f"train further with `{self.command} --max-iters {2 * step}`"
-            )

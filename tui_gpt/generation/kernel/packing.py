@@ -16,11 +16,12 @@ from tui_gpt.prior.ngram import NgramPrior
 
 LARGEST_HALF_EXPONENT = 15
 """2 to this power fits into half precision, with room to spare."""
-HALF_ERROR = 1e-3
-"""How far the weights of one output may be from what half precision makes of them, as a share of their norm; a matrix
-that loses more, because some outputs have far smaller weights than others, stays in single precision."""
-LEAST_WEIGHT = 1e-20
-"""Of a matrix whose largest is smaller, all are as good as zero."""
+LEAST_SHARE = 2.0**-22
+"""An output whose weights are all smaller than this share of a matrix's largest weight would lose digits in half
+precision: such a matrix stays in single precision. Otherwise no output's weights change by more than a thousandth of
+their norm."""
+LEAST_EXPONENT = -100
+"""Weights that are all smaller than 2 to this power are as good as zero."""
 _Struct = TypeVar("_Struct", bound=ctypes.Structure)
 
 
@@ -30,17 +31,12 @@ def rounded_weights(weights: Floats) -> tuple[npt.NDArray[Any], float]:
     A power of two brings the largest weight to the top of what half precision holds, so that small ones keep their
     digits.
     """
-    largest = max(float(weights.max()), -float(weights.min()), LEAST_WEIGHT)
-    scale = np.float32(2.0 ** (math.frexp(largest)[1] - LARGEST_HALF_EXPONENT))
-    halves = (weights / scale).astype(np.float16)
-    lost = halves * scale - weights
-    is_good = _squares(lost) <= HALF_ERROR**2 * _squares(weights)
-    return (halves, float(scale)) if is_good.all() else (weights, 1.0)
-
-
-def _squares(matrix: Floats) -> Floats:
-    """Return (out,): the square of each row's norm."""
-    return np.einsum("ij,ij->i", matrix, matrix)  # type: ignore[no-any-return]  # of any type, by its stub
+    largest_of_output = np.maximum(weights.max(axis=-1), -weights.min(axis=-1))
+    largest = float(largest_of_output.max())
+    if ((largest_of_output < LEAST_SHARE * largest) & (largest_of_output > 0)).any():
+        return weights, 1.0
+    exponent = LARGEST_HALF_EXPONENT - max(math.frexp(largest)[1], LEAST_EXPONENT)
+    return (weights * np.float32(2.0**exponent)).astype(np.float16), 2.0**-exponent
 
 
 class PackedModel:
