@@ -24,7 +24,7 @@ _POLL_SECONDS = 0.05
 
 
 class ClosingError(TuiGptError):
-    """The app is closing; nobody will see this."""
+    """The app is closing, so the error is not shown."""
 
 
 class TorchLoader:

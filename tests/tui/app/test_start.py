@@ -28,7 +28,7 @@ async def test_the_form_offers_the_default_preset_and_says_how_long_it_takes() -
 
 
 async def test_the_form_begins_with_the_users_settings_file() -> None:
-    """Also once the menu of presets has told of everything that it highlighted on its way."""
+    """Even after the menu of presets has reported every option that it highlighted on its way."""
     paths.config_file().parent.mkdir(parents=True, exist_ok=True)
     paths.config_file().write_text('[train]\npreset = "nano"\nmax_iters = 150\nn_layer = 2\n')
     async with running() as (pilot, main, session):
@@ -173,7 +173,7 @@ async def test_skipped_files_of_a_folder_are_reported(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sentence", ["batch_size is 64: that takes 40 GB", "this takes 40 GB of memory: train a nano"])
 async def test_settings_that_the_session_refuses_are_reported_in_the_form(sentence: str) -> None:
-    """Under the field that the sentence names, else where the time is told; and the form is as it was."""
+    """Under the field that the error names, or in place of the estimate; the form keeps its values."""
     session = FakeSession([ConfigError(sentence)])
     async with running(session) as (pilot, main, _):
         await wait_until(pilot, lambda: "about" in shown(main, "#estimate"))

@@ -437,7 +437,10 @@ async def test_a_cursor_in_the_text_shows_alternatives_and_branches() -> None:
         await pilot.press("escape", "enter", "right", "right")
         await wait_until(
             pilot,
-            lambda: app.pane.cards_pane.panel.character == "d" and app.pane.cards_pane.panel.alternatives is not None,
+            lambda: (
+                app.pane.cards_pane.inspector.panel.character == "d"
+                and app.pane.cards_pane.inspector.panel.alternatives is not None
+            ),
         )
         assert model.prompts[-1] == "abc"
         await Driver(app, pilot).press("enter", "enter")
@@ -446,7 +449,7 @@ async def test_a_cursor_in_the_text_shows_alternatives_and_branches() -> None:
         assert app.answer.text == "bcdef"
         assert math.isnan(app.answer.logprobs[2])
         assert len(app.cards[0].answers) == 2
-        assert not app.pane.cards_pane.has_class("-inspecting")
+        assert not app.pane.cards_pane.inspector.has_class("-inspecting")
 
 
 async def test_escape_leaves_the_alternatives_and_then_the_text() -> None:
@@ -454,9 +457,9 @@ async def test_escape_leaves_the_alternatives_and_then_the_text() -> None:
     async with app.run_test() as pilot:
         await Driver(app, pilot).press("a", "enter")
         await pilot.press("escape", "enter")
-        await wait_until(pilot, lambda: app.pane.cards_pane.panel.alternatives is not None)
+        await wait_until(pilot, lambda: app.pane.cards_pane.inspector.panel.alternatives is not None)
         await pilot.press("enter")
-        assert app.pane.cards_pane.panel.has_focus
+        assert app.pane.cards_pane.inspector.panel.has_focus
         await pilot.press("escape")
         assert app.pane.view.has_focus
         await pilot.press("escape")
@@ -696,7 +699,7 @@ async def test_the_seconds_of_computing_alternatives_are_shown() -> None:
         await Driver(app, pilot).press("a", "enter")
         model.free = 0
         await pilot.press("escape", "t")
-        panel = app.pane.cards_pane.panel
+        panel = app.pane.cards_pane.inspector.panel
         await wait_until(pilot, lambda: "computing … 1 s" in panel.render_line(2).text)
         model.gate.set()
         await wait_until(pilot, lambda: bool(panel.alternatives))

@@ -159,13 +159,13 @@ async def selected_card(pilot: AppPilot, main: MainScreen) -> None:
 async def alternatives(pilot: AppPilot, main: MainScreen) -> None:
     pane = await with_cards(pilot, main)
     await pilot.press("escape", "k", "enter", "right", "right")
-    await wait_until(pilot, lambda: pane.cards_pane.panel.alternatives is not None)
+    await wait_until(pilot, lambda: pane.cards_pane.inspector.panel.alternatives is not None)
 
 
 async def notification(pilot: AppPilot, main: MainScreen) -> None:
     """It does not cover the prompt."""
     await with_cards(pilot, main)
-    await pilot.press("escape", "y")
+    main.notify("Saved as tui-gpt-nurse.txt", timeout=60)
     await wait_until(pilot, lambda: bool(main.query(Toast)))
 
 
