@@ -196,8 +196,8 @@ async def test_events_that_need_attention_are_notifications() -> None:
     async with running(FakeSession([started(10), *news, finished(10, None)])) as (pilot, main, _):
         await pilot.press("s")
         await wait_until(pilot, lambda: phase(main) == "finished")
-        assert "started from shipped; new characters: äß" in notices(main)
-        assert "max_iters is unchanged: the run has made 9 steps" in notices(main)
+        assert "initialized from shipped; new characters: äß" in notices(main)
+        assert "max_iters was not changed: the run has made 9 steps" in notices(main)
         assert "2.750000" in notices(main)
 
 
