@@ -1,8 +1,8 @@
-"""The program, held where a signal is to hit it: `python -m tests.cli.phases PHASE FOLDER COMMAND...`
+"""The program, held in the phase in which a signal is to hit it: `python -m tests.cli.phases PHASE FOLDER COMMAND...`
 
-At that moment the file `reached` appears in FOLDER, and the program goes on once there is a file `go`, or after a
-minute, with a file `forgotten`. The phases are torch's import, a step, an evaluation, a save (in its own thread), and a
-pause. Nothing else is changed. A phase of its own is `failure`: there the app has a bug and nobody waits.
+In that phase the file `reached` appears in FOLDER, and the program continues when there is a file `go`, or after a
+minute, with a file `forgotten`. The phases are the import of torch, a step, an evaluation, a save (in its own thread),
+and a pause. Nothing else is changed. The phase `failure` is different: the app raises an error and does not wait.
 """
 
 import sys
@@ -39,7 +39,7 @@ class Gate:
 
 
 class _TorchWatcher(MetaPathFinder):
-    """Finds torch where it is, and holds whoever imports it; looking for it takes a lock that others need, too."""
+    """Finds torch, and holds the thread that imports it; the lock of the search is needed by other threads, too."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate

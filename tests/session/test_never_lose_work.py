@@ -22,7 +22,7 @@ import pytest
 from torch import Tensor
 
 import tui_gpt
-from tests.cli.helpers import progress, started
+from tests.fakes import progress, started
 from tests.storage.damage import TEXT, altered, open_mutated_settings, resume_altered, tiny_config
 from tests.training.workbench import TRAIN, Workbench, learning_log, same_weights
 from tui_gpt.config import RunConfig, resolve

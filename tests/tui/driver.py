@@ -8,11 +8,8 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, Static
 from textual.widgets._footer import FooterKey
 
-from tests.tui.fakes import (
-    FakeSession,
-    training_script,
-    wait_until,
-)
+from tests.fakes import FakeSession, training_script
+from tests.tui.fakes import wait_until
 from tui_gpt.config import RunConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.events import Event

@@ -14,7 +14,7 @@ from tui_gpt.errors import ConfigError
 from tui_gpt.escaping import escape_controls
 from tui_gpt.events import SettingValue
 from tui_gpt.tui.train.form import changed_setting, later_step
-from tui_gpt.tui.train.record import RunRecord
+from tui_gpt.tui.train.record import RunView
 
 
 class QuestionScreen(ModalScreen[bool]):
@@ -125,7 +125,7 @@ class NumberScreen(ModalScreen[SettingValue]):
         self.dismiss(None)
 
 
-def learning_rate_question(record: RunRecord) -> NumberScreen:
+def learning_rate_question(record: RunView) -> NumberScreen:
     """Return the dialog for a new peak learning rate of a run."""
     config, rate = record.config.train, record.learning_rate
     return NumberScreen(

@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import torch
 
-from tests.cli.helpers import evaluated, finished, progress, started
+from tests.fakes import evaluated, finished, progress, started
 from tests.storage.disk.survey import Scenario
 from tests.storage.fuzzing import listing
 from tui_gpt.config import DEFAULT_CORPUS, SampleConfig, TrainConfig, resolve

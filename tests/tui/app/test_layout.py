@@ -7,11 +7,9 @@ from textual.events import DescendantFocus
 from textual.widgets import DataTable
 from textual.widgets._footer import FooterKey
 
+from tests.fakes import FakeSession
 from tests.tui.driver import NARROW, WIDE, chart_text, footer_keys, running, start_and_hold
-from tests.tui.fakes import (
-    FakeSession,
-    wait_until,
-)
+from tests.tui.fakes import wait_until
 from tui_gpt.config import PRESETS
 from tui_gpt.tui.app.app import usable_theme
 from tui_gpt.tui.app.help_screen import HelpScreen

@@ -4,11 +4,9 @@ import os
 
 import pytest
 
+from tests.fakes import FakeSession
 from tests.tui.driver import Busy, notices, phase, running, start_and_hold
-from tests.tui.fakes import (
-    FakeSession,
-    wait_until,
-)
+from tests.tui.fakes import wait_until
 from tui_gpt.control import Control
 from tui_gpt.errors import EXIT_DONE
 from tui_gpt.storage import paths

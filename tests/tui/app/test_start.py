@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 from textual.widgets import Button, Input, Static
 
+from tests.fakes import FakeSession
 from tests.tui.driver import notices, phase, running, shown
-from tests.tui.fakes import (
-    FakeSession,
-    wait_until,
-)
+from tests.tui.fakes import wait_until
 from tui_gpt.config import PRESETS, SampleConfig, resolve
 from tui_gpt.errors import ConfigError
 from tui_gpt.requests import TrainRequest
@@ -131,8 +129,8 @@ async def test_a_failing_import_of_torch_is_reported() -> None:
 async def test_torch_is_imported_and_the_garbage_collected_in_the_background() -> None:
     async with running() as (pilot, main, session):
         await wait_until(pilot, lambda: not main.control.loader.is_busy)
-        assert session.woken
-        assert session.settled
+        assert session.has_loaded_torch
+        assert session.has_collected_garbage
         assert gc.isenabled()
 
 
@@ -176,7 +174,7 @@ async def test_skipped_files_of_a_folder_are_reported(tmp_path: Path) -> None:
 @pytest.mark.parametrize("sentence", ["batch_size is 64: that takes 40 GB", "this takes 40 GB of memory: train a nano"])
 async def test_settings_that_the_session_refuses_are_reported_in_the_form(sentence: str) -> None:
     """Under the field that the error names, or in place of the estimate; the form keeps its values."""
-    session = FakeSession([], fail_with=ConfigError(sentence))
+    session = FakeSession([ConfigError(sentence)])
     async with running(session) as (pilot, main, _):
         await wait_until(pilot, lambda: "about" in shown(main, "#estimate"))
         main.query_one("#setting-seed", Input).value = "77"

@@ -2,6 +2,7 @@
 
 from textual.widgets import Input
 
+from tests.fakes import FakeSession, estimated, evaluated, finished, progress, started, training_script
 from tests.tui.driver import (
     Busy,
     ask_for_the_rate,
@@ -15,16 +16,7 @@ from tests.tui.driver import (
     start_and_hold,
     type_number,
 )
-from tests.tui.fakes import (
-    FakeSession,
-    estimated,
-    evaluated,
-    finished,
-    progress,
-    started,
-    training_script,
-    wait_until,
-)
+from tests.tui.fakes import wait_until
 from tui_gpt.config import RunConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import DivergedError
@@ -147,7 +139,7 @@ async def test_the_dialog_begins_with_the_current_learning_rate() -> None:
 
 async def test_a_failed_run_is_shown_and_the_app_carries_on() -> None:
     error = DivergedError("the loss became infinite: lower the learning rate")
-    async with running(FakeSession(training_script()[:50], fail_with=error)) as (pilot, main, _):
+    async with running(FakeSession([*training_script()[:50], error])) as (pilot, main, _):
         await pilot.press("s")
         await wait_until(pilot, lambda: phase(main) == "failed")
         assert shown(main, "#failure") == str(error)
@@ -166,7 +158,7 @@ async def test_a_full_disk_is_reported_on_screen_while_training_continues() -> N
 
 
 async def test_an_unexpected_error_leaves_a_report_and_shows_its_path() -> None:
-    async with running(FakeSession(fail_with=ZeroDivisionError("oops"))) as (pilot, main, _):
+    async with running(FakeSession([*training_script(), ZeroDivisionError("oops")])) as (pilot, main, _):
         await pilot.press("s")
         await wait_until(pilot, lambda: phase(main) == "failed")
         reports = list(paths.logs_dir().glob("crash-*.txt"))

@@ -14,7 +14,8 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
-from tests.tui.fakes import FakeSession, FakeTextModel, wait_until
+from tests.fakes import FakeSession, FakeTextModel
+from tests.tui.fakes import wait_until
 from tui_gpt.config import SampleConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.errors import CheckpointError

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from rich.style import Style
 
-from tests.tui.fakes import estimated, evaluated
+from tests.fakes import estimated, evaluated
 from tui_gpt.config import SampleConfig, resolve
 from tui_gpt.storage.runs import RunStore
-from tui_gpt.tui.generate.alternatives import bar, percent, spelled
+from tui_gpt.tui.generate.alternatives import percent, spelled
 from tui_gpt.tui.generate.cards.answer_card import CardBlock
 from tui_gpt.tui.generate.cards.answer_column import likely_tone
 from tui_gpt.tui.generate.notebook import Answer, Card
@@ -57,13 +57,6 @@ def test_knobs_step_to_the_next_round_value_and_hold_at_the_ends(
 ) -> None:
     knob = next(knob for knob in KNOBS if knob.name == name)
     assert knob.stepped(value, by) == expected
-
-
-@pytest.mark.parametrize(
-    ("share", "drawn"), [(0.0, "    "), (1.0, "████"), (0.5, "██  "), (0.28125, "█▏  "), (7.0, "████")]
-)
-def test_bars_are_drawn_to_an_eighth_of_a_cell(share: float, drawn: str) -> None:
-    assert bar(share, 4) == drawn
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.fakes import FakeSession, FakeTextModel
+from tests.fakes import FakeSession, FakeTextModel
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import NotFoundError

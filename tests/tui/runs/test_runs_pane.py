@@ -2,13 +2,9 @@
 
 from textual.widgets import TabbedContent
 
+from tests.fakes import FakeSession, estimated, evaluated
 from tests.tui.driver import chart_text, notices, open_runs, running, shown, start_and_hold, stored, type_number
-from tests.tui.fakes import (
-    FakeSession,
-    estimated,
-    evaluated,
-    wait_until,
-)
+from tests.tui.fakes import wait_until
 from tui_gpt.config import resolve
 from tui_gpt.requests import TrainRequest
 from tui_gpt.storage.runs import RunStore

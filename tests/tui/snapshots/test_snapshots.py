@@ -15,8 +15,9 @@ from syrupy.assertion import SnapshotAssertion
 from textual.widgets import DataTable, Input
 from textual.widgets._toast import Toast
 
+from tests.fakes import FakeSession, evaluated, progress, started, training_script
 from tests.tui.driver import AppPilot, running, stored
-from tests.tui.fakes import FakeSession, evaluated, progress, started, training_script, wait_until
+from tests.tui.fakes import wait_until
 from tui_gpt.config import SampleConfig, resolve
 from tui_gpt.events import Event, Paused, Progress, Resumed, Sampled, Saved
 from tui_gpt.storage.runs import RunStore

@@ -7,6 +7,7 @@ of the whole split, or of 120,000 evenly spread characters of a longer one.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import nn
@@ -39,18 +40,7 @@ def mean_loss(
     `is_enough` is called with the number of characters measured so far, and ends the measurement when true.
     """
     total, count = 0.0, 0
-
-    def summed_loss(model: nn.Module, batch: Batch) -> float:
-        was_training = model.training
-        model.eval()
-        try:
-            with torch.inference_mode():
-                moved = batch.to(device)
-                _, loss = model(moved.inputs, moved.targets, moved.prior)
-                return float(loss) * batch.targets.numel()
-        finally:
-            model.train(was_training)
-
+    summed_loss = partial(_summed_loss, device)
     try:
         with abort_on_stop(replicas.models, control):
             for group in _grouped(batches, len(replicas.models)):
@@ -63,6 +53,19 @@ def mean_loss(
     except StepAbortedError:
         return None
     return Measured(total / max(count, 1), count)
+
+
+def _summed_loss(device: torch.device, model: nn.Module, batch: Batch) -> float:
+    """Return the sum of the losses of all targets, with dropout off."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            moved = batch.to(device)
+            _, loss = model(moved.inputs, moved.targets, moved.prior)
+            return float(loss) * batch.targets.numel()
+    finally:
+        model.train(was_training)
 
 
 def _grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:

@@ -1,11 +1,11 @@
-"""Events that the user must learn of at once, as the chart shows no more than a mark for them."""
+"""Events that are shown as a notification, as the chart has no more than a mark for them."""
 
 from dataclasses import dataclass
 
 from textual.notifications import SeverityLevel
 
 from tui_gpt.events import ChangeRefused, Event, Initialized, ResumeDiffers
-from tui_gpt.tui.train.record import initialized_words
+from tui_gpt.notices import notice_of
 
 
 @dataclass(frozen=True)
@@ -18,15 +18,7 @@ class Announcement:
 
 def announcement(event: Event) -> Announcement | None:
     """Return the notification for an event; None for most of them."""
-    match event:
-        case ChangeRefused():
-            return Announcement(f"{event.setting} is unchanged: {event.reason}")
-        case ResumeDiffers():
-            return Announcement(
-                f"the first loss is {event.loss:.6f}, but was {event.expected_loss:.6f} before the interruption: "
-                "this machine or this version computes differently"
-            )
-        case Initialized():
-            return Announcement(initialized_words(event), "information")
-        case _:
-            return None
+    notice = notice_of(event) if isinstance(event, ChangeRefused | ResumeDiffers | Initialized) else None
+    if notice is None:
+        return None
+    return Announcement(notice.sentence, "warning" if notice.kind == "warning" else "information")

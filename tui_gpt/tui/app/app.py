@@ -19,7 +19,7 @@ from textual.screen import Screen
 from textual.theme import Theme
 from textual.widgets import Static
 
-from tui_gpt.errors import EXIT_DONE, EXIT_FAILED
+from tui_gpt.errors import EXIT_DONE, EXIT_FAILED, SIGNAL_EXIT_CODES
 from tui_gpt.tui.app.state import DEFAULT_THEME, AppState
 from tui_gpt.tui.app.terminal import native_output_in_a_file, stop_until_foreground
 from tui_gpt.tui.textual_internals import GuardedApp
@@ -121,15 +121,15 @@ class TuiGptApp(GuardedApp):
     # Signals
 
     def _handle_signals(self) -> None:
-        """On SIGINT, SIGTERM and SIGHUP, save and leave; on a second one, leave at once."""
+        """On SIGINT, SIGTERM and SIGHUP, save and exit; on a second one, exit immediately."""
         if self.is_headless:
             return
         loop = asyncio.get_running_loop()
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        for name, exit_code in SIGNAL_EXIT_CODES.items():
             number = getattr(signal, name, None)
             if number is not None:
                 with suppress(NotImplementedError, RuntimeError, ValueError):
-                    loop.add_signal_handler(number, self._signalled, 128 + number)
+                    loop.add_signal_handler(number, self._signalled, exit_code)
         if hasattr(signal, "SIGTSTP"):
             signal.signal(signal.SIGCONT, signal.SIG_DFL)  # Textual's handler would start a second reader of the keys
             self._handle_suspension()

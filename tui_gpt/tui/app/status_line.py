@@ -4,7 +4,7 @@ from textual.widgets import Static
 
 from tui_gpt.escaping import escape_controls
 from tui_gpt.tui.train.activity import ActivityWatch
-from tui_gpt.tui.train.record import RunRecord
+from tui_gpt.tui.train.record import RunView
 from tui_gpt.tui.train.run_control import RunControl
 
 
@@ -32,7 +32,7 @@ class StatusLine(Static):
         return words or (f"{activity.name}…" if activity else "")
 
 
-def progress_words(record: RunRecord | None) -> str:
+def progress_words(record: RunView | None) -> str:
     """Return phase and progress of a run in progress, e.g. `running 30%`; "" without one."""
     if record is None or not record.is_live:
         return ""

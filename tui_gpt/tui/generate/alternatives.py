@@ -10,10 +10,10 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui_gpt.formatting import bar
 from tui_gpt.tui.text.wrap import glyphs
 
 _BAR_CELLS = 12
-_EIGHTHS = " ▏▎▍▌▋▊▉"
 _NAMED = {" ": "space", "\n": "↵", "\t": "tab"}
 _HEAD_ROWS = 2
 
@@ -23,13 +23,6 @@ Alternative = tuple[str, float]
 def spelled(character: str) -> str:
     """Return a visible name for a character."""
     return _NAMED.get(character) or glyphs(character)
-
-
-def bar(fraction: float, cells: int = _BAR_CELLS) -> str:
-    """Return a bar of `cells` cells, filled to `fraction` with a resolution of an eighth of a cell."""
-    eighths = round(min(max(fraction, 0.0), 1.0) * cells * 8)
-    full, rest = divmod(eighths, 8)
-    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(cells)
 
 
 def percent(probability: float) -> str:
@@ -172,6 +165,6 @@ class AlternativesPanel(Widget, can_focus=True):
         tone = "here" if here else "present" if character == self.character else "character"
         return [
             (name, tone),
-            (bar(probability), "bar"),
+            (bar(probability, _BAR_CELLS, empty=" "), "bar"),
             (f" {percent(probability):>6}", "here" if here else "probability"),
         ]

@@ -5,12 +5,12 @@ opened and run in threads, one generation at a time.
 """
 
 import dataclasses
-import random
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tui_gpt.config import SampleConfig
+from tui_gpt.seeds import draw_seed
 from tui_gpt.session import SessionLike
 from tui_gpt.storage.names import LIVE
 from tui_gpt.tui.app.state import AppState
@@ -23,12 +23,6 @@ from tui_gpt.tui.threads import start_in_background
 BATCH = 4
 """The number of answers that one key generates at once."""
 NO_THREAD = "the system has no thread left for it: close another program, and try again"
-_SEEDS = 1_000_000
-
-
-def draw_seed() -> int:
-    """Return a random seed that is short enough to be read aloud."""
-    return random.SystemRandom().randrange(_SEEDS)
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,14 @@ from textual.widget import Widget
 from textual.widgets import Button
 
 from tui_gpt.errors import TuiGptError
+from tui_gpt.seeds import draw_seed
 from tui_gpt.session import SessionLike
 from tui_gpt.storage.runs import RunStore, RunSummary
 from tui_gpt.tui.app.state import AppState
 from tui_gpt.tui.generate.cards.card_actions import CardAction
 from tui_gpt.tui.generate.cards.notebook_view import NotebookView
 from tui_gpt.tui.generate.cards_pane import CardsPane
-from tui_gpt.tui.generate.controller import GenerateController, draw_seed
+from tui_gpt.tui.generate.controller import GenerateController
 from tui_gpt.tui.generate.notebook import Card
 from tui_gpt.tui.generate.prompt.model_chooser import Checkpoints, ModelChooser, checkpoints_of, source_label
 from tui_gpt.tui.generate.prompt.prompt_box import PromptBox

@@ -23,7 +23,7 @@ from tui_gpt.escaping import escape_controls
 from tui_gpt.formatting import format_age, format_loss
 from tui_gpt.storage.runs import RunSummary
 from tui_gpt.tui.dialogs import delete_question
-from tui_gpt.tui.train.record import RunRecord
+from tui_gpt.tui.train.record import RunView
 from tui_gpt.tui.train.run_control import RunControl
 
 _COLUMNS = ("run", "state", "preset", "step", "best loss", "updated")
@@ -58,7 +58,7 @@ class RunsPane(Widget):
     class Opened(Message):
         """A run is to be shown in the Train tab."""
 
-        def __init__(self, record: RunRecord) -> None:
+        def __init__(self, record: RunView) -> None:
             self.record = record
             super().__init__()
 

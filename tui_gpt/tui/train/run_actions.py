@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from tui_gpt.tui.train.record import RunRecord
+from tui_gpt.tui.train.record import RunView
 
 
 class RunAction(StrEnum):
@@ -35,7 +35,7 @@ COMMANDS: dict[RunAction, tuple[str, str]] = {
 """Title and explanation in the command palette."""
 
 
-def is_available(action: RunAction, shown: RunRecord | None, *, is_live: bool) -> bool:
+def is_available(action: RunAction, shown: RunView | None, *, is_live: bool) -> bool:
     """Return whether an action makes sense for the run `shown` on the Train tab.
 
     `shown` is None for the form; `is_live` says that the run is in progress in this app.

@@ -22,7 +22,7 @@ from tui_gpt.text.check import check_texts
 from tui_gpt.tui.torch_loader import LOADING, DeferredSession, TorchLoader
 from tui_gpt.tui.train.activity import run_activity
 from tui_gpt.tui.train.feed import Training
-from tui_gpt.tui.train.record import Phase, RunRecord
+from tui_gpt.tui.train.record import Phase, RunView
 
 _EVENTS_IN_REPORT = 20
 
@@ -32,7 +32,7 @@ class PreparedRun:
     """A run that can be started."""
 
     request: TrainRequest
-    record: RunRecord
+    record: RunView
     notes: tuple[str, ...] = ()
     """Remarks on its text."""
 
@@ -61,7 +61,7 @@ class RunControl:
         self.session: SessionLike = DeferredSession(session, self.loader)
         self.store = store
         self.training: Training | None = None
-        self.record: RunRecord | None = None
+        self.record: RunView | None = None
         """The run in progress, or the last one."""
         self.last_events: list[Event] = []
         """For crash reports."""
@@ -83,7 +83,7 @@ class RunControl:
         """The name of the run in progress."""
         return self.session.run_name if self.is_training else None
 
-    def is_live(self, record: RunRecord | None) -> bool:
+    def is_live(self, record: RunView | None) -> bool:
         """Return whether a record is that of the run in progress."""
         return record is not None and record is self.record and self.is_training
 
@@ -103,11 +103,11 @@ class RunControl:
         if request.resume is None:
             known = "" if request.init_from is None else source_characters(request.init_from, self.store)
             config, notes = check_texts(request.config, known)
-            record = RunRecord(name=request.name or "", config=config)
+            record = RunView(name=request.name or "", config=config)
             return PreparedRun(dataclasses.replace(request, config=config), record, notes)
         path = request.model_path
         run = self.store.get(request.resume) if path is None else self.store.open_at(path)
-        record = RunRecord.replay(run.name, run.config, run.events())
+        record = RunView.replay(run.name, run.config, run.events())
         record.phase = "loading"
         return PreparedRun(request, record)
 
@@ -135,7 +135,7 @@ class RunControl:
             events, is_changed=before != (record.phase, record.saved is None), ending=ending, error=training.error
         )
 
-    def _apply(self, events: Sequence[Event], record: RunRecord) -> None:
+    def _apply(self, events: Sequence[Event], record: RunView) -> None:
         is_stopping = record.phase == "stopping"
         record.name = self.session.run_name or record.name
         record.apply_all(events)
@@ -143,7 +143,7 @@ class RunControl:
         if is_stopping and record.is_live:
             record.phase = "stopping"
 
-    def _end(self, training: Training, record: RunRecord) -> Ending:
+    def _end(self, training: Training, record: RunView) -> Ending:
         self.training = None
         if training.error is not None:
             record.phase = "failed"
@@ -215,12 +215,12 @@ class RunControl:
 
     # Runs on disk
 
-    def replay(self, name: str) -> RunRecord:
+    def replay(self, name: str) -> RunView:
         """Return the record of a run: the live one if it is in progress. Reads the disk. Raises TuiGptError."""
         if self.record is not None and self.is_training_run(name):
             return self.record
         run = self.store.get(name)
-        return RunRecord.replay(name, run.config, run.events())
+        return RunView.replay(name, run.config, run.events())
 
     def delete(self, name: str) -> None:
         """Delete a run. Raises TuiGptError."""

@@ -7,7 +7,7 @@ from textual.widgets import Button, Static
 
 from tui_gpt.escaping import escape_controls
 from tui_gpt.tui.train.chart.loss_chart import LossChart
-from tui_gpt.tui.train.record import Phase, RunRecord
+from tui_gpt.tui.train.record import Phase, RunView
 from tui_gpt.tui.train.run_actions import RunAction, is_available
 from tui_gpt.tui.train.run_status import RunStatus, headline
 from tui_gpt.tui.train.sample_strip import SampleStrip
@@ -29,7 +29,7 @@ class RunPane(Vertical):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._record = RunRecord()
+        self._record = RunView()
         self._activity = ""
         self._buttons_key: tuple[Phase, bool, bool] | None = None
         """What the visible buttons were last chosen by."""
@@ -62,7 +62,7 @@ class RunPane(Vertical):
         """The loss chart."""
         return self.query_one(LossChart)
 
-    def show(self, record: RunRecord, *, is_live: bool) -> None:
+    def show(self, record: RunView, *, is_live: bool) -> None:
         """Draw a run; `is_live` says that it is in progress in this app."""
         if record is not self._record:
             self._record, self._buttons_key, self.chart.cursor = record, None, None
@@ -91,7 +91,7 @@ class RunPane(Vertical):
         problem.update(escape_controls(sentence))
         problem.display = bool(sentence)
 
-    def _show_buttons(self, record: RunRecord, *, is_live: bool) -> None:
+    def _show_buttons(self, record: RunView, *, is_live: bool) -> None:
         key = (record.phase, record.saved is None, is_live)
         if key == self._buttons_key:
             return
@@ -112,7 +112,7 @@ class RunPane(Vertical):
         self.query_one(SampleStrip).show(self._record, event.step)
 
 
-def _empty_message(record: RunRecord) -> str:
+def _empty_message(record: RunView) -> str:
     """Return the text for a chart without losses."""
     if record.phase == "failed":
         return "nothing was trained"

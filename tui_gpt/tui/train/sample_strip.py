@@ -6,7 +6,7 @@ from textual.widgets import Static
 
 from tui_gpt.escaping import escape_controls
 from tui_gpt.events import Sampled
-from tui_gpt.tui.train.record import RunRecord
+from tui_gpt.tui.train.record import RunView
 
 
 class SampleStrip(Vertical):
@@ -21,7 +21,7 @@ class SampleStrip(Vertical):
         yield Static("", id="sample-heading", markup=False)
         yield Static("", id="sample-text", markup=False)
 
-    def show(self, record: RunRecord, step: float | None) -> None:
+    def show(self, record: RunView, step: float | None) -> None:
         """Show the sample of `step`, or the newest one (None); nothing if there is none."""
         sample = record.sample_at(record.step if step is None else step)
         if sample is self._shown and sample is not None:

@@ -11,7 +11,7 @@ from tui_gpt.config import RunConfig
 from tui_gpt.control import Activity
 from tui_gpt.tui.app.state import AppState
 from tui_gpt.tui.train.activity import ActivityWatch
-from tui_gpt.tui.train.record import RunRecord
+from tui_gpt.tui.train.record import RunView
 from tui_gpt.tui.train.run_control import RunControl
 from tui_gpt.tui.train.run_pane import RunPane
 from tui_gpt.tui.train.setup_pane import SetupPane
@@ -29,7 +29,7 @@ class TrainPane(Widget):
         self._watch = ActivityWatch()
         self.setup = SetupPane(control.session, state, base, id="setup")
         self.run_pane = RunPane(id="run")
-        self.record: RunRecord | None = None
+        self.record: RunView | None = None
         """The run on screen; None for the form."""
 
     def compose(self) -> ComposeResult:
@@ -48,7 +48,7 @@ class TrainPane(Widget):
         self.set_class(True, "-form")
         if config is not None:
             self.setup.form.fill(config)
-        preview = RunRecord(config=self.setup.config or RunConfig(corpus=""))
+        preview = RunView(config=self.setup.config or RunConfig(corpus=""))
         preview.phase = "replayed"
         chart = self.run_pane.chart
         chart.cursor = None
@@ -56,7 +56,7 @@ class TrainPane(Widget):
         chart.show(preview)
         self.focus_main()
 
-    def show_run(self, record: RunRecord) -> None:
+    def show_run(self, record: RunView) -> None:
         """Show a run; call `refresh_run` whenever it has changed."""
         self.record = record
         self.set_class(False, "-form")

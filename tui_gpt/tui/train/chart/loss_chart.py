@@ -1,7 +1,7 @@
 """The loss chart: a run's curves in braille, with axes, published losses to compare with, and a cursor to read values.
 
 All lines are computed at each change of the data, the size or the cursor (in about a millisecond), and `render_line`
-only returns them. `plot` draws a `RunRecord` into cells; `braille` does the arithmetic.
+only returns them. `plot` draws a `RunView` into cells; `braille` does the arithmetic.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from textual.widget import Widget
 
 from tui_gpt.escaping import escape_controls
 from tui_gpt.tui.train.chart.plot import GUTTER, Cell, Plot, steps_scale, symbol_of
-from tui_gpt.tui.train.record import RunRecord, loss_words
+from tui_gpt.tui.train.record import RunView, loss_words
 
 _ABOVE, _BELOW = 1, 2
 """Lines above the plot (legend) and below it (axis, numbers)."""
@@ -65,11 +65,11 @@ class LossChart(Widget, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._record = RunRecord()
+        self._record = RunView()
         self._smoothed: list[tuple[int, float]] = []
         self._lines: list[Strip] | None = None
 
-    def show(self, record: RunRecord) -> None:
+    def show(self, record: RunView) -> None:
         """Draw a record; to be called again whenever it has changed."""
         self._record = record
         self._smoothed = record.train.smoothed()

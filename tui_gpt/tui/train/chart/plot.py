@@ -1,11 +1,11 @@
-"""The plot of a loss chart: curves, references, marks and axes as cells, computed from a `RunRecord`."""
+"""The plot of a loss chart: curves, references, marks and axes as cells, computed from a `RunView`."""
 
 from collections.abc import Sequence
 
 from tui_gpt.events import Evaluated
 from tui_gpt.tui.train.chart import braille
 from tui_gpt.tui.train.chart.braille import Raster, Scale
-from tui_gpt.tui.train.record import Reference, RunRecord
+from tui_gpt.tui.train.record import Reference, RunView
 
 GUTTER = 6
 """Cells at the left of the plot: a number and the axis."""
@@ -20,9 +20,7 @@ _EMPTY: Cell = (" ", "axis")
 class Plot:
     """The cells of one drawing, layer upon layer."""
 
-    def __init__(
-        self, record: RunRecord, smoothed: list[tuple[int, float]], columns: int, rows: int, log: bool
-    ) -> None:
+    def __init__(self, record: RunView, smoothed: list[tuple[int, float]], columns: int, rows: int, log: bool) -> None:
         self.record, self.smoothed = record, smoothed
         self.columns, self.rows = columns, rows
         self.references = _near(record.references, _losses(record))
@@ -149,14 +147,14 @@ def _with_gaps(cells: dict[int, Cell]) -> list[Cell]:
     return line
 
 
-def steps_scale(record: RunRecord, columns: int) -> Scale:
+def steps_scale(record: RunView, columns: int) -> Scale:
     """Return the scale of all steps of the run, or of those made once it has ended early."""
     planned = record.max_iters or 0
     high = planned if record.is_live else record.step
     return Scale(0.0, float(max(high, record.step, 1)), max(1, columns) * braille.DOTS_X)
 
 
-def _loss_scale(record: RunRecord, rows: int, log: bool) -> Scale:
+def _loss_scale(record: RunView, rows: int, log: bool) -> Scale:
     """Return a scale that covers every loss and the nearby references, with a margin."""
     losses = _losses(record)
     losses += [one.loss for one in _near(record.references, losses)]
@@ -174,7 +172,7 @@ def _near(references: Sequence[Reference], losses: list[float]) -> list[Referenc
     return [one for one in references if low <= one.loss <= high]
 
 
-def _losses(record: RunRecord) -> list[float]:
+def _losses(record: RunView) -> list[float]:
     """Return everything that must fit between bottom and top."""
     extremes = [value for point in record.train for value in (point.min, point.max)]
     return extremes + [one.val_loss for one in record.evaluations]
