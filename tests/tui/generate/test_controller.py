@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.tui.fakes import FakeSession, FakeTextModel
+from tests.fakes import FakeSession, FakeTextModel
 from tui_gpt.config import SampleConfig
 from tui_gpt.tui.app.state import AppState
 from tui_gpt.tui.generate import controller as controller_module

@@ -4,20 +4,20 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.tui.fakes import FakeSession, training_script
+from tests.fakes import FakeSession, training_script
 from tui_gpt.config import resolve
 from tui_gpt.errors import ConfigError, DivergedError
 from tui_gpt.events import Event
 from tui_gpt.requests import TrainRequest
 from tui_gpt.storage.runs import RunStore
-from tui_gpt.tui.train.record import Phase, RunRecord
+from tui_gpt.tui.train.record import Phase, RunView
 from tui_gpt.tui.train.run_actions import RunAction, is_available
 from tui_gpt.tui.train.run_control import RunControl, RunUpdate
 
 
-def trained(script: Sequence[Event], error: Exception | None = None) -> tuple[RunControl, RunUpdate]:
+def trained(script: Sequence[Event | Exception]) -> tuple[RunControl, RunUpdate]:
     """Train until the thread has ended; return the control and the last update."""
-    control = RunControl(FakeSession(script, fail_with=error), RunStore())
+    control = RunControl(FakeSession(script), RunStore())
     control.loader.start()
     control.start(control.prepare(TrainRequest(config=resolve("nano"))))
     assert control.training is not None
@@ -36,7 +36,7 @@ def test_a_run_that_ends_is_no_longer_in_progress() -> None:
 
 
 def test_a_failed_run_has_a_sentence() -> None:
-    control, update = trained(training_script()[:20], DivergedError("the loss became infinite"))
+    control, update = trained([*training_script()[:20], DivergedError("the loss became infinite")])
     assert update.ending == "ended"
     assert control.record is not None
     assert (control.record.phase, control.record.failure) == ("failed", "the loss became infinite")
@@ -46,7 +46,7 @@ def test_a_failed_run_has_a_sentence() -> None:
     ("error", "ending"), [(ConfigError("batch_size is too large"), "refused"), (None, "cancelled")]
 )
 def test_a_run_without_events_was_refused_or_cancelled(error: ConfigError | None, ending: str) -> None:
-    _, update = trained([], error)
+    _, update = trained([] if error is None else [error])
     assert (update.ending, update.error) == (ending, error)
 
 
@@ -63,7 +63,7 @@ def test_a_run_without_events_was_refused_or_cancelled(error: ConfigError | None
     ],
 )
 def test_actions_are_available_where_they_make_sense(phase: Phase, is_live: bool, expected: set[RunAction]) -> None:
-    record = RunRecord(name="my-run", phase=phase)
+    record = RunView(name="my-run", phase=phase)
     assert {action for action in RunAction if is_available(action, record, is_live=is_live)} == expected
 
 
