@@ -49,7 +49,7 @@ class Ticking(TuiGptApp):
         while True:
             wanted = time.perf_counter() + 0.02
             await asyncio.sleep(0.02)
-            if self.main is not None and self.main.is_training:
+            if self.main is not None and self.main.control.is_training:
                 self.lags.append((time.perf_counter() - wanted) * 1000)
             elif self.lags:
                 self.exit()

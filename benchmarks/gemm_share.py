@@ -25,8 +25,7 @@ from tui_gpt.cores import available_cores
 from tui_gpt.events import Event, Progress
 from tui_gpt.models.linear import linear, uses_onednn
 from tui_gpt.storage.runs import RunStore
-from tui_gpt.training.prepare import prepare_new
-from tui_gpt.training.trainer import Trainer
+from tui_gpt.training.setup.new import prepare_new
 
 PEAK_SIZES = (1_024, 2_048, 3_072)
 PEAK_TRIES = 5
@@ -98,8 +97,9 @@ def our_turns(preset: str, seconds: float, folder: Path) -> Iterator[float]:
     config = resolve(preset, max_iters=1_000_000, eval_interval=1_000_000, log_interval=1, sample_interval=0)
     prepared = prepare_new(config, Control())
     run = RunStore(folder).create(config, "gemm")
-    events: Iterator[Event] = Trainer(prepared.parts(run, lambda _: ()), config.train, Control()).run()
-    characters = prepared.parts(run, lambda _: ()).tokens_per_batch
+    events: Iterator[Event] = prepared.trainer(run, Control(), lambda _: ()).run()
+    model = prepared.config.model
+    characters = prepared.config.train.batch_size * model.networks * model.block_size
     while True:
         threads = torch.get_num_threads()
         began, steps = time.perf_counter(), 0

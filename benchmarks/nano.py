@@ -28,8 +28,7 @@ from tui_gpt.control import Control
 from tui_gpt.cores import available_cores
 from tui_gpt.events import Event, Progress
 from tui_gpt.storage.runs import RunStore
-from tui_gpt.training.prepare import prepare_new
-from tui_gpt.training.trainer import Trainer
+from tui_gpt.training.setup.new import prepare_new
 
 TURNS = 20
 ITERATIONS_A_TURN = 50
@@ -66,7 +65,7 @@ def compare_iterations() -> None:
     prepared = prepare_new(config, Control())
     with tempfile.TemporaryDirectory() as folder:
         run = RunStore(Path(folder)).create(config, "nano")
-        events = Trainer(prepared.parts(run, lambda _: ()), config.train, Control()).run()
+        events = prepared.trainer(run, Control(), lambda _: ()).run()
         shape = Shape(prepared.corpus.tokenizer.vocab_size, 64, 4, 4, 128)
         torch.manual_seed(1337)
         peer = PlainTraining(PlainGPT(shape), torch.from_numpy(prepared.corpus.train), 12, 64, 1e-3)

@@ -18,8 +18,9 @@ from textual.app import App, ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Footer, Log, Static
 
+from tui_gpt.tui.generate.cards.notebook_view import NotebookView
+from tui_gpt.tui.generate.job import Burst
 from tui_gpt.tui.generate.notebook import Answer, Card
-from tui_gpt.tui.generate.notebook_view import NotebookView
 
 SIZE = (120, 40)
 BURST = "What, ho! my lord, the king is come."
@@ -62,11 +63,12 @@ class Screen(App[None]):
         answer = Answer(prompt="ROMEO:", text=self.text, logprobs=(-0.5,) * len(self.text))
         view.show_cards([*earlier, Card(answers=(answer,))])
         block = view.cards[-1]
-        block.stage, block.pens = "writing", {answer.id: 1.0}
+        block.set_stage("generating", (answer.id,))
         view.follow()
 
         def write(burst: str) -> None:
-            view.grown(view.index_of(block), block.grow(answer.id, burst, (-0.5,) * len(burst)))
+            row = block.grow({answer.id: Burst(burst, (-0.5,) * len(burst))}, 1.0)
+            view.grown(view.index_of(block), row or 0)
 
         return write
 

@@ -56,8 +56,9 @@ from tui_gpt.events import (
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import Session
 from tui_gpt.storage.runs import RunStore
+from tui_gpt.training.checkpoints.checkpointer import Checkpointer
 from tui_gpt.training.checkpoints.tensors import read_checkpoint
-from tui_gpt.training.trainer import Kind, Trainer
+from tui_gpt.training.state import Kind
 
 TEXT = "the quick brown fox jumps over the lazy dog and runs back to the river bank\n" * 10
 SHAPE = {"n_layer": 1, "n_head": 2, "n_embd": 16, "block_size": 16, "batch_size": 4}
@@ -398,14 +399,14 @@ def in_milliseconds(seconds: list[float]) -> str:
 def _timed_saves() -> list[float]:
     """Where the seconds are put that each save of a trainer keeps it from its steps, from now on."""
     seconds: list[float] = []
-    inner = Trainer._save
+    inner = Checkpointer.save
 
-    def timed(trainer: Trainer, kind: Kind) -> None:
+    def timed(checkpoints: Checkpointer, kind: Kind) -> None:
         began = time.monotonic()
-        inner(trainer, kind)
+        inner(checkpoints, kind)
         seconds.append(time.monotonic() - began)
 
-    Trainer._save = timed  # type: ignore[method-assign,assignment]  # to look at the clock
+    Checkpointer.save = timed  # type: ignore[method-assign,assignment]  # to look at the clock
     return seconds
 
 

@@ -61,7 +61,7 @@ def test_each_request_for_weights_is_answered_on_its_own() -> None:
 
 
 def test_a_worker_that_has_ended_refuses_requests_for_weights_at_once() -> None:
-    """Whoever asks must not wait for an answer that nobody gives."""
+    """The caller must not wait for an answer that never comes."""
     control = Control()
     waiting = control.ask_weights()
     control.close()

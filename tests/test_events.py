@@ -47,7 +47,7 @@ EXAMPLES: list[Event] = [
 
 
 @pytest.mark.parametrize("event", EXAMPLES, ids=lambda event: event.type)
-def test_an_event_survives_the_way_through_json(event: Event) -> None:
+def test_an_event_survives_a_round_trip_through_json(event: Event) -> None:
     line = to_json(event)
     assert "\n" not in line
     assert from_json(line) == event
@@ -59,7 +59,7 @@ def test_the_type_comes_first_and_the_keys_are_the_field_names() -> None:
     ]  # fmt: skip
 
 
-def test_every_kind_of_event_has_a_name_of_its_own() -> None:
+def test_every_event_class_has_its_own_name() -> None:
     assert sorted(EVENT_TYPES) == [
         "change_refused", "compile_failed", "evaluated", "finished", "initialized", "paused", "progress",
         "resume_differs", "resumed", "rolled_back", "sampled", "saved", "setting_changed", "started", "step_skipped",
@@ -83,7 +83,7 @@ def test_every_kind_of_event_has_a_name_of_its_own() -> None:
         '{"type": "finished", "step": 1, "reason": "tired", "best_val_loss": null, "elapsed_seconds": 1}',
     ],
 )
-def test_what_is_not_an_event_is_refused(line: str) -> None:
+def test_an_invalid_event_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         from_json(line)
 

@@ -4,7 +4,17 @@ import math
 
 import pytest
 
-from tui_gpt.formatting import format_age, format_bytes, format_count, format_duration, format_loss, format_rate
+from tui_gpt.events import SettingValue
+from tui_gpt.formatting import (
+    bar,
+    format_age,
+    format_bytes,
+    format_count,
+    format_duration,
+    format_loss,
+    format_rate,
+    format_setting,
+)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +57,30 @@ def test_an_age_has_its_largest_unit() -> None:
         "2 h ago",
         "2 d ago",
     ]
+
+
+@pytest.mark.parametrize(
+    ("fraction", "drawn"), [(0.0, "····"), (0.5, "██··"), (0.28, "█▏··"), (1.0, "████"), (2.0, "████"), (-1.0, "····")]
+)
+def test_a_bar_fills_in_eighths(fraction: float, drawn: str) -> None:
+    assert bar(fraction, 4) == drawn
+    assert bar(fraction, 4, empty=" ") == drawn.replace("·", " ")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (5e-4, "5e-4"),
+        (0.00025, "2.5e-4"),
+        (0.02, "0.02"),
+        (60.0, "60"),
+        (2_000, "2,000"),
+        (True, "True"),
+        (None, "None"),
+    ],
+)
+def test_the_value_of_a_setting_is_short(value: SettingValue, text: str) -> None:
+    assert format_setting(value) == text
 
 
 def test_an_estimated_loss_is_marked() -> None:

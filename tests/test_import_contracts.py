@@ -16,8 +16,8 @@ VIOLATIONS = {
     "layers": ("storage/names.py", "import tui_gpt.session"),
     "torch": ("session.py", "import torch"),
     "generation": ("generation/sampling.py", "import tui_gpt.models.build"),
-    "interfaces": ("cli/headless.py", "import tui_gpt.training.trainer"),
-    "textual": ("cli/headless.py", "import textual"),
+    "interfaces": ("cli/headless/train.py", "import tui_gpt.training.trainer"),
+    "textual": ("cli/headless/train.py", "import textual"),
     "click": ("tui/app/app.py", "import click"),
     "vocabulary": ("config.py", "import numpy"),
 }

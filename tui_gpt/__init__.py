@@ -1,3 +1,3 @@
-"""Train a small GPT on a text of your choice and write with it, in your terminal."""
+"""Train a small GPT on a text of your choice and generate text with it, in your terminal."""
 
 __version__ = "0.1.0"

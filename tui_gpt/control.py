@@ -1,7 +1,7 @@
-"""The reins of a running worker: stop, pause, resume and change, callable from any thread or signal handler.
+"""Requests to a running worker: stop, pause, continue and change, from any thread or signal handler.
 
-The worker polls; nobody interrupts it. A running generator cannot be closed from another thread, and a step that was
-cut in the middle could not be resumed exactly, so every request takes effect between two steps (or two characters).
+The worker polls them. A running generator cannot be closed from another thread, and a step that was interrupted in the
+middle could not be resumed exactly, so a request takes effect between two steps (or two characters).
 """
 
 import threading
@@ -17,16 +17,16 @@ _PAUSE_POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Activity:
-    """What a worker is doing while it yields no events."""
+    """What a worker is doing between two events."""
 
     name: str
     """In lower case, e.g. `loading PyTorch`, `counting n-grams`, `evaluating`."""
     done: float | None = None
-    """How much of it is done, 0 to 1; None where that is not known."""
+    """The fraction that is done, 0 to 1; None if unknown."""
 
 
 class Control:
-    """Requests to one worker, and what it is doing. All methods return at once, but for `wait_while_paused`."""
+    """Requests to one worker, and its activity. All methods but `wait_while_paused` return immediately."""
 
     def __init__(self) -> None:
         self._stop = threading.Event()
@@ -41,42 +41,42 @@ class Control:
         self._activity: Activity | None = None
 
     def report(self, name: str, done: float | None = None) -> None:
-        """Called by the worker: what it is doing from now on, and how much of that is done (0 to 1)."""
+        """Report what the worker is doing from now on, and the fraction that is done (0 to 1)."""
         self._activity = Activity(name, done)
 
     def report_idle(self) -> None:
-        """Called by the worker: nothing but what its events say."""
+        """Report that the worker is doing nothing besides what its events say."""
         self._activity = None
 
     @property
     def activity(self) -> Activity | None:
-        """What the worker is doing between two events; None while events come. For any thread, at any time."""
+        """What the worker is doing between two events; None while it yields events."""
         return self._activity
 
     def stop(self) -> None:
-        """Ask the worker to save and end. A paused worker wakes to do so. There is no way back."""
+        """Ask the worker to save and end, also while it is paused. This cannot be undone."""
         self._stop.set()
         self._running.set()
 
     def pause(self) -> None:
-        """Ask the worker to wait after the step under way. Without effect once stopped."""
+        """Ask the worker to pause after the current step; no effect after `stop`."""
         if not self._stop.is_set():
             self._running.clear()
 
     def resume(self) -> None:
-        """Let a paused worker go on."""
+        """Let a paused worker continue."""
         self._running.set()
 
     def save(self) -> None:
-        """Ask for a checkpoint after the step under way."""
+        """Ask for a checkpoint after the current step."""
         self._save.set()
 
     def change(self, setting: str, value: SettingValue) -> None:
-        """Ask for a setting to take a new value from the next step on; the last request for a setting wins."""
+        """Ask for a new value of a setting from the next step on; the last request for a setting wins."""
         self.change_all({setting: value})
 
     def change_all(self, changes: Mapping[str, SettingValue]) -> None:
-        """Ask for several settings to take new values together: all of them change, or none."""
+        """Ask for new values of several settings: all of them change, or none."""
         with self._lock:
             self._changes.update(changes)
 
@@ -91,14 +91,14 @@ class Control:
         return not self._running.is_set()
 
     def take_save_request(self) -> bool:
-        """Whether a checkpoint was asked for since the last call."""
+        """Return whether a checkpoint was requested since the last call."""
         requested = self._save.is_set()
         if requested:
             self._save.clear()
         return requested
 
     def take_changes(self) -> dict[str, SettingValue]:
-        """The changes asked for since the last call."""
+        """Return the changes requested since the last call."""
         if not self._changes:
             return {}
         with self._lock:
@@ -117,7 +117,7 @@ class Control:
         return future
 
     def take_weight_requests(self) -> list[Future[Any]]:
-        """The requests for weights since the last call."""
+        """Return the requests for weights since the last call."""
         if not self._weight_requests:
             return []
         with self._lock:
@@ -125,7 +125,7 @@ class Control:
         return requests
 
     def close(self) -> None:
-        """Called by the worker when it ends: cancel every request for weights, also those still to come."""
+        """Cancel all requests for weights, also later ones. The worker calls this when it ends."""
         with self._lock:
             self._closed = True
             requests, self._weight_requests = self._weight_requests, []
@@ -133,15 +133,15 @@ class Control:
             request.cancel()
 
     def leave_out(self, seconds: float) -> None:
-        """Say that the whole process was suspended for that time, which does not count as the worker's."""
+        """Do not count some seconds in which the whole process was suspended."""
         self._suspended_seconds += seconds
 
     @property
     def suspended_seconds(self) -> float:
-        """How long the process was suspended since the worker began."""
+        """Seconds for which the process was suspended since the worker began."""
         return self._suspended_seconds
 
     def wait_while_paused(self) -> Iterator[None]:
-        """Yield now and then until resumed or stopped, so that the waiting worker can look at other requests."""
+        """Yield every 50 ms until continued or stopped, so that the paused worker can handle other requests."""
         while not self._running.wait(_PAUSE_POLL_SECONDS):
             yield

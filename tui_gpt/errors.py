@@ -7,20 +7,30 @@
     │   └── IncompatibleError             a valid checkpoint or run that does not fit the request
     ├── NotFoundError           exit 1    no such run, checkpoint or corpus
     ├── CheckpointError         exit 1    a checkpoint is damaged
-    ├── RunLockedError          exit 1    another process is writing this run
-    ├── StorageError            exit 1    the disk refused: full, read-only, no permission
+    ├── RunLockedError          exit 1    another process writes this run
+    ├── StorageError            exit 1    the disk is full, read-only or not permitted
     └── DivergedError           exit 1    the loss became NaN or infinite
 
 The command line prints `str(error)` as one line and exits with `error.exit_code`; a traceback means a bug.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+EXIT_SIGHUP = 129
+"""The terminal was closed."""
 EXIT_SIGINT = 130
+EXIT_SIGPIPE = 141
+"""The reader of stdout exited."""
 EXIT_SIGTERM = 143
+SIGNAL_EXIT_CODES: Mapping[str, int] = MappingProxyType(
+    {"SIGHUP": EXIT_SIGHUP, "SIGINT": EXIT_SIGINT, "SIGTERM": EXIT_SIGTERM}
+)
+"""The signals that stop the program after saving, and its exit code then."""
 
 
 class TuiGptError(Exception):
@@ -61,11 +71,11 @@ class CheckpointError(TuiGptError):
 
 
 class RunLockedError(TuiGptError):
-    """Another process is writing this run."""
+    """Another process writes this run."""
 
 
 class StorageError(TuiGptError):
-    """The disk refused: full, read-only, or not permitted."""
+    """The disk is full, read-only, or not permitted."""
 
 
 class DivergedError(TuiGptError):

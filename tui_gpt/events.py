@@ -1,7 +1,7 @@
-"""What happens in a run, as facts: frozen records that a trainer yields, a log keeps and a screen draws.
+"""Events of a run: frozen records that the trainer yields, the log stores and the screens draw.
 
-An event is data alone: it holds no tensor, no widget and no reference to the run it came from, so the same record can
-be drawn live, written to `events.jsonl` and replayed from there years later. Losses are in nats per character.
+An event is plain data. It holds no tensor, widget or reference to its run, so the same record can be drawn live,
+written to `events.jsonl`, and replayed from there. Losses are in nats per character.
 """
 
 import dataclasses
@@ -16,13 +16,13 @@ from tui_gpt.records import parse_object, read_record
 
 FinishReason = Literal["completed", "stopped", "time_limit", "early_stop"]
 ChangeOrigin = Literal["user", "plan", "trainer"]
-"""Who changed a setting: the user, the time budget's plan, or the trainer itself (after NaN, a failed save)."""
+"""Who changed a setting: the user, the time budget's plan, or the trainer itself (a rollback)."""
 SettingValue = int | float | str | bool | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Started:
-    """Training began, or went on after a resume when `step` is above zero."""
+    """Training began, or was resumed if `step` is above zero."""
 
     type: ClassVar[str] = "started"
     step: int
@@ -37,7 +37,7 @@ class Started:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
-    """Some steps were made: the mean training loss since the last such event."""
+    """Some steps were done. `loss` is the mean training loss since the last such event."""
 
     type: ClassVar[str] = "progress"
     step: int
@@ -50,7 +50,7 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evaluated:
-    """The model was measured without dropout, on the validation split and on a small part of the training split."""
+    """The model was evaluated without dropout, on the validation split and on a small part of the training split."""
 
     type: ClassVar[str] = "evaluated"
     step: int
@@ -58,16 +58,16 @@ class Evaluated:
     val_loss: float
     bits_per_char: float
     is_best: bool
-    """Whether this is the best model so far. The newest event with `is_best` holds the figure of the best model."""
+    """Whether this is the best model so far. The newest such event holds the loss of the best model."""
     val_tokens: int
-    """Characters of the validation split that `val_loss` is the mean of."""
+    """Characters of the validation split that were read."""
     is_estimate: bool = False
-    """Whether `val_tokens` is a smaller, evenly spread part of what the loss of record is measured on."""
+    """Whether only an evenly spread part of what the loss of record is computed on was read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sampled:
-    """The model wrote a few characters, to show how far it has come."""
+    """The model generated a short sample."""
 
     type: ClassVar[str] = "sampled"
     step: int
@@ -77,7 +77,7 @@ class Sampled:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Saved:
-    """A checkpoint was committed to disk."""
+    """A checkpoint was written to disk."""
 
     type: ClassVar[str] = "saved"
     step: int
@@ -86,7 +86,7 @@ class Saved:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Paused:
-    """Training waits, on request."""
+    """Training was paused by the user."""
 
     type: ClassVar[str] = "paused"
     step: int
@@ -94,7 +94,7 @@ class Paused:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Resumed:
-    """Training goes on after a pause."""
+    """Training continues after a pause."""
 
     type: ClassVar[str] = "resumed"
     step: int
@@ -172,13 +172,13 @@ class CompileFailed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Initialized:
-    """A new run has started from the weights of another model."""
+    """A new run was initialized with the weights of another model."""
 
     type: ClassVar[str] = "initialized"
     step: int
     source: str
     new_characters: str
-    """Characters of the text that the other model does not know; their weights start at random."""
+    """Characters that are not in that model's alphabet; their weights were initialized at random."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -201,7 +201,7 @@ class Finished:
     best_val_loss: float | None
     elapsed_seconds: float
     best_is_estimate: bool = False
-    """Whether `best_val_loss` was measured on a smaller part than the loss of record is."""
+    """Whether `best_val_loss` is an estimate, computed on a part of the validation split."""
 
 
 Event = (

@@ -1,8 +1,11 @@
-"""Format times, counts, sizes and rates for people, in the command line and in the app."""
+"""Format times, counts, sizes, rates, settings and bars for people, in the command line and in the app."""
 
 import math
 
+from tui_gpt.events import SettingValue
+
 _UNITS = ((1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k"))
+_EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def format_duration(seconds: float) -> str:
@@ -57,3 +60,18 @@ def format_age(seconds: float) -> str:
         if seconds >= size:
             return f"{int(seconds // size)} {unit} ago"
     return "just now"
+
+
+def format_setting(value: SettingValue) -> str:
+    """Return e.g. `5e-4`, `0.02`, `1,000`; anything but a number as it is."""
+    if isinstance(value, float) and 0.0 < abs(value) < 0.01:
+        mantissa, _, exponent = f"{value:.3e}".partition("e")
+        return f"{float(mantissa):g}e{int(exponent)}"
+    return f"{value:g}" if isinstance(value, float) else f"{value:,}" if type(value) is int else str(value)
+
+
+def bar(fraction: float, cells: int, *, empty: str = "·") -> str:
+    """Return a bar of `cells` cells, `fraction` of which is filled to an eighth of a cell, the rest with `empty`."""
+    eighths = round(max(0.0, min(1.0, fraction)) * cells * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(cells, empty)

@@ -1,7 +1,7 @@
-"""A run being worked on: the one door from a face to torch.
+"""The facade that the command line and the app call: train, estimate, generate, evaluate.
 
-Faces hold a `SessionLike`. `Session` finds the run, holds its lock and writes its log; the work itself is in `gpt/`,
-which (with torch, a second or two) is imported inside the methods, in the thread that calls them.
+They hold a `SessionLike`. `Session` finds the run, holds its lock and writes its log. The work itself is in `training/`
+and `generation/`, which are imported inside the methods, in the calling thread: torch takes a second or two.
 """
 
 import gc
@@ -19,7 +19,7 @@ from tui_gpt.control import Control
 from tui_gpt.errors import NotFoundError, TuiGptError
 from tui_gpt.events import Event
 from tui_gpt.generation.text_model import TextModel
-from tui_gpt.requests import Estimate, Evaluation, TrainRequest
+from tui_gpt.requests import Estimate, Evaluation, MachineSpeed, TorchInfo, TrainRequest
 from tui_gpt.storage.files import ensure_free_space
 from tui_gpt.storage.manifest import CheckpointInfo, read_info
 from tui_gpt.storage.names import LIVE, SHIPPED, slug
@@ -30,49 +30,51 @@ from tui_gpt.storage.runs import Run, RunStore, Which
 if TYPE_CHECKING:
     from tui_gpt.generation.sampler import Sampler
     from tui_gpt.storage.checkpoint import Arrays
-    from tui_gpt.training.initialize import Start
-    from tui_gpt.training.prepare import Prepared
+    from tui_gpt.training.setup.initialize import Start
+    from tui_gpt.training.setup.prepared import Prepared
 
 HERE = TrainConfig(max_iters=1)
-"""This machine's own device and all its cores."""
+"""The default device of this machine and all its cores."""
 SAMPLE_CHARACTERS = 240
-"""Length of the texts that a run shows while it trains."""
+"""Length of the samples that a run generates during training."""
 SAMPLE_PROMPT = "\n"
 _LIVE_TIMEOUT_SECONDS = 60.0
 
 
 class SessionLike(Protocol):
-    """What a face may ask for. Every method may take seconds (torch is imported on first use): call from a worker."""
+    """What the interfaces need of a session. Every method may take seconds: call it from a worker thread."""
 
     def load_torch(self) -> None:
-        """Import torch, so that the next call need not."""
+        """Import torch, so that the next call does not have to."""
 
     def collect_garbage(self) -> None:
-        """After `load_torch`: let the garbage collector look through all that was imported, once."""
+        """Run a full garbage collection, once after `load_torch`."""
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
-        """Train, yielding events as they happen; each is in the run's log before it is yielded. Raises TuiGptError."""
+        """Train, and yield each event after it was written to the run's log. Raises TuiGptError."""
 
     def estimate(self, config: RunConfig, control: Control) -> Estimate:
-        """Time a few steps of such a run, in a second or two. Raises TuiGptError."""
+        """Estimate the training time of a run by timing a few steps, in a second or two. Raises TuiGptError."""
 
     def open_model(self, source: str | Path | None) -> TextModel:
-        """A model to write with: `RUN`, `RUN@best`, `RUN@last`, `live`, `shipped`, a folder, or None for the newest
-        run's best checkpoint, else the shipped model. Raises TuiGptError."""
+        """Return a model to generate with: `RUN`, `RUN@best`, `RUN@last`, `live`, `shipped`, or a folder.
+
+        None is the best checkpoint of the newest run, else the shipped model. Raises TuiGptError.
+        """
 
     def evaluate(self, source: str | Path | None, control: Control) -> Evaluation:
-        """Measure the loss of record of a model (see `open_model`). Raises TuiGptError."""
+        """Compute the loss of record of a model (see `open_model`). Raises TuiGptError."""
 
     @property
     def run_name(self) -> str | None:
-        """Name of the run being trained (or trained last) by this session."""
+        """The name of the run that this session trains, or trained last."""
 
 
 class Session:
-    """The real thing: trains in the run store (or a folder of the user's choice) and opens what is there."""
+    """Trains and opens models in the run store, or in a folder of the user's choice."""
 
     def __init__(self, store: RunStore | None = None, place: TrainConfig = HERE) -> None:
-        """Work in `store`, and evaluate with the device and the threads of `place`."""
+        """Use the runs in `store`, and evaluate with the device and the threads of `place`."""
         self._store = store or RunStore()
         self._place = place
         self._run: Run | None = None
@@ -81,27 +83,28 @@ class Session:
 
     @property
     def run_name(self) -> str | None:
-        """Name of the run being trained (or trained last) by this session."""
+        """The name of the run that this session trains, or trained last."""
         return self._run.name if self._run else None
 
     def load_torch(self) -> None:
-        """Import torch, so that the next call need not."""
-        import tui_gpt.training.prepare  # noqa: F401  # imported for its own sake
+        """Import torch, so that the next call does not have to."""
+        import tui_gpt.training.setup.resume  # noqa: F401  # imported for its own sake
 
     def collect_garbage(self) -> None:
-        """See `SessionLike.collect_garbage`.
+        """Run a full garbage collection, once after `load_torch`.
 
-        A full collection takes 0.25 s, in which no other thread runs; after this one none is due before there are a
-        quarter more objects. `gc.freeze` would be quicker, but keep for good what is on screen now.
+        It takes 0.25 s in which no other thread runs; the next one is due only after the number of objects has grown by
+        a quarter. `gc.freeze` would be faster, but would never free the widgets that are alive now.
         """
         gc.collect()
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
-        """Train, yielding events as they happen; each is in the run's log before it is yielded. Raises TuiGptError."""
+        """Train, and yield each event after it was written to the run's log. Raises TuiGptError."""
         began = time.monotonic() if request.began is None else request.began
         control.report("loading PyTorch")
         self.load_torch()
-        from tui_gpt.training.prepare import prepare_new, prepare_resumed
+        from tui_gpt.training.setup.new import prepare_new
+        from tui_gpt.training.setup.resume import prepare_resumed
 
         existing = self._existing_run(request)
         if existing is None:
@@ -120,7 +123,7 @@ class Session:
                 yield from self._train_locked(existing, prepared, control, began)
 
     def _existing_run(self, request: TrainRequest) -> Run | None:
-        """The run to go on with, if the request is not for a new one."""
+        """Return the run to resume; None for a new one."""
         if request.resume is None:
             return None
         return (
@@ -133,21 +136,8 @@ class Session:
         return self._store.create(config, request.name)
 
     def _train_locked(self, run: Run, prepared: "Prepared", control: Control, began: float) -> Iterator[Event]:
-        from tui_gpt.training.trainer import Trainer
-
         self._run, self._live = run, (control, prepared)
-        trainer = Trainer(
-            prepared.parts(run, lambda step: _sample(prepared, step)),
-            prepared.config.train,
-            control,
-            standing=prepared.standing,
-            good=prepared.good,
-            planned_changes=prepared.planned_changes,
-            resume_changes=prepared.resume_changes,
-            began=began,
-            step_seconds=prepared.step_seconds,
-            initialized=prepared.initialized,
-        )
+        trainer = prepared.trainer(run, control, lambda step: _sample(prepared, step), began=began)
         recorder = Recorder(run)
         try:
             with closing(trainer.run()) as events:
@@ -164,8 +154,8 @@ class Session:
             self._live = None
 
     def _start_of(self, request: TrainRequest) -> "tuple[RunConfig, Start | None]":
-        """Return the config of a new run, and the model that it starts from, if any."""
-        from tui_gpt.training.initialize import Start
+        """Return the config of a new run, and the model that it is initialized from, if any."""
+        from tui_gpt.training.setup.initialize import Start
 
         if request.init_from is None:
             return request.config, None
@@ -174,13 +164,13 @@ class Session:
         return config, start
 
     def estimate(self, config: RunConfig, control: Control) -> Estimate:
-        """Time a few steps of such a run, in a second or two. Raises TuiGptError."""
+        """Estimate the training time of a run by timing a few steps, in a second or two. Raises TuiGptError."""
         from tui_gpt.training.budget.estimate import estimate
 
         return estimate(config, control)
 
     def open_model(self, source: str | Path | None) -> TextModel:
-        """A model to write with; see `SessionLike.open_model`."""
+        """Return a model to generate with; see `SessionLike.open_model`."""
         if source == LIVE or (self._live and source == f"{self.run_name}@{LIVE}"):
             return self._open_live()
         name, folder = self._checkpoint_of(source)
@@ -213,7 +203,7 @@ class Session:
         )
 
     def _checkpoint_of(self, source: str | Path | None) -> tuple[str, Path]:
-        """The name and the folder of the checkpoint that `source` means."""
+        """Return the name and the folder of the checkpoint that `source` refers to."""
         if source is None:
             run = self._store.newest(with_checkpoint=True)
             return self._checkpoint_in(run, "") if run else (SHIPPED, shipped_dir() / "pretrained")
@@ -237,8 +227,8 @@ class Session:
         return f"{run.name}@{kind}", run.require_checkpoint(kind)
 
     def evaluate(self, source: str | Path | None, control: Control) -> Evaluation:
-        """Measure the loss of record of a model (see `open_model`). Raises TuiGptError."""
-        from tui_gpt.training.prepare import evaluate_checkpoint
+        """Compute the loss of record of a model (see `open_model`). Raises TuiGptError."""
+        from tui_gpt.training.evaluate import evaluate_checkpoint
 
         name, folder = self._checkpoint_of(source)
         result = evaluate_checkpoint(folder, name, control, self._place)
@@ -248,7 +238,7 @@ class Session:
 
 
 def _sampler(prepared: "Prepared", weights: "Arrays", **facts: Any) -> "Sampler":
-    """Return what generates with weights of a model in training; `facts` are of `Sampler`."""
+    """Return a sampler with weights of a model in training; `facts` are further arguments of `Sampler`."""
     from tui_gpt.generation.sampler import Sampler
     from tui_gpt.generation.weights import Model
 
@@ -258,14 +248,14 @@ def _sampler(prepared: "Prepared", weights: "Arrays", **facts: Any) -> "Sampler"
 
 
 def _sample(prepared: "Prepared", step: int) -> Iterator[str]:
-    """Generate the text that a run shows at a step, piece by piece."""
+    """Generate the sample of a step, piece by piece."""
     sampler = _sampler(prepared, prepared.weights(), name="sample", step=step)
     config = SampleConfig(max_new_tokens=SAMPLE_CHARACTERS, seed=prepared.config.train.seed)
     return (piece.text for piece in sampler.stream(SAMPLE_PROMPT, config))
 
 
 def source_config(source: str, store: RunStore | None = None) -> RunConfig:
-    """Return the config of the model that `source` names (see `SessionLike.open_model`), without torch.
+    """Return the config of the model `source` (see `SessionLike.open_model`), without torch.
 
     Raises TuiGptError.
     """
@@ -273,7 +263,7 @@ def source_config(source: str, store: RunStore | None = None) -> RunConfig:
 
 
 def source_characters(source: str, store: RunStore | None = None) -> str:
-    """Return the characters that the model knows that `source` names, without torch. Raises TuiGptError."""
+    """Return the alphabet of the model `source`, without torch. Raises TuiGptError."""
     return _source_info(source, store).tokenizer.get("characters", "")
 
 
@@ -283,15 +273,31 @@ def _source_info(source: str, store: RunStore | None) -> CheckpointInfo:
 
 
 def import_run(file: Path, corpus: str, name: str | None = None, store: RunStore | None = None) -> Run:
-    """A new run that holds the lecture model's weights in `file`, a state dict of PyTorch's, and whose characters are
-    those of `corpus`. Raises TuiGptError; then nothing was made."""
+    """Create a run from the lecture model's weights in `file`, a state dict of PyTorch, with the alphabet of `corpus`.
+
+    Raises TuiGptError; then nothing was created.
+    """
     from tui_gpt.training.checkpoints.import_pt import import_run
 
     return import_run(store or RunStore(), file, corpus, name or slug(file.stem))
 
 
+def torch_info() -> TorchInfo:
+    """Return the installed PyTorch's version, threads and devices. Raises ImportError where it cannot be imported."""
+    from tui_gpt.training.compute.machine import torch_info
+
+    return torch_info()
+
+
+def measure_speed() -> MachineSpeed:
+    """Return how fast this machine multiplies matrices and copies memory, measured in half a second."""
+    from tui_gpt.training.compute.machine import measure_speed
+
+    return measure_speed()
+
+
 def _modified(folder: Path) -> int:
-    """When the checkpoint in `folder` was written, in nanoseconds; 0 when it is just being replaced."""
+    """Return when the checkpoint in `folder` was written, in nanoseconds; 0 while it is being replaced."""
     try:
         return (folder / "checkpoint.json").stat().st_mtime_ns
     except OSError:

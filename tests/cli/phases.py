@@ -1,8 +1,8 @@
-"""The program, held where a signal is to hit it: `python -m tests.cli.phases PHASE FOLDER COMMAND...`
+"""The program, held in the phase in which a signal is to hit it: `python -m tests.cli.phases PHASE FOLDER COMMAND...`
 
-At that moment the file `reached` appears in FOLDER, and the program goes on once there is a file `go`, or after a
-minute, with a file `forgotten`. The phases are torch's import, a step, an evaluation, a save (in its own thread), and a
-pause. Nothing else is changed. A phase of its own is `failure`: there the app has a bug and nobody waits.
+In that phase the file `reached` appears in FOLDER, and the program continues when there is a file `go`, or after a
+minute, with a file `forgotten`. The phases are the import of torch, a step, an evaluation, a save (in its own thread),
+and a pause. Nothing else is changed. The phase `failure` is different: the app raises an error and does not wait.
 """
 
 import sys
@@ -39,7 +39,7 @@ class Gate:
 
 
 class _TorchWatcher(MetaPathFinder):
-    """Finds torch where it is, and holds whoever imports it; looking for it takes a lock that others need, too."""
+    """Finds torch, and holds the thread that imports it; the lock of the search is needed by other threads, too."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
@@ -72,18 +72,19 @@ def arm(phase: str, folder: Path) -> None:
         return
     from tui_gpt.control import Control
 
-    modules: list[Any] = [import_module(f"tui_gpt.training.{name}") for name in ("trainer", "prepare")]
-    trainer, preparation = modules
+    names = ("trainer", "evaluation.meter", "setup.prepared")
+    modules: list[Any] = [import_module(f"tui_gpt.training.{name}") for name in names]
+    trainer, meter, prepared = modules
     match phase:
         case "step":
             inner = trainer.Trainer._accumulate_gradients
-            held = _held_before(gate, inner, lambda _self, step: step >= STEP)
+            held = _held_before(gate, inner, lambda self: self._state.step >= STEP)
             trainer.Trainer._accumulate_gradients = held
         case "evaluation":
-            trainer.mean_loss = _held_before(gate, trainer.mean_loss, lambda *_: True)
+            meter.mean_loss = _held_before(gate, meter.mean_loss, lambda *_: True)
         case "save":
-            write = preparation.write_checkpoint
-            preparation.write_checkpoint = _held_before(gate, write, lambda _target, info, *_: info.step >= STEP)
+            write = prepared.write_checkpoint
+            prepared.write_checkpoint = _held_before(gate, write, lambda _target, info, *_: info.step >= STEP)
         case "pause":
             _pause_at_a_step(gate, Control, trainer.Trainer)
 
@@ -93,7 +94,7 @@ def _break_the_app() -> None:
     show = screen.MainScreen.show_status
 
     def broken(self: Any) -> None:
-        if self.record is not None and self.record.step >= STEP:
+        if self.control.record is not None and self.control.record.step >= STEP:
             raise ZeroDivisionError("a bug")
         show(self)
 
@@ -101,19 +102,19 @@ def _break_the_app() -> None:
 
 
 def _pause_at_a_step(gate: Gate, control: Any, trainer: Any) -> None:
-    obey, wait = trainer._obey_control, control.wait_while_paused
+    handle, wait = trainer._handle_requests, control.wait_while_paused
 
     def paused_once(self: Any) -> Iterator[Any]:
-        if self._now.step == STEP:
+        if self._state.step == STEP:
             self._control.pause()
-        return obey(self)  # type: ignore[no-any-return]
+        return handle(self)  # type: ignore[no-any-return]
 
     def told(self: Any) -> Iterator[None]:
         for _ in wait(self):
             gate.hold()
             yield
 
-    trainer._obey_control, control.wait_while_paused = paused_once, told
+    trainer._handle_requests, control.wait_while_paused = paused_once, told
 
 
 if __name__ == "__main__":

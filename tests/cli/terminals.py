@@ -1,7 +1,7 @@
-"""The program on a pseudo-terminal of its own: what it draws, what it leaves behind, and how it ends.
+"""The program on a pseudo-terminal: what it draws, in which state it leaves the terminal, and how it ends.
 
-Everything waits for a condition with a time limit, so a program that hangs fails its test instead of hanging it. The
-terminal belongs to the child: closing it is what a lost SSH connection does.
+Every wait has a time limit, so a program that hangs fails its test instead of blocking it. The terminal belongs to the
+child: closing it is what a lost SSH connection does.
 """
 
 import fcntl
@@ -109,7 +109,7 @@ class Terminal:
         return termios.tcgetattr(self._master)[:4] == self.attributes[:4]
 
     def mode(self, number: int) -> bool | None:
-        """Whether a private mode (25 cursor, 1049 second screen, 1000 mouse) is set; None if never told."""
+        """Whether a private mode (25 cursor, 1049 second screen, 1000 mouse) is set; None if it never was."""
         return next(reversed(self.modes(number)), None)
 
     def modes(self, number: int) -> list[bool]:

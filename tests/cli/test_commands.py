@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.helpers import CommandLine, evaluated
+from tests.cli.helpers import CommandLine
+from tests.fakes import evaluated
 from tui_gpt import __version__
 from tui_gpt.cli import main as cli
 from tui_gpt.cli.commands import source as source_module
@@ -66,7 +67,24 @@ def test_help_names_every_command(command: CommandLine) -> None:
     assert "..." not in result.out.split("Commands:")[1]
 
 
-def test_the_version_is_told(command: CommandLine) -> None:
+def test_a_mistyped_command_gets_a_suggestion(command: CommandLine) -> None:
+    result = command("trian")
+    assert (result.code, result.out) == (2, "")
+    assert result.err == "error: there is no command 'trian' (did you mean train?): see `tui-gpt --help`\n"
+    assert "there is no command 'xyzzy': see" in command("xyzzy").err
+
+
+def test_every_option_is_accepted_with_underscores(command: CommandLine) -> None:
+    """The names are those of the lecture and of nanoGPT."""
+    result = command("train", "--headless", "--max_iters", "5", "--val_share=0.2", "--no_compile", "--preset", "nano")
+    assert result.code == 0, result.err
+    config = command.request.config
+    assert config is not None
+    assert (config.train.max_iters, config.train.val_share, config.train.compile) == (5, 0.2, False)
+    assert command("generate", "--max_new_tokens", "3", "--with_prompt", "abc").out == "abcabc"
+
+
+def test_the_version_is_printed(command: CommandLine) -> None:
     assert command("--version").out == f"tui-gpt {__version__}\n"
 
 
@@ -107,7 +125,7 @@ def test_wrong_usage_is_one_line_on_stderr_that_names_the_help(command: CommandL
 # The app
 
 
-def test_without_a_terminal_the_app_gives_help_and_leaves(command: CommandLine) -> None:
+def test_without_a_terminal_the_app_prints_help_and_exits(command: CommandLine) -> None:
     result = command()
     assert (result.code, result.out) == (2, "")
     assert result.err.startswith("Usage: tui-gpt")
@@ -121,7 +139,7 @@ def test_without_arguments_the_app_opens(command: CommandLine, terminal: None, o
     assert opened == [None]
 
 
-def test_train_opens_the_app_with_the_run_that_was_asked_for(
+def test_train_opens_the_app_with_the_requested_run(
     command: CommandLine, terminal: None, opened: list[TrainRequest]
 ) -> None:
     assert command("train", "--preset", "nano", "--max-iters", "30", "--name", "mine").code == 0
@@ -218,11 +236,11 @@ def test_a_setting_out_of_range_is_one_line(command: CommandLine) -> None:
     assert result.err.startswith("error: n_embd 100 is not divisible by n_head (7)")
 
 
-@pytest.mark.parametrize(("name", "told"), [("one", "there is a run 'one' already"), ("a/b", "cannot be a name")])
-def test_a_name_is_checked_before_anything_else(command: CommandLine, name: str, told: str) -> None:
+@pytest.mark.parametrize(("name", "message"), [("one", "there is a run 'one' already"), ("a/b", "cannot be a name")])
+def test_a_name_is_checked_before_anything_else(command: CommandLine, name: str, message: str) -> None:
     make_run("one")
     result = command("train", "/no/such/text", "--headless", "--name", name)
-    assert (result.code, told in result.err) == (2, True), result.err
+    assert (result.code, message in result.err) == (2, True), result.err
     assert command.session.requests == []
 
 
@@ -235,11 +253,11 @@ def test_a_wrong_value_in_the_environment_is_called_by_its_variable(
     assert result.err.startswith("error: TUI_GPT_TRAIN_MAX_ITERS cannot be 'many': it takes a whole number")
     assert "--max-iters" not in result.err
     monkeypatch.setenv("TUI_GPT_TRAIN_MAX_ITERS", "0")
-    assert "max_iters is 0" in (told := command("train", "--headless").err)
-    assert "(set by TUI_GPT_TRAIN_MAX_ITERS in the environment)" in told
+    assert "max_iters is 0" in (message := command("train", "--headless").err)
+    assert "(set by TUI_GPT_TRAIN_MAX_ITERS in the environment)" in message
 
 
-def test_a_bad_corpus_is_told_before_anything_is_made(command: CommandLine, tmp_path: Path) -> None:
+def test_a_bad_corpus_is_reported_before_anything_is_created(command: CommandLine, tmp_path: Path) -> None:
     empty = tmp_path / "empty.txt"
     empty.write_text("")
     result = command("train", str(empty), "--headless")
@@ -265,7 +283,7 @@ def test_a_text_from_stdin_is_kept_so_that_the_run_can_be_resumed(
     assert corpora.read_corpus(command.request.config.corpus).text == "from a pipe\n" * 50
 
 
-def test_what_was_left_out_of_a_folder_is_said(command: CommandLine, tmp_path: Path) -> None:
+def test_files_that_are_skipped_in_a_folder_are_named(command: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "book").mkdir()
     (tmp_path / "book" / "a.txt").write_text("words\n")
     (tmp_path / "book" / "b.bin").write_bytes(bytes(range(256)))
@@ -356,20 +374,20 @@ def test_a_new_number_of_steps_lifts_an_old_time_limit(command: CommandLine) -> 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
-        (["--n-layer", "2"], "the run one has n_layer 4 and keeps it when it is resumed: leave --n-layer out"),
+        (["--n-layer", "2"], "the run one has n_layer 4 and keeps it when it is resumed: omit --n-layer"),
         (["--preset", "quick"], "the run one has preset nano and keeps it"),
         (["--max-iters", "0"], "max_iters is 0"),
-        (["--name", "two"], "--resume and --name cannot go together"),
-        (["--init-from", "two"], "--resume and --init-from cannot go together"),
-        (["--model-path", "two"], "--resume one and --model-path cannot go together"),
+        (["--name", "two"], "--resume and --name cannot be used together"),
+        (["--init-from", "two"], "--resume and --init-from cannot be used together"),
+        (["--model-path", "two"], "--resume one and --model-path cannot be used together"),
     ],
 )
-def test_what_cannot_change_on_resume_is_refused(command: CommandLine, arguments: list[str], told: str) -> None:
+def test_what_cannot_change_on_resume_is_refused(command: CommandLine, arguments: list[str], message: str) -> None:
     make_run("one")
     result = command("train", "--headless", "--resume", "one", *arguments)
-    assert (result.code, told in result.err) == (2, True), result.err
+    assert (result.code, message in result.err) == (2, True), result.err
 
 
 def test_repeating_what_a_run_has_is_no_change(command: CommandLine) -> None:
@@ -398,7 +416,7 @@ def test_fewer_steps_than_a_run_has_made_are_refused_with_the_command_that_works
     save(make_run("one"), 40, 100)
     result = command("train", "--headless", "--resume", "one", "--max-iters", str(max_iters))
     assert result.code == 2
-    assert f"the run one has made 40 steps, and --max-iters {max_iters} asks for no more" in result.err
+    assert f"the run one has done 40 steps, and --max-iters is {max_iters}" in result.err
     assert "`tui-gpt train --headless --resume one --max-iters 80`" in result.err
     assert command("train", "--headless", "--resume", "one", "--max-iters", "80").code == 0
 
@@ -420,7 +438,7 @@ def test_a_text_that_has_moved_is_named_and_another_one_is_refused(command: Comm
     moved.write_text("another poem\n")
     result = command("train", str(moved), "--headless", "--resume", "one")
     assert result.code == 2
-    assert "is another text: leave CORPUS out, or start a new run from its weights with --init-from one" in result.err
+    assert "is another text: omit CORPUS, or start a new run from its weights with --init-from one" in result.err
 
 
 def test_the_text_to_validate_on_is_named_from_anywhere(
@@ -488,22 +506,20 @@ def test_a_validation_text_that_has_moved_is_named_and_another_one_is_refused(
     copy.write_text("another poem\n")
     result = command("train", "--headless", "--resume", "one", "--val-file", str(copy))
     assert result.code == 2
-    assert "is another text: leave --val-file out, or start a new run from its weights with --init-from" in result.err
+    assert "is another text: omit --val-file, or start a new run from its weights with --init-from" in result.err
 
 
 def test_a_run_without_a_validation_text_takes_none_when_it_is_resumed(command: CommandLine, tmp_path: Path) -> None:
     save(make_run("one"), 40, 100)
     result = command("train", "--headless", "--resume", "one", "--val-file", str(tmp_path))
     assert result.code == 2
-    assert (
-        "is measured on a part of tinyshakespeare and keeps it when it is resumed: leave --val-file out" in result.err
-    )
+    assert "is validated on a part of tinyshakespeare and keeps it when it is resumed: omit --val-file" in result.err
 
 
 # Options that exclude each other
 
 
-def test_what_is_typed_goes_before_what_the_environment_says_instead(
+def test_the_command_line_overrides_an_exclusive_option_of_the_environment(
     command: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "prompt.txt").write_text("from a file")
@@ -513,7 +529,7 @@ def test_what_is_typed_goes_before_what_the_environment_says_instead(
     monkeypatch.setenv("TUI_GPT_TRAIN_RESUME", "gone")
     assert command("generate").code == 0
     assert command("generate", "--run", "one", "--prompt-file", str(tmp_path / "prompt.txt")).code == 0
-    assert command.session.sources == [Path("/from/the/environment"), "one"]
+    assert command.session.opened == [Path("/from/the/environment"), "one"]
     assert command.session.model.prompts == ["from the environment", "from a file"]
     assert command("train", "--headless", "--name", "new").code == 0
     assert (command.request.name, command.request.model_path, command.request.resume) == ("new", None, None)
@@ -523,15 +539,15 @@ def test_what_is_typed_goes_before_what_the_environment_says_instead(
 
 
 def test_a_failure_is_one_line_with_its_exit_code(command: CommandLine) -> None:
-    command.session.events = [IncompatibleError("it does not fit:\nuse another")]
+    command.session.script = [IncompatibleError("it does not fit:\nuse another")]
     result = command("train", "--headless")
     assert (result.code, result.err) == (2, "error: it does not fit: use another\n")
-    command.session.events = [CheckpointError("it is damaged")]
+    command.session.script = [CheckpointError("it is damaged")]
     assert command("train", "--headless").code == 1
 
 
 def test_an_unexpected_error_leaves_a_report_and_no_traceback(command: CommandLine) -> None:
-    command.session.events = [*command.session.events[:2], RuntimeError("boom")]
+    command.session.script = [*command.session.script[:2], RuntimeError("boom")]
     result = command("train", "--headless", "--quiet")
     assert result.code == 1
     assert result.err.startswith("error: unexpected error")
@@ -550,26 +566,26 @@ def test_an_unexpected_error_leaves_a_report_and_no_traceback(command: CommandLi
         RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
     ],
 )
-def test_memory_that_runs_out_is_one_line_with_a_remedy(command: CommandLine, error: Exception) -> None:
+def test_running_out_of_memory_is_one_line_with_a_remedy(command: CommandLine, error: Exception) -> None:
     """And nothing is said to be saved unless it is."""
-    command.session.events = [error]
+    command.session.script = [error]
     result = command("train", "--headless", "--quiet")
     assert result.code == 1
-    assert result.err.startswith("error: there is not enough memory for this: ")
+    assert result.err.startswith("error: out of memory: ")
     assert result.err.count("\n") == 1
     assert "saved" not in result.err
-    command.session.events = [Saved(step=5, path="/runs/one/last"), error]
+    command.session.script = [Saved(step=5, path="/runs/one/last"), error]
     assert command("train", "--headless", "--quiet").err.endswith("; the run is saved in /runs/one\n")
     assert not paths.logs_dir().exists()
 
 
-def test_memory_that_runs_out_elsewhere_is_one_line_too(command: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_running_out_of_memory_elsewhere_is_one_line_too(command: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(spec: str) -> None:
         raise MemoryError
 
     monkeypatch.setattr(corpora, "corpus_info", full)
     result = command("data", "info", "tinyshakespeare")
-    assert (result.code, "not enough memory" in result.err) == (1, True)
+    assert (result.code, "out of memory" in result.err) == (1, True)
 
 
 def test_an_unexpected_error_elsewhere_leaves_a_report_too(
@@ -593,7 +609,7 @@ def test_generate_writes_text_and_nothing_else_on_stdout(command: CommandLine) -
     assert (result.code, result.out) == (0, "abcabca")
     assert "seed 5" in result.err
     assert "7 characters" in result.err
-    assert command.session.sources == ["one@best"]
+    assert command.session.opened == ["one@best"]
     assert command.session.model.prompts == ["To be"]
 
 
@@ -614,28 +630,28 @@ def test_a_prompt_is_read_from_a_file_or_stdin(
     assert command.session.model.prompts == ["line\n", "piped", "piped"]
 
 
-def test_a_prompt_stands_before_the_text_on_request(command: CommandLine) -> None:
+def test_the_prompt_comes_before_the_text_on_request(command: CommandLine) -> None:
     assert command("generate", "To bé ", "--with-prompt", "--max-new-tokens", "3").out == "To bé abc"
     assert command.session.model.prompts == ["To b "]
 
 
 @pytest.mark.parametrize(
-    ("content", "limit", "told"),
+    ("content", "limit", "message"),
     [
-        (b"", 10, "text.txt is empty: name a file with some text in it"),
+        (b"", 10, "text.txt is empty: name a file that is not"),
         ("ééééééé".encode(), 10, "text.txt is larger than 0 MB: choose a smaller part of it"),
         ("汉字测试文本，今天天气很好。".encode("gb2312"), 1000, "`iconv -f GB18030 -t UTF-8 FILE > NEW_FILE`"),
     ],
 )
 def test_a_text_that_cannot_be_measured_is_one_line(
-    command: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, limit: int, told: str
+    command: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, limit: int, message: str
 ) -> None:
     """A text beyond the limit is called that, though its cut may fall into a character."""
     monkeypatch.setattr(source_module, "_SIZE_LIMIT", limit)
     (tmp_path / "text.txt").write_bytes(content)
     result = command("eval", "--file", str(tmp_path / "text.txt"))
     assert (result.code, result.out) == (2, "")
-    assert told in result.err
+    assert message in result.err
 
 
 def test_a_piped_text_is_measured_and_not_kept(command: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -645,28 +661,28 @@ def test_a_piped_text_is_measured_and_not_kept(command: CommandLine, monkeypatch
     assert not paths.home().exists()
 
 
-def test_eval_computes_where_it_is_told_to(command: CommandLine) -> None:
+def test_eval_runs_on_the_requested_device(command: CommandLine) -> None:
     assert command("eval").code == 0
     assert command("eval", "--device", "cpu", "--threads", "3").code == 0
-    places = [(place.device, place.threads) for place in command.session.places if place is not None]
+    places = [(place.device, place.threads) for place in command.places if place is not None]
     assert places == [("auto", 0), ("cpu", 3)]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
-        (["hi", "--prompt-file", "-"], "PROMPT and --prompt-file cannot go together"),
-        (["--with-prompt", "--json"], "--with-prompt and --json cannot go together"),
-        (["--run", "a", "--model-path", "b"], "--run and --model-path cannot go together"),
+        (["hi", "--prompt-file", "-"], "PROMPT and --prompt-file cannot be used together"),
+        (["--with-prompt", "--json"], "--with-prompt and --json cannot be used together"),
+        (["--run", "a", "--model-path", "b"], "--run and --model-path cannot be used together"),
         (["--prompt-file", "/nowhere"], "/nowhere cannot be read"),
         (["--num-samples", "0"], "num_samples is 0"),
         (["--top-p", "2"], "top_p is 2"),
     ],
 )
-def test_what_cannot_be_generated_is_told(command: CommandLine, arguments: list[str], told: str) -> None:
+def test_an_invalid_request_to_generate_is_one_line(command: CommandLine, arguments: list[str], message: str) -> None:
     result = command("generate", *arguments)
     assert (result.code, result.out) == (2, "")
-    assert told in result.err
+    assert message in result.err
 
 
 def test_a_folder_goes_before_the_run_of_the_file(command: CommandLine, tmp_path: Path) -> None:
@@ -674,15 +690,15 @@ def test_a_folder_goes_before_the_run_of_the_file(command: CommandLine, tmp_path
     paths.config_file().write_text('[generate]\nrun = "one"\n')
     command("generate")
     command("generate", "--model-path", str(tmp_path))
-    assert command.session.sources == ["one", tmp_path]
+    assert command.session.opened == ["one", tmp_path]
 
 
 def test_eval_prints_figures_or_json(command: CommandLine) -> None:
-    assert "validation loss     1.5000\n" in command("eval", "--run", "one").out
+    assert "validation loss     1.6000\n" in command("eval", "--run", "one").out
     record = json.loads(command("eval", "--json").out)
-    assert record["val_loss"] == 1.5
-    assert record["bits_per_char"] == 2.164
-    assert command.session.sources == ["one", None]
+    assert record["val_loss"] == 1.6
+    assert record["bits_per_char"] == 2.31
+    assert command.session.opened == ["one", None]
 
 
 def test_eval_measures_any_text(command: CommandLine, tmp_path: Path) -> None:
@@ -693,7 +709,7 @@ def test_eval_measures_any_text(command: CommandLine, tmp_path: Path) -> None:
     assert (record["characters"], record["unknown"]) == (13, "é")
 
 
-def test_eval_of_a_text_that_the_model_cannot_read_is_told(command: CommandLine, tmp_path: Path) -> None:
+def test_eval_of_a_text_without_known_characters_fails_with_a_sentence(command: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("éñ")
     assert "knows none of these characters" in command("eval", "--file", str(tmp_path / "text.txt")).err
 
@@ -744,7 +760,7 @@ def test_an_empty_list_says_how_to_begin_on_stderr(command: CommandLine) -> None
     assert command("runs", "list", "--json").err == ""
 
 
-def test_runs_show_tells_state_and_settings(command: CommandLine) -> None:
+def test_runs_show_prints_state_and_settings(command: CommandLine) -> None:
     make_run("one")
     out = command("runs", "show", "one").out
     assert "state                  finished\n" in out
@@ -775,10 +791,10 @@ def test_an_unknown_run_names_its_neighbour(command: CommandLine) -> None:
         ["train", "--headless", "--resume", "shipped"],
     ],
 )  # fmt: skip
-def test_the_shipped_model_is_no_run(command: CommandLine, arguments: list[str]) -> None:
+def test_the_shipped_model_is_not_a_run(command: CommandLine, arguments: list[str]) -> None:
     result = command(*arguments)
     assert result.code == 1
-    assert "shipped is the model that comes with the program, and no run" in result.err
+    assert "shipped is the model that comes with the program, and not a run" in result.err
     assert "--init-from shipped" in result.err
 
 
@@ -786,13 +802,13 @@ def test_rm_asks_first(command: CommandLine, monkeypatch: pytest.MonkeyPatch) ->
     make_run("one")
     refused = command("runs", "rm", "one")
     assert refused.code == 2
-    assert "add --yes" in refused.err
+    assert "pass --yes" in refused.err
     answers = io.StringIO("n\ny\n")
     answers.isatty = lambda: True  # type: ignore[method-assign]
     monkeypatch.setattr("sys.stdin", answers)
     kept = command("runs", "rm", "one")
     assert kept.code == 1
-    assert kept.err.endswith("error: nothing was done\n")
+    assert kept.err.endswith("error: aborted: nothing was changed\n")
     assert [run.name for run in RunStore().list()] == ["one"]
     assert command("runs", "rm", "one").code == 0
     assert RunStore().list() == []
@@ -864,20 +880,20 @@ def test_export_takes_best_or_last(command: CommandLine, tmp_path: Path, monkeyp
 # Texts and settings
 
 
-def test_data_is_listed_added_and_told_about(command: CommandLine, tmp_path: Path) -> None:
+def test_data_is_listed_added_and_described(command: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "poem.txt").write_text("abba\ncaba\n")
     assert command("data", "add", str(tmp_path / "poem.txt"), "--name", "rhyme").out == "rhyme\n"
     listed = command("data", "list").out
     assert "tinyshakespeare  1.12 MB  built in\n" in listed
     assert "rhyme               10 B\n" in listed
-    told = json.loads(command("data", "info", "rhyme", "--json").out)
-    assert (told["characters"], told["lines"], told["alphabet"]) == (10, 2, "\nabc")
+    message = json.loads(command("data", "info", "rhyme", "--json").out)
+    assert (message["characters"], message["lines"], message["alphabet"]) == (10, 2, "\nabc")
     assert "distinct    4\n" in command("data", "info", "rhyme").out
     names = [json.loads(line)["name"] for line in command("data", "list", "--json").out.splitlines()]
     assert names == ["tinyshakespeare", "rhyme"]
 
 
-def test_config_tells_its_path_and_writes_its_file(command: CommandLine) -> None:
+def test_config_prints_its_path_and_writes_its_file(command: CommandLine) -> None:
     path = paths.config_file()
     assert command("config", "path").out == f"{path}\n"
     assert command("config", "init").out == f"{path}\n"
@@ -886,7 +902,7 @@ def test_config_tells_its_path_and_writes_its_file(command: CommandLine) -> None
     assert command("config", "init", "--force").code == 0
 
 
-def test_config_show_tells_values_with_their_sources(command: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_config_show_prints_values_with_their_sources(command: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TUI_GPT_TRAIN_SEED", "42")
     out = command("config", "show").out
     assert [line.split() for line in out.splitlines() if line.startswith("seed")] == [

@@ -25,7 +25,7 @@ def test_the_quick_checks_pass_here() -> None:
         assert check.status == "ok", check
 
 
-def test_torch_device_and_speed_are_told() -> None:
+def test_torch_device_and_speed_are_reported() -> None:
     assert doctor.check_torch().status == "ok"
     assert "cpu" in doctor.check_device().detail
     assert "GFLOP/s" in doctor.check_speed().detail
@@ -39,7 +39,7 @@ def test_a_home_that_cannot_be_written_fails_with_a_remedy(tmp_path: Path, monke
     assert "TUI_GPT_HOME" in check.remedy
 
 
-def test_looking_leaves_nothing_behind() -> None:
+def test_the_checks_leave_nothing_behind() -> None:
     doctor.check_home()
     assert list(paths.home().iterdir()) == []
 
@@ -91,10 +91,11 @@ def test_a_missing_compiler_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_without_a_terminal_the_app_cannot_open() -> None:
     check = doctor.check_terminal({"TERM": "xterm"})
     assert check.status == "warning"
-    assert "no terminal" in check.detail
+    assert "not a terminal" in check.detail
 
 
 def test_a_torch_that_cannot_be_imported_fails_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "tui_gpt.training.compute.machine", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     check = doctor.check_torch()
     assert check.status == "failed"

@@ -2,35 +2,26 @@
 
 import io
 import threading
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
-from tests.cli.helpers import evaluated, finished, progress, started
-from tui_gpt.cli.progress_line import BEAT_SECONDS, Heartbeat, ProgressLine, Standing, bar, fitted_line
+from tests.cli.helpers import FakeTerminal
+from tests.fakes import estimated, evaluated, finished, progress, started
+from tui_gpt.cli.heartbeat import BEAT_SECONDS, Heartbeat
+from tui_gpt.cli.progress_line import ProgressLine, figures, fitted_line
 from tui_gpt.control import Activity
 from tui_gpt.events import (
-    CompileFailed,
     Event,
-    RolledBack,
     Sampled,
     SettingChanged,
-    StepSkipped,
     StorageProblem,
-    StorageRecovered,
 )
-
-
-class FakeTerminal(io.StringIO):
-    """A stream that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
+from tui_gpt.progress import RunRecord
 
 
 class FakeClock:
-    """A clock that stands until it is moved."""
+    """A clock that moves only when it is set."""
 
     now = 0.0
 
@@ -38,42 +29,31 @@ class FakeClock:
         return self.now
 
 
-def standing_after(*events: Event) -> Standing:
-    standing = Standing()
-    for event in events:
-        standing.note(event)
-    return standing
+def record_of(*events: Event) -> RunRecord:
+    return RunRecord.of(events)
 
 
-def test_a_bar_fills_in_eighths() -> None:
-    assert bar(0.0, 4) == "····"
-    assert bar(0.5, 4) == "██··"
-    assert bar(0.28, 4) == "█▏··"
-    assert bar(1.0, 4) == "████"
-    assert bar(2.0, 4) == "████"
-
-
-def test_the_figures_tell_step_losses_time_left_and_pace() -> None:
-    standing = standing_after(started(40), progress(10), progress(20, 1.9), evaluated(20, 1.88))
-    assert standing.figures() == ["step 20/40", "loss 1.900", "val 1.880", "2 s left", "12.3 k chars/s"]
+def test_the_figures_are_step_losses_time_left_and_rate() -> None:
+    record = record_of(started(40), progress(10), progress(20, 1.9), evaluated(20, 1.88))
+    assert figures(record) == ["step 20/40", "loss 1.900", "val 1.880", "1 s left", "20.0 k chars/s"]
 
 
 def test_a_changed_number_of_steps_moves_the_goal() -> None:
-    standing = standing_after(started(40), progress(20), SettingChanged(step=20, setting="max_iters", value=80))
-    assert standing.share == 0.25
+    record = record_of(started(40), progress(20), SettingChanged(step=20, setting="max_iters", value=80))
+    assert record.fraction_done == 0.25
 
 
 @pytest.mark.parametrize("width", [0, 1, 10, 20, 40, 60, 80, 200])
 def test_the_line_never_fills_the_terminal(width: int) -> None:
     """A full last column would wrap, and the next rewrite would begin one row too low."""
-    standing = standing_after(started(40), progress(10), progress(20), evaluated(20, 1.88))
-    assert len(fitted_line(standing, width)) <= max(0, width - 1)
+    record = record_of(started(40), progress(10), progress(20), evaluated(20, 1.88))
+    assert len(fitted_line(record, width)) <= max(0, width - 1)
 
 
 def test_a_wide_terminal_shows_every_figure_and_a_bar() -> None:
-    standing = standing_after(started(40), progress(10), progress(20))
-    assert fitted_line(standing, 120) == (
-        " 50% " + "█" * 20 + "·" * 20 + "  step 20/40  loss 2.000  2 s left  12.3 k chars/s"
+    record = record_of(started(40), progress(10), progress(20))
+    assert fitted_line(record, 120) == (
+        " 50% " + "█" * 20 + "·" * 20 + "  step 20/40  loss 2.000  1 s left  20.0 k chars/s"
     )
 
 
@@ -87,7 +67,7 @@ def test_a_log_file_gets_at_most_a_line_a_second() -> None:
     assert "\r" not in stream.getvalue()
 
 
-def test_a_terminal_line_is_rewritten_and_taken_away() -> None:
+def test_a_terminal_line_is_rewritten_and_erased() -> None:
     stream, clock = FakeTerminal(), FakeClock()
     line = ProgressLine(stream, clock=clock)
     line.note(progress(1))
@@ -117,22 +97,7 @@ def test_a_silent_line_writes_nothing_but_what_is_urgent() -> None:
     assert stream.getvalue() == "warning: the disk is full\n"
 
 
-@pytest.mark.parametrize(
-    ("event", "line"),
-    [
-        (CompileFailed(step=0, problem="no compiler"), "warning: the run continues without --compile (no compiler)"),
-        (StepSkipped(step=1_004), "warning: step 1,004 was skipped: its loss or gradient was not finite"),
-        (RolledBack(step=9, to_step=5), "warning: step 9: not finite again, rolled back to the state of step 5"),
-        (StorageRecovered(step=9), "saving works again"),
-    ],
-)
-def test_a_problem_of_the_run_is_reported_even_in_silence(event: Event, line: str) -> None:
-    stream = io.StringIO()
-    ProgressLine(stream, silent=True).note(event)
-    assert stream.getvalue() == line + "\n"
-
-
-def test_a_quiet_phase_says_what_it_is_at_least_every_other_second() -> None:
+def test_a_phase_without_events_is_named_at_least_every_other_second() -> None:
     stream, clock = io.StringIO(), FakeClock()
     activity: list[Activity | None] = [Activity("loading PyTorch")]
     line = ProgressLine(stream, clock=clock, activity=lambda: activity[0])
@@ -168,7 +133,7 @@ def test_an_event_keeps_a_beat_from_being_shown() -> None:
     assert stream.getvalue().endswith("training, 5 s\n")
 
 
-def test_on_a_terminal_a_beat_stands_in_the_line_of_progress() -> None:
+def test_on_a_terminal_the_activity_is_shown_in_the_progress_line() -> None:
     stream, clock = FakeTerminal(), FakeClock()
     line = ProgressLine(stream, clock=clock, activity=lambda: Activity("evaluating", 0.5))
     line.note(started(40))
@@ -186,9 +151,9 @@ def test_on_a_terminal_a_beat_stands_in_the_line_of_progress() -> None:
 
 def test_an_estimate_is_called_that_on_a_line_of_its_own() -> None:
     stream = io.StringIO()
-    ProgressLine(stream).note(replace(evaluated(20, 1.88), is_estimate=True))
+    ProgressLine(stream).note(estimated(20, 1.88))
     assert stream.getvalue() == (
-        "step 20: training loss 1.5000, validation loss 1.8800 (estimate on 1,000 characters), the best so far\n"
+        "step 20: training loss 1.7800, validation loss 1.8800 (estimate on 8,192 characters), the best so far\n"
     )
 
 
@@ -226,10 +191,10 @@ def test_a_heartbeat_ends_with_its_block_and_never_writes_into_a_line() -> None:
 def test_a_sample_cannot_command_the_terminal() -> None:
     stream = io.StringIO()
     ProgressLine(stream).note(Sampled(step=5, prompt="", text="hi\x1b[2J"))
-    assert stream.getvalue() == "step 5 writes:\nhi␛[2J\n"
+    assert stream.getvalue() == "sample at step 5:\nhi␛[2J\n"
 
 
-def test_a_stream_that_nobody_reads_does_not_end_the_run() -> None:
+def test_a_closed_stream_does_not_end_the_run() -> None:
     class Deaf(FakeTerminal):
         def write(self, text: str) -> int:
             raise BrokenPipeError
@@ -237,4 +202,4 @@ def test_a_stream_that_nobody_reads_does_not_end_the_run() -> None:
     line = ProgressLine(Deaf())
     line.note(progress(1))
     line.say("still here")
-    assert line.standing.step == 1
+    assert line.record.step == 1

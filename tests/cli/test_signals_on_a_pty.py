@@ -1,7 +1,7 @@
-"""Every signal, in every phase, on a real terminal: the work is saved, the terminal is as before, the code is right.
+"""Signals in every phase, on a real terminal: the work is saved, the terminal is restored, the exit code is right.
 
-Here each phase meets one of the signals, in the app and without it; `benchmarks/torture.py signals` runs every cell of
-the matrix and takes the time.
+Each phase gets one of the signals, in the app and headless; `benchmarks/torture.py signals` runs and times every
+combination.
 """
 
 import signal
@@ -80,7 +80,7 @@ def check_terminal(terminal: Terminal, face: str) -> None:
 
 
 def check_run(folder: Path, phase: str) -> None:
-    """A valid checkpoint, unless there was nothing to save, and no lock that stays; and nobody waited for the gate."""
+    """Check that the work is saved (if there was any), that no lock is left, and that the gate did not time out."""
     assert not (folder / "forgotten").exists()
     store = RunStore(folder / "home" / "runs")
     if phase == "import":
@@ -109,13 +109,13 @@ def test_a_signal_saves_and_leaves_the_terminal_as_it_was(
 
 
 def test_a_second_signal_does_not_wait_for_anything(tmp_path: Path) -> None:
-    """The step is never let go, so only leaving at once ends the program."""
+    """The step is never released, so only an immediate exit ends the program."""
     seconds_to_leave("step", "app", [signal.SIGINT, signal.SIGTERM], tmp_path)
 
 
 @pytest.mark.parametrize("face", FACES)
 def test_a_signal_does_not_wait_for_an_import(face: str, tmp_path: Path) -> None:
-    """The import of torch is never let go."""
+    """The import of torch is never released."""
     with train_on_a_terminal("import", face, tmp_path) as terminal:
         terminal.wait_until((tmp_path / "reached").exists)
         terminal.send(signal.SIGHUP)
@@ -254,7 +254,7 @@ def test_ctrl_z_without_the_app_stops_the_training_and_its_clock(tmp_path: Path)
 
 
 def test_ctrl_z_without_a_shell_to_go_back_to_changes_nothing(tmp_path: Path) -> None:
-    """Nobody could wake the app again."""
+    """A suspended app could not be continued."""
     with Terminal(["-m", "tui_gpt"], tmp_path / "home") as terminal:
         terminal.wait_for("press s to train", "about")
         terminal.type("\x1a")

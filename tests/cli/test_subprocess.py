@@ -83,7 +83,7 @@ def test_a_run_goes_from_training_to_text(place: Path) -> None:
     assert json.loads(measured.stdout)["val_loss"] == pytest.approx(events[-1]["best_val_loss"], abs=1e-4)
 
 
-def test_an_interrupted_run_is_saved_and_goes_on_where_it_was(place: Path) -> None:
+def test_an_interrupted_run_is_saved_and_resumed_where_it_was(place: Path) -> None:
     process = start(place, "train", "text.txt", "--headless", "--json", "--name", "one", *ENDLESS)
     wait_for(process, "progress")
     refused = run(place, "runs", "rm", "one", "--yes")
@@ -116,7 +116,7 @@ def test_a_terminated_run_is_saved_and_leaves_a_clean_line(place: Path) -> None:
     assert process.returncode == 143
     assert events_in(out)[-1]["reason"] == "stopped"
     assert "% " in shown
-    assert "stopping: saving first" in shown
+    assert "saving, then stopping" in shown
     tail = shown.rpartition("\r\x1b[K")[2]
     assert tail.startswith("stopped after")
     assert tail.endswith("\n")
@@ -170,7 +170,7 @@ with StopOnSignals(Control(), "stopping"):
 """
 
 
-def test_a_second_signal_leaves_at_once(place: Path) -> None:
+def test_a_second_signal_exits_immediately(place: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", STUCK], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(place)
     )
@@ -182,7 +182,7 @@ def test_a_second_signal_leaves_at_once(place: Path) -> None:
     assert process.returncode == 143
 
 
-def test_a_reader_that_leaves_meets_no_traceback(place: Path) -> None:
+def test_a_reader_that_exits_sees_no_traceback(place: Path) -> None:
     with start(place, "config", "show") as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -258,7 +258,7 @@ def test_a_text_that_has_moved_or_changed_is_named(place: Path) -> None:
     assert made.returncode == 0, made.stderr
     text.rename(place / "there.txt")
     gone = run(place, "train", "--headless", "--quiet", "--resume", "moved", "--max-iters", "5")
-    assert (gone.returncode, "name its new place as CORPUS beside --resume" in gone.stderr) == (2, True)
+    assert (gone.returncode, "name its new path as CORPUS with --resume" in gone.stderr) == (2, True)
     again = run(place, "train", "there.txt", "--headless", "--quiet", "--resume", "moved", "--max-iters", "5")
     assert again.returncode == 0, again.stderr
     assert run(place, "eval", "--run", "moved@last", "--json").returncode == 0

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from tui_gpt.config import ModelConfig, TrainConfig
 from tui_gpt.models.build import build_model
 from tui_gpt.models.ensemble import Ensemble, log_mean_probabilities
-from tui_gpt.training.components import build_optimizers, muon_optimizers
 from tui_gpt.training.optim.adamw import Optimizer
+from tui_gpt.training.setup.components import build_optimizers, muon_optimizers
 
 CONFIG = ModelConfig(
     architecture="modern", block_size=12, n_layer=1, n_head=2, n_embd=16, ngram_order=3, induction=True, members=3

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from tui_gpt.config import ModelConfig, TrainConfig
 from tui_gpt.models.modern import Modern, NgramEmbedding, SquaredReLU, apply_rotary, ngram_rows, rotary_table
-from tui_gpt.training.components import muon_optimizers
+from tui_gpt.training.setup.components import muon_optimizers
 
 CONFIG = ModelConfig(architecture="modern", block_size=16, n_layer=2, n_head=2, n_embd=16, dropout=0.0, ngram_order=4)
 INDUCTION = dataclasses.replace(CONFIG, induction=True)

@@ -22,7 +22,7 @@ import pytest
 from torch import Tensor
 
 import tui_gpt
-from tests.cli.helpers import progress, started
+from tests.fakes import progress, started
 from tests.storage.damage import TEXT, altered, open_mutated_settings, resume_altered, tiny_config
 from tests.training.workbench import TRAIN, Workbench, learning_log, same_weights
 from tui_gpt.config import RunConfig, resolve
@@ -48,7 +48,7 @@ from tui_gpt.session import Session
 from tui_gpt.storage.recorder import Recorder
 from tui_gpt.storage.runs import Run, RunStore
 from tui_gpt.training.checkpoints.tensors import read_checkpoint
-from tui_gpt.training.trainer import Trainer
+from tui_gpt.training.nan_guard import NanGuard
 
 ROOT = Path(__file__).parents[2]
 
@@ -135,7 +135,7 @@ def test_a_step_left_in_the_middle_is_made_again_as_if_it_had_never_begun(tmp_pa
     before = learning_log(first.run())
     snapshot = first.checkpoints["last"][-1]
     resumed = Workbench(snapshot=snapshot)
-    assert snapshot.standing.step < 7
+    assert snapshot.state.step < 7
     assert before + learning_log(resumed.run()) == whole
     assert same_weights(straight.weights, resumed.weights)
 
@@ -295,12 +295,12 @@ def test_a_lost_state_to_go_back_to_does_not_keep_a_run_from_going_on(
 
 def _spoil_steps(monkeypatch: pytest.MonkeyPatch, *steps: int) -> None:
     """Let the first step to any of these fail like one that meets NaN, and every one that is made again."""
-    is_finite = Trainer._is_finite
+    is_finite = NanGuard.is_finite
 
-    def spoilt(trainer: Trainer, loss: Tensor, grad_norm: Tensor) -> bool:
-        return trainer._now.step + 1 not in steps and is_finite(trainer, loss, grad_norm)
+    def spoilt(guard: NanGuard, loss: Tensor, grad_norm: Tensor) -> bool:
+        return guard._state.step + 1 not in steps and is_finite(guard, loss, grad_norm)
 
-    monkeypatch.setattr(Trainer, "_is_finite", spoilt)
+    monkeypatch.setattr(NanGuard, "is_finite", spoilt)
 
 
 # A disk that refuses
@@ -346,16 +346,15 @@ def test_a_log_that_was_never_written_ends_in_an_error(tmp_path: Path) -> None:
 
 def test_a_best_checkpoint_that_the_disk_refused_is_tried_again() -> None:
     bench = Workbench(train=dataclasses.replace(TRAIN, max_iters=5))
-    commit = bench.parts.commit
     refused: list[object] = []
 
     def refuse_the_first_best(kind: str, snapshot: object) -> Path:
         if kind == "best" and not refused:
             refused.append(snapshot)
             raise StorageError("the disk is full")
-        return commit(kind, snapshot)  # type: ignore[arg-type]  # passed on as it came
+        return bench.keep(kind, snapshot)  # type: ignore[arg-type]  # passed on as it came
 
-    bench.trainer._parts = dataclasses.replace(bench.parts, commit=refuse_the_first_best)
+    bench.commit = refuse_the_first_best
     events = bench.run()
     assert refused[0] in bench.checkpoints["best"]
     reports = [event for event in events if isinstance(event, StorageProblem | StorageRecovered)]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
+from tui_gpt import session as session_module
 from tui_gpt.config import RunConfig, SampleConfig, TrainConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.errors import CorpusError, IncompatibleError, NotFoundError, RunLockedError
@@ -22,10 +23,10 @@ from tui_gpt.storage.checkpoint import quantize_checkpoint
 from tui_gpt.storage.manifest import MODEL_FILE
 from tui_gpt.storage.recorder import Recorder
 from tui_gpt.storage.runs import RunStore
-from tui_gpt.training import prepare as preparation
+from tui_gpt.training.budget.calibration import StepTime
 from tui_gpt.training.budget.sizing import MAX_MEMBERS
 from tui_gpt.training.checkpoints.tensors import Checkpoint, read_checkpoint
-from tui_gpt.training.device import ComputeDevice
+from tui_gpt.training.compute.device import ComputeDevice
 
 FOX = "the quick brown fox jumps over the lazy dog and runs back to the river bank\n"
 Make = Callable[..., RunConfig]
@@ -233,7 +234,7 @@ def test_live_weights_asked_for_after_the_last_step_are_refused_at_once(
             session.open_model("live")
         refusals.append(True)
 
-    monkeypatch.setattr(preparation, "_LIVE_TIMEOUT_SECONDS", 1e9)
+    monkeypatch.setattr(session_module, "_LIVE_TIMEOUT_SECONDS", 1e9)
     monkeypatch.setattr(Recorder, "require_all", ask)
     train(session, tiny())
     assert refusals == [True]
@@ -295,7 +296,7 @@ def test_the_run_of_a_failed_worker_is_marked(tiny: Make, monkeypatch: pytest.Mo
     def fail(_self: Trainer) -> None:
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(Trainer, "_set_learning_rate", fail)
+    monkeypatch.setattr(Trainer, "_accumulate_gradients", fail)
     with pytest.raises(RuntimeError):
         train(Session(), tiny(), name="fox")
     assert RunStore().get("fox").summary().state == "failed"
@@ -307,8 +308,11 @@ def test_a_finished_run_says_why_it_ended(tiny: Make) -> None:
     assert last.reason == "completed"
 
 
-def test_the_number_of_networks_that_the_time_allowed_is_kept_and_resumed(tiny: Make) -> None:
-    """The text is so small that its networks have read it enough in an instant."""
+def test_the_number_of_networks_that_the_time_allowed_is_kept_and_resumed(
+    tiny: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The text is so small that a fast machine has time for the largest ensemble."""
+    monkeypatch.setattr("tui_gpt.training.budget.estimate.time_step", lambda *_: StepTime(0.001, 1))
     config = tiny("quick", max_iters=None, max_seconds=30.0)
     session = Session()
     train_until(session, TrainRequest(config=config, name="fox"), 4)

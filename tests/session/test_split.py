@@ -90,7 +90,7 @@ def test_a_validation_text_that_changed_or_moved_is_refused(change: str, tiny: M
         reason, way = "has changed since", "start a new run with --init-from one"
     else:
         val_file.rename(val_file.with_name("elsewhere.txt"))
-        reason, way = "is no longer there", "name its new place with --val-file beside --resume"
+        reason, way = "is no longer there", "name its new path with --val-file and --resume"
     with pytest.raises(IncompatibleError, match=f"the validation text {val_file}.* {reason}.*{way}"):
         resume("one")
     with pytest.raises(IncompatibleError, match=f"the validation text {val_file}.* {reason}.*--file"):

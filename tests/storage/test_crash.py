@@ -5,7 +5,7 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from tests.cli.helpers import progress
+from tests.fakes import progress
 from tui_gpt import __version__
 from tui_gpt.errors import StorageError
 from tui_gpt.events import EVENT_TYPES, Initialized, Sampled

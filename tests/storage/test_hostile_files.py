@@ -185,7 +185,7 @@ def test_no_command_is_harmed_by_what_is_in_a_home(
     kind: str, healthy: Path, trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for place in HOME_PLACES:
-        is_own_choice = kind == "link to a folder" and place in FOLDERS  # of whoever moves it to another disk
+        is_own_choice = kind == "link to a folder" and place in FOLDERS  # made by a user who moves it to another disk
         if not is_own_choice and prepared(kind, place, healthy, trial):
             trial.doing("history", use_history)
             trial.doing("state", lambda: AppState.load().save())

@@ -1,7 +1,7 @@
-"""A tiny run that lives in memory: a real model and trainer, a clock made of numbers, checkpoints in a dictionary."""
+"""A tiny run in memory: a real model and trainer, a simulated clock, checkpoints in a dictionary."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -10,15 +10,21 @@ from torch import Tensor
 from tui_gpt.config import ModelConfig, TrainConfig
 from tui_gpt.control import Control
 from tui_gpt.events import Evaluated, Event, Progress, SettingValue
-from tui_gpt.models.build import build_model
+from tui_gpt.models.build import build_model, set_case_folding
+from tui_gpt.prior.ngram import NgramPrior
 from tui_gpt.text.corpora import CorpusText
 from tui_gpt.text.dataset import Corpus
 from tui_gpt.text.windows import WindowOrder
 from tui_gpt.training.batches import Batches
-from tui_gpt.training.checkpoints.state import restore_optimizers
-from tui_gpt.training.components import build_optimizers, build_replicas, random_generators
-from tui_gpt.training.device import ComputeDevice
-from tui_gpt.training.trainer import Kind, Snapshot, Standing, Trainer, TrainerComponents, changed, restore_generators
+from tui_gpt.training.budget.planner import Costs
+from tui_gpt.training.checkpoints.copies import restore_generators, restore_optimizers
+from tui_gpt.training.compute.device import ComputeDevice
+from tui_gpt.training.evaluation.meter import Meter
+from tui_gpt.training.nan_guard import NanGuard
+from tui_gpt.training.settings import changed
+from tui_gpt.training.setup.components import build_optimizers, build_replicas, random_generators
+from tui_gpt.training.state import Kind, Snapshot, TrainerState
+from tui_gpt.training.trainer import Trainer, TrainerComponents
 
 TEXT = "the quick brown fox jumps over the lazy dog and runs back to the river bank\n" * 40
 MODEL = ModelConfig(block_size=16, n_layer=2, n_head=2, n_embd=16, dropout=0.2)
@@ -35,7 +41,7 @@ TRAIN = TrainConfig(
 
 
 class Ticking:
-    """A clock that is some time later at every look."""
+    """A clock that advances with every reading."""
 
     def __init__(self, tick: float) -> None:
         self.seconds = 0.0
@@ -54,6 +60,7 @@ class Workbench:
         model: ModelConfig = MODEL,
         train: TrainConfig = TRAIN,
         *,
+        text: str = TEXT,
         snapshot: Snapshot | None = None,
         planned_changes: Mapping[int, Mapping[str, SettingValue]] | None = None,
         resume_changes: Mapping[str, SettingValue] | None = None,
@@ -61,33 +68,37 @@ class Workbench:
         tick: float = 0.01,
     ) -> None:
         self.checkpoints: dict[Kind, list[Snapshot]] = {"last": [], "best": []}
+        self.commit: Callable[[Kind, Snapshot], Path] = self.keep
+        """Commits a checkpoint; a test may replace it by a failing disk."""
         self.control = Control()
         self.clock = Ticking(tick)
-        self.corpus = Corpus.build(CorpusText(name="fox", text=TEXT, digest="", source="fox"), model.block_size)
+        self.corpus = Corpus.build(CorpusText(name="fox", text=text, digest="", source="fox"), model.block_size)
         self.model = build_model(model, self.corpus.tokenizer.vocab_size, train.seed)
-        shards = build_replicas(self.model, train, ComputeDevice(torch.device("cpu"), cores=train.threads))
-        optimizers = build_optimizers(self.model, train, shards)
-        standing: Standing | None = None
+        replicas = build_replicas(self.model, train, ComputeDevice(torch.device("cpu"), cores=train.threads))
+        optimizers = build_optimizers(self.model, train, replicas)
+        state: TrainerState | None = None
         if snapshot is not None:
-            train, standing = snapshot.config, dataclasses.replace(snapshot.standing, follows_clock=follows_clock)
+            train, state = snapshot.config, dataclasses.replace(snapshot.state, follows_clock=follows_clock)
             if resume_changes:
                 train = changed(train, resume_changes)
-                standing = dataclasses.replace(standing, budget_step=standing.step, budget_evaluations=0)
+                state = dataclasses.replace(state, budget_step=state.step, budget_evaluations=0)
             self.model.load_state_dict(snapshot.weights)
             restore_optimizers(optimizers, snapshot.training)
-            restore_generators(random_generators(shards), snapshot.training)
-        order = WindowOrder(len(self.corpus.train), model.block_size, train.batch_size, train.seed)
+            restore_generators(random_generators(replicas), snapshot.training)
+        set_case_folding(self.model, self.corpus.tokenizer)
+        windows = train.batch_size * model.networks
+        order = WindowOrder(len(self.corpus.train), model.block_size, windows, train.seed)
         self.parts = TrainerComponents(
             model=self.model,
             optimizers=optimizers,
-            batches=Batches(self.corpus, order, model.block_size, None),
-            shards=shards,
-            generators=random_generators(shards),
-            commit=self._commit,
+            batches=Batches(self.corpus, order, model.block_size, fitted_prior(self.corpus, model.ngram_order)),
+            replicas=replicas,
+            generators=random_generators(replicas),
+            commit=lambda kind, snapshot: self.commit(kind, snapshot),
             read_best=lambda: self.checkpoints["best"][-1] if self.checkpoints["best"] else None,
             write_sample=lambda step: f"sample of step {step}",
             device=torch.device("cpu"),
-            tokens_per_batch=train.batch_size * model.block_size,
+            tokens_per_batch=windows * model.block_size,
             networks=model.networks,
             train_tokens=len(self.corpus.train),
             val_tokens=len(self.corpus.val),
@@ -97,16 +108,41 @@ class Workbench:
             self.parts,
             train,
             self.control,
-            standing=standing,
+            state=state,
             good=None if snapshot is None else snapshot.good,
             planned_changes=planned_changes,
             resume_changes=resume_changes,
             clock=self.clock,
         )
 
-    def _commit(self, kind: Kind, snapshot: Snapshot) -> Path:
+    def keep(self, kind: Kind, snapshot: Snapshot) -> Path:
+        """Commit a checkpoint to `checkpoints`."""
         self.checkpoints[kind].append(snapshot)
         return Path(kind)
+
+    @property
+    def state(self) -> TrainerState:
+        """The trainer's state, which a test may change between two events."""
+        return self.trainer._state
+
+    @property
+    def guard(self) -> NanGuard:
+        """What holds the snapshot that a roll-back returns to."""
+        return self.trainer._guard
+
+    @property
+    def meter(self) -> Meter:
+        """What measures losses."""
+        return self.trainer._evaluator._meter
+
+    @property
+    def costs(self) -> Costs:
+        """The measured costs that a time budget is planned with."""
+        return self.trainer._budget.costs
+
+    def seconds(self) -> float:
+        """Seconds that the run has trained."""
+        return self.trainer._clock.seconds()
 
     def run(self) -> list[Event]:
         """Every event of the run."""
@@ -125,8 +161,17 @@ class Workbench:
         return {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
 
 
+def fitted_prior(corpus: Corpus, order: int) -> NgramPrior | None:
+    """The n-gram prior of the training split; None for order 0."""
+    if not order:
+        return None
+    prior = NgramPrior.fit(corpus.train, corpus.tokenizer.vocab_size, order)
+    prior.prepare_training()
+    return prior
+
+
 def learning_log(events: list[Event]) -> list[tuple[object, ...]]:
-    """What was learned, without the clock's figures."""
+    """Losses, rates and gradient norms, without what depends on the clock."""
     kept: list[tuple[object, ...]] = []
     for event in events:
         if isinstance(event, Progress):

@@ -1,4 +1,4 @@
-"""Threads that compute step back, and nothing but them."""
+"""Thread priorities, and the frame rate."""
 
 import asyncio
 import gc
@@ -14,15 +14,15 @@ from tui_gpt.tui.threads import (
     BACKGROUND_NICENESS,
     SWITCH_SECONDS,
     gc_paused,
+    has_daemon_threads,
     in_background,
-    is_anybody_at_work,
     lower_thread_priority,
     set_switch_interval,
 )
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives threads a priority of their own")
-def test_a_thread_that_steps_back_takes_those_it_starts_along_and_leaves_the_others() -> None:
+def test_a_lower_priority_is_inherited_by_new_threads_and_leaves_the_others_alone() -> None:
     found: list[int] = []
 
     def look() -> None:
@@ -43,7 +43,7 @@ def test_a_thread_that_steps_back_takes_those_it_starts_along_and_leaves_the_oth
     assert os.getpriority(os.PRIO_PROCESS, threading.main_thread().native_id or 0) == before
 
 
-def test_the_interpreter_changes_hands_sooner() -> None:
+def test_the_interpreter_switches_threads_sooner() -> None:
     before = sys.getswitchinterval()
     try:
         set_switch_interval()
@@ -52,7 +52,7 @@ def test_the_interpreter_changes_hands_sooner() -> None:
         sys.setswitchinterval(before)
 
 
-def test_the_collector_rests_and_goes_on() -> None:
+def test_the_garbage_collector_is_disabled_and_enabled_again() -> None:
     states = []
 
     def work() -> None:
@@ -64,7 +64,7 @@ def test_the_collector_rests_and_goes_on() -> None:
     assert [*states, gc.isenabled()] == [False, True]
 
 
-async def test_a_background_thread_steps_back_and_is_gone_when_its_work_is_done() -> None:
+async def test_a_background_thread_has_a_low_priority_and_ends_with_its_work() -> None:
     """The threads that asyncio keeps are left as they are."""
     seen: list[threading.Thread] = []
     niceness: list[int] = []
@@ -83,16 +83,16 @@ async def test_a_background_thread_steps_back_and_is_gone_when_its_work_is_done(
         assert niceness[0] >= BACKGROUND_NICENESS
 
 
-async def test_a_background_thread_at_work_is_noticed() -> None:
+async def test_a_running_background_thread_is_found() -> None:
     gate = threading.Event()
     work = asyncio.ensure_future(in_background(gate.wait))
     await asyncio.sleep(0)
-    assert is_anybody_at_work()
+    assert has_daemon_threads()
     gate.set()
     assert await work
 
 
-async def test_what_goes_wrong_in_background_is_told() -> None:
+async def test_an_error_in_the_background_is_raised() -> None:
     def fail() -> None:
         raise ValueError("no")
 
@@ -103,7 +103,7 @@ async def test_what_goes_wrong_in_background_is_told() -> None:
 @pytest.mark.parametrize(
     ("line", "frames", "animations"), [({}, "120", None), ({"SSH_TTY": "/dev/pts/0"}, "20", "none")]
 )
-def test_a_slow_line_gets_fewer_frames_and_no_animations(
+def test_a_remote_terminal_gets_fewer_frames_and_no_animations(
     line: dict[str, str], frames: str, animations: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("SSH_CONNECTION", "SSH_TTY", "TEXTUAL_FPS", "TEXTUAL_ANIMATIONS"):
@@ -116,7 +116,7 @@ def test_a_slow_line_gets_fewer_frames_and_no_animations(
     assert os.environ.get("TEXTUAL_ANIMATIONS") == animations
 
 
-def test_who_wants_other_frames_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frame_rate_set_by_the_user_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEXTUAL_FPS", "7")
     importlib.reload(tui_gpt.tui)
     assert os.environ["TEXTUAL_FPS"] == "7"

@@ -1,8 +1,7 @@
-"""Whether this machine can do what the program promises: a list of checks, each with its remedy where it fails.
+"""The checks of `tui-gpt doctor`, each with a remedy for a failure.
 
-Every check looks and measures in its own few lines, and none lets an error out: what cannot be looked at is a finding
-too. Nothing is changed, but for a file that is written into the home folder and removed again. Torch is imported
-inside.
+Each check is self-contained and never raises: an error is a finding, too. Nothing is changed, except for a temporary
+file in the home folder. Torch is imported by the checks that need it.
 """
 
 import hashlib
@@ -11,15 +10,15 @@ import platform
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from tui_gpt import __version__
+from tui_gpt import __version__, session
 from tui_gpt.config import DEFAULT_CORPUS
+from tui_gpt.cores import available_cores
 from tui_gpt.errors import TuiGptError
 from tui_gpt.formatting import format_bytes, format_loss
 from tui_gpt.storage import paths, settings
@@ -29,17 +28,14 @@ Status = Literal["ok", "warning", "failed"]
 CORPUS_DIGEST = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 """SHA-256 of the built-in corpus."""
 
-_LEAST_PYTHON = (3, 11)
-_LEAST_FREE_BYTES = 500_000_000
-_LEAST_COLUMNS, _LEAST_ROWS = 80, 24
-_GEMM_SIZE = 1024
-_COPY_BYTES = 1 << 26
-_MEASURE_SECONDS = 0.25
+_MIN_PYTHON = (3, 11)
+_MIN_FREE_BYTES = 500_000_000
+_MIN_COLUMNS, _MIN_ROWS = 80, 24
 
 
 @dataclass(frozen=True)
 class Check:
-    """One finding. Only `failed` stands in the way; a `warning` costs comfort or speed."""
+    """One finding. `failed` prevents the program from working; a `warning` costs comfort or speed."""
 
     name: str
     status: Status
@@ -48,7 +44,7 @@ class Check:
 
 
 def examine(environ: Mapping[str, str] | None = None) -> Iterator[Check]:
-    """Every check, one after the other, the quick ones first."""
+    """Yield the findings, those of the fast checks first."""
     environ = os.environ if environ is None else environ
     checks: list[tuple[str, Callable[[], Check]]] = [
         ("python", check_python),
@@ -71,31 +67,29 @@ def _guarded(name: str, check: Callable[[], Check]) -> Check:
     try:
         return check()
     except Exception as error:
-        return Check(name, "failed", f"{type(error).__name__}: {error}", "report this, with the whole of this list")
+        return Check(name, "failed", f"{type(error).__name__}: {error}", "report this, with this whole list")
 
 
 def check_python() -> Check:
-    """The interpreter is new enough."""
+    """Check the version of Python."""
     detail = f"tui-gpt {__version__}, Python {platform.python_version()} on {platform.platform()}"
-    if sys.version_info < _LEAST_PYTHON:
+    if sys.version_info < _MIN_PYTHON:
         return Check("python", "failed", detail, "install Python 3.11 or newer")
     return Check("python", "ok", detail)
 
 
 def check_terminal(environ: Mapping[str, str]) -> Check:
-    """The app can be drawn: a terminal of some size, with UTF-8."""
+    """Check the terminal's size, colours and encoding."""
     size = _terminal_size()
     colour = "no colour" if environ.get("NO_COLOR") else environ.get("COLORTERM") or "colours as TERM says"
     detail = f"TERM={environ.get('TERM', '')}, {colour}"
     if size is None:
-        return Check("terminal", "warning", f"stdin or stderr is no terminal, {detail}", "open the app in a terminal")
+        return Check("terminal", "warning", f"stdin or stderr is not one, {detail}", "open the app in a terminal")
     detail = f"{size.columns} × {size.lines}, {detail}"
     if environ.get("TERM") == "dumb":
-        return Check("terminal", "warning", detail, "this terminal can draw no screen: use --headless, or another one")
-    if size.columns < _LEAST_COLUMNS or size.lines < _LEAST_ROWS:
-        return Check(
-            "terminal", "warning", detail, f"the app likes {_LEAST_COLUMNS} × {_LEAST_ROWS}: enlarge the window"
-        )
+        return Check("terminal", "warning", detail, "use another terminal, or --headless")
+    if size.columns < _MIN_COLUMNS or size.lines < _MIN_ROWS:
+        return Check("terminal", "warning", detail, f"enlarge the window: the app needs {_MIN_COLUMNS} × {_MIN_ROWS}")
     if (sys.stderr.encoding or "").lower().replace("-", "") != "utf8":
         return Check("terminal", "warning", f"{detail}, {sys.stderr.encoding}", "set a UTF-8 locale, e.g. LANG=C.UTF-8")
     return Check("terminal", "ok", detail)
@@ -109,7 +103,7 @@ def _terminal_size() -> os.terminal_size | None:
 
 
 def check_home() -> Check:
-    """Runs can be kept: the folder is writable and has room."""
+    """Check that the home folder is writable and has enough free space."""
     home = paths.home()
     remedy = f"make it writable, or set {paths.HOME_VARIABLE} to another folder"
     try:
@@ -120,94 +114,63 @@ def check_home() -> Check:
     except OSError as error:
         return Check("home", "failed", f"{home}: {error.strerror or error}", remedy)
     detail = f"{home}, {format_bytes(free)} free"
-    if free < _LEAST_FREE_BYTES:
+    if free < _MIN_FREE_BYTES:
         return Check("home", "warning", detail, f"free some space, or set {paths.HOME_VARIABLE} to another disk")
     return Check("home", "ok", detail)
 
 
 def check_config() -> Check:
-    """The user's settings, if there are any, can be used."""
+    """Check the user's `config.toml`, if there is one."""
     path = paths.config_file()
     try:
         settings.preferred_run_config()
         settings.preferred_sample_config()
     except TuiGptError as error:
-        return Check("config", "failed", str(error), f"mend {path}, or move it away")
-    return Check("config", "ok", str(path) if path.exists() else "no config.toml: the presets hold as they are")
+        return Check("config", "failed", str(error), f"fix {path}, or move it away")
+    return Check("config", "ok", str(path) if path.exists() else "no config.toml")
 
 
 def check_corpus() -> Check:
-    """The built-in text is there, unaltered."""
+    """Check that the built-in text is unmodified."""
     path = paths.shipped_dir() / DEFAULT_CORPUS / "input.txt"
     if not path.is_file():
         return Check("corpus", "failed", f"{path} is missing", "install tui-gpt again")
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != CORPUS_DIGEST:
-        return Check("corpus", "failed", f"{path} is altered", "install tui-gpt again")
+        return Check("corpus", "failed", f"{path} was modified", "install tui-gpt again")
     return Check("corpus", "ok", f"{DEFAULT_CORPUS}, {format_bytes(len(data))}")
 
 
 def check_compiler() -> Check:
-    """A C++ compiler, which only --compile needs."""
+    """Look for a C++ compiler, which only --compile needs."""
     names = [os.environ.get("CXX") or "c++", "g++", "clang++", "cl"]
     found = next((place for name in names if (place := shutil.which(name))), None)
     if found is None:
-        return Check("compiler", "warning", "none", "install a C++ compiler to use --compile; all else works without")
+        return Check("compiler", "warning", "none", "install a C++ compiler to use --compile; the rest works without")
     return Check("compiler", "ok", found)
 
 
 def check_torch() -> Check:
-    """PyTorch can be imported."""
+    """Check that PyTorch can be imported."""
     try:
-        import torch
+        info = session.torch_info()
     except Exception as error:
         return Check("torch", "failed", f"{type(error).__name__}: {error}", "run `pip install torch`")
-    kind = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU build"
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    textual = metadata.version("textual")
+    cores, textual = available_cores(), metadata.version("textual")
     return Check(
-        "torch",
-        "ok",
-        f"{torch.__version__}, {kind}, {torch.get_num_threads()} threads on {cores} cores; textual {textual}",
+        "torch", "ok", f"{info.version}, {info.build}, {info.threads} threads on {cores} cores; textual {textual}"
     )
 
 
 def check_device() -> Check:
-    """Where a run on --device auto computes."""
-    import torch
-
-    found = [torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count())]
-    if torch.backends.mps.is_available():
-        found.append("mps (by --device mps)")
-    return Check("device", "ok", ", ".join([*found, "cpu"]))
+    """List the devices that PyTorch can use; --device auto takes the first."""
+    return Check("device", "ok", ", ".join(session.torch_info().devices))
 
 
 def check_speed() -> Check:
-    """How fast the CPU multiplies matrices and copies memory; a figure, no verdict."""
-    import torch
-
-    left, right = torch.rand(_GEMM_SIZE, _GEMM_SIZE), torch.rand(_GEMM_SIZE, _GEMM_SIZE)
-    source = torch.zeros(_COPY_BYTES, dtype=torch.uint8)
-    target = torch.empty_like(source)
-    multiply = _best_seconds(lambda: torch.mm(left, right))
-    copy = _best_seconds(lambda: target.copy_(source))
-    return Check(
-        "speed",
-        "ok",
-        f"{2 * _GEMM_SIZE**3 / multiply / 1e9:.0f} GFLOP/s float32, {2 * _COPY_BYTES / copy / 1e9:.0f} GB/s",
-    )
-
-
-def _best_seconds(work: Callable[[], object]) -> float:
-    """The quickest of the calls that fit into the time for one measurement, three at least."""
-    work()
-    best, count, began = float("inf"), 0, time.perf_counter()
-    while count < 3 or time.perf_counter() - began < _MEASURE_SECONDS:
-        start = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - start)
-        count += 1
-    return best
+    """Measure how fast the CPU multiplies matrices and copies memory."""
+    speed = session.measure_speed()
+    return Check("speed", "ok", f"{speed.flops / 1e9:.0f} GFLOP/s float32, {speed.copied_bytes / 1e9:.0f} GB/s")
 
 
 def check_kernel() -> Check:
@@ -223,7 +186,7 @@ def check_kernel() -> Check:
 
 
 def check_model() -> Check:
-    """The model that comes with the program is there, unaltered."""
+    """Check that the shipped model is unmodified."""
     from tui_gpt.storage.checkpoint import read_checkpoint
 
     folder: Path = paths.shipped_dir() / "pretrained"

@@ -1,7 +1,7 @@
-"""The command `tui-gpt`: what it is asked, in click's terms, and how every failure ends.
+"""The command `tui-gpt`: dispatch to the commands, and handling of every failure.
 
-The faces and torch are imported inside the commands, so `--help` and the lists are there at once. All errors meet in
-`run`: one line on stderr with the remedy in it, and an exit code; a traceback is never shown but kept as a report.
+The commands and torch are imported when they are needed, so `--help` and the lists are fast. All errors end in `run`:
+one line on stderr that names the remedy, and an exit code. A traceback is never shown, but saved as a report.
 """
 
 import atexit
@@ -22,29 +22,35 @@ from click.core import ParameterSource
 from tui_gpt import __version__
 from tui_gpt.cli.commands.terminal import NO_TERMINAL, fits_the_app, occupy_closed_descriptors, say_error
 from tui_gpt.cli.out_of_memory import OUT_OF_MEMORY, is_out_of_memory
-from tui_gpt.errors import EXIT_DONE, EXIT_FAILED, EXIT_SIGINT, EXIT_USAGE, TuiGptError
+from tui_gpt.errors import EXIT_DONE, EXIT_FAILED, EXIT_SIGINT, EXIT_SIGPIPE, EXIT_USAGE, TuiGptError
+from tui_gpt.storage.names import did_you_mean
 
 _STDOUT_ERRORS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF})
-"""All other errors of the disk have become StorageErrors by now."""
-_OPTIONS = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "TUI_GPT"}
+"""Errors of writing to stdout; all other I/O errors have become a StorageError by then."""
+_CONTEXT = {
+    "help_option_names": ["-h", "--help"],
+    "auto_envvar_prefix": "TUI_GPT",
+    "token_normalize_func": lambda token: token.replace("_", "-"),
+}
+"""Settings of click for every command; `--max_iters` is `--max-iters`."""
 
 
 _COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "train": ("train:train", "Train a model, in the app or headless."),
-        "generate": ("generate:generate", "Write a text that goes on from a prompt."),
-        "eval": ("evaluate:evaluate", "Measure a model, on its validation split or on any text."),
-        "runs": ("runs:runs", "List, show, copy and remove what has been trained."),
-        "data": ("data:data", "List, add and look at the texts to learn from."),
-        "config": ("config:config", "Look at and set your own defaults."),
-        "doctor": ("doctor:doctor", "Check that everything is there and works."),
+        "generate": ("generate:generate", "Generate text from a prompt."),
+        "eval": ("evaluate:evaluate", "Evaluate a model on its validation split or on any text."),
+        "runs": ("runs:runs", "Manage runs."),
+        "data": ("data:data", "Manage training texts."),
+        "config": ("config:config", "Show or edit your defaults."),
+        "doctor": ("doctor:doctor", "Check the installation."),
     }
 )
-"""Where each command is, below `tui_gpt.cli.commands`, and what it does."""
+"""For each command its place below `tui_gpt.cli.commands`, and a summary."""
 
 
 class _Menu(click.Group):
-    """A group that imports a command only when it is asked for, so that its own help costs nothing."""
+    """A group that imports a command only when it is run, so that its own help is fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         return list(_COMMANDS)
@@ -56,19 +62,27 @@ class _Menu(click.Group):
         command: click.Command = getattr(import_module(f"tui_gpt.cli.commands.{module}"), name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in _COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            ctx.fail(f"there is no command {name!r}{did_you_mean(name, _COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's signature
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
 
 
-@click.group(cls=_Menu, invoke_without_command=True, context_settings=_OPTIONS)
+@click.group(cls=_Menu, invoke_without_command=True, context_settings=_CONTEXT)
 @click.version_option(__version__, prog_name="tui-gpt", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(ctx: click.Context) -> int:
-    """Train a small GPT on a text of your choice and write with it, in your terminal.
+    """Train a small GPT on a text of your choice and generate text with it, in your terminal.
 
-    Without a command, the app opens. Every option can also be set in the environment (TUI_GPT_TRAIN_MAX_ITERS) or in a
-    file (see `tui-gpt config`).
+    Without a command, the app opens. Every option can also be set by an environment variable (TUI_GPT_TRAIN_MAX_ITERS)
+    or in a file (see `tui-gpt config`).
     """
     if ctx.invoked_subcommand is not None:
         return EXIT_DONE
@@ -82,7 +96,7 @@ def cli(ctx: click.Context) -> int:
 
 
 def main() -> NoReturn:
-    """The entry point: run the command line of this process and leave with its exit code."""
+    """Run the command line of this process and exit with its code."""
     began = time.monotonic() - time.process_time()
     occupy_closed_descriptors()
     end = _FastExit()
@@ -96,11 +110,13 @@ def main() -> NoReturn:
 
 @dataclass
 class _FastExit:
-    """Ends a process with torch in it once nothing is left but to take the interpreter apart, which would be a second
-    of nobody's time, several on a busy machine. Threads have been waited for by then, and exit handlers called."""
+    """Skips the interpreter's teardown, which takes about a second with torch loaded.
+
+    Threads have been joined and all other exit handlers called by then.
+    """
 
     code: int | None = None
-    """What `run` returned; None where it did not."""
+    """What `run` returned; None if it has not."""
 
     def __call__(self) -> None:
         if self.code is None or "torch" not in sys.modules:
@@ -112,9 +128,9 @@ class _FastExit:
 
 
 def run(arguments: Sequence[str], began: float | None = None) -> int:
-    """Do what the arguments say; the exit code. Raises nothing but SystemExit.
+    """Run a command and return its exit code. Raises nothing but SystemExit.
 
-    `began` is when the process began, as `time.monotonic()` tells it: a time budget counts from there.
+    `began` is when the process started, on the clock of `time.monotonic()`: a time budget counts from there.
     """
     try:
         code = _invoke(arguments, began)
@@ -137,7 +153,7 @@ def _invoke(arguments: Sequence[str], began: float | None) -> int:
         say_error(_usage_sentence(error))
         return error.exit_code
     except click.Abort:
-        say_error("nothing was done")
+        say_error("aborted: nothing was changed")
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_SIGINT
@@ -153,7 +169,7 @@ def _invoke(arguments: Sequence[str], began: float | None) -> int:
 
 
 def _dispatch(arguments: Sequence[str], began: float | None) -> int:
-    """Let click find the command and run it; unlike click's own `main`, this leaves every exception as it is."""
+    """Run a command by click; unlike click's own `main`, this handles no exception but the request to exit."""
     try:
         with cli.make_context("tui-gpt", list(arguments), obj=began) as ctx:
             code = cli.invoke(ctx)
@@ -167,14 +183,14 @@ def _usage_sentence(error: click.ClickException) -> str:
     ctx = error.ctx if isinstance(error, click.UsageError) else None
     if ctx is None:
         return sentence
-    variable = _variable_to_blame(error, ctx) if isinstance(error, click.BadParameter) else None
+    variable = _environment_variable_of(error, ctx) if isinstance(error, click.BadParameter) else None
     if variable is not None:
         return f"{variable} in the environment: {error.message.rstrip('.')}: change or unset it"
     return f"{sentence}: see `{ctx.command_path} --help`"
 
 
-def _variable_to_blame(error: click.BadParameter, ctx: click.Context) -> str | None:
-    """Return the environment variable that holds a bad value; None where the value came from elsewhere."""
+def _environment_variable_of(error: click.BadParameter, ctx: click.Context) -> str | None:
+    """Return the environment variable that a bad value came from; None for another source."""
     name = error.param.name if error.param else None
     if name is None or ctx.get_parameter_source(name) is not ParameterSource.ENVIRONMENT:
         return None
@@ -194,11 +210,11 @@ def _flush_stdout() -> None:
 
 
 def _stdout_failed(error: OSError) -> int:
-    """Nobody reads stdout any more, which is no news to anybody, or it cannot be written."""
-    from tui_gpt.cli.headless import EXIT_READER_GONE, detach_stdout, unwritable_stdout
+    """Report that stdout cannot be written, unless its reader has exited; return the exit code."""
+    from tui_gpt.cli.headless.streams import detach_stdout, unwritable_stdout
 
     detach_stdout()
     if isinstance(error, BrokenPipeError):
-        return EXIT_READER_GONE
+        return EXIT_SIGPIPE
     say_error(unwritable_stdout(error))
     return EXIT_FAILED

@@ -1,10 +1,8 @@
-"""Recognising that memory ran out, whoever noticed it first: Python, NumPy or PyTorch."""
+"""Recognise errors of Python, NumPy and PyTorch that mean that memory ran out."""
 
-OUT_OF_MEMORY = (
-    "there is not enough memory for this: close other programs, or choose a smaller model, batch, context or text"
-)
+OUT_OF_MEMORY = "out of memory: close other programs, or choose a smaller model, batch, context or text"
 _SIGNS = ("can't allocate memory", "out of memory", "not enough memory", "cannot allocate memory", "bad_alloc")
-"""What the messages say of the errors that PyTorch raises as a plain RuntimeError."""
+"""Parts of the messages of PyTorch, which raises a plain RuntimeError."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:

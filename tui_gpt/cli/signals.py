@@ -1,8 +1,7 @@
-"""Signals that ask the program to end: the first one saves, the second one leaves at once; so does the first where
-there is nothing to save. One that suspends it (Ctrl+Z) does so, and the time until it is continued counts as nobody's.
+"""Signal handling of a headless command: the first signal saves and stops, the second one exits immediately.
 
-A handler may run between any two bytecodes of the main thread, so it does next to nothing: it sets the `Control` that
-the work is polling, and writes straight to the file descriptor (a buffered stream may be in the middle of a write).
+A handler may run between any two bytecodes of the main thread, so it does very little: it sets the `Control` that the
+worker polls, and writes directly to the file descriptor (a buffered stream may be in the middle of a write).
 """
 
 import os
@@ -13,18 +12,17 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 from tui_gpt.control import Control
+from tui_gpt.errors import SIGNAL_EXIT_CODES
 
-_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 _SUSPENDING = "SIGTSTP"
 _STDERR = 2
 _CLEAR_LINE = b"\r\x1b[K"
 
 
 class StopOnSignals:
-    """While entered, SIGINT, SIGTERM and SIGHUP stop `control`; a second one ends the process. SIGTSTP suspends the
-    process, and `control` leaves that time out.
+    """While entered, SIGINT, SIGTERM and SIGHUP stop `control`, and a second one exits immediately.
 
-    While `nothing_to_lose` is set, the first one does. Only the main thread may enter it.
+    SIGTSTP (Ctrl+Z) suspends the process, and `control` does not count that time. Only the main thread may enter it.
     """
 
     def __init__(
@@ -37,10 +35,10 @@ class StopOnSignals:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.received: int | None = None
-        """The number of the first signal, once there was one."""
+        """The number of the first signal; None before it."""
         self.nothing_to_lose = False
-        """Set while there is nothing to save, as when torch is imported, which takes seconds and looks at no
-        `control`."""
+        """True while the first signal may exit immediately, e.g. during the import of torch, which takes seconds and
+        polls no `control`."""
         self._control = control
         self._message = message
         self._leave = leave
@@ -50,11 +48,11 @@ class StopOnSignals:
 
     @property
     def exit_code(self) -> int | None:
-        """128 plus the signal's number, once there was one."""
-        return None if self.received is None else 128 + self.received
+        """The exit code of the first signal; None before it."""
+        return None if self.received is None else _exit_code_of(self.received)
 
     def __enter__(self) -> Self:
-        handlers = dict.fromkeys(_NAMES, self._handle) | {_SUSPENDING: self._handle_suspension}
+        handlers = dict.fromkeys(SIGNAL_EXIT_CODES, self._handle) | {_SUSPENDING: self._handle_suspension}
         for name, handler in handlers.items():
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
@@ -70,7 +68,7 @@ class StopOnSignals:
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self.received is not None or self.nothing_to_lose:
             _say("")
-            self._leave(128 + number)
+            self._leave(_exit_code_of(number))
             return
         self.received = number
         self._control.stop()
@@ -78,7 +76,7 @@ class StopOnSignals:
             _say(self._message)
 
     def _handle_suspension(self, number: int, _frame: FrameType | None) -> None:
-        """Stop as a program does that catches nothing; return when the process is continued."""
+        """Suspend the process as if the signal were not handled; return when it is continued."""
         began = self._clock()
         signal.signal(number, signal.SIG_DFL)
         self._suspend()
@@ -86,10 +84,14 @@ class StopOnSignals:
         self._control.leave_out(self._clock() - began)
 
 
+def _exit_code_of(number: int) -> int:
+    return SIGNAL_EXIT_CODES[signal.Signals(number).name]
+
+
 def _say(message: str) -> None:
-    """Write a line of its own on stderr, also while a progress line stands there."""
+    """Write a line on stderr, replacing a progress line."""
     try:
         terminal = os.isatty(_STDERR)
         os.write(_STDERR, (_CLEAR_LINE if terminal else b"") + message.encode() + b"\n" if message or terminal else b"")
     except OSError:
-        pass  # nobody is listening any more, which is no reason not to save
+        pass  # stderr is closed, which is no reason not to save

@@ -8,7 +8,6 @@ does with a piece.
 
 import itertools
 import math
-import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -24,6 +23,7 @@ from tui_gpt.generation.sampling import log_softmax
 from tui_gpt.generation.text_model import CHANGEABLE, Changes, Piece
 from tui_gpt.generation.weights import Floats, Ints, Model
 from tui_gpt.prior.stored import read_prior, without_prior
+from tui_gpt.seeds import draw_seed
 from tui_gpt.storage.checkpoint import read_checkpoint
 from tui_gpt.text.tokenizer import CharTokenizer
 
@@ -32,8 +32,6 @@ ALTERNATIVES = 10
 UNIFORMS_AT_ONCE = 256
 BURST_SECONDS = 0.008
 """How long characters are computed before they are handed out."""
-SEED_BITS = 32
-"""Length of a seed drawn for a stream: short enough to be typed again."""
 
 
 class Sampler:
@@ -136,7 +134,7 @@ class Sampler:
 
         A burst lasts about BURST_SECONDS, so that a wish is heard soon and Python seldom asked.
         """
-        self.last_seed = secrets.randbits(SEED_BITS) if config.seed is None else config.seed
+        self.last_seed = draw_seed() if config.seed is None else config.seed
         uniforms = _Uniforms(self.last_seed, count)
         generator = self._decoders.generator(count)
         started = False

@@ -45,7 +45,7 @@ class Trie:
         return len(self.ids) - 1
 
     def extend(self, k: int, grams: Ints, tokens: Ints) -> Ints:
-        """Return the (k+1)-grams that extend k-grams by a token each; -1 where there is none or `grams` is -1."""
+        """Return the (k+1)-grams that extend k-grams by a token each; -1 where the text lacks it or `grams` is -1."""
         wanted = grams * np.int64(self.vocab_size) + tokens
         keys = self.keys[k + 1]
         at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)

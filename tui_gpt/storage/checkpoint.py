@@ -2,8 +2,8 @@
 
 A checkpoint is data, never code: nothing here unpickles. What is read is first compared with the size and SHA-256 that
 `checkpoint.json` states, so damage is found before an array exists; and weights that are not finite are neither written
-nor read, so a run that diverged cannot spoil its last good checkpoint. Where a checkpoint stands is `files.candidates`'
-business, what it says of itself `manifest`'s.
+nor read, so a run that diverged cannot spoil its last good checkpoint. `folders.candidates` lists where a checkpoint
+can be, and `manifest` reads its description.
 """
 
 import hashlib

@@ -37,7 +37,7 @@ def decode_named(data: bytes, name: str) -> str:
 
 
 def path_of(place: str) -> Path:
-    """Return the path that the user calls `place`, `~` expanded. Raises ValueError or RuntimeError where it is none."""
+    """Return the path that the user calls `place`, `~` expanded. Raises ValueError or RuntimeError if it is invalid."""
     if not place:
         raise ValueError("an empty path would mean the current folder")
     return Path(place).expanduser()

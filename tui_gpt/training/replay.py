@@ -1,8 +1,8 @@
-"""What a resumed run has to do again: the changes of settings that its log tells of after its last checkpoint.
+"""Setting changes that were logged after the last checkpoint, to be repeated when a run is resumed.
 
-The log is cut at the checkpoint before the run goes on, so those that are still to come are kept in a file of their own
-first: however often a run is interrupted before its next save, none is forgotten. What the trainer changes by itself,
-the rate after a roll-back, is left out, because it will do so again.
+The log is cut at the checkpoint before the run continues. The changes after it are first saved to a file, so none is
+lost however often a run is interrupted before its next checkpoint. What the trainer itself changes, the learning rate
+after a roll-back, is left out, because it will do so again.
 """
 
 import os
@@ -14,7 +14,8 @@ from tui_gpt.storage.files import atomic_write, storage_errors
 from tui_gpt.storage.manifest import CheckpointInfo
 from tui_gpt.storage.plain_files import read_plain_file
 from tui_gpt.storage.runs import Run
-from tui_gpt.training.trainer import ESTIMATE, LIVE_SETTINGS, PLAN
+from tui_gpt.training.budget.time_budget import ESTIMATE, PLAN
+from tui_gpt.training.settings import LIVE_SETTINGS
 
 _FILE = "changes.jsonl"
 _FILE_LIMIT = 16 << 20
@@ -23,14 +24,14 @@ Changes = dict[int, dict[str, SettingValue]]
 
 
 def cut_log(run: Run, info: CheckpointInfo) -> Changes:
-    """Cut the log of `run` at its checkpoint; the changes made there and later, by their steps. Raises StorageError."""
+    """Cut the log of `run` at its checkpoint; return the changes from there on, by step. Raises StorageError."""
     step = info.step
-    events = [*_kept(run), *_changes_in(run.events())]
+    events = [*_saved_changes(run), *_changes_in(run.events())]
     ahead = [event for event in events if event.step >= step]
     later = [event for event in ahead if event.step > step]
     if later or os.path.lexists(run.path / _FILE):
         atomic_write(run.path / _FILE, "".join(to_json(event) + "\n" for event in later).encode())
-    run.log.truncate(step, _Forgotten(info))
+    run.log.truncate(step, _LaterMeasurements(info))
     changes: Changes = {}
     for event in ahead:
         at_step = changes.setdefault(event.step, {})
@@ -39,12 +40,12 @@ def cut_log(run: Run, info: CheckpointInfo) -> Changes:
             continue
         at_step[event.setting] = event.value
         if event.setting == "max_iters":
-            at_step.pop(PLAN, None)  # it was planned before somebody chose another number
+            at_step.pop(PLAN, None)  # the user replaced the plan
     return changes
 
 
-class _Forgotten:
-    """Tells which events, in order, were measured or written only after a checkpoint and will be again."""
+class _LaterMeasurements:
+    """Returns for each event of a log, in order, whether it follows the checkpoint and will happen again."""
 
     def __init__(self, info: CheckpointInfo) -> None:
         self._info = info
@@ -54,7 +55,7 @@ class _Forgotten:
         self._newest = max(self._newest, event.step)
         extra, step = self._info.extra, self._info.step
         match event:
-            case Evaluated():  # the best model is measured again at the end, and keeps its own step
+            case Evaluated():  # the best model is measured again at the end, with its own step
                 return self._newest > step or (self._newest == step and extra.get("evaluated_step") != step)
             case Sampled():
                 return event.step == step and extra.get("sampled_step") != step
@@ -63,15 +64,15 @@ class _Forgotten:
 
 
 def _changes_in(events: Iterator[Event]) -> Iterator[SettingChanged]:
-    """The changes of settings that somebody, or the clock, asked for."""
+    """Yield the changes of settings that the user or the plan of a time budget made."""
     for event in events:
         match event:
             case SettingChanged(origin="user" | "plan", setting=setting) if setting in {*LIVE_SETTINGS, ESTIMATE}:
                 yield event
 
 
-def _kept(run: Run) -> Iterator[SettingChanged]:
-    """What an earlier resumption has kept; lines that are no change are passed over. Raises StorageError."""
+def _saved_changes(run: Run) -> Iterator[SettingChanged]:
+    """Yield the changes that an earlier resume has saved; other lines are skipped. Raises StorageError."""
     path = run.path / _FILE
     if not os.path.lexists(path):
         return

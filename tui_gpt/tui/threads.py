@@ -1,7 +1,7 @@
-"""The screen first: threads that compute step back behind the one that draws and listens.
+"""Threads with a lower priority than the one that draws and handles keys.
 
-Training takes every core, writing one more, and a key must not wait for either: neither for the processor nor for the
-interpreter's lock. What a system does not offer is left as it is.
+Training uses every core and generation one more, and a key must wait neither for a processor nor for the interpreter's
+lock. What the operating system does not support is skipped.
 """
 
 import asyncio
@@ -18,19 +18,21 @@ P = ParamSpec("P")
 Result = TypeVar("Result")
 
 SWITCH_SECONDS = 0.001
-"""After how long a thread that computes in Python lets another one have the interpreter (Python's own is 0.005)."""
+"""How long a thread may run Python code before it must release the interpreter (Python's default is 0.005)."""
 BACKGROUND_NICENESS = 5
 
 
 def set_switch_interval() -> None:
-    """For the app's own thread, once."""
+    """Make the interpreter switch threads more often."""
     sys.setswitchinterval(SWITCH_SECONDS)
 
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Within the block no thread looks for garbage: while a large package is imported there is ever more to look
-    through, nothing to find, and nothing else runs meanwhile."""
+    """Disable the garbage collector within the block.
+
+    While a large package is being imported, each collection scans more objects, frees none, and stops all threads.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -41,7 +43,7 @@ def gc_paused() -> Iterator[None]:
 
 
 def lower_thread_priority() -> None:
-    """Let the calling thread, and those it starts, have the processor after the screen's thread, where Linux runs."""
+    """Lower the priority of the calling thread and of those it starts (Linux only)."""
     if sys.platform == "linux":
         with suppress(OSError):
             thread = threading.get_native_id()
@@ -50,13 +52,13 @@ def lower_thread_priority() -> None:
 
 
 def start_in_background(work: Callable[[], object], name: str) -> None:
-    """Let `work`, which raises nothing, run in a thread of its own that steps back and ends with it.
+    """Run `work`, which must not raise, in a new daemon thread of lower priority.
 
-    Not in one of asyncio's: those would stay slow for whatever they do next, and are waited for when the app leaves.
-    A thread that has computed with several cores keeps helpers for as long as it lives, and where there are more
-    helpers than cores OpenMP lets all of them sleep between two operations, training's too.
+    Not in one of asyncio's threads: they would keep the low priority for later work, and are joined when the app exits.
+    A thread that has computed with several cores also keeps its OpenMP helpers while it lives, and where helpers
+    outnumber cores, OpenMP lets all of them sleep between two operations, including those of training.
 
-    Raises RuntimeError where the system has no thread left.
+    Raises RuntimeError if the system has no thread left.
     """
 
     def run() -> None:
@@ -67,7 +69,7 @@ def start_in_background(work: Callable[[], object], name: str) -> None:
 
 
 async def in_background(work: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
-    """What `work` returns, computed by `start_in_background`."""
+    """Return the result of `work`, computed in a thread of `start_in_background`."""
     future: Future[Result] = Future()
 
     def compute() -> None:
@@ -81,6 +83,6 @@ async def in_background(work: Callable[P, Result], *args: P.args, **kwargs: P.kw
     return await asyncio.wrap_future(future)
 
 
-def is_anybody_at_work() -> bool:
-    """Whether a thread that nobody waits for has not ended: the interpreter must not be taken from under it."""
+def has_daemon_threads() -> bool:
+    """Return whether a daemon thread is still running, which must not lose its interpreter."""
     return any(thread.daemon for thread in threading.enumerate())

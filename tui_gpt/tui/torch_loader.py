@@ -1,7 +1,7 @@
-"""PyTorch is imported behind the first picture, in a daemon thread; who needs it waits here, and may give up.
+"""PyTorch is imported after the first paint, in a daemon thread; only training waits for it, and may give up.
 
-Importing takes two seconds and cannot be interrupted. So nobody else starts that import: a session is handed out that
-waits until it is done, and lets go at once when the app leaves.
+The import takes two seconds and cannot be interrupted, so no other thread may start it. `DeferredSession` waits until
+it is done, and returns at once when the app is closing.
 """
 
 import threading
@@ -23,8 +23,8 @@ LOADING = "loading PyTorch"
 _POLL_SECONDS = 0.05
 
 
-class LeavingError(TuiGptError):
-    """The app is closing; nobody will see this."""
+class ClosingError(TuiGptError):
+    """The app is closing, so the error is not shown."""
 
 
 class TorchLoader:
@@ -32,100 +32,96 @@ class TorchLoader:
 
     def __init__(self, session: SessionLike) -> None:
         self._session = session
-        self._done = threading.Event()
-        self._settled = threading.Event()
-        self._leaving = threading.Event()
+        self._imported = threading.Event()
+        self._collected = threading.Event()
+        self._closing = threading.Event()
         self.error: Exception | None = None
         """Why it could not be imported."""
-        self._thread = threading.Thread(target=self._wake, name="waking", daemon=True)
+        self._thread = threading.Thread(target=self._load, name="loading-torch", daemon=True)
 
     def start(self) -> None:
-        """Begin to import."""
+        """Begin the import."""
         self._thread.start()
 
     def leave(self) -> None:
-        """Let go whoever waits."""
-        self._leaving.set()
+        """Release the threads that wait."""
+        self._closing.set()
 
     @property
     def is_done(self) -> bool:
-        """Whether torch is there, or cannot be."""
-        return self._done.is_set()
+        """Whether torch has been imported, or could not be."""
+        return self._imported.is_set()
 
     @property
     def is_busy(self) -> bool:
-        """Whether the import is under way."""
+        """Whether the thread is still at work."""
         return self._thread.is_alive()
 
-    def wait(self, *, to_train: bool = False) -> None:
-        """Return once torch is there, and what only training needs. Raises LeavingError when the app closes first,
-        TuiGptError when it cannot be."""
-        awaited = self._settled if to_train else self._done
-        while not awaited.wait(_POLL_SECONDS):
-            if self._leaving.is_set():
-                raise LeavingError("the app is closing")
-        if self.error is not None:
-            raise TuiGptError(waking_sentence(self.error)) from self.error
+    def wait(self) -> None:
+        """Wait until training can begin.
 
-    def _wake(self) -> None:
+        Raises ClosingError when the app closes first, TuiGptError when torch could not be imported.
+        """
+        while not self._collected.wait(_POLL_SECONDS):
+            if self._closing.is_set():
+                raise ClosingError("the app is closing")
+        if self.error is not None:
+            message = f"PyTorch could not be imported ({self.error}): run `tui-gpt doctor` to find out why"
+            raise TuiGptError(message) from self.error
+
+    def _load(self) -> None:
         with gc_paused():
             try:
                 self._session.load_torch()
             except Exception as error:
                 self.error = error
             finally:
-                self._done.set()
-            if self.error is None and not self._leaving.is_set():
-                with suppress(Exception):  # training will meet the same, and say so
+                self._imported.set()
+            if self.error is None and not self._closing.is_set():
+                with suppress(Exception):  # training fails in the same way, and reports it
                     self._session.collect_garbage()
-            self._settled.set()
-
-
-def waking_sentence(error: Exception) -> str:
-    """Why nothing can be trained or written."""
-    return f"PyTorch could not be imported ({error}): run `tui-gpt doctor` to find out why"
+            self._collected.set()
 
 
 class DeferredSession:
-    """A session whose methods wait for torch first, where they need it. Call them from a thread."""
+    """A session that waits for torch before it trains or evaluates. Call its methods from a thread."""
 
-    def __init__(self, session: SessionLike, waker: TorchLoader) -> None:
+    def __init__(self, session: SessionLike, loader: TorchLoader) -> None:
         self._session = session
-        self._waker = waker
+        self._loader = loader
 
     def load_torch(self) -> None:
-        """Return once torch is there."""
-        self._waker.wait()
+        """Wait until torch has been imported."""
+        self._loader.wait()
 
     def collect_garbage(self) -> None:
-        """Nothing: the waker sees to it."""
+        """Do nothing: the loader does it."""
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         """See `SessionLike.train`."""
-        control.report(LOADING)
-        self._waker.wait(to_train=True)
-        control.report_idle()
+        self._wait(control)
         yield from self._session.train(request, control)
 
     def estimate(self, config: RunConfig, control: Control) -> Estimate:
         """See `SessionLike.estimate`."""
-        control.report(LOADING)
-        self._waker.wait(to_train=True)
-        control.report_idle()
+        self._wait(control)
         return self._session.estimate(config, control)
-
-    def open_model(self, source: str | Path | None) -> TextModel:
-        """See `SessionLike.open_model`; generating needs no torch."""
-        return self._session.open_model(source)
 
     def evaluate(self, source: str | Path | None, control: Control) -> Evaluation:
         """See `SessionLike.evaluate`."""
-        control.report(LOADING)
-        self._waker.wait()
-        control.report_idle()
+        self._wait(control)
         return self._session.evaluate(source, control)
+
+    def open_model(self, source: str | Path | None) -> TextModel:
+        """See `SessionLike.open_model`; generation needs no torch."""
+        return self._session.open_model(source)
 
     @property
     def run_name(self) -> str | None:
         """See `SessionLike.run_name`."""
         return self._session.run_name
+
+    def _wait(self, control: Control) -> None:
+        control.report(LOADING)
+        self._loader.wait()
+        control.report_idle()

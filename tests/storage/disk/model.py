@@ -1,7 +1,7 @@
-"""What a power loss may leave of a trace; see the package's docstring for the model of the disk.
+"""Compute what a power loss may leave of a trace; see the package's docstring for the model of the disk.
 
-Files and folders are numbers ("inodes"), the names are entries `(folder, name) -> inode`, as in a real file system: so
-a file's content and its name are durable apart from each other, and a renamed file stays the file that it was.
+Files and folders are numbers ("inodes"), and names are entries `(folder, name) -> inode`, as in a real file system: a
+file's content and its name become durable independently, and a renamed file keeps its inode.
 """
 
 import itertools
@@ -42,7 +42,7 @@ class Unlink:
 
 @dataclass(frozen=True)
 class Rename:
-    """A file or folder took another name; a file that had it is gone."""
+    """A file or folder was renamed, replacing a file of the new name."""
 
     source: int
     folder: int
@@ -61,7 +61,7 @@ class Write:
 
 @dataclass(frozen=True)
 class Truncate:
-    """A file was cut or extended to a size."""
+    """A file was truncated or extended to a size."""
 
     inode: int
     size: int
@@ -77,7 +77,7 @@ class Sync:
 
 @dataclass(frozen=True)
 class Mark:
-    """The program has promised that what it did so far is there for good."""
+    """The program has promised that everything up to here is durable."""
 
 
 EntryChange = Link | Unlink | Rename
@@ -94,7 +94,7 @@ class Image:
     contents: Contents
 
     def paths(self) -> dict[str, int]:
-        """The relative path of all that can be reached from the root."""
+        """Return the relative path of everything that can be reached from the root."""
         children: dict[int, list[tuple[str, int]]] = {}
         for (folder, name), inode in self.entries.items():
             children.setdefault(folder, []).append((name, inode))
@@ -108,11 +108,11 @@ class Image:
         return found
 
     def tree(self) -> Tree:
-        """The same with the contents."""
+        """Return those paths with their contents."""
         return {path: self.contents[inode] for path, inode in self.paths().items()}
 
     def reachable(self, extra: Sequence[EntryChange] = ()) -> set[int]:
-        """The inodes that have a name below the root, or would have one after some of the `extra` changes."""
+        """Return the inodes that have a name below the root, or would have one after some of the `extra` changes."""
         children: dict[int, list[int]] = {}
         for (folder, _), inode in self.entries.items():
             children.setdefault(folder, []).append(inode)
@@ -129,7 +129,7 @@ class Image:
 
 
 def applied(change: EntryChange, entries: Entries) -> None:
-    """Make a change of names; one that builds on changes that are lost does what is left of it."""
+    """Apply a change of names, as far as the changes that it depends on are not lost."""
     match change:
         case Link():
             entries[change.folder, change.name] = change.inode
@@ -142,7 +142,7 @@ def applied(change: EntryChange, entries: Entries) -> None:
 
 
 def written(change: DataChange, content: bytes) -> bytes:
-    """A file's content after a change."""
+    """Return the content of a file after a change."""
     if isinstance(change, Truncate):
         return content[: change.size].ljust(change.size, b"\0")
     end = change.offset + len(change.data)
@@ -152,9 +152,9 @@ def written(change: DataChange, content: bytes) -> bytes:
 def power_losses(
     start: Image, trace: Sequence[Operation], *, limit: int, seed: int = 0, ignored: str | None = None
 ) -> Iterator[tuple[int, Tree]]:
-    """Each state that a power loss may leave, with the number of marks that were passed before it; some come twice.
+    """Yield each state that a power loss may leave, with the number of marks before it; some are repeated.
 
-    At most about `limit` states are taken per moment. Syncs of the site `ignored` have no effect.
+    About `limit` states are yielded per moment, at most. Syncs of the site `ignored` have no effect.
     """
     disk = _Disk(start)
     chance = random.Random(seed)
@@ -173,7 +173,7 @@ def power_losses(
 
 
 class _Disk:
-    """What is durable, and the changes that are not yet."""
+    """What is durable, and the changes that are not durable yet."""
 
     def __init__(self, start: Image) -> None:
         self.durable = Image(dict(start.entries), dict(start.contents))
@@ -206,7 +206,7 @@ class _Disk:
                 self.durable.contents.setdefault(change.inode, None if change.is_folder else b"")
 
     def _forget_the_unreachable(self) -> None:
-        """Drop the changes of what has no name and cannot get one any more."""
+        """Drop the changes of files that have no name and cannot get one."""
         names = [change for change in self.pending if not isinstance(change, Write | Truncate)]
         found = self.durable.reachable(names)
         self.pending = [
@@ -216,7 +216,7 @@ class _Disk:
         ]
 
     def states(self, limit: int, chance: random.Random) -> Iterator[Tree]:
-        """The trees that a power loss at this moment may leave."""
+        """Yield the trees that a power loss at this moment may leave."""
         names = [change for change in self.pending if not isinstance(change, Write | Truncate)]
         self._exist(names)
         outlines: dict[frozenset[tuple[str, int]], Image] = {}
@@ -236,7 +236,7 @@ class _Disk:
                 yield Image(image.entries, merged).tree()
 
     def _data_variants(self) -> dict[int, list[bytes]]:
-        """For each file with unsynced changes what its content may be, the oldest first and the newest last."""
+        """Return the possible contents of each file with unsynced changes, from the oldest to the newest."""
         found: dict[int, list[bytes]] = {}
         for change in _joined([change for change in self.pending if isinstance(change, Write | Truncate)]):
             before = found.get(change.inode) or [self._content(change.inode)]
@@ -246,7 +246,7 @@ class _Disk:
 
 
 def _joined(changes: Sequence[DataChange]) -> list[DataChange]:
-    """The same changes, writes that follow upon each other in one file being one."""
+    """Merge consecutive writes to the same file."""
     joined: list[DataChange] = []
     newest: dict[int, int] = {}
     for change in changes:
@@ -262,7 +262,7 @@ def _joined(changes: Sequence[DataChange]) -> list[DataChange]:
 
 
 def _torn(change: DataChange, content: bytes) -> Iterator[bytes]:
-    """What a file's content may be while the change is under way; all of it comes last."""
+    """Return the possible contents of a file during a change, the complete one last."""
     if isinstance(change, Truncate):
         yield written(change, content)
         return
@@ -284,7 +284,7 @@ def _torn(change: DataChange, content: bytes) -> Iterator[bytes]:
 
 
 def _subsets(count: int, limit: int, chance: random.Random) -> Iterator[tuple[bool, ...]]:
-    """All subsets where there are at most `limit`; otherwise the beginnings, all but one, one alone, and a sample."""
+    """Return all subsets if there are at most `limit`, else prefixes, all but one, single ones and a sample."""
     if 2**count <= limit:
         yield from itertools.product((False, True), repeat=count)
         return
@@ -298,7 +298,7 @@ def _subsets(count: int, limit: int, chance: random.Random) -> Iterator[tuple[bo
 
 
 def _choices(variants: Sequence[Sequence[bytes]], limit: int, chance: random.Random) -> Iterator[tuple[bytes, ...]]:
-    """All combinations where there are at most `limit`; otherwise those with one file torn, and a sample."""
+    """Return all combinations if there are at most `limit`, else those with one torn file and a sample."""
     if math.prod(map(len, variants)) <= limit:
         yield from itertools.product(*variants)
         return

@@ -1,8 +1,8 @@
-"""The trace of a piece of the program: every system call of it that changes a folder, as an operation of the model.
+"""Record a trace: every system call of a part of the program that changes a folder, as an operation of the model.
 
-The program runs for real, in a real folder. `os` and `open` are replaced meanwhile, so the storage layer needs to know
-nothing of this; a changing call that is not understood is an error, and in the end the trace must lead to exactly the
-files that are in the folder, so that none can be overlooked.
+The program runs in a real folder, with `os` and `open` patched, so the storage layer is not involved. A changing call
+that the model does not know is an error, and in the end the trace must lead to exactly the files in the folder, so that
+no call can be overlooked.
 """
 
 import builtins
@@ -57,7 +57,7 @@ HELPERS = frozenset({"write_synced", "sync_folder", "write_all", "ensure_folder"
 
 
 class Trace:
-    """What happened in a folder from its beginning on."""
+    """The operations on a folder, from its initial state."""
 
     def __init__(self, root: Path, skipped: str | None = None) -> None:
         self.root = root
@@ -71,11 +71,11 @@ class Trace:
         self._real: dict[str, Callable[..., Any]] = {}
 
     def mark(self) -> None:
-        """The program has promised that what it did so far is there for good."""
+        """Record that the program has promised that everything up to here is durable."""
         self.operations.append(Mark())
 
     def check(self) -> None:
-        """Raise AssertionError unless the trace leads to what is in the folder."""
+        """Raise AssertionError unless the trace leads to the content of the folder."""
         seen, there = (
             {k: v for k, v in t.items() if not k.endswith(VOLATILE)} for t in (self._now.tree(), tree_of(self.root))
         )
@@ -84,7 +84,7 @@ class Trace:
     # Paths and inodes
 
     def _place(self, path: Any, dir_fd: int | None = None) -> tuple[int, str] | None:
-        """Folder and name of a path below the root; None for any other."""
+        """Return folder and name of a path below the root; None for any other."""
         text = os.fsdecode(path)
         if dir_fd is not None:
             folder = self._open.get(dir_fd)
@@ -151,7 +151,7 @@ class Trace:
         return count
 
     def wrote(self, descriptor: int, data: bytes) -> None:
-        """Note what was just written to a descriptor."""
+        """Record what has just been written to a descriptor."""
         inode = self._open.get(descriptor)
         if inode is not None and data:
             self._data(Write(inode, os.lseek(descriptor, 0, os.SEEK_CUR) - len(data), data))
@@ -161,7 +161,7 @@ class Trace:
         self.was_truncated(descriptor, size)
 
     def was_truncated(self, descriptor: int, size: int) -> None:
-        """Note that a descriptor's file was just cut."""
+        """Record that a descriptor's file has just been truncated."""
         inode = self._open.get(descriptor)
         if inode is not None:
             self._data(Truncate(inode, size))
@@ -202,10 +202,10 @@ class Trace:
         self._change(Rename(old[0], *new, self._now.entries[old]))
 
     def _site(self) -> str:
-        """The line that makes this call, as `file.py:function:line`, of the program or of a scenario."""
+        """Return the line of the program or of a scenario that makes this call, as `file.py:function:line`."""
         frame = sys._getframe(1)
         while (name := _source_name(frame.f_code.co_filename)) is None or frame.f_code.co_name in HELPERS:
-            assert frame.f_back is not None, "nobody called"
+            assert frame.f_back is not None, "there is no caller"
             frame = frame.f_back
         site = f"{name}:{frame.f_code.co_name}:{frame.f_lineno}"
         self.sites.add(site)
@@ -222,7 +222,7 @@ class Trace:
         closefd: bool = True,
         opener: Any = None,
     ) -> Any:
-        """The built-in `open`; a file below the root that can be written is watched."""
+        """Open a file as the built-in `open` does, and record its writes if it is below the root."""
         is_ours = file in self._open if isinstance(file, int) else self._place(file) is not None
         if not is_ours or not set(mode) & set("wax+"):
             return self._real["io"](file, mode, buffering, encoding, errors, newline, closefd, opener)
@@ -249,7 +249,7 @@ class Trace:
 
 
 class _WatchedFile(io.FileIO):
-    """A file whose writes are noted."""
+    """A file whose writes are recorded."""
 
     def __init__(self, trace: Trace, file: Any, mode: str, closefd: bool, opener: Any) -> None:
         self._trace = trace
@@ -268,7 +268,7 @@ class _WatchedFile(io.FileIO):
 
 @functools.cache
 def _source_name(file: str) -> str | None:
-    """How to name a source file of the program or of the tests; None for any other, and for this one."""
+    """Return the name of a source file of the program or the tests; None for any other, and for this one."""
     for folder in (PROGRAM, TESTS):
         if file != __file__ and Path(file).is_relative_to(folder):
             return f"{'tests/' if folder == TESTS else ''}{Path(file).relative_to(folder)}"
@@ -284,7 +284,7 @@ def _not_understood(name: str) -> Callable[..., Any]:
 
 @contextmanager
 def recorded(root: Path, skipped: str | None = None) -> Iterator[Trace]:
-    """Note what happens below `root` within the block; renames of the site `skipped` are not made."""
+    """Record the operations below `root` within the block; renames of the site `skipped` are not made."""
     trace = Trace(root, skipped)
     with contextmanager(trace.recording)():
         yield trace
@@ -292,7 +292,7 @@ def recorded(root: Path, skipped: str | None = None) -> Iterator[Trace]:
 
 
 def tree_of(root: Path) -> Tree:
-    """What is in a folder."""
+    """Return the content of a folder."""
     return {str(path.relative_to(root)): _content_of(path) for path in root.rglob("*")}
 
 
@@ -303,7 +303,7 @@ def _content_of(path: Path) -> Content:
 
 
 def image_of(root: Path) -> Image:
-    """What is in a folder, as a file system."""
+    """Return the content of a folder as a file system."""
     contents: Contents = {ROOT: None}
     entries = {}
     inodes = {"": ROOT}

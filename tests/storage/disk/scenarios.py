@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import torch
 
-from tests.cli.helpers import evaluated, finished, progress, started
+from tests.fakes import evaluated, finished, progress, started
 from tests.storage.disk.survey import Scenario
 from tests.storage.fuzzing import listing
 from tui_gpt.config import DEFAULT_CORPUS, SampleConfig, TrainConfig, resolve
@@ -31,12 +31,12 @@ from tui_gpt.storage.recorder import Recorder
 from tui_gpt.storage.runs import Run, RunState, RunStore
 from tui_gpt.text import corpora
 from tui_gpt.text.library import list_corpora
+from tui_gpt.training.checkpoints.background import BackgroundSaver
 from tui_gpt.training.checkpoints.import_pt import import_run
-from tui_gpt.training.checkpoints.saver import BackgroundSaver
 from tui_gpt.training.checkpoints.tensors import read_checkpoint, write_checkpoint
 from tui_gpt.training.checkpoints.writer import CheckpointWriter, read_good
 from tui_gpt.training.replay import cut_log
-from tui_gpt.training.trainer import Kind, Snapshot, Standing
+from tui_gpt.training.state import Kind, Snapshot, TrainerState
 from tui_gpt.tui.app.state import AppState
 from tui_gpt.tui.generate import notebook
 from tui_gpt.tui.generate.notebook import Answer, Card, History
@@ -125,24 +125,24 @@ def _weights(step: int) -> dict[str, torch.Tensor]:
 
 
 def _snapshot(step: int, good: Snapshot | None = None) -> Snapshot:
-    standing = Standing(step=step, max_iters=9, good_step=good.standing.step if good else step)
-    return Snapshot(standing, CONFIG.train, _weights(step), {"moments": torch.full((2,), step)}, good)
+    state = TrainerState(step=step, max_iters=9, good_step=good.state.step if good else step)
+    return Snapshot(state, CONFIG.train, _weights(step), {"moments": torch.full((2,), step)}, good)
 
 
-def _info(standing: Standing, train: TrainConfig = CONFIG.train) -> CheckpointInfo:
+def _info(state: TrainerState, train: TrainConfig = CONFIG.train) -> CheckpointInfo:
     return CheckpointInfo(
         config=dataclasses.replace(CONFIG, train=train),
         tokenizer=TOKENIZER,
         vocab_size=3,
-        step=standing.step,
-        max_iters=standing.max_iters,
-        extra=dataclasses.asdict(standing),
+        step=state.step,
+        max_iters=state.max_iters,
+        extra=dataclasses.asdict(state),
         created="2026-01-01T00:00:00+00:00",
     )
 
 
 def _write(target: Path, snapshot: Snapshot, with_training: bool) -> None:
-    info = _info(snapshot.standing, snapshot.config)
+    info = _info(snapshot.state, snapshot.config)
     write_checkpoint(target, info, snapshot.weights, snapshot.training if with_training else None)
 
 
@@ -168,7 +168,7 @@ def _live(root: Path) -> Iterator[None]:
 
         def save(kind: Kind, snapshot: Snapshot) -> None:
             path = keeper.commit(kind, snapshot)
-            _take(recorder, Saved(step=snapshot.standing.step, path=path.name))
+            _take(recorder, Saved(step=snapshot.state.step, path=path.name))
 
         first, fourth = _snapshot(1), _snapshot(4)
         _take(recorder, started(9), progress(1), evaluated(1, 3.0))
@@ -216,7 +216,7 @@ def _checkpoint_step(run: Run, kind: Kind) -> int:
     if kind == "last":
         expect(checkpoint.training is not None, "the optimizer is lost")
         good_step = checkpoint.info.extra["good_step"]
-        good = read_good(run, Standing(step=step, good_step=int(good_step or 0)))
+        good = read_good(run, TrainerState(step=step, good_step=int(good_step or 0)))
         expect(good is not None or good_step == step, "what the run goes back to is lost")
         expect(good is None or torch.equal(good.weights["table"], _weights(1)["table"]), "it goes back elsewhere")
     return step
@@ -237,7 +237,7 @@ def live_after(start: Callable[[Path], None]) -> Scenario:
             run = RunStore(root / "runs").create(CONFIG, NAME)
         with run.lock():
             if last:
-                cut_log(run, _info(Standing(step=last)))
+                cut_log(run, _info(TrainerState(step=last)))
             else:
                 run.log.truncate(-1)
             recorder, keeper = Recorder(run), CheckpointWriter(run, _write)
@@ -361,12 +361,12 @@ def _interrupted(root: Path) -> None:
     for step in (1, 2, 3, 4):
         run.record(progress(step))
         run.record(SettingChanged(step=step, setting="learning_rate", value=step / 100))
-    write_checkpoint(run.checkpoint_target("last"), _info(Standing(step=2, max_iters=9)), _weights(2), {})
+    write_checkpoint(run.checkpoint_target("last"), _info(TrainerState(step=2, max_iters=9)), _weights(2), {})
 
 
 def _resume(root: Path) -> Iterator[None]:
     run = Run(root / NAME)
-    info = _info(Standing(step=2, max_iters=9))
+    info = _info(TrainerState(step=2, max_iters=9))
     for _ in range(2):
         cut_log(run, info)
         yield
@@ -377,7 +377,7 @@ def _is_resumed(root: Path, promises: int) -> None:
     run = Run(root / NAME)
     steps = [event.step for event in run.events() if isinstance(event, Progress)]
     expect(steps[:2] == [1, 2], f"the log has lost its beginning: {steps}")
-    changes = cut_log(run, _info(Standing(step=2, max_iters=9)))
+    changes = cut_log(run, _info(TrainerState(step=2, max_iters=9)))
     expected = {step: {"learning_rate": step / 100} for step in (2, 3, 4)}
     expect(changes == expected, f"the changes ahead are {changes}")
     expect([event.step for event in run.events() if isinstance(event, Progress)] == [1, 2], "the log was not cut")
@@ -391,7 +391,7 @@ def _a_run(root: Path) -> None:
     run = RunStore(root / "runs").create(CONFIG, NAME)
     run.record(started(9))
     for kind in ("best", "last"):
-        write_checkpoint(run.path / kind, _info(Standing(step=5, max_iters=9)), _weights(5), {})
+        write_checkpoint(run.path / kind, _info(TrainerState(step=5, max_iters=9)), _weights(5), {})
 
 
 def _export(root: Path) -> Iterator[None]:

@@ -31,7 +31,7 @@ class Scenario:
     work: Callable[[Path], Iterator[None]]
     """Does it below a folder; each yield is a promise that all until then will survive."""
     check: Callable[[Path, int], None]
-    """Raises an exception unless the folder holds what the first so many promises said, and nothing broken."""
+    """Raises an exception unless the folder holds what that many promises have assured, and nothing broken."""
     start: Callable[[Path], None] = nothing
     """Fills the folder before."""
     alters: bool = False

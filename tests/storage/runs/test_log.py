@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.storage.runs.helpers import finished, progress, started
+from tests.fakes import finished, progress, started
 from tui_gpt.errors import StorageError
 from tui_gpt.events import Event, Sampled, Saved, to_json
 from tui_gpt.storage.runs import Run, log
@@ -47,7 +47,7 @@ def test_a_torn_last_line_is_skipped_and_the_next_event_starts_a_line_of_its_own
         b'{"type": "new_in_2030", "step": 1}',
         b'{"type": "paused", "step": 1e9}',
         b'{"type": "sampled", "step": 1, "prompt": "", "text": "\\ud800"}',
-        to_json(progress(1)).replace("2.5", "9" * 400).encode(),
+        to_json(progress(1)).replace("0.5", "9" * 400).encode(),
     ],
 )
 def test_a_foreign_line_is_skipped(run: Run, line: bytes) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes import progress, started
 from tests.storage.helpers import killed_at
-from tests.storage.runs.helpers import NANO, fake_checkpoint, progress, started
+from tests.storage.runs.helpers import NANO, fake_checkpoint
 from tui_gpt.errors import CheckpointError, NotFoundError, RunLockedError
 from tui_gpt.events import Saved, StorageProblem
 from tui_gpt.storage import locks

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage.runs.helpers import NANO, fake_checkpoint, progress
+from tests.fakes import progress
+from tests.storage.runs.helpers import NANO, fake_checkpoint
 from tui_gpt.config import resolve
 from tui_gpt.errors import CheckpointError, NotFoundError, RunLockedError, StorageError, UsageError
 from tui_gpt.storage.locks import FileLock

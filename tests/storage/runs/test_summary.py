@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from tests.storage.runs.helpers import estimated, evaluated, fake_checkpoint, finished, progress, started
+from tests.fakes import estimated, evaluated, finished, progress, started
+from tests.storage.runs.helpers import fake_checkpoint
 from tui_gpt.events import SettingChanged, SettingValue
 from tui_gpt.storage.manifest import read_info
 from tui_gpt.storage.runs import Run, RunSummary
@@ -30,7 +31,7 @@ def test_a_summary_has_the_figures_of_the_log(run: Run) -> None:
         path=run.path,
         has_checkpoint=False,
         best_is_estimate=False,
-        best_val_tokens=1000,
+        best_val_tokens=111_540,
     )
     fake_checkpoint(run.path / "best")
     assert (run.summary().best_val_loss, run.summary().has_checkpoint) == (1.75, True)
@@ -45,11 +46,11 @@ def test_a_summary_says_whether_the_best_loss_is_an_estimate(run: Run) -> None:
     """The log has it from the first evaluation; the end of a run repeats it without the number of characters."""
     run.record(started())
     run.record(estimated(10, 1.75))
-    assert best_of(run) == (1.75, True, 80)
+    assert best_of(run) == (1.75, True, 8_192)
     run.record(dataclasses.replace(finished(10), best_val_loss=1.75, best_is_estimate=True))
-    assert best_of(run) == (1.75, True, 80)
+    assert best_of(run) == (1.75, True, 8_192)
     run.record(evaluated(10, 1.8))
-    assert best_of(run) == (1.8, False, 1000)
+    assert best_of(run) == (1.8, False, 111_540)
     run.record(dataclasses.replace(finished(20), best_val_loss=1.7, best_is_estimate=True))
     assert best_of(run) == (1.7, True, 0)
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_gpt.training.budget.planner import (
-    EVALUATION_SHARE,
+    EVALUATION_FRACTION,
     EVALUATIONS,
     TRAIN_TOKENS_PER_VAL_TOKEN,
     Costs,
@@ -45,7 +45,7 @@ def test_evaluations_take_at_most_a_tenth_of_the_budget(seconds: float, token: f
     plan = planner(seconds, token=token)
     estimate = plan.estimate_tokens()
     reading = (EVALUATIONS - 1) * estimate * (1 + TRAIN_TOKENS_PER_VAL_TOKEN) + plan.final_tokens(estimate)
-    assert reading * token <= 1.05 * EVALUATION_SHARE * seconds
+    assert reading * token <= 1.05 * EVALUATION_FRACTION * seconds
 
 
 def test_the_last_evaluation_measures_the_whole_record_where_there_is_time() -> None:
@@ -53,7 +53,7 @@ def test_the_last_evaluation_measures_the_whole_record_where_there_is_time() -> 
     assert 5_000 <= planner(10.0).final_tokens(5_000) < 100_000
 
 
-def test_a_small_validation_split_is_measured_in_whole_every_time() -> None:
+def test_a_small_validation_split_is_measured_completely_every_time() -> None:
     small = planner(60.0, record=900)
     assert small.estimate_tokens() == small.final_tokens(900) == 900
 
@@ -86,13 +86,13 @@ def test_costs_follow_what_was_measured() -> None:
     assert costs.save == 0.5
 
 
-def test_the_clock_is_looked_at_early_then_now_and_then_and_always_near_the_end() -> None:
+def test_a_run_is_replanned_early_then_seldom_and_after_every_step_near_the_end() -> None:
     looks = [step for step in range(1, 1001) if is_replanning_step(step, 1000)]
     assert looks[:5] == [1, 2, 4, 8, 16]
     assert looks[-101:] == list(range(900, 1001))
 
 
-def test_a_small_difference_is_not_announced() -> None:
+def test_a_small_difference_does_not_change_the_plan() -> None:
     assert not is_worth_changing(planned=1040, max_iters=1000, step=0)
     assert is_worth_changing(planned=1100, max_iters=1000, step=0)
     assert is_worth_changing(planned=1023, max_iters=1000, step=990)

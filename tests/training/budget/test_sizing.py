@@ -3,14 +3,14 @@
 import pytest
 
 from tui_gpt.config import RunConfig, resolve
-from tui_gpt.training.budget.sizing import EPOCHS_PER_NETWORK, MAX_EPOCHS, MAX_MEMBERS, needs_sizing, sized
+from tui_gpt.training.budget.sizing import EPOCHS_PER_NETWORK, MAX_EPOCHS, MAX_MEMBERS, choose_members, needs_sizing
 
 TOKENS = 100 * 8 * 256
 """A hundred steps' worth."""
 
 
 def members(config: RunConfig, step_seconds: float = 0.1) -> int:
-    return sized(config, step_seconds, TOKENS).model.members
+    return choose_members(config, step_seconds, TOKENS).model.members
 
 
 @pytest.mark.parametrize(
@@ -23,21 +23,21 @@ def members(config: RunConfig, step_seconds: float = 0.1) -> int:
         (1e6, MAX_MEMBERS),
     ],
 )
-def test_each_network_reads_the_text_often_enough_before_there_is_another(readings: float, count: int) -> None:
+def test_each_network_is_trained_for_enough_epochs_before_there_is_another(readings: float, count: int) -> None:
     assert members(resolve("quick", max_seconds=10.0 * readings)) == count
 
 
-def test_a_number_of_steps_without_a_clock_makes_one_network() -> None:
+def test_a_run_without_a_time_budget_has_one_network() -> None:
     assert members(resolve("quick", max_iters=100_000)) == 1
 
 
-def test_time_that_would_only_teach_the_text_by_heart_is_not_used() -> None:
-    config = sized(resolve("quick", max_seconds=100_000), 0.1, TOKENS)
+def test_time_that_would_only_over_fit_is_not_used() -> None:
+    config = choose_members(resolve("quick", max_seconds=100_000), 0.1, TOKENS)
     assert config.train.max_iters == MAX_EPOCHS * 100
-    assert sized(resolve("quick", max_seconds=60), 0.1, TOKENS).train.max_iters is None
+    assert choose_members(resolve("quick", max_seconds=60), 0.1, TOKENS).train.max_iters is None
 
 
-def test_a_number_that_was_asked_for_stays() -> None:
+def test_an_explicit_number_of_members_is_kept() -> None:
     assert not needs_sizing(resolve("best"))
     assert not needs_sizing(resolve("classic"))
     assert needs_sizing(resolve("quick"))

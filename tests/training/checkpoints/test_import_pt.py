@@ -1,4 +1,4 @@
-"""A state dict of the lecture's model becomes a run; anything else in a `.pt` file is refused, and none of it runs."""
+"""A state dict of the lecture's model becomes a run; any other `.pt` file is refused, and nothing in it is executed."""
 
 import pickle
 import zipfile
@@ -136,7 +136,7 @@ def test_the_imported_model_has_the_lectures_logits(tmp_path: Path) -> None:
     torch.testing.assert_close(ours.eval()(tokens)[0], model(tokens), atol=1e-5, rtol=0)
 
 
-def test_an_imported_run_writes_is_measured_started_from_and_gone_on_with(tmp_path: Path) -> None:
+def test_an_imported_run_can_generate_be_evaluated_initialize_another_and_be_resumed(tmp_path: Path) -> None:
     run = imported({"model_state_dict": lecture().half().state_dict()}, tmp_path)
     session = Session()
     pieces = list(session.open_model("lecture").stream("the ", SampleConfig(max_new_tokens=5, seed=1)))
@@ -163,7 +163,7 @@ def test_the_command_imports_and_names_the_run(tmp_path: Path, capsys: pytest.Ca
     assert [summary.name for summary in RunStore().list()] == ["model"]
 
 
-def test_the_lectures_bigram_model_is_understood_too(tmp_path: Path) -> None:
+def test_the_lectures_bigram_model_is_converted_too(tmp_path: Path) -> None:
     table = torch.randn(V, V)
     run = imported({"token_embedding_table.weight": table}, tmp_path)
     assert run.config.preset == "bigram"
@@ -202,8 +202,8 @@ def test_a_malicious_file_runs_nothing(protocol: int, tmp_path: Path) -> None:
     assert canary.exists(), "the canary cannot sing at all"
 
 
-def test_nothing_of_a_strange_object_is_left_to_the_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pickle is taken apart before torch sees it."""
+def test_a_file_with_other_objects_is_refused_unloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pickle is disassembled before torch sees it."""
 
     def fail(*_: object, **__: object) -> None:
         pytest.fail("torch was asked")
@@ -280,7 +280,7 @@ def test_a_damaged_file_is_one_line_or_a_model(tmp_path: Path) -> None:
     assert refused > 50
 
 
-def test_a_missing_file_and_a_taken_name_are_said(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_used_name_are_errors(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="cannot be read"):
         import_run(tmp_path / "none.pt", text_in(tmp_path))
     imported(lecture().state_dict(), tmp_path)
@@ -288,7 +288,7 @@ def test_a_missing_file_and_a_taken_name_are_said(tmp_path: Path) -> None:
         imported(lecture().state_dict(), tmp_path)
 
 
-def test_a_disk_that_refuses_leaves_no_half_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_no_partial_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise StorageError("the disk is full: free some space")
 

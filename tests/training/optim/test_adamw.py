@@ -32,7 +32,7 @@ def test_adamw_moves_parameters_exactly_as_pytorchs_own_does() -> None:
     assert not torch.equal(ours[0], values[0])
 
 
-def test_a_gradient_of_other_strides_counts_as_what_it_is() -> None:
+def test_a_transposed_gradient_gives_the_same_update() -> None:
     gradient = torch.randn(3, 5, generator=torch.Generator().manual_seed(1))
     one, other = torch.nn.Parameter(torch.zeros(5, 3)), torch.nn.Parameter(torch.zeros(5, 3))
     one.grad, other.grad = gradient.T, gradient.T.contiguous()
@@ -41,7 +41,7 @@ def test_a_gradient_of_other_strides_counts_as_what_it_is() -> None:
     assert torch.equal(one, other)
 
 
-def test_a_parameter_without_a_gradient_stays_as_it_is() -> None:
+def test_a_parameter_without_a_gradient_does_not_change() -> None:
     moved, still = torch.nn.Parameter(torch.ones(2)), torch.nn.Parameter(torch.ones(2))
     optimizer = AdamW([moved, still])
     moved.grad = torch.ones(2)

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from tui_gpt.training.checkpoints.state import copied_optimizers, restore_optimizers
-from tui_gpt.training.optim.muon import QUINTICS, Muon, _shared_out, _work_for, orthogonalised
+from tui_gpt.training.checkpoints.copies import copied_optimizers, restore_optimizers
+from tui_gpt.training.optim.muon import QUINTICS, Muon, _flops, _partition, orthogonalised
 
 
 def polar_factor(matrix: torch.Tensor) -> torch.Tensor:
@@ -50,7 +50,7 @@ def test_first_step_moves_along_the_orthogonalised_gradient() -> None:
         torch.testing.assert_close(moved, expected, atol=1e-5, rtol=1e-4)
 
 
-def test_stacked_matrices_move_as_single_ones_do() -> None:
+def test_stacked_matrices_get_the_same_updates_as_single_ones() -> None:
     """Queries, keys and values in one parameter are three matrices, and batching by shape changes nothing."""
     generator = torch.Generator().manual_seed(3)
     values, gradients = (torch.randn(3, 10, 10, generator=generator) for _ in range(2))
@@ -67,7 +67,7 @@ def test_stacked_matrices_move_as_single_ones_do() -> None:
     torch.testing.assert_close(stacked.detach(), torch.stack([p.detach() for p in single]), atol=1e-5, rtol=1e-4)
 
 
-def test_a_restored_optimizer_goes_on_as_if_never_stopped() -> None:
+def test_a_restored_optimizer_continues_exactly() -> None:
     """state_dict holds tensors only, and enough of them."""
     parameters = [torch.nn.Parameter(torch.eye(6)) for _ in range(2)]
     first, second = Muon([parameters[0]]), Muon([parameters[1]])
@@ -92,7 +92,7 @@ def test_vectors_are_refused() -> None:
         Muon([torch.nn.Parameter(torch.zeros(3))])
 
 
-def test_parameters_shared_out_among_threads_move_as_they_would_alone() -> None:
+def test_parameters_divided_among_threads_get_the_same_updates() -> None:
     generator = torch.Generator().manual_seed(4)
     shapes = [(3, 12, 12), (12, 12), (48, 12), (12, 48), (12, 12)]
     alone, shared = (
@@ -100,7 +100,7 @@ def test_parameters_shared_out_among_threads_move_as_they_would_alone() -> None:
     )
     gradients = [torch.randn(shape, generator=generator) for shape in shapes]
     with ThreadPoolExecutor(2) as threads:
-        together = Muon(shared, parts=2, at_once=lambda jobs: list(threads.map(lambda job: job(), jobs)))
+        together = Muon(shared, parts=2, run_parallel=lambda jobs: list(threads.map(lambda job: job(), jobs)))
         for optimizer, parameters in ((Muon(alone), alone), (together, shared)):
             for parameter, gradient in zip(parameters, gradients, strict=True):
                 parameter.grad = gradient.clone()
@@ -112,8 +112,8 @@ def test_parameters_shared_out_among_threads_move_as_they_would_alone() -> None:
 
 def test_parts_have_about_equal_work_and_none_is_empty() -> None:
     layer = [torch.empty(3, 16, 16), torch.empty(16, 16), torch.empty(64, 16), torch.empty(16, 64)]
-    parts = _shared_out(layer * 3, 2)
-    work = [sum(map(_work_for, part)) for part in parts]
+    parts = _partition(layer * 3, 2)
+    work = [sum(map(_flops, part)) for part in parts]
     assert sum(map(len, parts)) == 12
     assert max(work) < 1.1 * min(work)
-    assert len(_shared_out(layer[:1], 2)) == 1
+    assert len(_partition(layer[:1], 2)) == 1

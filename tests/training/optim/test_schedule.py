@@ -12,7 +12,7 @@ def config(schedule: Schedule, **settings: float) -> TrainConfig:
     return TrainConfig(max_iters=100, schedule=schedule, learning_rate=1.0, warmup_iters=10, **settings)  # type: ignore[arg-type]  # floats only
 
 
-def test_the_rate_climbs_to_its_peak_and_falls() -> None:
+def test_the_rate_rises_to_its_peak_and_falls() -> None:
     rates = [learning_rate_at(step, 100, config("linear", min_lr_ratio=0.0)) for step in range(100)]
     assert rates[:11] == sorted(rates[:11])
     assert rates[10] == 1.0

@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 from rich.style import Style
 
-from tests.tui.fakes import estimated, evaluated
+from tests.fakes import estimated, evaluated
 from tui_gpt.config import SampleConfig, resolve
 from tui_gpt.storage.runs import RunStore
-from tui_gpt.tui.generate.alternatives import bar, percent, spelled
-from tui_gpt.tui.generate.answer_card import CardBlock, likely_tone
-from tui_gpt.tui.generate.model_chooser import choices, source_label
+from tui_gpt.tui.generate.alternatives import percent, spelled
+from tui_gpt.tui.generate.cards.answer_card import CardBlock
+from tui_gpt.tui.generate.cards.answer_column import likely_tone
 from tui_gpt.tui.generate.notebook import Answer, Card
-from tui_gpt.tui.generate.sampling_controls import KNOBS, SAMPLING_PRESETS, Knob
+from tui_gpt.tui.generate.prompt.model_chooser import choices, source_label
+from tui_gpt.tui.generate.prompt.sampling_settings import KNOBS, SAMPLING_PRESETS, Knob
 
 
 def rows(block: CardBlock, width: int) -> list[str]:
@@ -25,15 +26,15 @@ def rows(block: CardBlock, width: int) -> list[str]:
 
 
 @pytest.mark.parametrize("knob", KNOBS, ids=[knob.name for knob in KNOBS])
-def test_every_step_of_a_knob_is_a_setting_that_runs(knob: Knob) -> None:
+def test_every_step_of_a_knob_is_a_valid_setting(knob: Knob) -> None:
     for step in knob.steps:
         setting: dict[str, Any] = {knob.name: step}
         assert getattr(SampleConfig(**setting), knob.name) == step
 
 
-@pytest.mark.parametrize("mood", SAMPLING_PRESETS)
-def test_every_preset_runs(mood: str) -> None:
-    assert SampleConfig(**SAMPLING_PRESETS[mood]).max_new_tokens == SampleConfig().max_new_tokens
+@pytest.mark.parametrize("preset", SAMPLING_PRESETS)
+def test_every_preset_is_a_valid_setting(preset: str) -> None:
+    assert SampleConfig(**SAMPLING_PRESETS[preset]).max_new_tokens == SampleConfig().max_new_tokens
 
 
 @pytest.mark.parametrize(
@@ -59,24 +60,17 @@ def test_knobs_step_to_the_next_round_value_and_hold_at_the_ends(
 
 
 @pytest.mark.parametrize(
-    ("share", "drawn"), [(0.0, "    "), (1.0, "████"), (0.5, "██  "), (0.28125, "█▏  "), (7.0, "████")]
-)
-def test_bars_are_drawn_to_an_eighth_of_a_cell(share: float, drawn: str) -> None:
-    assert bar(share, 4) == drawn
-
-
-@pytest.mark.parametrize(
     ("probability", "text"), [(1.0, "100 %"), (0.42, "42 %"), (0.1, "10 %"), (0.013, "1.3 %"), (1e-5, "<0.1 %")]
 )
-def test_shares_are_told_in_two_digits(probability: float, text: str) -> None:
+def test_probabilities_have_two_digits(probability: float, text: str) -> None:
     assert percent(probability) == text
 
 
-def test_characters_without_a_face_have_a_name() -> None:
+def test_invisible_characters_have_a_name() -> None:
     assert [spelled(character) for character in " \n\t\x1b"] == ["space", "↵", "tab", "␛"]
 
 
-def test_tones_go_from_sure_to_surprised() -> None:
+def test_tones_go_from_probable_to_improbable() -> None:
     shares = (1.0, 0.8, 0.5, 0.2, 0.05, 0.001)
     assert [likely_tone(math.log(share)) for share in shares] == [
         "likely-0",
@@ -90,7 +84,7 @@ def test_tones_go_from_sure_to_surprised() -> None:
     assert likely_tone(math.nan) == "written"
 
 
-def test_facts_are_not_torn_apart_where_they_fit() -> None:
+def test_facts_are_not_broken_if_they_fit_into_a_row() -> None:
     answer = Answer(prompt="a", text="b" * 20, model="my-run@best", step=2_000, config=SampleConfig(seed=7))
     assert rows(CardBlock(Card(answers=(answer,))), 30) == [
         "abbbbbbbbbbbbbbbbbbbb",
@@ -101,24 +95,24 @@ def test_facts_are_not_torn_apart_where_they_fit() -> None:
     ]
 
 
-def test_answers_side_by_side_have_columns_of_their_own() -> None:
+def test_answers_side_by_side_have_columns() -> None:
     answers = tuple(Answer(text=text, model="m", config=SampleConfig(seed=1)) for text in ("aa aa aa " * 4, "bb"))
     block = CardBlock(Card(answers=answers, shown=1))
-    block.lay_side_by_side(True)
+    block.set_side_by_side(True)
     drawn = rows(block, 70)
     assert drawn[0].split("│")[0].strip() == "aa aa aa aa aa aa aa aa aa aa aa"
     assert drawn[0].split("│")[1].strip() == "bb"
     assert "‹ 2/2 ›" in drawn[2].split("│")[1]
 
 
-def test_too_narrow_for_columns_shows_the_answer_that_is_meant() -> None:
+def test_a_card_too_narrow_for_columns_shows_the_selected_answer() -> None:
     block = CardBlock(Card(answers=(Answer(text="aa"), Answer(text="bb"), Answer(text="cc")), shown=2))
     block.height(40)
-    block.lay_side_by_side(True)
+    block.set_side_by_side(True)
     assert rows(block, 40)[0] == "cc"
 
 
-def test_the_chooser_offers_live_weights_only_while_there_are_some() -> None:
+def test_the_chooser_offers_live_weights_only_during_training() -> None:
     assert [source for source, _, _ in choices([], {}, live=False)] == ["", "shipped"]
     assert [source for source, _, _ in choices([], {}, live=True)] == ["", "live", "shipped"]
 
@@ -132,7 +126,7 @@ def test_the_chooser_marks_a_best_loss_that_is_an_estimate(is_estimate: bool, re
 
 
 @pytest.mark.parametrize(
-    ("source", "label"), [(None, "newest model"), ("live", "the model in training"), ("my-run@last", "my-run@last")]
+    ("source", "label"), [(None, "newest model"), ("live", "live weights of the run"), ("my-run@last", "my-run@last")]
 )
-def test_sources_have_names_for_people(source: str | None, label: str) -> None:
+def test_sources_have_readable_names(source: str | None, label: str) -> None:
     assert source_label(source) == label

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.storage.hostile import KINDS, NotPossibleHereError, Outside, put
-from tests.tui.app.test_app import open_runs, running, stored
+from tests.tui.driver import open_runs, running, stored
 from tests.tui.fakes import wait_until
 from tui_gpt.storage import paths
 from tui_gpt.storage.runs import RunStore

@@ -1,4 +1,4 @@
-"""What a worker is busy with, in words that change while it lasts."""
+"""The activity of a worker in words."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tui_gpt.tui.train.record import Phase
 
 
 class Clock:
-    """Shows what it is told."""
+    """A clock that moves only when it is set."""
 
     seconds = 100.0
 
@@ -55,7 +55,7 @@ def test_the_seconds_of_each_activity_are_counted() -> None:
         (None, "finished", 5, None),
     ],
 )
-def test_what_was_asked_for_is_said_as_well(
+def test_the_activity_names_the_request_that_the_user_waits_for(
     activity: Activity | None, phase: Phase, step: int, name: str | None
 ) -> None:
     found = run_activity(activity, phase, step)

@@ -1,12 +1,12 @@
-"""The figures of a run, and the time that it has still to go."""
+"""The figures of a run, and the time left."""
 
-from tests.tui.fakes import progress, started
-from tui_gpt.tui.train.record import RunRecord
+from tests.fakes import progress, started
+from tui_gpt.tui.train.record import RunView
 from tui_gpt.tui.train.run_status import RunStatus, headline
 
 
 class Clock:
-    """Shows what it is told."""
+    """A clock that moves only when it is set."""
 
     seconds = 100.0
 
@@ -14,9 +14,9 @@ class Clock:
         return self.seconds
 
 
-def test_the_time_left_goes_down_while_no_figures_come() -> None:
+def test_the_time_left_decreases_between_two_events() -> None:
     """Steps may take half a minute; every event begins the count again."""
-    clock, record = Clock(), RunRecord()
+    clock, record = Clock(), RunView()
     status = RunStatus(clock=clock)
     record.apply(started(1_000))
     status.show(record)
@@ -28,11 +28,11 @@ def test_the_time_left_goes_down_while_no_figures_come() -> None:
             record.apply(figures[second])
             status.show(record)
         said.append(status.time_words())
-    assert said == ["", "12 s so far", "5 s so far", "40 s left", "30 s left", "last figures 49 s ago"]
+    assert said == ["", "12 s so far", "5 s so far", "40 s left", "30 s left", "last update 49 s ago"]
 
 
-def test_a_paused_run_has_no_clock() -> None:
-    clock, record = Clock(), RunRecord()
+def test_a_pause_does_not_count_as_time() -> None:
+    clock, record = Clock(), RunView()
     status = RunStatus(clock=clock)
     for event in (started(1_000), progress(100, 2.0), progress(200, 2.0)):
         record.apply(event)
@@ -42,8 +42,8 @@ def test_a_paused_run_has_no_clock() -> None:
     assert status.time_words() == "40 s left"
 
 
-def test_the_headline_says_what_a_live_run_is_busy_with() -> None:
-    record = RunRecord(name="one", phase="running")
+def test_the_headline_shows_the_activity_of_a_live_run() -> None:
+    record = RunView(name="one", phase="running")
     assert headline(record, "evaluating 40 %, 3 s") == "evaluating 40 %, 3 s"
     assert headline(record) == "training one"
     record.phase = "replayed"

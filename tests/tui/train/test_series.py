@@ -22,8 +22,8 @@ def test_a_thinned_series_is_bounded_and_keeps_extremes_mean_and_last_step(losse
     series = filled(losses, limit=8)
     points = list(series)
     assert len(points) <= 8
-    assert min(point.least for point in points) == min(losses)
-    assert max(point.most for point in points) == max(losses)
+    assert min(point.min for point in points) == min(losses)
+    assert max(point.max for point in points) == max(losses)
     assert points[-1].step == len(losses)
     total = sum(point.mean * point.count for point in points)
     assert math.isclose(total, sum(losses), rel_tol=1e-9)

@@ -1,1 +1,1 @@
-"""The commands of `tui-gpt`, one subject a file; the only place besides `cli.py` that imports click."""
+"""The commands of `tui-gpt`, one subject per file; the only place besides `cli/main.py` that imports click."""

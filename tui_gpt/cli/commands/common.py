@@ -1,6 +1,6 @@
-"""What the commands share: options made from the table of settings, where a value came from, tables, and the session.
+"""What the commands share: options made from the table of settings, the source of a value, tables, and the session.
 
-An option is never written by hand where the table of settings has it, so the command line, the environment and
+An option is never written by hand if the table of settings has it, so that the command line, the environment and
 `config.toml` know the same names.
 """
 
@@ -32,26 +32,26 @@ _OWN_METAVARS = {"val_file": "FILE"}
 
 
 def make_session(place: TrainConfig | None = None) -> "SessionLike":
-    """The session that a command works with; `place` holds the device and the threads to evaluate with."""
+    """Return the session of a command; `place` holds the device and the threads to evaluate with."""
     from tui_gpt.session import HERE, Session
 
     return Session(place=place or HERE)
 
 
 def own_run(name: str) -> "Run":
-    """Return the run of that name. Raises NotFoundError, which says what the shipped model is good for."""
+    """Return the run of that name. Raises NotFoundError, which for `shipped` says how to use that model."""
     from tui_gpt.storage.runs import RunStore
 
     if name.partition("@")[0] == SHIPPED:
         raise NotFoundError(
-            f"{SHIPPED} is the model that comes with the program, and no run: write with it by `tui-gpt generate "
-            f"--run {SHIPPED}`, or train on from it by `tui-gpt train --headless --init-from {SHIPPED}`"
+            f"{SHIPPED} is the model that comes with the program, and not a run: generate with it by `tui-gpt generate "
+            f"--run {SHIPPED}`, or start a run from it by `tui-gpt train --headless --init-from {SHIPPED}`"
         )
     return RunStore().get(name)
 
 
 class Option(click.Option):
-    """An option that stands under a heading of its own in the help."""
+    """An option with a heading in the help."""
 
     def __init__(self, *args: Any, heading: str = "Options", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -59,15 +59,15 @@ class Option(click.Option):
 
 
 class NewRunOption(Option):
-    """An option that is about new runs: with --resume on the command line, the environment does not set it."""
+    """An option for new runs: with --resume on the command line, its environment variable is ignored."""
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
-        """Return what the environment sets."""
+        """Return the value of the environment variable, if it is not ignored."""
         return None if ctx.meta.get(RESUMING) else super().resolve_envvar_value(ctx)
 
 
 class SettingsCommand(click.Command):
-    """A command whose options may also be set in `config.toml`, in the section that bears its name."""
+    """A command whose options may also be set in a section of `config.toml`."""
 
     section: settings.Section
     menus: Mapping[str, Sequence[tuple[str, str]]] = {}
@@ -87,7 +87,7 @@ class SettingsCommand(click.Command):
         return rest
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The options under their headings, then the menus."""
+        """Write the options under their headings, then the menus."""
         groups: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
@@ -103,7 +103,7 @@ def _source_of(level: str) -> ParameterSource:
 
 
 def setting_option(section: settings.Section, name: str, heading: str, **kwargs: Any) -> Callable[[F], F]:
-    """The option of a setting; unset, it is None."""
+    """Return the option of a setting. Its default is None."""
     setting = settings.SETTINGS[section][name]
     kind = settings.non_optional(setting.hint)
     flag = "--" + name.replace("_", "-")
@@ -118,7 +118,7 @@ def setting_option(section: settings.Section, name: str, heading: str, **kwargs:
 
 
 def setting_options(section: settings.Section, names: Iterable[str], heading: str) -> Callable[[F], F]:
-    """The options of several settings, in that order."""
+    """Return the options of several settings, in that order."""
 
     def decorate(function: F) -> F:
         for name in reversed(list(names)):
@@ -140,9 +140,9 @@ def typed(ctx: click.Context, name: str) -> bool:
 
 
 def keep_one(ctx: click.Context, *names: str) -> None:
-    """Of options that exclude each other, keep the one from the strongest source: command line, environment, file.
+    """Keep only the strongest of options that exclude each other: command line before environment before file.
 
-    Raises UsageError when several of them were given on the command line: the others are defaults, which give way.
+    Raises UsageError if several were given on the command line. The other sources only set defaults.
     """
     given = sorted(
         (name for name in names if ctx.params[name] is not None),
@@ -150,7 +150,7 @@ def keep_one(ctx: click.Context, *names: str) -> None:
     )
     explicit = [name for name in given if typed(ctx, name)]
     if len(explicit) > 1:
-        raise UsageError(f"{flag(explicit[0])} and {flag(explicit[1])} cannot go together: leave one of them out")
+        raise UsageError(f"{flag(explicit[0])} and {flag(explicit[1])} cannot be used together")
     for name in given[1:]:
         ctx.params[name] = None
 
@@ -159,12 +159,12 @@ _ARGUMENTS = frozenset({"prompt", "corpus"})
 
 
 def flag(name: str) -> str:
-    """Return a parameter as it is written on the command line."""
+    """Return the name of a parameter on the command line."""
     return name.upper() if name in _ARGUMENTS else "--" + name.replace("_", "-")
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: frozenset[int] = frozenset()) -> str:
-    """Columns in line, two blanks apart; those in `right` are set to the right. Safe for a terminal."""
+    """Return a table with aligned columns, those in `right` to the right. Safe for a terminal."""
     cells = [[escape_controls(cell).replace("\n", " ") for cell in row] for row in [headings, *rows]]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join(
@@ -177,7 +177,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: frozens
 
 
 def key_values(rows: Iterable[tuple[str, str]]) -> str:
-    """One fact a line, the values in line. Safe for a terminal."""
+    """Return one pair per line, with aligned values. Safe for a terminal."""
     pairs = [(name, escape_controls(value)) for name, value in rows]
     width = max((len(name) for name, _ in pairs), default=0)
     return "\n".join(f"{name.ljust(width)}  {value}".rstrip() for name, value in pairs)

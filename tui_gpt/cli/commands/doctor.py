@@ -1,4 +1,4 @@
-"""`tui-gpt doctor`: whether everything is there and works."""
+"""`tui-gpt doctor`: check the installation."""
 
 import dataclasses
 import json
@@ -13,9 +13,9 @@ _SIGNS = {"ok": "ok     ", "warning": "warning", "failed": "FAILED "}
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def doctor(as_json: bool) -> int:
-    """Check Python, terminal, disk, torch, speed and the data that comes along; name the remedy where one is needed."""
+    """Check Python, terminal, disk, PyTorch, speed and the shipped data; name a remedy for each problem."""
     failed = False
     for check in examine():
         failed = failed or check.status == "failed"

@@ -1,4 +1,4 @@
-"""`tui-gpt eval`: how good a model is, on its validation split or on any text."""
+"""`tui-gpt eval`: evaluate a model on its validation split or on any text."""
 
 import dataclasses
 import json
@@ -15,28 +15,29 @@ from tui_gpt.text.reading import STDIN
 
 
 @click.command("eval")
-@click.option("--run", metavar="RUN[@best|@last]", help="The run to measure, the newest unless named.")
-@click.option("--model-path", metavar="DIR", type=click.Path(path_type=Path), help="A run's folder, or a checkpoint's.")
-@click.option("--file", metavar="F", help="Measure on this text instead; - is stdin.")
+@click.option("--run", metavar="RUN[@best|@last]", help="Run to evaluate; unset is the newest.")
+@click.option("--model-path", metavar="DIR", type=click.Path(path_type=Path), help="Folder of a run or a checkpoint.")
+@click.option("--file", metavar="F", help="Evaluate on this text instead; - is stdin.")
 @click.option(
     "--device", type=click.Choice(get_args(DeviceName)), default="auto", show_default=True,
-    help="Where to read the validation split; --file is read on the CPU.",
+    help="Device for the validation split; --file is read on the CPU.",
 )  # fmt: skip
-@click.option("--threads", metavar="N", type=click.INT, default=0, help="CPU threads for it; 0 is one per core.")
+@click.option("--threads", metavar="N", type=click.INT, default=0, help="CPU threads for it; 0 uses one per core.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.pass_context
 def evaluate(
     ctx: click.Context, /, file: str | None, device: DeviceName, threads: int, as_json: bool, **_: Any
 ) -> None:
-    """Measure a model: validation loss (nats per character), bits per character, perplexity.
+    """Evaluate a model: validation loss (nats per character), bits per character, perplexity.
 
-    The validation split of its own text is read whole; --file measures any other text.
+    The whole validation split of the model's own text is read; --file reads any other text.
     """
     source = chosen_source(ctx)
     place = TrainConfig(max_iters=1, device=device, threads=threads)
-    from tui_gpt.cli import headless
+    from tui_gpt.cli.headless import evaluate as headless
+    from tui_gpt.cli.headless.streams import Streams
 
-    session, streams = common.make_session(place), headless.Streams.standard()
+    session, streams = common.make_session(place), Streams.standard()
     if file is not None:
         _print(headless.score(session, source, _text_in(file), streams), as_json)
     else:
@@ -46,7 +47,7 @@ def evaluate(
 def _text_in(file: str) -> str:
     text = read_text(file)
     if not text:
-        raise UsageError(f"{'stdin' if file == STDIN else file} is empty: name a file with some text in it")
+        raise UsageError(f"{'stdin' if file == STDIN else file} is empty: name a file that is not")
     return text
 
 

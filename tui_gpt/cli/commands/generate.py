@@ -1,4 +1,4 @@
-"""`tui-gpt generate`: text on stdout, as it is written."""
+"""`tui-gpt generate`: stream text to stdout."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from tui_gpt.errors import UsageError
 from tui_gpt.storage import settings
 from tui_gpt.text.reading import STDIN
 
-_MOST_SAMPLES = 10_000
+_MAX_SAMPLES = 10_000
 
 
 class _GenerateCommand(common.SettingsCommand):
@@ -23,16 +23,20 @@ class _GenerateCommand(common.SettingsCommand):
 @common.setting_option("generate", "run", "The model", metavar="RUN[@best|@last]")
 @click.option(
     "--model-path", metavar="DIR", type=click.Path(path_type=Path), cls=common.Option, heading="The model",
-    help="A run's folder, or a checkpoint's.",
+    help="Folder of a run or a checkpoint.",
 )  # fmt: skip
 @click.option(
-    "--prompt-file", metavar="F", cls=common.Option, heading="The text", help="Read the prompt there; - is stdin."
+    "--prompt-file",
+    metavar="F",
+    cls=common.Option,
+    heading="The text",
+    help="Read the prompt from this file; - is stdin.",
 )
 @common.setting_options("generate", settings.SAMPLE_HELP, "The text")
 @common.setting_option("generate", "num_samples", "The text")
 @click.option(
     "--with-prompt", is_flag=True, default=None, cls=common.Option, heading="Output",
-    help="Print the prompt before what follows it.",
+    help="Print the prompt before the text.",
 )  # fmt: skip
 @click.option(
     "--json",
@@ -41,9 +45,9 @@ class _GenerateCommand(common.SettingsCommand):
     default=None,
     cls=common.Option,
     heading="Output",
-    help="A line a character, with its log-probability and the likeliest others.",
+    help="One line per character, with its log-probability and the most likely alternatives.",
 )
-@click.option("--quiet", is_flag=True, cls=common.Option, heading="Output", help="Nothing on stderr but errors.")
+@click.option("--quiet", is_flag=True, cls=common.Option, heading="Output", help="Print only errors on stderr.")
 @click.pass_context
 def generate(
     ctx: click.Context,
@@ -54,27 +58,28 @@ def generate(
     quiet: bool,
     **_: Any,
 ) -> int:
-    """Write a text that goes on from PROMPT, with the newest run's best model, else the one that came along.
+    """Generate text that continues PROMPT, with the best model of the newest run, else with the shipped model.
 
-    PROMPT - is read from stdin.
+    If PROMPT is -, it is read from stdin.
     """
     common.keep_one(ctx, "prompt", "prompt_file")
     samples = 1 if num_samples is None else num_samples
-    if not 1 <= samples <= _MOST_SAMPLES:
-        raise UsageError(f"num_samples is {samples}: choose a whole number from 1 to {_MOST_SAMPLES:,}")
+    if not 1 <= samples <= _MAX_SAMPLES:
+        raise UsageError(f"num_samples is {samples}: choose a whole number from 1 to {_MAX_SAMPLES:,}")
     if with_prompt and as_json:
-        raise UsageError("--with-prompt and --json cannot go together: leave one of them out")
+        raise UsageError("--with-prompt and --json cannot be used together")
     config = settings.sample_config(common.chosen_levels(ctx, "generate"))
     source = chosen_source(ctx)
     prompt = _prompt(ctx.params["prompt"], ctx.params["prompt_file"])
-    from tui_gpt.cli import headless
+    from tui_gpt.cli.headless import generate as headless
+    from tui_gpt.cli.headless.streams import Streams
 
     return headless.generate(
         common.make_session(),
         source,
         prompt,
         config,
-        headless.Streams.standard(quiet=quiet),
+        Streams.standard(quiet=quiet),
         samples=samples,
         as_json=bool(as_json),
         with_prompt=bool(with_prompt),

@@ -1,4 +1,4 @@
-"""What may be asked of a run that is resumed: what it has already, what can change, and what it keeps."""
+"""Check the settings given with --resume: which hold already, which can change, and which cannot."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from tui_gpt.cli.commands import common
 from tui_gpt.config import RunConfig, TrainConfig
 from tui_gpt.errors import IncompatibleError
 from tui_gpt.events import SettingValue
+from tui_gpt.requests import require_more_steps
 from tui_gpt.storage import settings
 from tui_gpt.storage.manifest import CheckpointInfo, read_info
 from tui_gpt.storage.runs import Run
@@ -18,51 +19,51 @@ from tui_gpt.text.split import digests_in, read_validation, text_digest
 
 @dataclass(frozen=True)
 class Resumption:
-    """How a run stands that is to be resumed, and what may be asked of it."""
+    """A run to be resumed, and the settings that it may be resumed with."""
 
     run: Run
     command: str
     """The command that resumes it."""
-    asked: RunConfig
-    """What was asked of it when it was new."""
+    original: RunConfig
+    """Its settings when it was new."""
     info: CheckpointInfo | None
-    """Its last checkpoint; None where it has none that is whole."""
+    """Its last checkpoint; None if it has no whole one."""
 
     @classmethod
     def of(cls, run: Run, place: str) -> "Resumption":
-        """Look at a run, which is in the store unless a `place` is given, as options."""
+        """Read the state of a run, which is in the store unless `place` holds the options that locate it."""
         folder = run.checkpoint_dir("last")
         command = f"tui-gpt train --headless --resume {place or run.name}"
         return cls(run, command, run.config, None if folder is None else read_info(folder))
 
     def moved_corpus(self, spec: str) -> str | None:
-        """Return where the run's text is by the CORPUS that was given; None is where it was.
+        """Return the new place of the run's text, given as CORPUS; None if it has not moved.
 
         Raises IncompatibleError for another text, CorpusError.
         """
         text = read_corpus(spec, keep=False)
-        by_document = self.asked.train.shuffle_documents
+        by_document = self.original.train.shuffle_documents
         if self.info is not None:
             expected = digests_in(self.info.corpus_digest)[0]
         else:
-            expected = text_digest(read_corpus(lasting_source(self.asked.corpus)), by_document=by_document)
+            expected = text_digest(read_corpus(lasting_source(self.original.corpus)), by_document=by_document)
         if text_digest(text, by_document=by_document) != expected:
             raise IncompatibleError(
-                f"the run {self.run.name} was trained on {self.asked.corpus}, and {spec} is another text: "
-                f"leave CORPUS out, or start a new run from its weights with --init-from {self.run.name}"
+                f"the run {self.run.name} was trained on {self.original.corpus}, and {spec} is another text: "
+                f"omit CORPUS, or start a new run from its weights with --init-from {self.run.name}"
             )
         return None if spec == STDIN else text.source
 
     def moved_validation(self, spec: str) -> str:
-        """Return where the run's validation text is by the --val-file that was given.
+        """Return the new place of the run's validation text, given as --val-file.
 
-        Raises IncompatibleError where the run has another text or none, CorpusError.
+        Raises IncompatibleError if the run has another text or none, CorpusError.
         """
         own = self.config.train.val_file
         if own is None:
             raise IncompatibleError(
-                f"the run {self.run.name} is measured on a part of {self.asked.corpus} and keeps it when it is "
-                f"resumed: leave --val-file out, or start a new run with --init-from {self.run.name}"
+                f"the run {self.run.name} is validated on a part of {self.original.corpus} and keeps it when it is "
+                f"resumed: omit --val-file, or start a new run with --init-from {self.run.name}"
             )
         given = read_validation(spec, keep=False)
         if self.info is not None:
@@ -71,38 +72,41 @@ class Resumption:
             expected = read_validation(own, lasting=True).digest
         if given.digest != expected:
             raise IncompatibleError(
-                f"the run {self.run.name} is measured on {own}, and {spec} is another text: "
-                f"leave --val-file out, or start a new run from its weights with --init-from {self.run.name}"
+                f"the run {self.run.name} is validated on {own}, and {spec} is another text: "
+                f"omit --val-file, or start a new run from its weights with --init-from {self.run.name}"
             )
         return own if spec == STDIN else given.source
 
     def changes(self, given: Mapping[str, Any]) -> dict[str, SettingValue]:
-        """Return the settings that take a new value. Raises IncompatibleError for one that cannot, ConfigError."""
-        asked = {name: value for name, value in given.items() if name != "corpus" and not self._holds(name, value)}
+        """Return the settings that change. Raises IncompatibleError for one that cannot, ConfigError."""
+        changes = {name: value for name, value in given.items() if name != "corpus" and not self._holds(name, value)}
         for name in ("preset", *settings.MODEL_HELP):
-            if name in asked:
+            if name in changes:
                 raise IncompatibleError(
                     f"the run {self.run.name} has {name} {self._value(name)} and keeps it when it is resumed: "
-                    f"leave {common.flag(name)} out, or start a new run with --init-from {self.run.name}"
+                    f"omit {common.flag(name)}, or start a new run with --init-from {self.run.name}"
                 )
-        TrainConfig.from_dict({"max_iters": 1, **asked})
-        self._require_steps(asked.get("max_iters"))
+        TrainConfig.from_dict({"max_iters": 1, **changes})
+        step = 0 if self.info is None else self.info.step
+        require_more_steps(self.run.name, step, changes.get("max_iters"), self.command)
         if "max_iters" in given and "max_seconds" not in given and self.config.train.max_seconds is not None:
-            asked |= {"max_iters": given["max_iters"], "max_seconds": None}
-        if "max_seconds" in asked and "max_iters" not in given and self.config.train.max_iters is not None:
-            asked["max_iters"] = None
-        return asked
+            changes |= {"max_iters": given["max_iters"], "max_seconds": None}
+        if "max_seconds" in changes and "max_iters" not in given and self.config.train.max_iters is not None:
+            changes["max_iters"] = None
+        return changes
 
     @property
     def config(self) -> RunConfig:
-        """What holds at the last checkpoint."""
-        return self.asked if self.info is None else self.info.config
+        """The settings at the last checkpoint."""
+        return self.original if self.info is None else self.info.config
 
     def _holds(self, name: str, value: Any) -> bool:
-        """Return whether a setting has this value already; a time budget is always a new one."""
+        """Return whether a setting has this value already; a time budget is always new."""
         if name == "max_seconds":
             return False
-        return value == self._value(name) or (name in settings.MODEL_HELP and value == getattr(self.asked.model, name))
+        return value == self._value(name) or (
+            name in settings.MODEL_HELP and value == getattr(self.original.model, name)
+        )
 
     def _value(self, name: str) -> Any:
         config = self.config
@@ -111,11 +115,3 @@ class Resumption:
         if name == "max_iters" and self.info is not None:
             return self.info.max_iters
         return getattr(config.model if name in settings.MODEL_HELP else config.train, name)
-
-    def _require_steps(self, max_iters: int | None) -> None:
-        step = 0 if self.info is None else self.info.step
-        if max_iters is not None and max_iters <= step:
-            raise IncompatibleError(
-                f"the run {self.run.name} has made {step:,} steps, and --max-iters {max_iters} asks for no more: "
-                f"train on with `{self.command} --max-iters {2 * step}`"
-            )

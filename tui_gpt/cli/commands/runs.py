@@ -1,4 +1,4 @@
-"""`tui-gpt runs`: what has been trained. Only `import` needs torch."""
+"""`tui-gpt runs`: manage runs. Only `import` needs torch."""
 
 import dataclasses
 import json
@@ -27,7 +27,7 @@ def runs() -> None:
 
 
 @runs.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def list_runs(as_json: bool) -> None:
     """List the runs, newest first."""
     summaries = storage.RunStore().list()
@@ -37,7 +37,7 @@ def list_runs(as_json: bool) -> None:
     elif summaries:
         click.echo(common.table(_HEADINGS, map(_row, summaries), _TO_THE_RIGHT))
     else:
-        click.echo("there are no runs yet: train one with `tui-gpt train`", err=True)
+        click.echo("there are no runs yet: start one with `tui-gpt train`", err=True)
 
 
 def _record(summary: storage.RunSummary) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def _steps(summary: storage.RunSummary) -> str:
 @click.argument("name", metavar="RUN")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def show_run(name: str, as_json: bool) -> None:
-    """Show one run: how it stands, its settings, its checkpoints."""
+    """Show the state, settings and checkpoints of a run."""
     run = common.own_run(name)
     summary = run.summary()
     checkpoints = {which: _checkpoint(run, which) for which in ("best", "last")}
@@ -75,7 +75,7 @@ def show_run(name: str, as_json: bool) -> None:
 
 
 def _checkpoint(run: storage.Run, which: storage.Which) -> dict[str, Any] | None:
-    """Where a checkpoint is and what it holds; None where there is none that is whole."""
+    """Return the place and content of a checkpoint; None if there is no whole one."""
     folder = run.checkpoint_dir(which)
     if folder is None:
         return None
@@ -120,7 +120,7 @@ def _checkpoint_line(checkpoint: dict[str, Any]) -> str:
 
 
 def _loss(loss: float | None, is_estimate: bool, tokens: int) -> str:
-    """Return a loss; of an estimate, also how much of the text it was measured on, where that is known."""
+    """Return a loss; for an estimate also the number of characters that it was measured on, if known."""
     shown = format_loss(loss, is_estimate=is_estimate)
     if not is_estimate:
         return shown
@@ -130,9 +130,9 @@ def _loss(loss: float | None, is_estimate: bool, tokens: int) -> str:
 @runs.command("export")
 @click.argument("source", metavar="RUN[@best|@last]")
 @click.argument("target", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--small", is_flag=True, help="Weights in eight bits: a quarter of the size, hardly a loss.")
+@click.option("--small", is_flag=True, help="8-bit weights: a quarter of the size, almost the same loss.")
 def export_run(source: str, target: Path, small: bool) -> None:
-    """Copy a checkpoint (the best unless named) into a new folder, ready for --model-path."""
+    """Copy a checkpoint (by default the best) into a new folder, to be used with --model-path."""
     name, _, which = source.partition("@")
     common.own_run(name)
     if which == "last":
@@ -151,13 +151,13 @@ def export_run(source: str, target: Path, small: bool) -> None:
 
 @runs.command("import")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
-@click.option("--corpus", default=DEFAULT_CORPUS, show_default=True, metavar="TEXT", help="What it was trained on.")
-@click.option("--name", metavar="RUN", help="Name of the new run; unset, the file's.")
+@click.option("--corpus", default=DEFAULT_CORPUS, show_default=True, metavar="TEXT", help="Text it was trained on.")
+@click.option("--name", metavar="RUN", help="Name of the new run; unset is the file's.")
 def import_run(file: Path, corpus: str, name: str | None) -> None:
-    """Make a run of weights from elsewhere.
+    """Create a run from weights that were trained elsewhere.
 
-    FILE holds the state dict of the lecture's model ("Let's build GPT"), as torch.save(model.state_dict(), FILE) makes
-    it. It is read as tensors and nothing else; a file that holds code is refused.
+    FILE holds the state dict of the lecture's model ("Let's build GPT"), written by torch.save(model.state_dict(),
+    FILE). Only tensors are read; a file that holds code is refused.
     """
     from tui_gpt import session
 
@@ -175,7 +175,7 @@ def rename_run(name: str, new_name: str) -> None:
 
 @runs.command("rm")
 @click.argument("names", metavar="RUN...", nargs=-1, required=True)
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Remove without confirmation.")
 def remove_runs(names: tuple[str, ...], yes: bool) -> None:
     """Remove runs with all their checkpoints."""
     store = storage.RunStore()
@@ -189,5 +189,5 @@ def remove_runs(names: tuple[str, ...], yes: bool) -> None:
 
 def _ask(names: tuple[str, ...]) -> None:
     if not sys.stdin.isatty():
-        raise UsageError("removing is asked about in a terminal: add --yes to do it without")
-    click.confirm(f"Remove {', '.join(names)} for good?", abort=True, err=True)
+        raise UsageError("stdin is not a terminal: pass --yes to remove without confirmation")
+    click.confirm(f"Remove {', '.join(names)}? This cannot be undone.", abort=True, err=True)

@@ -1,4 +1,4 @@
-"""The terminal that a command was started in."""
+"""The terminal of this process, and its three standard descriptors."""
 
 import os
 import sys
@@ -12,21 +12,21 @@ NO_TERMINAL = "the app needs a terminal on stdin and stderr: use a command, e.g.
 
 
 def fits_the_app() -> bool:
-    """Whether the app can open: it reads the keyboard from stdin and draws on stderr."""
+    """Return whether the app can open: it reads the keyboard from stdin and draws on stderr."""
     return bool(sys.stdin and sys.stdin.isatty() and sys.stderr and sys.stderr.isatty())
 
 
 def say_error(sentence: str) -> None:
-    """One line on stderr that tells what is wrong, if there still is a stderr."""
+    """Write an error in one line on stderr, unless stderr is closed."""
     with suppress(OSError):
         click.echo(f"error: {escape_controls(' '.join(sentence.split()))}", err=True)
 
 
 def occupy_closed_descriptors() -> None:
-    """Give stdin, stdout and stderr something to be where the shell has closed them.
+    """Open the null device as stdin, stdout or stderr if the shell has closed one of them.
 
-    The next file that is opened would else take their place, and what a library writes to stderr would go into it. A
-    closed stdout fails when it is written, as it does elsewhere; what goes to a closed stderr is dropped.
+    Otherwise the next opened file would get that descriptor, and receive what a library writes to stderr. Writing to a
+    closed stdout still fails; what is written to a closed stderr is dropped.
     """
     if sys.stdin is None:
         _occupy(0, os.O_WRONLY)

@@ -1,4 +1,4 @@
-"""`tui-gpt train`: in the app, or headless."""
+"""`tui-gpt train`: in the app or headless."""
 
 import dataclasses
 import shlex
@@ -40,38 +40,39 @@ class _TrainCommand(common.SettingsCommand):
 @click.option("--name", metavar="RUN", cls=common.NewRunOption, heading="The run", help="Name of the new run.")
 @click.option(
     "--resume", metavar="[RUN]", is_flag=False, flag_value=_NEWEST, cls=common.Option, heading="The run",
-    help="Go on with a run, the newest unless named.",
+    help="Resume a run; without RUN the newest.",
 )  # fmt: skip
 @click.option(
-    "--init-from", metavar="RUN", cls=common.NewRunOption, heading="The run", help="Start from a run's weights."
+    "--init-from", metavar="RUN", cls=common.NewRunOption, heading="The run", help="Start from the weights of a run."
 )
 @click.option(
     "--model-path", metavar="DIR", type=click.Path(file_okay=False, path_type=Path), cls=common.Option,
-    heading="The run", help="Keep the run in this folder.",
+    heading="The run", help="Store the run in this folder.",
 )  # fmt: skip
 @common.setting_options("train", settings.MODEL_HELP, "The model")
 @common.setting_options("train", [name for name in settings.TRAIN_HELP if not name.startswith("max_")], "The training")
 @click.option(
-    "--json", "as_json", is_flag=True, cls=common.Option, heading="Output", help="One event a line on stdout."
+    "--json", "as_json", is_flag=True, cls=common.Option, heading="Output", help="One event per line on stdout."
 )
-@click.option("--quiet", is_flag=True, cls=common.Option, heading="Output", help="Nothing on stderr but errors.")
+@click.option("--quiet", is_flag=True, cls=common.Option, heading="Output", help="Print only errors on stderr.")
 @click.pass_context
 def train(ctx: click.Context, /, headless: bool, as_json: bool, quiet: bool, **_: Any) -> int:
     """Train a model on CORPUS: a file, a folder of text files, - for stdin, or a name from `tui-gpt data list`.
 
-    Opens the app with this run starting; --headless trains without it. Ctrl+C saves and stops; --resume goes on.
+    Opens the app and starts this run; --headless trains without it. Ctrl+C saves and stops; --resume continues.
     """
     if not headless:
         return _train_in_app(ctx, as_json)
-    from tui_gpt.cli import headless as face
+    from tui_gpt.cli.headless import train as headless_train
+    from tui_gpt.cli.headless.streams import Streams, busy
 
-    streams = face.Streams.standard(quiet=quiet)
-    with face.busy(streams, "reading the text"):
+    streams = Streams.standard(quiet=quiet)
+    with busy(streams, "reading the text"):
         request, notes = request_from(ctx)
     for note in notes:
         streams.say(note)
     request = dataclasses.replace(request, began=ctx.find_root().obj)
-    return face.train(common.make_session(), request, streams, as_json=as_json)
+    return headless_train.train(common.make_session(), request, streams, as_json=as_json)
 
 
 def _train_in_app(ctx: click.Context, as_json: bool) -> int:
@@ -88,9 +89,9 @@ def _train_in_app(ctx: click.Context, as_json: bool) -> int:
 
 
 def request_from(ctx: click.Context) -> tuple[TrainRequest, tuple[str, ...]]:
-    """Return what was asked for, checked as far as it can be without torch, and notes on the text. Raises TuiGptError.
+    """Return the request, checked as far as possible without torch, and notes on the text. Raises TuiGptError.
 
-    What the environment and `config.toml` set holds for new runs alone.
+    The environment and `config.toml` hold for new runs only.
     """
     common.keep_one(ctx, "resume", "name")
     common.keep_one(ctx, "resume", "init_from")
@@ -102,7 +103,7 @@ def request_from(ctx: click.Context) -> tuple[TrainRequest, tuple[str, ...]]:
     if name is not None:
         RunStore().require_free(name)
     if model_path is not None and _holds_run(model_path):
-        raise UsageError(f"{model_path} holds a run already: add --resume to go on with it, or name a new folder")
+        raise UsageError(f"{model_path} holds a run already: add --resume to resume it, or name a new folder")
     init_from: str | None = ctx.params["init_from"]
     levels = common.chosen_levels(ctx, "train")
     chosen: dict[str, SettingValue] = {}
@@ -124,8 +125,11 @@ def request_from(ctx: click.Context) -> tuple[TrainRequest, tuple[str, ...]]:
 def _levels_from(
     ctx: click.Context, source: str, levels: settings.Levels
 ) -> tuple[settings.Levels, dict[str, SettingValue]]:
-    """Return the settings of how to train, and those of the model that were given on the command line: its other ones
-    are those of `source`, whose preset is the default where it is of the classic kind. Raises TuiGptError."""
+    """Return the levels without settings of the model, and those of the model that are on the command line.
+
+    The other settings of the model are those of `source`, as is the default preset if it is a classic model. Raises
+    TuiGptError.
+    """
     own = source_config(source)
     names = {field.name for field in dataclasses.fields(ModelConfig)}
     chosen = {name: ctx.params[name] for name in names & ctx.params.keys() if common.typed(ctx, name)}
@@ -149,7 +153,7 @@ def _resume_request(ctx: click.Context) -> TrainRequest:
     if model_path is not None and not common.typed(ctx, "model_path") and (name or not _holds_run(model_path)):
         model_path = None
     if name and model_path is not None:
-        raise UsageError(f"--resume {name} and --model-path cannot go together: leave {name} or --model-path out")
+        raise UsageError(f"--resume {name} and --model-path cannot be used together")
     store = RunStore()
     run = store.open_at(model_path) if model_path is not None else common.own_run(name) if name else _newest(store)
     resumption = Resumption.of(run, "" if model_path is None else f"--model-path {shlex.quote(str(model_path))}")

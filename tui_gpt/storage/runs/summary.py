@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from tui_gpt.errors import TuiGptError
-from tui_gpt.events import Evaluated, Event, Finished, SettingChanged, Started
+from tui_gpt.events import Event
+from tui_gpt.progress import RunRecord
 from tui_gpt.storage.manifest import CheckpointInfo, read_info
 
 RunState = Literal["new", "running", "paused", "stopped", "finished", "failed", "interrupted", "damaged"]
@@ -39,7 +40,7 @@ class RunSummary:
 
 @dataclass
 class Figures:
-    """The figures of a run, updated by its events and checkpoints."""
+    """The figures of a run."""
 
     step: int = 0
     max_iters: int = 0
@@ -47,20 +48,18 @@ class Figures:
     best_is_estimate: bool = False
     best_val_tokens: int = 0
 
-    def add_event(self, event: Event) -> None:
-        """Update the figures by an event of the log, in order."""
-        self.step = max(self.step, event.step)
-        match event:
-            case Started():
-                self.max_iters = event.max_iters
-            case SettingChanged(setting="max_iters", value=int(value)):
-                self.max_iters = value
-            case Evaluated(is_best=True):
-                self._set_best(event.val_loss, event.is_estimate, event.val_tokens)
-            case Finished() if event.best_val_loss not in (None, self.best_val_loss):
-                self._set_best(event.best_val_loss, event.best_is_estimate, 0)
-            case _:
-                pass
+    @classmethod
+    def of(cls, record: RunRecord) -> "Figures":
+        """Return the figures of a run's events.
+
+        The last event repeats the best loss, for a log of which only the ends were read.
+        """
+        figures, best, finished = cls(record.step, record.max_iters), record.best, record.finished
+        if best is not None:
+            figures._set_best(best.val_loss, best.is_estimate, best.val_tokens)
+        if finished is not None and finished.best_val_loss not in (None, figures.best_val_loss):
+            figures._set_best(finished.best_val_loss, finished.best_is_estimate, 0)
+        return figures
 
     def add_checkpoint(self, info: CheckpointInfo) -> None:
         """Complete the figures by those of a checkpoint."""
@@ -75,9 +74,7 @@ class Figures:
 
 def figures_of(events: Iterable[Event], checkpoints: Iterable[Path]) -> Figures:
     """Fold events and the checkpoints in some folders into the figures of a run; skip unreadable checkpoints."""
-    figures = Figures()
-    for event in events:
-        figures.add_event(event)
+    figures = Figures.of(RunRecord.of(events))
     for folder in checkpoints:
         with suppress(TuiGptError):
             figures.add_checkpoint(read_info(folder))

@@ -1,6 +1,6 @@
-"""How long an optimizer step takes on this machine, found out in a second or two, whatever the model.
+"""Measures how long an optimizer step takes on this machine, in a second or two for any model.
 
-A few windows are worked on first. Where a whole step would take too long for a trial, its time follows from theirs.
+A few windows are timed first. Where a whole step would take too long, its time is extrapolated from theirs.
 """
 
 import dataclasses
@@ -17,39 +17,43 @@ from tui_gpt.control import Control
 from tui_gpt.models.build import LanguageModel, build_model
 from tui_gpt.text.dataset import Corpus
 from tui_gpt.training.batches import Batch, Batches, window_order
-from tui_gpt.training.components import build_optimizers, build_replicas
-from tui_gpt.training.device import ComputeDevice
-from tui_gpt.training.interruption import StepAbortedError, abort_on_stop
+from tui_gpt.training.compute.device import ComputeDevice
+from tui_gpt.training.compute.interruption import StepAbortedError, abort_on_stop
+from tui_gpt.training.compute.replicas import Replicas
 from tui_gpt.training.optim.adamw import Optimizer
-from tui_gpt.training.replicas import Shards
+from tui_gpt.training.setup.components import build_optimizers, build_replicas
 
 TRIALS = 3
+"""Whole steps that are timed, if they fit."""
 
 
 @dataclass(frozen=True)
 class StepTime:
-    """What a calibration found."""
+    """The result of a calibration."""
 
     seconds: float
-    """Of one optimizer step."""
+    """Seconds of one optimizer step."""
     parameters: int
 
 
 def time_step(
     config: RunConfig,
     corpus: Corpus,
-    world: ComputeDevice,
+    compute: ComputeDevice,
     control: Control,
     limit_seconds: float,
     clock: Callable[[], float] = time.monotonic,
 ) -> StepTime:
-    """Return how long a step of such a run takes; whole steps are tried only while they fit into `limit_seconds`."""
-    model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed).to(world.device)
-    shards = build_replicas(model, config.train, world)
+    """Return how long a step of such a run takes; whole steps are timed only while they fit into `limit_seconds`.
+
+    A request to stop ends it with an arbitrary time.
+    """
+    model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed).to(compute.device)
+    replicas = build_replicas(model, config.train, compute)
     try:
-        trial = _Trial(model, shards, build_optimizers(model, config.train, shards), config.train, clock)
+        trial = _Trial(model, replicas, build_optimizers(model, config.train, replicas), config.train, clock)
         batches = Batches(corpus, window_order(config, len(corpus.train)), config.model.block_size, None)
-        with abort_on_stop(shards.replicas, control):
+        with abort_on_stop(replicas.models, control):
             batch = batches.training(0)
             if config.model.ngram_order:
                 batch = dataclasses.replace(batch, prior=_uniform(batch, corpus.tokenizer.vocab_size))
@@ -57,28 +61,28 @@ def time_step(
     except StepAbortedError:
         seconds = 1.0
     finally:
-        shards.close()
+        replicas.close()
     return StepTime(seconds, sum(parameter.numel() for parameter in model.parameters()))
 
 
 def _uniform(batch: Batch, vocab_size: int) -> Tensor:
-    """Return (B, T, V) log-probabilities in the place of an n-gram prior's, which are not known yet."""
+    """Return uniform log-probabilities (B, T, V), instead of those of an n-gram prior that is not fitted yet."""
     return torch.full((*batch.inputs.shape, vocab_size), -math.log(vocab_size))
 
 
 @dataclass(frozen=True)
 class _Trial:
-    """Steps of a model that is not used for anything else."""
+    """Times steps of a model that is used for nothing else."""
 
     model: LanguageModel
-    shards: Shards
+    replicas: Replicas
     optimizers: Sequence[Optimizer]
     config: TrainConfig
     clock: Callable[[], float]
 
     def step_seconds(self, batch: Batch, limit: float) -> float:
         """Return the seconds of the fastest of a few steps."""
-        fewest = min(len(batch.inputs), len(self.shards.replicas) * self.model.config.networks)
+        fewest = min(len(batch.inputs), len(self.replicas.models) * self.model.config.networks)
         part = batch.thinned(fewest)
         self._passes(part)
         passes = self._passes(part) * len(batch.inputs) / fewest
@@ -94,7 +98,7 @@ class _Trial:
     def _passes(self, batch: Batch) -> float:
         """Return the seconds of a forward and a backward pass."""
         began = self.clock()
-        loss, gradients = self.shards.gradients(batch)
+        loss, gradients = self.replicas.gradients(batch)
         float(loss)  # waits for a GPU
         for parameter, gradient in zip(self.model.parameters(), gradients, strict=True):
             parameter.grad = gradient

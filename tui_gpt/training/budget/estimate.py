@@ -1,6 +1,6 @@
-"""What a run will take, found out before its first step: time per step, number of networks, memory.
+"""Finds out before the first step what a run needs: time per step, ensemble members, memory.
 
-A run that cannot do anything useful within its time budget is refused here, with what would fit.
+A run whose time budget is too short to be useful is refused here, with a budget that is enough.
 """
 
 import math
@@ -19,60 +19,60 @@ from tui_gpt.text.windows import record_tokens
 from tui_gpt.training.budget.calibration import StepTime, time_step
 from tui_gpt.training.budget.memory import members_that_fit, require_memory
 from tui_gpt.training.budget.planner import Costs, Planner, evaluation_seconds
-from tui_gpt.training.budget.sizing import MAX_MEMBERS, needs_sizing, sized
-from tui_gpt.training.device import ComputeDevice
+from tui_gpt.training.budget.sizing import MAX_MEMBERS, choose_members, needs_sizing
+from tui_gpt.training.compute.device import ComputeDevice
 
-CALIBRATION_SHARE = 0.01
-"""Of a time budget, for trying whole steps."""
-MOST_CALIBRATION_SECONDS = 1.5
+CALIBRATION_FRACTION = 0.01
+"""Fraction of a time budget for timing whole steps."""
+MAX_CALIBRATION_SECONDS = 1.5
 SHORT_BUDGET = 20.0
-"""Seconds below which a budget may hold less than FEWEST_STEPS."""
-FEWEST_STEPS = 8
-"""Steps that a time budget must hold, so that its course can be seen."""
+"""Seconds below which a budget may hold fewer than MIN_STEPS steps."""
+MIN_STEPS = 8
+"""Steps that a time budget must hold, so that its chart shows a curve."""
 UNTIMED = StepTime(1.0, 0)
-"""Where no time budget needs to know."""
+"""Used where no time budget needs the time of a step."""
 IMPORT_SECONDS = 3.0
-"""Loading PyTorch, for an estimate made where it is loaded already."""
+"""Time to import PyTorch, which an estimate adds because it is made where PyTorch is imported already."""
 
 
-def planned(
+def size_run(
     config: RunConfig,
     corpus: Corpus,
-    world: ComputeDevice,
+    compute: ComputeDevice,
     control: Control,
     elapsed: Callable[[], float],
-    most_members: int = MAX_MEMBERS,
+    max_members: int = MAX_MEMBERS,
 ) -> tuple[RunConfig, StepTime]:
-    """Return `config` with its number of networks, and what a step takes, which is tried only for a time budget.
+    """Return `config` with its number of ensemble members, and the time of a step, measured only for a time budget.
 
     Raises ConfigError where the run does not fit into memory or its time budget.
     """
-    vocab_size, replicas = corpus.tokenizer.vocab_size, world.shards(config.train)
+    vocab_size, replicas = corpus.tokenizer.vocab_size, compute.replica_count(config.train)
     if needs_sizing(config):
-        most_members = members_that_fit(config, vocab_size, replicas, most_members)
+        max_members = members_that_fit(config, vocab_size, replicas, max_members)
     require_memory(config, vocab_size, replicas)
     step = UNTIMED
     if config.train.max_seconds is not None:
-        step = timed(config, corpus, world, control, config.train.max_seconds)
+        step = calibrate(config, corpus, compute, control, config.train.max_seconds)
     if needs_sizing(config):
-        config = sized(config, step.seconds, len(corpus.train), most_members)
+        config = choose_members(config, step.seconds, len(corpus.train), max_members)
         step = StepTime(step.seconds * config.model.networks, step.parameters * config.model.networks)
     if config.train.max_seconds is not None:
         _require_steps(config, corpus, step.seconds, elapsed())
     return config, step
 
 
-def timed(
-    config: RunConfig, corpus: Corpus, world: ComputeDevice, control: Control, budget_seconds: float | None
+def calibrate(
+    config: RunConfig, corpus: Corpus, compute: ComputeDevice, control: Control, budget_seconds: float | None
 ) -> StepTime:
-    """Return what a step takes, tried for a small part of a budget and at most MOST_CALIBRATION_SECONDS."""
+    """Return the time of a step, measured in a small fraction of the budget and at most MAX_CALIBRATION_SECONDS."""
     control.report("timing steps")
-    limit = MOST_CALIBRATION_SECONDS if budget_seconds is None else CALIBRATION_SHARE * budget_seconds
-    return time_step(config, corpus, world, control, min(limit, MOST_CALIBRATION_SECONDS))
+    limit = MAX_CALIBRATION_SECONDS if budget_seconds is None else CALIBRATION_FRACTION * budget_seconds
+    return time_step(config, corpus, compute, control, min(limit, MAX_CALIBRATION_SECONDS))
 
 
 def _steps_in_time(config: RunConfig, corpus: Corpus, step_seconds: float, elapsed: float) -> int:
-    """Return how many steps the time budget holds after set-up; 0 or less where there is not even time for one."""
+    """Return how many steps the time budget holds after set-up; 0 or less if there is no time for one."""
     assert config.train.max_seconds is not None
     planner = _planner(config, corpus, step_seconds)
     tokens = planner.estimate_tokens()
@@ -90,12 +90,12 @@ def _planner(config: RunConfig, corpus: Corpus, step_seconds: float) -> Planner:
 def _require_steps(config: RunConfig, corpus: Corpus, step_seconds: float, elapsed: float) -> None:
     seconds = config.train.max_seconds
     assert seconds is not None
-    fewest = min(FEWEST_STEPS if seconds >= SHORT_BUDGET else 1, config.train.max_iters or FEWEST_STEPS)
+    min_steps = min(MIN_STEPS if seconds >= SHORT_BUDGET else 1, config.train.max_iters or MIN_STEPS)
     steps = _steps_in_time(config, corpus, step_seconds, elapsed)
-    if steps >= fewest:
+    if steps >= min_steps:
         return
     spent = elapsed + counting_seconds(config, len(corpus.train))
-    enough = _rounded_up(max(SHORT_BUDGET, (spent + (FEWEST_STEPS + 2) * step_seconds) / 0.85))
+    enough = _rounded_up(max(SHORT_BUDGET, (spent + (MIN_STEPS + 2) * step_seconds) / 0.85))
     holds = "not one step fits" if steps < 1 else "only one step fits" if steps == 1 else f"only {steps} steps fit"
     raise ConfigError(
         f"max_seconds is {seconds:g}, and {holds} into that here: set-up takes about {format_duration(spent)} and a "
@@ -105,7 +105,7 @@ def _require_steps(config: RunConfig, corpus: Corpus, step_seconds: float, elaps
 
 
 def _smaller_batch(config: RunConfig, step_seconds: float) -> str:
-    """Return one more remedy for slow steps, if there is one."""
+    """Return another remedy for slow steps, if there is one."""
     if config.train.batch_size < 2 or step_seconds < 1.0:
         return ""
     if config.preset in ("classic", "best"):
@@ -114,18 +114,18 @@ def _smaller_batch(config: RunConfig, step_seconds: float) -> str:
 
 
 def _rounded_up(seconds: float) -> int:
-    """Return a number of seconds that reads well: 20, 30, 60, 120, 180 ..."""
+    """Return a round number of seconds: 20, 30, 60, 120, 180 …"""
     unit = 10 if seconds <= 60 else 60
     return math.ceil(seconds / unit) * unit
 
 
 def estimate(config: RunConfig, control: Control) -> Estimate:
-    """Return what such a run will take on this machine, as `planned` finds it. Raises TuiGptError."""
+    """Return the time, steps and parameters of such a run on this machine. Raises TuiGptError."""
     corpus = Corpus.build(read_corpus(config.corpus), config.model.block_size, split=Split.of(config.train))
-    world = ComputeDevice.of(config.train)
-    config, step = planned(config, corpus, world, control, lambda: IMPORT_SECONDS)
+    compute = ComputeDevice.of(config.train)
+    config, step = size_run(config, corpus, compute, control, lambda: IMPORT_SECONDS)
     if config.train.max_seconds is None:
-        step = timed(config, corpus, world, control, None)
+        step = calibrate(config, corpus, compute, control, None)
     iterations = config.train.max_iters
     set_up = IMPORT_SECONDS + counting_seconds(config, len(corpus.train))
     if config.train.max_seconds is not None:

@@ -1,7 +1,7 @@
-"""How much memory a training run takes, so that it is bounded before it starts, whatever the alphabet.
+"""Estimates how much memory a training run takes, so that it is bounded before it starts, for any vocabulary.
 
-The figures are upper estimates for a CPU. What grows with the alphabet is worked on in smaller passes first; a run that
-takes too much even so is refused with settings that fit.
+The figures are upper estimates for a CPU. A large vocabulary is processed in smaller passes; a run that takes too much
+even so is refused, with settings that fit.
 """
 
 import dataclasses
@@ -11,30 +11,30 @@ from tui_gpt.config import ModelConfig, RunConfig, resolve
 from tui_gpt.errors import ConfigError
 
 LIMIT_BYTES = 1_400_000_000
-"""For parameters, their copies, and one pass; PyTorch and the n-gram prior take up to 600 MB more."""
+"""Memory for parameters, their copies, and one pass; PyTorch and the n-gram prior take up to 600 MB more."""
 PASS_BYTES = 600_000_000
-"""For what one pass keeps for its backward pass, on all replicas together."""
+"""Memory for the activations of one pass, of all replicas together."""
 COPIES = 10
-"""Of the parameters: gradients, optimizer state, and the copies that checkpoints are written from."""
+"""Copies of the parameters: gradients, optimizer state, and what checkpoints are written from."""
 LOGITS_KEPT = {"modern": 20, "classic": 8}
-"""Numbers per character of the alphabet that a pass keeps at each position, measured."""
+"""Numbers per character of the vocabulary that a pass keeps for each position, measured."""
 CHANNELS_KEPT = 32
-"""Numbers per block and channel that it keeps, measured."""
+"""Numbers per block and channel that a pass keeps for each position, measured."""
 
 
 def window_bytes(config: ModelConfig, vocab_size: int) -> int:
-    """Return the bytes that one window of one network keeps in training."""
+    """Return the bytes of the activations of one window of one network."""
     numbers = LOGITS_KEPT[config.architecture] * vocab_size + CHANNELS_KEPT * config.n_layer * config.n_embd
     return 4 * config.block_size * (numbers + 2 * config.block_size)
 
 
 def windows_per_pass(config: ModelConfig, vocab_size: int, replicas: int) -> int:
-    """Return how many windows each replica can work on together, at least one of each network."""
+    """Return how many windows each replica can process in one pass, at least one for each network."""
     return max(config.networks, PASS_BYTES // (replicas * window_bytes(config, vocab_size)))
 
 
 def parameter_count(config: ModelConfig, vocab_size: int) -> int:
-    """Return about how many parameters a model of this shape has."""
+    """Return the approximate number of parameters of a model."""
     blocks, channels = config.n_layer, config.n_embd
     if not blocks:
         return vocab_size**2
@@ -43,7 +43,7 @@ def parameter_count(config: ModelConfig, vocab_size: int) -> int:
 
 
 def training_bytes(config: RunConfig, vocab_size: int, replicas: int) -> int:
-    """Return about how many bytes a run takes beside PyTorch and the n-gram prior's tables."""
+    """Return the approximate bytes that a run takes besides PyTorch and the tables of the n-gram prior."""
     model, windows = config.model, config.train.batch_size * config.model.networks
     in_a_pass = replicas * windows_per_pass(model, vocab_size, replicas)
     prior = 2 * 4 * windows * model.block_size * vocab_size if model.ngram_order else 0
@@ -52,7 +52,7 @@ def training_bytes(config: RunConfig, vocab_size: int, replicas: int) -> int:
 
 
 def members_that_fit(config: RunConfig, vocab_size: int, replicas: int, most: int) -> int:
-    """Return how many networks, up to `most` and at least one, fit into memory."""
+    """Return how many ensemble members fit into memory, at least one and at most `most`."""
     fitting = (count for count in range(most, 1, -1) if _fits(_with(config, members=count), vocab_size, replicas))
     return next(fitting, 1)
 

@@ -1,8 +1,8 @@
-"""Weights from elsewhere: a `.pt` file that holds the state dict of the lecture's model becomes one of ours.
+"""Imports a `.pt` file that holds the state dict of the lecture's model.
 
-PyTorch's files are pickles, which can run whatever their author wanted. This is the only place that reads one, and only
-when asked to by name. The pickle is first taken apart without being run, and refused if it names anything but tensors;
-then it is read with `weights_only`, and there is no other way if that fails. What comes out is tensors, or one line.
+PyTorch's files are pickles, which can run any code. This is the only place that reads one, and only when the user asks
+for it. The pickle is first disassembled without being run, and refused if it names anything but tensors; then it is
+read with `weights_only`, without a fallback. The result is tensors, or an error of one line.
 """
 
 import io
@@ -26,7 +26,7 @@ from tui_gpt.text.tokenizer import CharTokenizer
 from tui_gpt.training.checkpoints.tensors import write_checkpoint
 
 _PICKLE_LIMIT = 16 << 20
-"""Bytes of the part that says what the tensors are; the lecture's model needs 20 thousand."""
+"""Bytes of the pickle, which describes the tensors; the lecture's model needs 20 thousand."""
 _TENSOR_PARTS = re.compile(
     r"collections OrderedDict|torch\._utils _rebuild_(tensor_v2|parameter)|torch (Float|Double|Half|BFloat16)Storage"
 )
@@ -37,7 +37,7 @@ Weights = Mapping[str, Tensor]
 
 
 def import_run(store: RunStore, file: Path, corpus: str, name: str) -> Run:
-    """A new run `name` that holds the weights in `file`, with the characters of `corpus`, ready to write and to train.
+    """Return a new run `name` with the weights in `file` and the characters of `corpus`.
 
     Raises NotFoundError, IncompatibleError where the file is anything but the lecture's model or the text has other
     characters, CorpusError, UsageError where the name is taken, StorageError.
@@ -77,7 +77,10 @@ def import_run(store: RunStore, file: Path, corpus: str, name: str) -> Run:
 
 
 def read_state_dict(file: Path) -> dict[str, Tensor]:
-    """The tensors in a file of `torch.save`, by name, in single precision. Raises NotFoundError, IncompatibleError."""
+    """Return the tensors in a file of `torch.save`, by name, in single precision.
+
+    Raises NotFoundError, IncompatibleError.
+    """
     try:
         data = read_plain_file(file, TENSORS_LIMIT)
     except OSError as error:
@@ -86,7 +89,7 @@ def read_state_dict(file: Path) -> dict[str, Tensor]:
     _refuse_more_than_tensors(file, data)
     try:
         loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever a stranger's file may make of the reader
+    except Exception as error:  # a hostile file can raise anything here
         raise _refused(file, "is damaged, or more than tensors") from error
     return _tensors_of(file, loaded, len(data))
 
@@ -109,7 +112,7 @@ def _refuse_more_than_tensors(file: Path, data: bytes) -> None:
 
 
 def _disallowed_globals(pickled: bytes) -> Iterator[str]:
-    """What a pickle would call or make that is neither a tensor nor a dictionary; nothing is run. Raises ValueError."""
+    """Yield what a pickle would call or create besides tensors and dictionaries. It is not run. Raises ValueError."""
     for opcode, argument, _ in pickletools.genops(pickled):
         if opcode.name == "GLOBAL" and not _TENSOR_PARTS.fullmatch(str(argument)):
             yield str(argument)
@@ -118,7 +121,10 @@ def _disallowed_globals(pickled: bytes) -> Iterator[str]:
 
 
 def _tensors_of(file: Path, loaded: object, size: int) -> dict[str, Tensor]:
-    """The state dict that was loaded, itself or under a usual name; its tensors are no larger than the file."""
+    """Return the loaded state dict, which may lie under a usual name.
+
+    Raises IncompatibleError where it is no state dict, not finite, or larger than the file.
+    """
     if isinstance(loaded, dict):
         loaded = next((loaded[name] for name in _WRAPPERS if isinstance(loaded.get(name), dict)), loaded)
     if not isinstance(loaded, dict) or not loaded:
@@ -161,7 +167,7 @@ _MASK = re.compile(r"blocks\.\d{1,3}\.sa\.heads\.\d{1,3}\.tril")
 
 
 def convert_state_dict(tensors: Weights, file: Path) -> tuple[dict[str, Tensor], ModelConfig]:
-    """The lecture's state dict (`gpt.py`, or `bigram.py`) as weights of `Classic`, and the shape that they tell.
+    """Convert the lecture's state dict (`gpt.py`, or `bigram.py`) to weights of `Classic`; return them and their shape.
 
     Its attention is scaled by the square root of a head's width, as in the file's last version. Raises
     IncompatibleError for any other model.
@@ -177,7 +183,7 @@ def convert_state_dict(tensors: Weights, file: Path) -> tuple[dict[str, Tensor],
             renamed[_our_name(name, file)] = tensor
     shape = _shape_of(renamed, heads, file)
     for block in range(shape.n_layer):
-        parts = [_in_order(heads.get((block, kind), {}), shape.n_head, file) for kind in ("query", "key", "value")]
+        parts = [_ordered_heads(heads.get((block, kind), {}), shape.n_head, file) for kind in ("query", "key", "value")]
         renamed[f"blocks.{block}.attention.qkv.weight"] = torch.cat([head for part in parts for head in part])
     _check_shapes(renamed, shape, file)
     return renamed, shape
@@ -211,14 +217,14 @@ def _shape_of(renamed: Weights, heads: Mapping[tuple[int, str], Mapping[int, Ten
         raise _refused(file, f"holds a model of a shape that cannot be ({error})") from error
 
 
-def _in_order(heads: Mapping[int, Tensor], count: int, file: Path) -> list[Tensor]:
+def _ordered_heads(heads: Mapping[int, Tensor], count: int, file: Path) -> list[Tensor]:
     if sorted(heads) != list(range(count)) or any(head.ndim != 2 for head in heads.values()):
         raise _refused(file, "holds blocks of different or missing heads")
     return [heads[number] for number in range(count)]
 
 
 def _check_shapes(weights: Weights, shape: ModelConfig, file: Path) -> None:
-    """Every weight that such a model has, of its size, and no other; none is made to find out."""
+    """Raise IncompatibleError unless the weights are exactly those of a model of this shape."""
     with torch.device("meta"):
         model = build_model(shape, weights["token_embedding.weight"].shape[0], seed=0)
     expected = {name: tensor.shape for name, tensor in model.state_dict().items()}

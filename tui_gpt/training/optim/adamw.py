@@ -1,7 +1,8 @@
-"""Optimizers: parameter groups with a learning rate each, and AdamW.
+"""AdamW, and the base class of the optimizers.
 
-PyTorch's own optimizers import its compiler when the first one is made, to mark their methods as not for it. That takes
-two to four seconds, a large part of a one-minute run, so this module calls the fused AdamW operator directly.
+PyTorch's own optimizers import its compiler when the first one is created, which takes two to four seconds, a large
+part of a one-minute run. So this module calls the fused AdamW operator directly. It has no hooks and no schedulers: the
+trainer sets the learning rate of each parameter group before each step.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from torch import Tensor
 
 
 class Optimizer:
-    """Parameters in groups (`param_groups`), and what is remembered of each parameter (`state`)."""
+    """Holds parameters in groups with settings (`param_groups`), and tensors for each parameter (`state`)."""
 
     def __init__(self, params: Iterable[Tensor] | Iterable[dict[str, Any]], **defaults: Any) -> None:
-        """`params` are parameters, or groups of them with settings of their own; `defaults` hold for every group."""
+        """`params` are parameters, or groups with settings that override `defaults`."""
         listed: list[Any] = list(params)
         groups = listed if listed and isinstance(listed[0], dict) else [{"params": listed}]
         self.param_groups: list[dict[str, Any]] = [
@@ -26,12 +27,12 @@ class Optimizer:
         self.state: dict[Tensor, dict[str, Tensor]] = {}
 
     def parameters(self) -> Iterator[Tensor]:
-        """Every parameter, group after group: a parameter's number in a checkpoint is its place here."""
+        """Yield every parameter, group by group; this order numbers them in a checkpoint."""
         for group in self.param_groups:
             yield from group["params"]
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Remove all gradients."""
         for parameter in self.parameters():
             parameter.grad = None
 
@@ -41,7 +42,7 @@ class Optimizer:
 
 
 class AdamW(Optimizer):
-    """Adam with decoupled weight decay (Loshchilov and Hutter 2019), by PyTorch's fused operator."""
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019), computed by PyTorch's fused operator."""
 
     def __init__(
         self,

@@ -1,9 +1,10 @@
-"""Muon in single precision: momentum, orthogonalised (Jordan et al. 2024), for the matrices inside the blocks.
+"""Muon: momentum whose update is orthogonalised (Jordan et al. 2024), for the matrices in the blocks.
 
-A gradient's few large directions drown the many small ones; Muon gives every direction the same length. The decision
-that explains the code: matrices of one shape are stacked and the iteration runs on their Gram matrices, in the
-smaller dimension, so that a step costs a few large multiplications on any CPU, with no half precision. It
-deliberately holds nothing but matrices: embeddings, the head and scalars belong to AdamW.
+A few singular directions dominate a gradient; Muon equalises them. `torch.optim.Muon` is not used for three reasons: it
+iterates in bfloat16, which most CPUs emulate; it takes one matrix at a time and 2-D parameters only, while this one
+stacks all matrices of a shape (and reads a (3, C, C) parameter as three), iterates on their Gram matrices in the
+smaller dimension, and splits the stacks among threads; and creating it imports PyTorch's compiler (see adamw.py).
+Everything that is not a matrix in a block (embeddings, the head, scalars) belongs to AdamW.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from tui_gpt.models.linear import batched_matmul_nt
 from tui_gpt.training.optim.adamw import Optimizer
 
 Coefficients = tuple[float, float, float]
-AtOnce = Callable[[Sequence[Callable[[], None]]], object]
-"""Runs jobs that have nothing to do with each other."""
+RunParallel = Callable[[Sequence[Callable[[], None]]], object]
+"""Runs independent jobs."""
 
 QUINTICS: tuple[Coefficients, ...] = (
     (4.0848, -6.8946, 2.9270),
@@ -29,11 +30,11 @@ QUINTICS: tuple[Coefficients, ...] = (
     (2.8769, -3.1427, 1.2046),
     (2.8366, -3.0525, 1.2012),
 )
-"""a, b, c of each step's x (a + b x² + c x⁴), which together drive every singular value of (0, 1] close to 1."""
+"""Coefficients a, b, c of each iteration x (a + b x² + c x⁴); all five bring singular values in (0, 1] close to 1."""
 
 
 def orthogonalised(matrices: Tensor, quintics: Sequence[Coefficients] = QUINTICS) -> Tensor:
-    """(..., rows, columns): each matrix U S Vᵀ replaced by about U Vᵀ, by Newton-Schulz iteration.
+    """Return (..., rows, columns): each matrix U S Vᵀ replaced by about U Vᵀ, by Newton-Schulz iteration.
 
     Each step multiplies X by a polynomial of its Gram matrix X Xᵀ. These polynomials commute, so their product and
     the Gram matrix are kept in the smaller dimension, and X itself is multiplied once, at the end. They are symmetric
@@ -54,7 +55,7 @@ def orthogonalised(matrices: Tensor, quintics: Sequence[Coefficients] = QUINTICS
 
 
 def _polynomial(gram: Tensor, coefficients: Coefficients) -> Tensor:
-    """a I + b G + c G² for a stack of G."""
+    """Return a I + b G + c G² for a stack of Gram matrices G."""
     a, b, c = coefficients
     polynomial = batched_matmul_nt(gram, gram).mul_(c).add_(gram, alpha=b)
     polynomial.diagonal(dim1=-2, dim2=-1).add_(a)
@@ -62,7 +63,7 @@ def _polynomial(gram: Tensor, coefficients: Coefficients) -> Tensor:
 
 
 def _as_wide(matrix: Tensor) -> Tensor:
-    """The matrix or its transpose, whichever has no more rows than columns."""
+    """Return the matrix, or its transpose if it has more rows than columns."""
     return matrix.mT if matrix.shape[-2] > matrix.shape[-1] else matrix
 
 
@@ -71,25 +72,28 @@ def _wide_shape(matrix: Tensor) -> tuple[int, int]:
     return min(rows, columns), max(rows, columns)
 
 
-def _work_for(parameter: Tensor) -> int:
-    """Multiplications that a step of it takes."""
+def _flops(parameter: Tensor) -> int:
+    """Return the number of multiplications in one step of a parameter."""
     small, large = _wide_shape(parameter)
     products_of_grams = 4 * len(QUINTICS) - 3
     return parameter.numel() // (small * large) * small**2 * (2 * large + products_of_grams * small)
 
 
-def _shared_out(parameters: Sequence[Tensor], count: int) -> list[list[Tensor]]:
-    """At most `count` parts of about equal work, none of them empty: the largest first, each to who has least."""
+def _partition(parameters: Sequence[Tensor], count: int) -> list[list[Tensor]]:
+    """Divide parameters into at most `count` non-empty parts of about equal work.
+
+    Greedy: the largest parameter first, each into the part with the least work.
+    """
     parts: list[list[Tensor]] = [[] for _ in range(count)]
     work = [0] * count
-    for parameter in sorted(parameters, key=_work_for, reverse=True):
+    for parameter in sorted(parameters, key=_flops, reverse=True):
         least = work.index(min(work))
         parts[least].append(parameter)
-        work[least] += _work_for(parameter)
+        work[least] += _flops(parameter)
     return [part for part in parts if part]
 
 
-def _one_by_one(jobs: Sequence[Callable[[], None]]) -> None:
+def _run_sequentially(jobs: Sequence[Callable[[], None]]) -> None:
     for job in jobs:
         job()
 
@@ -98,8 +102,8 @@ class Muon(Optimizer):
     """Orthogonalised Nesterov momentum with decoupled weight decay.
 
     Parameters have at least two dimensions; leading ones count matrices, so a (3, C, C) projection to queries, keys
-    and values is three. The momentum climbs from `MOMENTUM_START` to `momentum` in the first `MOMENTUM_STEPS`
-    steps. The parameters are shared out into `parts` of about equal work, which `at_once` may run side by side.
+    and values is three. The momentum rises from `MOMENTUM_START` to `momentum` over the first `MOMENTUM_STEPS`
+    steps. The parameters are divided into `parts` of about equal work, which `run_parallel` may run in parallel.
     """
 
     MOMENTUM_START = 0.85
@@ -113,11 +117,11 @@ class Muon(Optimizer):
         weight_decay: float = 0.1,
         *,
         parts: int = 1,
-        at_once: AtOnce = _one_by_one,
+        run_parallel: RunParallel = _run_sequentially,
     ) -> None:
         super().__init__(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
         self._parts = parts
-        self._at_once = at_once
+        self._run_parallel = run_parallel
         for group in self.param_groups:
             if any(p.ndim < 2 for p in group["params"]):
                 raise ValueError("Muon takes matrices only: give vectors and scalars to AdamW.")
@@ -129,7 +133,7 @@ class Muon(Optimizer):
 
     def _step_group(self, group: dict[str, Any]) -> None:
         parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
-        self._at_once([partial(self._step_part, group, part) for part in _shared_out(parameters, self._parts)])
+        self._run_parallel([partial(self._step_part, group, part) for part in _partition(parameters, self._parts)])
 
     @torch.no_grad()
     def _step_part(self, group: dict[str, Any], parameters: Sequence[Tensor]) -> None:
@@ -144,21 +148,21 @@ class Muon(Optimizer):
                 _apply(parameter, update, group["lr"], group["weight_decay"])
 
     def _momentum_direction(self, parameter: Tensor, momentum: float) -> Tensor:
-        """The Nesterov direction; counts the step."""
+        """Return the direction of Nesterov momentum, and count the step."""
         assert parameter.grad is not None
         if parameter not in self.state:
             steps = torch.zeros((), dtype=torch.int64)
             self.state[parameter] = {"step": steps, "momentum": torch.zeros_like(parameter)}
         state = self.state[parameter]
-        share = min(int(state["step"]) / self.MOMENTUM_STEPS, 1.0)
-        momentum = self.MOMENTUM_START + share * (momentum - self.MOMENTUM_START)
+        progress = min(int(state["step"]) / self.MOMENTUM_STEPS, 1.0)
+        momentum = self.MOMENTUM_START + progress * (momentum - self.MOMENTUM_START)
         state["step"] += 1
         state["momentum"].lerp_(parameter.grad, 1 - momentum)
         return torch.lerp(parameter.grad, state["momentum"], momentum)
 
 
 def _apply(parameter: Tensor, update: Tensor, lr: float, weight_decay: float) -> None:
-    """Decay, then step; the scale keeps the size of a layer's outputs alike for tall and wide matrices."""
+    """Apply weight decay, then the update, scaled so that tall and wide matrices change a layer's outputs alike."""
     rows, columns = parameter.shape[-2:]
     if rows > columns:
         update = update.mT

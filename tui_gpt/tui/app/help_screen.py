@@ -1,4 +1,4 @@
-"""F1: the keys of every tab, and how to read the chart; one page that scrolls, the tab one comes from first."""
+"""F1: the keys of every tab and the symbols of the chart, on one page that scrolls; the current tab comes first."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -15,56 +15,58 @@ Keys = tuple[tuple[str, str], ...]
 
 _TRAIN: Keys = (
     ("s", "start the run in the form"),
-    ("p", "pause, go on"),
+    ("p", "pause, continue"),
     ("e", "change the learning rate while paused"),
     ("x", "stop and save"),
-    ("r", "go on with a stopped run"),
-    ("g", "write with this run"),
+    ("r", "resume a stopped run"),
+    ("g", "generate with this run"),
     ("n", "new run"),
     ("l", "logarithmic loss axis"),
-    ("← → Home End", "read values in the chart, and the sample of that step"),
+    ("← → Home End", "read values and samples at a step"),
 )
 _CHART: Keys = (
-    ("dim dots", "training loss, smallest to largest"),
+    ("dim dots", "training loss, minimum to maximum"),
     ("bright line", "training loss, smoothed"),
-    ("● ○", "validation loss; an estimate on a part of the text"),
-    ("‖ ▸ ◆ !", "paused, resumed, a setting changed, trouble"),
+    ("● ○", "validation loss; estimate on part of the text"),
+    ("‖ ▸ ◆ !", "paused, resumed, setting changed, problem"),
     ("dotted lines", "published losses on the same text"),
 )
 _PROMPT: Keys = (
-    ("Enter", "write; Ctrl+J breaks the line"),
+    ("Enter", "generate; Ctrl+J starts a new line"),
     ("↑ ↓", "earlier prompts"),
-    ("Ctrl+_", "undo what was typed"),
-    ("Ctrl+R", "measure how likely this text is"),
-    ("Ctrl+T", "steady, lively, wild"),
+    ("Ctrl+_", "undo typing"),
+    ("Ctrl+R", "compute the probability of each character"),
+    ("Ctrl+T", "next sampling preset: steady, lively, wild"),
     ("Ctrl+O", "choose the model"),
-    ("Esc", "stop writing; go to the cards"),
-    ("Tab", "settings: ← → choose, ↑ ↓ change"),
+    ("Esc", "stop generating; go to the cards"),
+    ("Tab", "sampling settings: ← → select, ↑ ↓ change"),
 )
 _CARDS: Keys = (
-    ("↑ ↓ j k", "choose a card"),
-    ("← →", "earlier and later answers"),
-    ("r R", "again with a new seed; the very same again"),
-    ("c e", "go on from the end; edit and go on"),
-    ("n b v", "four more at once; one beside it; side by side"),
+    ("↑ ↓ j k", "select a card"),
+    ("← →", "previous and next answer"),
+    ("r R", "regenerate: with a new seed; with the same"),
+    ("c e", "continue at the end; edit, then continue"),
+    ("n", "generate four more answers"),
+    ("b", "compare with the current model and settings"),
+    ("v", "show the answers side by side"),
     ("p", "colour each character by its probability"),
-    ("t Enter", "a cursor in the text with the ten likeliest characters"),
+    ("Enter t", "show the ten alternatives at a text cursor"),
     ("y w W", "copy; save as text; save as Markdown"),
-    ("u Delete", "undo; remove"),
+    ("u Delete", "undo; remove the card"),
     ("i", "back to the prompt"),
 )
 _RUNS: Keys = (
-    ("Enter", "look at a run"),
-    ("r g d", "go on; write with it; delete"),
+    ("Enter", "open a run"),
+    ("r g d", "resume; generate; delete"),
 )
 _EVERYWHERE: Keys = (
     ("1 2 3, F2 F3 F4", "Train, Generate, Runs"),
-    ("Tab, arrows", "move; the mouse does everything too"),
+    ("Tab, arrows", "move the focus; the mouse works everywhere"),
     ("Ctrl+P", "all commands and themes"),
     ("Ctrl+Z", "back to the shell; fg returns here"),
-    ("q, Ctrl+Q", "quit; a run under way is saved first"),
+    ("q, Ctrl+Q", "quit; a run in progress is saved first"),
 )
-_OF_TAB: Mapping[str, tuple[tuple[str, Keys], ...]] = MappingProxyType(
+_SECTIONS: Mapping[str, tuple[tuple[str, Keys], ...]] = MappingProxyType(
     {
         "train": (("Train", _TRAIN), ("The chart", _CHART)),
         "generate": (("Generate: the prompt", _PROMPT), ("Generate: a card", _CARDS)),
@@ -83,16 +85,16 @@ class HelpScreen(ModalScreen[None]):
         self._tab = tab
 
     def compose(self) -> ComposeResult:
-        """One page."""
+        """Lay out the page."""
         with VerticalScroll(classes="dialog", id="help"):
             yield Static(help_text(self._tab), markup=False)
 
 
 def help_text(tab: str) -> Text:
-    """The page, with the sections of `tab` first."""
-    others = [section for name, sections in _OF_TAB.items() if name != tab for section in sections]
+    """Return the page, with the sections of `tab` first."""
+    others = [section for name, sections in _SECTIONS.items() if name != tab for section in sections]
     text = Text()
-    for title, keys in (*_OF_TAB[tab], ("Everywhere", _EVERYWHERE), *others):
+    for title, keys in (*_SECTIONS[tab], ("Everywhere", _EVERYWHERE), *others):
         text.append(f"{title}\n", "bold underline")
         for key, meaning in keys:
             text.append(f"{key:<18}", "bold").append(f"{meaning}\n")

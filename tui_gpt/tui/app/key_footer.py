@@ -1,16 +1,16 @@
-"""The keys at the bottom of the screen: Textual's footer, which would otherwise never let go of a key it has shown.
+"""The keys at the bottom of the screen: Textual's footer without a memory leak.
 
-Every change of what is possible makes new keys, each of which watches the footer; Textual forgets the watchers that are
-gone only when what they watch changes, which here is never. An afternoon in the app would hold thousands of them.
+Whenever the available actions change, the footer creates new keys, each of which watches it. Textual drops watchers
+that no longer exist only when the watched attribute changes, which never happens here, so thousands would accumulate.
 """
 
 from textual.widgets import Footer
 
 
 class KeyFooter(Footer):
-    """A footer that holds the keys on screen and no others."""
+    """A footer that keeps only the keys on screen."""
 
     async def recompose(self) -> None:
-        """Show the keys of now, and forget those before."""
+        """Show the current keys, and drop the previous ones."""
         await super().recompose()
         self.mutate_reactive(Footer.compact)

@@ -1,10 +1,12 @@
-"""The Runs tab: every run on disk, to be opened, gone on with, written with or deleted.
+"""The Runs tab: every run on disk, to be opened, resumed, generated with or deleted.
 
-The list is read in a thread, without torch. The pane posts what the user asks for; the app does it.
+The list is read in a thread, without torch. Opening and deleting are done here; the rest is posted to the screen.
 """
 
+import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
@@ -16,108 +18,184 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, DataTable, Static
 
+from tui_gpt.errors import TuiGptError
 from tui_gpt.escaping import escape_controls
 from tui_gpt.formatting import format_age, format_loss
 from tui_gpt.storage.runs import RunSummary
+from tui_gpt.tui.dialogs import delete_question
+from tui_gpt.tui.train.record import RunView
+from tui_gpt.tui.train.run_control import RunControl
 
-_COLUMNS = ("run", "state", "preset", "step", "best", "changed")
-_OTHER_COLUMNS = 56
-"""Cells that everything but the name takes, margins included."""
-
-
-class RunsTable(DataTable[Text], inherit_bindings=True):
-    """The list, with the keys that act on the line under the cursor."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select_cursor", "Open"),
-        Binding("r", "screen.with_run('resume')", "Go on"),
-        Binding("g", "screen.with_run('write')", "Write with it"),
-        Binding("d,delete", "screen.with_run('delete')", "Delete"),
-    ]
+_COLUMNS = ("run", "state", "preset", "step", "best loss", "updated")
+_OTHER_COLUMNS = 60
+"""The width of all columns but the first, with their margins."""
+_MIN_NAME = 12
+_PROBLEM_SECONDS = 10.0
 
 
 class RunsPane(Widget):
-    """Every run on disk."""
+    """A table of runs."""
 
-    class Asked(Message):
-        """The user asked for something to be done with a run: open, resume, write or delete."""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "resume_run", "Resume"),
+        Binding("g", "generate_with", "Generate"),
+        Binding("d,delete", "delete_run", "Delete"),
+    ]
 
-        def __init__(self, what: str, run: RunSummary) -> None:
-            self.what, self.run = what, run
+    class RunRequest(Message):
+        """Something is to be done with a run."""
+
+        def __init__(self, run: RunSummary) -> None:
+            self.run = run
             super().__init__()
 
-    def __init__(self, *, id: str | None = None) -> None:
+    class ResumeRequested(RunRequest):
+        """A run is to be resumed."""
+
+    class GenerateRequested(RunRequest):
+        """A run's model is to be generated with."""
+
+    class Opened(Message):
+        """A run is to be shown in the Train tab."""
+
+        def __init__(self, record: RunView) -> None:
+            self.record = record
+            super().__init__()
+
+    class Deleted(Message):
+        """A run has been deleted."""
+
+        def __init__(self, name: str) -> None:
+            self.name = name
+            super().__init__()
+
+    def __init__(self, control: RunControl, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self._control = control
         self._runs: dict[str, RunSummary] = {}
 
     def compose(self) -> ComposeResult:
-        """The table, or a sentence in its place."""
+        """Lay out the table, or a sentence in its place, and the buttons."""
         yield Static("", id="no-runs", markup=False)
-        yield RunsTable(id="runs", cursor_type="row", zebra_stripes=False)
+        yield DataTable[Text](id="runs", cursor_type="row", zebra_stripes=False)
         with Horizontal(classes="buttons", id="runs-buttons"):
             yield Button("Open  Enter", id="open", compact=True)
-            yield Button("Go on  r", id="resume", compact=True)
-            yield Button("Write  g", id="write", compact=True)
+            yield Button("Resume  r", id="resume", compact=True)
+            yield Button("Generate  g", id="generate-run", compact=True)
             yield Button("Delete  d", id="delete", compact=True)
 
     def on_mount(self) -> None:
-        """Nothing is known yet."""
-        table = self.query_one(RunsTable)
+        """Show that the list is being read."""
         for name in _COLUMNS:
-            table.add_column(name, key=name)
+            self.table.add_column(name, key=name)
         self.query_one("#no-runs", Static).update("reading the runs…")
-        self._show_content(False)
+        self._show_table(False)
+
+    @property
+    def table(self) -> DataTable[Text]:
+        """The list."""
+        return self.query_one("#runs", DataTable)
+
+    @property
+    def selected(self) -> RunSummary | None:
+        """The run under the cursor."""
+        table = self.table
+        if not table.row_count:
+            return None
+        key = table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value
+        return self._runs.get(key or "")
+
+    def focus_main(self) -> None:
+        """Focus the list."""
+        self.table.focus()
+
+    def reload(self) -> None:
+        """Read the list again."""
+        self._start(self._reload, "runs")
+
+    async def _reload(self) -> None:
+        self.show(await asyncio.to_thread(self._control.store.list))
+
+    def _start(self, work: Callable[[], Awaitable[None]], group: str) -> None:
+        """Start a worker of the screen, which reports unexpected errors."""
+        self.screen.run_worker(work, exclusive=True, group=group, exit_on_error=False)
 
     def show(self, runs: Sequence[RunSummary]) -> None:
         """Replace the list; the cursor stays on its run."""
-        chosen = self.chosen
-        table = self.query_one(RunsTable)
+        selected = self.selected
+        table = self.table
         table.clear()
         self._runs = {run.name: run for run in runs}
         now = time.time()
         for run in runs:
             table.add_row(*_cells(run, now, self._name_width), key=run.name)
         self.query_one("#no-runs", Static).update("no runs yet\n\npress 1, then s, to train the first one")
-        self._show_content(bool(runs))
-        if chosen and chosen.name in self._runs:
-            table.move_cursor(row=table.get_row_index(chosen.name))
+        self._show_table(bool(runs))
+        if selected and selected.name in self._runs:
+            table.move_cursor(row=table.get_row_index(selected.name))
 
     @property
     def _name_width(self) -> int:
-        """What the other columns leave for a name."""
-        return max(12, self.app.size.width - _OTHER_COLUMNS)
+        """What the other columns leave for the name."""
+        return max(_MIN_NAME, self.app.size.width - _OTHER_COLUMNS)
 
-    def _show_content(self, any_runs: bool) -> None:
-        self.query_one(RunsTable).display = any_runs
+    def _show_table(self, any_runs: bool) -> None:
+        self.table.display = any_runs
         self.query_one("#runs-buttons").display = any_runs
         self.query_one("#no-runs").display = not any_runs
 
-    def focus_main(self) -> None:
-        """Put the keyboard on the list."""
-        self.query_one(RunsTable).focus()
+    # Actions on the run under the cursor
 
-    @property
-    def chosen(self) -> RunSummary | None:
-        """The run under the cursor."""
-        table = self.query_one(RunsTable)
-        if not table.row_count:
-            return None
-        key = table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value
-        return self._runs.get(key or "")
+    @on(Button.Pressed, "#resume")
+    def action_resume_run(self) -> None:
+        """Request to resume the run."""
+        if self.selected:
+            self.post_message(self.ResumeRequested(self.selected))
 
-    def ask(self, what: str) -> None:
-        """Ask for something to be done with the run under the cursor."""
-        if self.chosen:
-            self.post_message(self.Asked(what, self.chosen))
+    @on(Button.Pressed, "#generate-run")
+    def action_generate_with(self) -> None:
+        """Request to generate with the run."""
+        if self.selected:
+            self.post_message(self.GenerateRequested(self.selected))
 
+    @on(Button.Pressed, "#open")
     @on(DataTable.RowSelected)
-    def _row_selected(self) -> None:
-        self.ask("open")
+    def _open_selected(self) -> None:
+        if self.selected:
+            self._start(partial(self._open, self.selected.name), "open")
 
-    @on(Button.Pressed)
-    def _button_pressed(self, event: Button.Pressed) -> None:
-        event.stop()
-        self.ask(event.button.id or "open")
+    @on(Button.Pressed, "#delete")
+    def action_delete_run(self) -> None:
+        """Delete the run, after a question."""
+        if self.selected:
+            self._start(partial(self._delete, self.selected.name), "question")
+
+    async def _open(self, name: str) -> None:
+        try:
+            with self._control.task(f"opening {name}"):
+                record = await asyncio.to_thread(self._control.replay, name)
+        except TuiGptError as error:
+            self._report(error)
+        else:
+            self.post_message(self.Opened(record))
+
+    async def _delete(self, name: str) -> None:
+        if self._control.is_training_run(name):
+            self.notify(f"{name} is training: stop it first", severity="warning", markup=False)
+            return
+        if not await self.app.push_screen_wait(delete_question(name)):
+            return
+        try:
+            with self._control.task(f"deleting {name}"):
+                await asyncio.to_thread(self._control.delete, name)
+        except TuiGptError as error:
+            self._report(error)
+        else:
+            self.post_message(self.Deleted(name))
+            self.reload()
+
+    def _report(self, error: TuiGptError) -> None:
+        self.notify(escape_controls(str(error)), severity="error", markup=False, timeout=_PROBLEM_SECONDS)
 
 
 def _cells(run: RunSummary, now: float, name_width: int) -> list[Text]:

@@ -1,6 +1,7 @@
-"""What a worker is busy with between two events, in words that change every second while it lasts.
+"""What a worker is doing between two events, in words that are updated every second.
 
-A thread says by its `Control` what it does; the screen asks ten times a second. Whatever is over at once is not shown.
+A worker reports its activity to its `Control`, which the screen polls ten times per second. What takes less than a
+second is not shown.
 """
 
 import time
@@ -10,17 +11,17 @@ from tui_gpt.control import Activity
 from tui_gpt.tui.train.record import Phase
 
 _PATIENCE_SECONDS = 1.0
-"""How long something must have lasted to be worth words."""
+"""Seconds after which an activity is shown."""
 _REQUESTS: dict[Phase, tuple[str, str]] = {
     "loading": ("preparing", ""),
     "pausing": ("pausing after this step", "pausing"),
     "stopping": ("saving", "saving"),
 }
-"""What a run does in a phase if its worker does not say, and what was asked for if it does."""
+"""For a phase: the activity if the worker reports none, and the prefix if it reports one."""
 
 
 class ActivityWatch:
-    """Puts activities into words, with the seconds that each has taken."""
+    """Describes activities, with the seconds that each has taken."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -28,7 +29,7 @@ class ActivityWatch:
         self._since = 0.0
 
     def words(self, activity: Activity | None) -> str:
-        """E.g. `evaluating 40 %, 3 s`; empty for None, and for what has only just begun."""
+        """Return e.g. `evaluating 40 %, 3 s`; empty for None and for an activity that has just begun."""
         name, now = activity.name if activity else "", self._clock()
         if name != self._name:
             self._name, self._since = name, now
@@ -40,7 +41,7 @@ class ActivityWatch:
 
 
 def run_activity(activity: Activity | None, phase: Phase, step: int) -> Activity | None:
-    """What a run is busy with, given what its worker says: also what the user has asked for and waits for."""
+    """Return what a run is doing: what its worker reports, with what the user is waiting for."""
     if phase == "paused":
         return None
     alone, beside = _REQUESTS.get(phase, ("", ""))

@@ -1,7 +1,7 @@
-"""From the thread that trains to the screen: a locked buffer, filled as events come, drained as often as eyes need it.
+"""Training in a thread: a locked buffer of events, filled by the trainer and drained at the screen's refresh rate.
 
-The trainer never waits for the screen and the screen never waits for the trainer. The thread is a daemon of the app's
-own and not one of asyncio's: those are joined when the loop ends, so a trainer that hangs would keep a dead app alive.
+Neither of them waits for the other. The thread is a daemon of the app and not one of asyncio's: those are joined when
+the event loop ends, so a trainer that hangs would keep the app from exiting.
 """
 
 import threading
@@ -15,53 +15,53 @@ from tui_gpt.tui.threads import lower_thread_priority
 
 
 class EventBuffer:
-    """Events on their way from one thread to another, in order."""
+    """A queue of events from one thread to another."""
 
     def __init__(self) -> None:
         self._events: list[Event] = []
         self._lock = threading.Lock()
 
     def put(self, event: Event) -> None:
-        """Add one, from any thread."""
+        """Append an event, from any thread."""
         with self._lock:
             self._events.append(event)
 
     def drain(self) -> list[Event]:
-        """Take out everything that came since the last call."""
+        """Return the events since the last call."""
         with self._lock:
             events, self._events = self._events, []
         return events
 
 
 class Training:
-    """One run under way in a thread of its own."""
+    """Trains one run in a thread."""
 
     def __init__(self, session: SessionLike, request: TrainRequest) -> None:
         self.request = request
         self.control = Control()
         self.error: Exception | None = None
-        """What ended it, when it did not end well."""
+        """The error that ended training, if any."""
         self.has_begun = False
-        """Whether there was an event: before the first one there is nothing to lose."""
+        """Whether there was an event; before the first one there is nothing to save."""
         self._session = session
         self._buffer = EventBuffer()
         self._thread = threading.Thread(target=self._work, name="training", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     @property
     def is_alive(self) -> bool:
-        """Whether the thread is still at work; once it is not, everything is saved and in the buffer."""
+        """Whether the thread is running; afterwards everything is saved, and all events are in the buffer."""
         return self._thread.is_alive()
 
     def wait(self, seconds: float) -> None:
-        """Return once the thread has ended, or after so many seconds."""
+        """Wait until the thread has ended, at most `seconds`."""
         self._thread.join(seconds)
 
     def drain(self) -> list[Event]:
-        """The events since the last call."""
+        """Return the events since the last call."""
         return self._buffer.drain()
 
     def _work(self) -> None:

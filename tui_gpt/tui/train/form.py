@@ -1,6 +1,6 @@
-"""From what was typed into a form to a `RunConfig`, and back. Pure: no widget, no disk.
+"""Conversion between the text of a form's fields and a `RunConfig`. Pure: no widget, no disk.
 
-The config classes themselves are the judges of a setting; here it is only found out which field their sentence means.
+The config classes validate the settings; here an error is only assigned to the field that it is about.
 """
 
 import dataclasses
@@ -22,20 +22,20 @@ _Config = TypeVar("_Config", ModelConfig, TrainConfig)
 
 @dataclass(frozen=True)
 class FormField:
-    """One line of the form; `name` is the setting's own, as on the command line."""
+    """One field of the form, named as the setting is in the config."""
 
     name: str
     unit: str
 
 
 WIDE_FIELDS = (FormField("val_file", "instead of val_share"),)
-"""Each in a line of its own."""
+"""Fields with a line of their own."""
 COLUMN_FIELDS = (
     FormField("max_seconds", "seconds"),
     FormField("n_layer", "blocks"),
     FormField("max_iters", "steps"),
     FormField("n_head", "per block"),
-    FormField("batch_size", "sequences"),
+    FormField("batch_size", "per step"),
     FormField("n_embd", "wide"),
     FormField("learning_rate", "peak"),
     FormField("block_size", "characters"),
@@ -48,18 +48,20 @@ COLUMN_FIELDS = (
     FormField("val_share", "held out"),
     FormField("shuffle_documents", "yes or no"),
 )
-"""In reading order of two columns: how it is trained at the left, what is trained at the right."""
+"""Fields in two columns, in reading order: training at the left, the model at the right."""
 FIELDS = (*WIDE_FIELDS, *COLUMN_FIELDS)
 SPLIT_FIELDS = ("val_file", "val_share", "shuffle_documents")
-"""Those that belong to the text, and not to a preset."""
+"""Fields that belong to the text rather than to a preset."""
+_END_FIELDS = ("max_seconds", "max_iters")
+"""Fields of which at least one must be filled in."""
 
 _GROUPED = re.compile(r"[+-]?([1-9]\d{0,2}(,\d{3})+|\d+(_\d+)+|\d+)(\.\d*)?(e[+-]?\d+)?", re.ASCII)
-"""A number whose digits are grouped by commas or underscores, or not at all."""
+"""A number with or without commas or underscores between groups of digits."""
 _HINTS: dict[str, Any] = {**typing.get_type_hints(ModelConfig), **typing.get_type_hints(TrainConfig)}
 
 
 class FieldError(ConfigError):
-    """A setting that cannot be; `field` is the form's line that the sentence belongs to."""
+    """An invalid setting; `field` is the field that the sentence is about."""
 
     def __init__(self, field: str, sentence: str) -> None:
         super().__init__(sentence)
@@ -67,7 +69,7 @@ class FieldError(ConfigError):
 
 
 def is_number(name: str) -> bool:
-    """Whether the setting takes nothing but numbers."""
+    """Return whether a setting accepts only numbers."""
     return not {int, float}.isdisjoint(_options(_HINTS.get(name, str)))
 
 
@@ -76,12 +78,12 @@ def _options(hint: Any) -> tuple[Any, ...]:
 
 
 def texts(config: RunConfig) -> dict[str, str]:
-    """What the form's fields say for a run."""
+    """Return the text of each field for a run."""
     return {field.name: _spelled(_value_of(config, field.name)) for field in FIELDS}
 
 
 def with_samples(config: RunConfig) -> RunConfig:
-    """The app shows what the model writes while it learns: at each evaluation, if nothing else is asked for."""
+    """Return `config` with a sample at each evaluation, unless it has a sample interval."""
     if config.train.sample_interval:
         return config
     return dataclasses.replace(
@@ -104,7 +106,7 @@ def _spelled(value: SettingValue) -> str:
 
 
 def parsed(name: str, text: str) -> SettingValue:
-    """The value of a setting as typed: `1,000`, `3e-4`, or nothing. Raises FieldError."""
+    """Parse the value of a setting: `1,000`, `3e-4`, or nothing. Raises FieldError."""
     hint = _HINTS[name]
     options = _options(hint)
     text = text.strip()
@@ -127,7 +129,7 @@ def parsed(name: str, text: str) -> SettingValue:
 
 
 def _without_separators(text: str) -> str:
-    """A number without what only groups its digits; a decimal comma stays, for it is something else."""
+    """Return a number without separators between groups of digits; a decimal comma remains, as an error."""
     return text.replace(",", "").replace("_", "") if _GROUPED.fullmatch(text) else text
 
 
@@ -138,7 +140,7 @@ def _spelled_out(name: str, text: str, sentence: str) -> str:
 
 
 def changed_setting(config: TrainConfig, name: str, text: str) -> SettingValue:
-    """A new value for one setting of a run, as typed. Raises FieldError, also where the run cannot take it."""
+    """Parse a new value for one setting of a run. Raises FieldError, also if the run cannot use it."""
     value = parsed(name, text)
     try:
         TrainConfig.from_dict({**dataclasses.asdict(config), name: value})
@@ -148,25 +150,30 @@ def changed_setting(config: TrainConfig, name: str, text: str) -> SettingValue:
 
 
 def later_step(made: int, text: str) -> int:
-    """The step up to which a run is to be trained that has made `made`, as typed. Raises FieldError."""
+    """Parse the step at which a run of `made` steps is to end. Raises FieldError."""
     try:
         value = parsed("max_iters", text)
     except FieldError:
         value = None
     if not isinstance(value, int) or value <= made:
-        raise FieldError("max_iters", f"{text.strip() or 'nothing'} is no step above {made:,}: choose a whole number")
+        raise FieldError(
+            "max_iters", f"{text.strip() or 'nothing'} is not a step after {made:,}: choose a whole number"
+        )
     changed_setting(TrainConfig(max_iters=1), "max_iters", text)
     return value
 
 
 def config_of(base: RunConfig, corpus: str, typed: Mapping[str, str], edited: str = "") -> RunConfig:
-    """`base` with what the form says. `edited` is the field to blame where the sentence names none.
+    """Return `base` with the settings of the form. An error that names no field belongs to the field `edited`.
 
     Raises FieldError.
     """
     if not corpus.strip():
-        raise FieldError("corpus", "which text? a file, a folder of text files, or tinyshakespeare")
+        raise FieldError("corpus", "which text? choose a file, a folder of text files, or tinyshakespeare")
     values = {name: parsed(name, text) for name, text in typed.items()}
+    if values.get("max_iters") is None and values.get("max_seconds") is None:
+        field = edited if edited in _END_FIELDS else _END_FIELDS[0]
+        raise FieldError(field, "the run has no end: set max_seconds or max_iters")
     try:
         return RunConfig(
             preset=base.preset,
@@ -179,7 +186,7 @@ def config_of(base: RunConfig, corpus: str, typed: Mapping[str, str], edited: st
 
 
 def field_of(error: ConfigError | CorpusError) -> str | None:
-    """The field that a sentence is about, if it can be told."""
+    """Return the field that an error is about; None if that is unknown."""
     first = str(error).split()[0].rstrip(":") if str(error).strip() else ""
     if isinstance(error, CorpusError):
         return first if first in SPLIT_FIELDS else "corpus"
@@ -191,5 +198,6 @@ def _replaced(config: _Config, values: Mapping[str, Any]) -> _Config:
 
 
 def _blamed(sentence: str, edited: str) -> str:
-    """The field that a sentence of the config's is about: the one it starts with, else the one edited last."""
-    return edited or field_of(ConfigError(sentence)) or "max_iters"
+    """Return the field that an error of the config is about: the one edited last, or the one in the sentence."""
+    named = field_of(ConfigError(sentence))
+    return edited if edited and edited != "corpus" else named or "max_iters"

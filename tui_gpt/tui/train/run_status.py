@@ -1,4 +1,4 @@
-"""The figures of a run: a headline, a row of numbers, and how far it has come."""
+"""The status of a run: a headline, a row of figures and a progress bar."""
 
 import time
 from collections.abc import Callable
@@ -10,23 +10,22 @@ from textual.app import RenderResult
 from textual.widget import Widget
 
 from tui_gpt.escaping import escape_controls
-from tui_gpt.eta import EtaEstimator
 from tui_gpt.events import Progress
-from tui_gpt.formatting import format_count, format_duration
-from tui_gpt.tui.train.record import RunRecord, loss_words
+from tui_gpt.formatting import bar, format_count, format_duration
+from tui_gpt.tui.train.record import RunView, loss_words
 
 _LEAST_CELL = 12
 _TICK_SECONDS = 1.0
 _ENDINGS = {
     "completed": "finished",
-    "time_limit": "time is up",
-    "early_stop": "finished early",
+    "time_limit": "time limit reached",
+    "early_stop": "stopped early",
     "stopped": "stopped",
 }
 
 
-def headline(record: RunRecord, activity: str = "") -> str:
-    """What the run is doing, in a sentence; `activity` is what its worker is busy with between two events."""
+def headline(record: RunView, activity: str = "") -> str:
+    """Return what the run is doing; `activity` is what its worker does between two events."""
     step = f"step {record.step:,}"
     if activity and record.is_live:
         return activity
@@ -47,16 +46,16 @@ def headline(record: RunRecord, activity: str = "") -> str:
             return _ended(record)
 
 
-def _ended(record: RunRecord) -> str:
+def _ended(record: RunView) -> str:
     if record.finished is None:
         return f"{record.name}, step {record.step:,}"
     return f"{_ENDINGS[record.finished.reason]}: {record.name}"
 
 
-def figures(record: RunRecord, smoothed: float | None) -> list[tuple[str, str]]:
-    """(name, value) pairs, the most telling first."""
+def figures(record: RunView, smoothed: float | None) -> list[tuple[str, str]]:
+    """Return (name, value) pairs, the most important first."""
     progress = record.progress
-    evaluation = record.evaluations[-1] if record.evaluations else None
+    evaluation = record.evaluation
     about = "~" if evaluation and evaluation.is_estimate else ""
     return [
         ("loss", "–" if smoothed is None else f"{smoothed:.3f}"),
@@ -64,14 +63,14 @@ def figures(record: RunRecord, smoothed: float | None) -> list[tuple[str, str]]:
         ("best", loss_words(record.best) if record.best else "–"),
         ("bits/char", f"{about}{evaluation.bits_per_char:.2f}" if evaluation else "–"),
         ("chars/s", format_count(progress.tokens_per_second) if progress else "–"),
-        ("rate", f"{progress.learning_rate:.2g}" if progress else "–"),
+        ("lr", f"{progress.learning_rate:.2g}" if progress else "–"),
         ("parameters", format_count(record.started.parameters) if record.started else "–"),
         ("device", record.started.device if record.started else "–"),
     ]
 
 
 class RunStatus(Widget):
-    """Three lines: names, numbers, progress."""
+    """Three lines: the names of the figures, their values, and the progress bar."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "run-status--name",
@@ -83,28 +82,25 @@ class RunStatus(Widget):
     def __init__(self, *, clock: Callable[[], float] = time.monotonic, id: str | None = None) -> None:
         super().__init__(id=id)
         self._clock = clock
-        self._record = RunRecord()
+        self._record = RunView()
         self._smoothed: float | None = None
-        self._eta = EtaEstimator()
         self._progress_shown: Progress | None = None
         self._marked_at = clock()
-        """When the newest figures came."""
+        """When the newest progress event was shown."""
 
-    def show(self, record: RunRecord) -> None:
-        """Draw `record` as it stands now; call again whenever it has grown."""
+    def show(self, record: RunView) -> None:
+        """Draw `record`; call again after it has changed."""
         if record is not self._record:
-            self._eta, self._marked_at = EtaEstimator(), self._clock()
+            self._marked_at = self._clock()
         if record.progress is not self._progress_shown:
             self._progress_shown, self._marked_at = record.progress, self._clock()
         self._record = record
         line = record.train.smoothed()
         self._smoothed = line[-1][1] if line else None
-        if record.progress:
-            self._eta.mark(record.progress.step, record.progress.elapsed_seconds)
         self.refresh()
 
     def on_mount(self) -> None:
-        """Time goes on while steps are long and no figures come."""
+        """Redraw every second, as the time passes also between two events."""
         self.set_interval(_TICK_SECONDS, self._tick)
 
     def _tick(self) -> None:
@@ -112,7 +108,7 @@ class RunStatus(Widget):
             self.refresh()
 
     def render(self) -> RenderResult:
-        """The three lines."""
+        """Return the three lines."""
         width = max(1, self.size.width)
         text = Text(no_wrap=True, overflow="crop")
         text.append_text(self._figures(width)).append("\n").append_text(self._progress(width))
@@ -128,31 +124,30 @@ class RunStatus(Widget):
 
     def _progress(self, width: int) -> Text:
         record = self._record
-        total = record.max_iters or 0
+        total = record.max_iters
         words = f"  step {record.step:,} of {total:,}" if total else f"  step {record.step:,}"
         words += f"  {self.time_words()}".rstrip()
-        share = min(1.0, record.step / total) if total else 0.0
-        cells = max(4, width - len(words) - 6)
-        done = round(share * cells)
+        drawn = bar(record.fraction_done, max(4, width - len(words) - 6))
+        filled = drawn.rstrip("·")
         return Text.assemble(
-            ("━" * done, self._style("bar")),
-            ("━" * (cells - done), self._style("rest")),
-            (f" {share:>4.0%} ", self._style("value")),
+            (filled, self._style("bar")),
+            (drawn[len(filled) :], self._style("rest")),
+            (f" {record.fraction_done:>4.0%} ", self._style("value")),
             (words, self._style("name")),
         )
 
     def time_words(self) -> str:
-        """The time that the run has still to go, or has taken; it goes on between two events, as steps may be long."""
-        record, total = self._record, self._record.max_iters or 0
-        if not record.is_live or not total:
+        """Return the time left, or taken. It is extrapolated between two events, as steps may be long."""
+        record = self._record
+        if not record.is_live or not record.max_iters:
             return format_duration(record.progress.elapsed_seconds) if record.progress else ""
         passed = self._clock() - self._marked_at if record.phase in ("running", "pausing") else 0.0
-        seconds = self._eta.seconds_left(total)
+        seconds = record.seconds_left
         if seconds is None:
             elapsed = passed + (record.progress.elapsed_seconds if record.progress else 0.0)
             return f"{format_duration(int(elapsed))} so far" if elapsed >= 1.0 else ""
         if passed > seconds:
-            return f"last figures {format_duration(int(passed))} ago"
+            return f"last update {format_duration(int(passed))} ago"
         return f"{format_duration(seconds - passed)} left"
 
     def _style(self, name: str) -> Style:

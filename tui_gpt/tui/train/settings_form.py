@@ -1,7 +1,7 @@
 """The form of a new run: a menu of presets, the text, and every setting to be edited in place.
 
-Each keystroke is judged by the config classes themselves, and their sentence appears under the field it means; a form
-with such a sentence cannot start. What the fields mean is `tui_gpt.tui.train.form`'s business.
+The config classes validate the form at each keystroke, and their error appears under the field that it is about; a
+form with an error cannot be started. `tui_gpt.tui.train.form` converts between fields and settings.
 """
 
 from collections.abc import Iterator, Mapping
@@ -33,7 +33,7 @@ _NUMBER_CHARACTERS = frozenset("0123456789.,-+e_")
 
 
 class SettingInput(Input):
-    """One value. A field for numbers leaves letters to the app's keys, so that `s` starts from anywhere in the form."""
+    """One value. A number field leaves letters to the app's keys, so that `s` starts the run from any of them."""
 
     def __init__(self, name: str, *, numeric: bool) -> None:
         super().__init__(name=name, id=f"setting-{name}", compact=True, select_on_focus=True)
@@ -42,21 +42,22 @@ class SettingInput(Input):
             self.restrict = r"[0-9.,+\-e_]*"
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
-        """Whether the key belongs to the text."""
+        """Return whether the key is typed into the field."""
         if self._numeric and character is not None and character not in _NUMBER_CHARACTERS:
             return False
         return super().check_consume_key(key, character)
 
-    async def _on_key(self, event: events.Key) -> None:
+    def on_key(self, event: events.Key) -> None:
+        """Pass on the keys that are not typed: `Input` would stop them before they reach the screen's bindings."""
         if event.is_printable and not self.check_consume_key(event.key, event.character):
-            event.prevent_default()  # Input would stop it; so it goes on to the bindings of the screen
+            event.prevent_default()
 
 
 class SettingsForm(VerticalScroll, can_focus=False):
     """The settings of the next run."""
 
     class Edited(Message):
-        """The form describes another run; `config` is None while it cannot be one."""
+        """The form was edited; `config` is None while its settings are invalid."""
 
         def __init__(self, config: RunConfig | None) -> None:
             self.config = config
@@ -68,7 +69,7 @@ class SettingsForm(VerticalScroll, can_focus=False):
         self._edited = ""
 
     def compose(self) -> ComposeResult:
-        """Presets, text, settings in two columns."""
+        """Lay out presets, text, and settings in two columns."""
         yield Label("preset", classes="section")
         yield OptionList(*(Option(_menu_line(name), id=name) for name in PRESETS), id="presets", compact=True)
         for field in (FormField("corpus", "file, folder or name"), *WIDE_FIELDS):
@@ -86,11 +87,11 @@ class SettingsForm(VerticalScroll, can_focus=False):
         yield Label(field.unit, classes="setting-unit")
 
     def on_mount(self) -> None:
-        """Start from the run of last time, or the user's own defaults."""
+        """Begin with the initial run."""
         self.fill(self._base)
 
     def fill(self, base: RunConfig, typed: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Show a run's settings, to be edited; `typed` are what fields say instead."""
+        """Fill the form with a run's settings, except for the fields in `typed`."""
         self._base = with_samples(base)
         self._edited = ""
         self.query_one(OptionList).highlighted = list(PRESETS).index(base.preset)
@@ -98,47 +99,39 @@ class SettingsForm(VerticalScroll, can_focus=False):
             self._input("corpus").value = base.corpus
             for field, text in {**texts(self._base), **typed}.items():
                 self._input(field).value = text
-        self._judge()
+        self._validate()
 
     def choose_preset(self, name: str) -> None:
-        """Show a preset's settings, with the text that is in the form and how it is split."""
+        """Fill the form with a preset's settings; keep the text and how it is split."""
         split = {field: self._input(field).value for field in SPLIT_FIELDS}
         self.fill(resolve(name, self._input("corpus").value), split)
 
     def focus_first(self) -> None:
-        """Put the keyboard on the menu of presets."""
+        """Focus the menu of presets."""
         self.query_one(OptionList).focus()
 
     @on(OptionList.OptionHighlighted, "#presets")
     def _preset_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        is_still_there = event.option_index == event.option_list.highlighted  # the list tells late of its first moves
-        if is_still_there and event.option.id and event.option.id != self._base.preset:
+        is_current = event.option_index == event.option_list.highlighted  # the list may report an earlier move late
+        if is_current and event.option.id and event.option.id != self._base.preset:
             self.choose_preset(event.option.id)
 
     @on(Input.Changed)
     def _setting_typed(self, event: Input.Changed) -> None:
         self._edited = event.input.name or ""
-        self._judge()
+        self._validate()
 
     @on(Input.Submitted)
     def _line_done(self) -> None:
         self.screen.focus_next()
 
     def config(self) -> RunConfig:
-        """The run that the form describes. Raises FieldError."""
+        """Return the run that the form describes. Raises FieldError."""
         typed = {field.name: self._input(field.name).value for field in FIELDS}
         return config_of(self._base, self._input("corpus").value, typed, self._edited)
 
-    @property
-    def described(self) -> RunConfig | None:
-        """The run that the form describes; None while it cannot be one."""
-        try:
-            return self.config()
-        except FieldError:
-            return None
-
     def show_sentence(self, field: str, sentence: str) -> None:
-        """Say what is wrong under a field; an empty field name takes the sentence away."""
+        """Show an error under a field; an empty field name removes it."""
         shown = self.query_one("#sentence", Static)
         shown.update(sentence)
         shown.display = bool(field)
@@ -148,7 +141,7 @@ class SettingsForm(VerticalScroll, can_focus=False):
             if is_here and isinstance(one.parent, Horizontal):
                 self.move_child(shown, after=one.parent)
 
-    def _judge(self) -> None:
+    def _validate(self) -> None:
         config: RunConfig | None = None
         try:
             config = self.config()

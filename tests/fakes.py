@@ -1,0 +1,220 @@
+"""Fakes for every test: events, a model that writes from a script, and a session without torch and without sleeping."""
+
+import dataclasses
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tui_gpt.config import RunConfig, SampleConfig
+from tui_gpt.control import Control
+from tui_gpt.errors import TuiGptError
+from tui_gpt.events import (
+    Evaluated,
+    Event,
+    Finished,
+    FinishReason,
+    Paused,
+    Progress,
+    Resumed,
+    Sampled,
+    Saved,
+    Started,
+)
+from tui_gpt.generation.text_model import Changes, Piece, TextModel
+from tui_gpt.requests import Estimate, Evaluation, TrainRequest
+
+
+def started(max_iters: int = 40, step: int = 0, preset: str = "nano") -> Started:
+    """The first event of a run on TinyShakespeare."""
+    return Started(
+        step=step,
+        max_iters=max_iters,
+        parameters=809_856,
+        device="cpu",
+        train_tokens=1_003_854,
+        val_tokens=111_540,
+        preset=preset,
+        seed=1337,
+    )
+
+
+def progress(step: int, loss: float = 2.0) -> Progress:
+    """A progress event where only the step and the loss matter: 20 steps per second."""
+    return Progress(
+        step=step, loss=loss, learning_rate=1e-3, grad_norm=0.5, tokens_per_second=20_000.0, elapsed_seconds=step / 20
+    )
+
+
+def evaluated(step: int, val_loss: float, *, is_best: bool = True) -> Evaluated:
+    """An evaluation whose training loss is a little below its validation loss."""
+    return Evaluated(
+        step=step,
+        train_loss=val_loss - 0.1,
+        val_loss=val_loss,
+        bits_per_char=val_loss / 0.693147,
+        is_best=is_best,
+        val_tokens=111_540,
+    )
+
+
+def estimated(step: int, val_loss: float, *, is_best: bool = True) -> Evaluated:
+    """An evaluation on a small part of the validation split."""
+    return dataclasses.replace(evaluated(step, val_loss, is_best=is_best), val_tokens=8_192, is_estimate=True)
+
+
+def finished(step: int = 40, best: float | None = 1.8812, reason: FinishReason = "completed") -> Finished:
+    """The last event of a run."""
+    return Finished(step=step, reason=reason, best_val_loss=best, elapsed_seconds=step / 20)
+
+
+def short_script() -> list[Event]:
+    """A run of 40 steps that goes well, in five events."""
+    return [started(), progress(20), evaluated(20, 1.8812), Saved(step=40, path="/home/runs/one/last"), finished()]
+
+
+def training_script(steps: int = 1_000, every: int = 10) -> list[Event]:
+    """A run that goes well: the loss falls from 4.17 to about 1.6, is evaluated ten times, and writes a sample."""
+    events: list[Event] = [started(steps, preset="quick")]
+    for step in range(every, steps + 1, every):
+        loss = 1.5 + 2.67 * (1.0 - step / steps) ** 3
+        events.append(progress(step, loss + 0.05 * ((step // every) % 3 - 1)))
+        if step % (steps // 10) == 0:
+            events.append(evaluated(step, loss + 0.1))
+            events.append(Sampled(step=step, prompt="", text="ROMEO:\nWhat say you, my lord? [b]The king[/b] is come."))
+            events.append(Saved(step=step, path="last"))
+    return [*events, finished(steps, 1.6)]
+
+
+class FakeTextModel:
+    """Writes its text over and over, whatever the prompt; of several texts, all but the first are in capitals."""
+
+    def __init__(
+        self, name: str = "shipped", step: int = 1_000, text: str = "To be, or not to be.\n", unknown: str = "¶"
+    ) -> None:
+        self.name = name
+        self.step = step
+        self.val_loss: float | None = 1.6
+        self.val_is_estimate = False
+        self.copied_share: float | None = None
+        self.text = text
+        self.not_in_alphabet = unknown
+        self.prompts: list[str] = []
+        self.configs: list[SampleConfig] = []
+        self.groups: list[tuple[int | None, int]] = []
+        """The first seed and the number of texts of each call of `stream_many`."""
+        self.compared: list[str] = []
+
+    def unknown(self, text: str) -> str:
+        return "".join(dict.fromkeys(character for character in text if character in self.not_in_alphabet))
+
+    def stream(
+        self, prompt: str, config: SampleConfig, control: Control | None = None, *, details: bool = False
+    ) -> Iterator[Piece]:
+        self.prompts.append(prompt)
+        self.configs.append(config)
+        for k in range(config.max_new_tokens):
+            if control is not None and control.stop_requested:
+                return
+            piece = self._piece(self.text[k % len(self.text)], details)
+            yield piece._replace(changes=requested_changes(control)) if control is not None else piece
+
+    def stream_many(
+        self, prompt: str, config: SampleConfig, count: int, control: Control | None = None
+    ) -> Iterator[tuple[Piece, ...]]:
+        self.groups.append((config.seed, count))
+        for piece in self.stream(prompt, config, control):
+            yield (piece, *[piece._replace(text=piece.text.upper())] * (count - 1))
+
+    def copied(self, text: str) -> float | None:
+        self.compared.append(text)
+        return self.copied_share
+
+    def score(self, text: str, *, details: bool = False) -> Iterator[Piece]:
+        return (self._piece(character, details) for character in text if character not in self.not_in_alphabet)
+
+    def _piece(self, character: str, details: bool) -> Piece:
+        others = tuple((other, 0.5 / 2**rank) for rank, other in enumerate("etaoinshr"))
+        return Piece(character, -0.6931471805599453, ((character, 0.5), *others) if details else ())
+
+
+def requested_changes(control: Control) -> Changes:
+    """Return the sampling settings that `control` asks to change."""
+    return tuple((name, value) for name, value in control.take_changes().items() if isinstance(value, int | float))
+
+
+class FakeSession:
+    """A session whose training yields `script`, obeys its control, and raises an exception where the script has one.
+
+    `hold_at`: the step after which training waits until the test calls `gate.set()`, pauses or stops it.
+    """
+
+    def __init__(
+        self,
+        script: Sequence[Event | Exception] | None = None,
+        *,
+        hold_at: int | None = None,
+        refuse_estimate: TuiGptError | None = None,
+        model: FakeTextModel | None = None,
+    ) -> None:
+        self.script = list(training_script() if script is None else script)
+        self.hold_at = hold_at
+        self.refuse_estimate = refuse_estimate
+        self.model = FakeTextModel() if model is None else model
+        self.gate = threading.Event()
+        self.control = Control()
+        """The control of the newest training."""
+        self.requests: list[TrainRequest] = []
+        self.opened: list[str | Path | None] = []
+        """What `open_model` and `evaluate` were called with."""
+        self.estimated: list[RunConfig] = []
+        self.run_name: str | None = None
+        self.has_loaded_torch = False
+        self.has_collected_garbage = False
+
+    def load_torch(self) -> None:
+        self.has_loaded_torch = True
+
+    def collect_garbage(self) -> None:
+        self.has_collected_garbage = True
+
+    def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
+        self.requests.append(request)
+        self.control = control
+        self.run_name = request.name or request.resume or "fake-run"
+        step = 0
+        for event in self.script:
+            if control.stop_requested:
+                yield Saved(step=step, path="last")
+                yield finished(step, None, "stopped")
+                return
+            if isinstance(event, Exception):
+                raise event
+            step = event.step
+            yield event
+            if isinstance(event, Progress) and self.hold_at is not None and step >= self.hold_at:
+                yield from self._held(step, control)
+
+    def _held(self, step: int, control: Control) -> Iterator[Event]:
+        """Wait at the gate, pausing and continuing as requested, until it opens or the run is stopped."""
+        while not self.gate.wait(0.005) and not control.stop_requested:
+            if control.pause_requested:
+                yield Paused(step=step)
+                for _ in control.wait_while_paused():
+                    pass
+                yield Resumed(step=step)
+
+    def estimate(self, config: RunConfig, control: Control) -> Estimate:
+        self.estimated.append(config)
+        if self.refuse_estimate is not None:
+            raise self.refuse_estimate
+        return Estimate(seconds=62.0, iterations=1_200, parameters=809_856, train_tokens=1_003_854)
+
+    def open_model(self, source: str | Path | None) -> TextModel:
+        self.opened.append(source)
+        return self.model
+
+    def evaluate(self, source: str | Path | None, control: Control) -> Evaluation:
+        assert not control.stop_requested
+        self.opened.append(source)
+        name = self.model.name if source is None else str(source)
+        return Evaluation(name=name, step=1_000, val_loss=1.6, bits_per_char=2.31, perplexity=4.95, val_tokens=111_540)

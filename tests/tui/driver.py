@@ -1,0 +1,149 @@
+"""Drives the app in tests: starts it over a fake session, presses keys, and reads what is on screen."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+from textual.pilot import Pilot
+from textual.widgets import DataTable, Input, Static
+from textual.widgets._footer import FooterKey
+
+from tests.fakes import FakeSession, training_script
+from tests.tui.fakes import wait_until
+from tui_gpt.config import RunConfig, resolve
+from tui_gpt.control import Control
+from tui_gpt.events import Event
+from tui_gpt.requests import Estimate, TrainRequest
+from tui_gpt.storage.runs import RunStore
+from tui_gpt.tui.app.app import TuiGptApp
+from tui_gpt.tui.app.main_screen import MainScreen
+from tui_gpt.tui.dialogs import NumberScreen
+from tui_gpt.tui.train.chart.loss_chart import LossChart
+
+AppPilot = Pilot[None]
+NARROW, WIDE = (80, 24), (160, 48)
+
+
+@asynccontextmanager
+async def running(
+    session: FakeSession | None = None,
+    size: tuple[int, int] = NARROW,
+    request: TrainRequest | None = None,
+    *,
+    notifications: bool = False,
+) -> AsyncIterator[tuple[AppPilot, MainScreen, FakeSession]]:
+    """The app on a screen, past its first picture."""
+    session = session or FakeSession()
+    app = TuiGptApp(request, session=session)
+    async with app.run_test(size=size, notifications=notifications) as pilot:
+        await wait_until(pilot, lambda: app.main is not None and app.main.control.loader.is_done)
+        main = app.main
+        assert main is not None
+        try:
+            yield pilot, main, session
+        finally:
+            session.gate.set()
+            if main.control.training:
+                main.control.training.control.stop()
+                await wait_until(pilot, lambda: main.control.training is None)
+
+
+def phase(main: MainScreen) -> str:
+    return main.control.record.phase if main.control.record else ""
+
+
+def step_of(main: MainScreen) -> int:
+    return main.control.record.step if main.control.record else 0
+
+
+def shown(main: MainScreen, selector: str) -> str:
+    """What a Static says."""
+    return str(main.query_one(selector, Static).content)
+
+
+def chart_text(main: MainScreen) -> str:
+    chart = main.query_one(LossChart)
+    return "\n".join(chart.render_line(y).text for y in range(chart.size.height))
+
+
+def footer_keys(main: MainScreen) -> list[str]:
+    return [key.description for key in main.query(FooterKey) if key.display]
+
+
+def notices(main: MainScreen) -> str:
+    """What passed by."""
+    return "\n".join(notice.message for notice in main.app._notifications)
+
+
+async def start_and_hold(pilot: AppPilot, main: MainScreen, session: FakeSession) -> None:
+    """Press s, and wait until the script has come to where it holds."""
+    await pilot.press("s")
+    await wait_until(
+        pilot, lambda: main.control.record is not None and main.control.record.step >= (session.hold_at or 0)
+    )
+
+
+def is_in_sight(main: MainScreen, selector: str) -> bool:
+    """Whether a click on the widget would reach it: it is laid out, and nothing lies above it."""
+    widget = main.query_one(selector)
+    x, y = widget.region.center
+    return widget.region.area > 0 and main.get_widget_at(int(x), int(y))[0] is widget
+
+
+async def click(pilot: AppPilot, main: MainScreen, selector: str) -> None:
+    await wait_until(pilot, lambda: is_in_sight(main, selector))
+    await pilot.click(selector)
+
+
+async def ask_for_the_rate(pilot: AppPilot, main: MainScreen, session: FakeSession) -> None:
+    """Pause, and open the dialog."""
+    await start_and_hold(pilot, main, session)
+    await pilot.press("p")
+    await wait_until(pilot, lambda: phase(main) == "paused")
+    await pilot.press("e")
+    await wait_until(pilot, lambda: isinstance(main.app.screen, NumberScreen))
+
+
+async def type_number(pilot: AppPilot, main: MainScreen, text: str) -> str:
+    """Type a number into the dialog and press Enter; what the dialog then says is wrong."""
+    dialog = main.app.screen
+    await wait_until(pilot, lambda: bool(dialog.query("#refusal")))
+    refusal = dialog.query_one("#refusal", Static)
+    dialog.query_one(Input).value = text
+    await pilot.pause()
+    await pilot.press("enter")
+    await pilot.pause()
+    return str(refusal.content)
+
+
+def stored(name: str, preset: str = "nano", steps: int = 100) -> None:
+    """A finished run on disk."""
+    run = RunStore().create(resolve(preset), name)
+    for event in training_script(steps, 10):
+        run.record(event)
+    run.set_state("finished")
+
+
+async def open_runs(pilot: AppPilot, main: MainScreen, count: int) -> DataTable[object]:
+    await pilot.press("3")
+    table: DataTable[object] = main.query_one("#runs", DataTable)
+    await wait_until(pilot, lambda: table.row_count == count)
+    return table
+
+
+class Busy(FakeSession):
+    """Says what it does before its first event and before its estimate, and does so until the gate opens."""
+
+    def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
+        self._work(control, "counting n-grams", 0.4)
+        if not control.stop_requested:
+            yield from super().train(request, control)
+
+    def estimate(self, config: RunConfig, control: Control) -> Estimate:
+        self._work(control, "timing steps", 0.3)
+        return super().estimate(config, control)
+
+    def _work(self, control: Control, name: str, done: float) -> None:
+        control.report(name, done)
+        while not self.gate.wait(0.005) and not control.stop_requested:
+            pass
+        control.report_idle()

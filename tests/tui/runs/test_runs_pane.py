@@ -1,0 +1,148 @@
+"""The Runs tab: opening, resuming, deleting."""
+
+from textual.widgets import TabbedContent
+
+from tests.fakes import FakeSession, estimated, evaluated
+from tests.tui.driver import chart_text, notices, open_runs, running, shown, start_and_hold, stored, type_number
+from tests.tui.fakes import wait_until
+from tui_gpt.config import resolve
+from tui_gpt.requests import TrainRequest
+from tui_gpt.storage.runs import RunStore
+from tui_gpt.tui.dialogs import NumberScreen, QuestionScreen
+
+
+async def test_without_runs_the_tab_says_how_to_train_one() -> None:
+    async with running() as (pilot, main, _):
+        await pilot.press("3")
+        await wait_until(pilot, lambda: "no runs yet" in shown(main, "#no-runs"))
+
+
+async def test_enter_opens_a_run_in_the_chart_without_torch() -> None:
+    stored("first")
+    async with running() as (pilot, main, session):
+        await open_runs(pilot, main, 1)
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: main.train_pane.record is not None)
+        assert main.active_tab == "train"
+        assert "●" in chart_text(main)
+        assert "first" in shown(main, "#headline-text")
+        assert session.requests == []
+
+
+async def test_a_best_loss_that_is_an_estimate_is_marked_in_the_list() -> None:
+    for name, event in (("rough", estimated(10, 1.5)), ("exact", evaluated(10, 1.25))):
+        RunStore().create(resolve("nano"), name).record(event)
+    async with running() as (pilot, main, _):
+        table = await open_runs(pilot, main, 2)
+        best = {str(row[0]): str(row[4]) for row in map(table.get_row_at, range(2))}
+        assert best == {"rough": "~1.5000", "exact": "1.2500"}
+
+
+async def test_deleting_a_run_needs_confirmation() -> None:
+    stored("first")
+    stored("second")
+    async with running() as (pilot, main, _):
+        table = await open_runs(pilot, main, 2)
+        await pilot.press("d")
+        await wait_until(pilot, lambda: isinstance(main.app.screen, QuestionScreen))
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: not isinstance(main.app.screen, QuestionScreen))
+        assert len(RunStore().list()) == 2
+        await pilot.press("d")
+        await wait_until(pilot, lambda: isinstance(main.app.screen, QuestionScreen))
+        await pilot.press("d")
+        await wait_until(pilot, lambda: table.row_count == 1)
+        assert len(RunStore().list()) == 1
+
+
+async def test_the_run_in_progress_is_not_deleted_and_stays_on_screen() -> None:
+    stored("first")
+    RunStore().get("first").set_state("stopped")
+    async with running(FakeSession(hold_at=300)) as (pilot, main, _):
+        await open_runs(pilot, main, 1)
+        await pilot.press("r")
+        await wait_until(pilot, lambda: main.control.is_training and main.train_pane.record is main.control.record)
+        await wait_until(pilot, lambda: main.control.record is not None and main.control.record.name == "first")
+        await open_runs(pilot, main, 1)
+        await pilot.press("d")
+        await wait_until(pilot, lambda: "first is training: stop it first" in notices(main))
+        assert main.is_current
+        assert main.train_pane.record is main.control.record
+        assert len(RunStore().list()) == 1
+
+
+async def test_a_run_in_progress_elsewhere_is_not_deleted_and_stays_on_screen() -> None:
+    stored("first")
+    async with running() as (pilot, main, _):
+        await open_runs(pilot, main, 1)
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: main.train_pane.record is not None)
+        await open_runs(pilot, main, 1)
+        with RunStore().get("first").lock():
+            await pilot.press("d")
+            await wait_until(pilot, lambda: isinstance(main.app.screen, QuestionScreen))
+            await pilot.press("d")
+            await wait_until(pilot, lambda: "is writing the run" in notices(main))
+        assert main.train_pane.record is not None
+        assert len(RunStore().list()) == 1
+
+
+async def test_a_finished_run_resumes_up_to_the_chosen_step() -> None:
+    stored("first")
+    async with running() as (pilot, main, session):
+        await open_runs(pilot, main, 1)
+        await pilot.press("r")
+        await wait_until(pilot, lambda: isinstance(main.app.screen, NumberScreen))
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: len(session.requests) == 1)
+        assert session.requests[0].resume == "first"
+        assert session.requests[0].changes == {"max_iters": 200, "max_seconds": None}
+        assert main.active_tab == "train"
+
+
+async def test_a_finished_run_resumes_only_to_a_later_step() -> None:
+    stored("first")
+    async with running() as (pilot, main, session):
+        await open_runs(pilot, main, 1)
+        await pilot.press("r")
+        await wait_until(pilot, lambda: isinstance(main.app.screen, NumberScreen))
+        for text in ("", "100", "1e3", "1,5"):
+            assert "not a step after 100" in await type_number(pilot, main, text)
+        assert "100,000,000" in await type_number(pilot, main, "200000000")
+        assert session.requests == []
+        await type_number(pilot, main, "1,000")
+        await wait_until(pilot, lambda: len(session.requests) == 1)
+        assert session.requests[0].changes == {"max_iters": 1_000, "max_seconds": None}
+
+
+async def test_a_stopped_run_resumes_at_once_with_its_past_in_the_chart() -> None:
+    stored("first")
+    RunStore().get("first").set_state("stopped")
+    async with running(FakeSession([])) as (pilot, main, session):
+        await open_runs(pilot, main, 1)
+        await pilot.press("r")
+        await wait_until(pilot, lambda: len(session.requests) == 1)
+        [request] = session.requests
+        assert request == TrainRequest(resume="first", began=request.began)
+        assert main.control.record is not None
+        assert main.control.record.step == 100
+
+
+async def test_g_opens_a_run_in_the_generate_tab() -> None:
+    stored("first")
+    async with running() as (pilot, main, _):
+        await open_runs(pilot, main, 1)
+        await pilot.press("g")
+        await wait_until(pilot, lambda: main.query_one(TabbedContent).active == "generate")
+        assert main.state.source == "first"
+
+
+async def test_a_second_run_is_refused_while_one_trains() -> None:
+    stored("first")
+    RunStore().get("first").set_state("stopped")
+    async with running(FakeSession(hold_at=300)) as (pilot, main, session):
+        await start_and_hold(pilot, main, session)
+        await open_runs(pilot, main, 1)
+        await pilot.press("r")
+        await pilot.pause()
+        assert len(session.requests) == 1

@@ -1,0 +1,61 @@
+"""The lines after a headless training: the result, where it is, and the commands that continue from it."""
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from tui_gpt.escaping import escape_controls
+from tui_gpt.events import Finished, Saved
+from tui_gpt.formatting import format_duration
+from tui_gpt.metrics import bits_per_character
+from tui_gpt.progress import RunRecord
+
+_ENDINGS = {
+    "completed": "done",
+    "stopped": "stopped",
+    "time_limit": "time limit reached",
+    "early_stop": "stopped early (no improvement)",
+}
+
+
+def summary(record: RunRecord, run_name: str | None, model_path: Path | None) -> Iterator[str]:
+    """Yield the lines for a run that has finished; none for another."""
+    finished = record.finished
+    if finished is None:
+        return
+    yield _ending(finished, record)
+    if finished.best_val_loss is not None:
+        yield f"best validation loss {finished.best_val_loss:.4f} ({_extent(finished, record)})"
+    if record.saved is not None:
+        yield f"saved in {escape_controls(run_folder(record.saved))}"
+    yield from _next_commands(finished, run_name, model_path)
+
+
+def run_folder(saved: Saved) -> str:
+    """Return the folder of the run that a checkpoint was saved in."""
+    return str(Path(saved.path).parent)
+
+
+def _ending(finished: Finished, record: RunRecord) -> str:
+    if record.started is not None and finished.step == record.started.step and finished.reason != "stopped":
+        return f"nothing left to do: all {finished.step:,} steps are done"
+    return f"{_ENDINGS[finished.reason]} after {finished.step:,} steps, {format_duration(finished.elapsed_seconds)}"
+
+
+def _extent(finished: Finished, record: RunRecord) -> str:
+    """Return the best loss in bits, and how much of the validation split it was measured on."""
+    assert finished.best_val_loss is not None
+    bits = f"{bits_per_character(finished.best_val_loss):.3f} bits per character"
+    if record.best is None:
+        return bits + (", an estimate" if finished.best_is_estimate else "")
+    kind = "estimate on" if finished.best_is_estimate else "on"
+    return f"{bits}, {kind} {record.best.val_tokens:,} characters"
+
+
+def _next_commands(finished: Finished, run_name: str | None, model_path: Path | None) -> Iterator[str]:
+    place = f"--model-path {shlex.quote(str(model_path))}" if model_path else run_name
+    yield f"generate:       tui-gpt generate {place if model_path else f'--run {run_name}'}"
+    if finished.reason == "stopped":
+        yield f"resume:         tui-gpt train --headless --resume {place}"
+    else:
+        yield f"train further:  tui-gpt train --headless --resume {place} --max-iters {2 * max(1, finished.step)}"

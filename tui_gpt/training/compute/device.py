@@ -1,0 +1,66 @@
+"""The device that computes, and its number of CPU threads."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from tui_gpt.config import TrainConfig
+from tui_gpt.cores import available_cores
+from tui_gpt.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class ComputeDevice:
+    """A device and the CPU cores that go with it."""
+
+    device: torch.device
+    cores: int = 1
+    """CPU cores to compute with."""
+
+    @classmethod
+    def of(cls, config: TrainConfig) -> "ComputeDevice":
+        """Return the device and the cores that `config` asks for; set this thread's number of CPU threads.
+
+        Raises ConfigError where the device is not available.
+        """
+        torch.get_num_threads()  # else a later call in another thread would change this thread's number too
+        cores = config.threads or available_cores()
+        torch.set_num_threads(cores)
+        return cls(device=choose_device(config.device), cores=cores)
+
+    def replica_count(self, config: TrainConfig) -> int:
+        """Return the number of replicas: one per core and at most one per sequence of a batch; one on a GPU."""
+        return min(self.cores, config.batch_size) if self.device.type == "cpu" else 1
+
+
+@contextmanager
+def using_cores(count: int) -> Iterator[None]:
+    """Let torch use that many cores in this thread within the block; also a decorator. Other threads are not affected.
+
+    One is best for small tensors: a second thread costs more than it gains, and competes with training.
+    """
+    before = torch.get_num_threads()
+    if before == count:
+        yield
+        return
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of that name; `auto` is CUDA if available, else the CPU (MPS only by name).
+
+    Raises ConfigError where the device is not available.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("this machine (or this build of torch) has no CUDA device: use --device cpu")
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError("this machine (or this build of torch) has no MPS device: use --device cpu")
+    return torch.device(name)

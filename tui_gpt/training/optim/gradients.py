@@ -1,0 +1,36 @@
+"""What a training step does besides the optimizers' own update: clip gradients, set the learning rate, clear."""
+
+from collections.abc import Iterable, Sequence
+
+from torch import Tensor, nn
+
+from tui_gpt.training.optim.adamw import Optimizer
+
+
+def add_gradients(parameters: Iterable[nn.Parameter], gradients: Iterable[Tensor], divisor: int = 1) -> None:
+    """Add to each parameter's gradient a `divisor`-th of another one, as gradient accumulation does."""
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        gradient = gradient / divisor if divisor > 1 else gradient
+        parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+
+
+def clip_gradients(model: nn.Module, max_norm: float) -> Tensor:
+    """Scale the gradients down to `max_norm` if they are longer; return their norm before. 0 does not clip."""
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    norm = nn.utils.get_total_norm(gradients)
+    if max_norm > 0:
+        nn.utils.clip_grads_with_norm_(model.parameters(), max_norm, norm)
+    return norm
+
+
+def set_learning_rate(optimizers: Sequence[Optimizer], rate: float) -> None:
+    """Give every parameter group its multiple of the run's learning rate."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group["lr_scale"]
+
+
+def clear_gradients(optimizers: Sequence[Optimizer]) -> None:
+    """Remove the gradients of all parameters."""
+    for optimizer in optimizers:
+        optimizer.zero_grad()

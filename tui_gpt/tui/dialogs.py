@@ -1,0 +1,144 @@
+"""Dialogs: quit while training, delete a run, change a number. One key answers each."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Static
+
+from tui_gpt.errors import ConfigError
+from tui_gpt.escaping import escape_controls
+from tui_gpt.events import SettingValue
+from tui_gpt.tui.train.form import changed_setting, later_step
+from tui_gpt.tui.train.record import RunView
+
+
+class QuestionScreen(ModalScreen[bool]):
+    """A question with two answers; Escape always gives the one that changes nothing."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "answer(False)", "No", show=False),
+        Binding("left", "app.focus_previous", "Previous", show=False),
+        Binding("right", "app.focus_next", "Next", show=False),
+    ]
+
+    def __init__(self, question: str, detail: str, yes: str, no: str, *, key: str, yes_first: bool) -> None:
+        super().__init__()
+        self._question, self._detail = question, detail
+        self._yes, self._no = f"{yes}  {key}", f"{no}  Esc"
+        self._yes_first = yes_first
+        self._bindings.bind(key, "answer(True)", yes, show=False)
+
+    def compose(self) -> ComposeResult:
+        """Lay out question, explanation and answers."""
+        with Vertical(classes="dialog"):
+            yield Static(self._question, classes="dialog-title", markup=False)
+            yield Static(self._detail, classes="dialog-detail", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button(self._yes, id="yes", variant="primary" if self._yes_first else "error", compact=True)
+                yield Button(self._no, id="no", compact=True)
+
+    def on_mount(self) -> None:
+        """Focus the harmless answer if the other one destroys something."""
+        self.query_one("#yes" if self._yes_first else "#no", Button).focus()
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "yes")
+
+    def action_answer(self, answer: bool) -> None:
+        """Answer by a key."""
+        self.dismiss(answer)
+
+
+def quit_question(step: int) -> QuestionScreen:
+    """Return the question whether to quit while a run is in progress."""
+    return QuestionScreen(
+        "A run is training",
+        f"It has made {step:,} steps. They are saved, and the run can be resumed later.",
+        "Save and quit",
+        "Keep training",
+        key="s",
+        yes_first=True,
+    )
+
+
+def delete_question(name: str) -> QuestionScreen:
+    """Return the question whether to delete a run."""
+    return QuestionScreen(
+        f"Delete {name}?",
+        "Its checkpoints and its log are removed from the disk. This cannot be undone.",
+        "Delete",
+        "Keep",
+        key="d",
+        yes_first=False,
+    )
+
+
+class NumberScreen(ModalScreen[SettingValue]):
+    """Asks for a number; dismissed with None on Escape.
+
+    `check` parses what was typed. If it raises ConfigError, the sentence is shown and the dialog stays open.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", show=False)]
+
+    def __init__(self, question: str, detail: str, value: str, check: Callable[[str], SettingValue]) -> None:
+        super().__init__()
+        self._question, self._detail, self._value = question, detail, value
+        self._check = check
+
+    def compose(self) -> ComposeResult:
+        """Lay out question, explanation, field and error."""
+        with Vertical(classes="dialog"):
+            yield Static(self._question, classes="dialog-title", markup=False)
+            yield Static(self._detail, classes="dialog-detail", markup=False)
+            yield Input(self._value, restrict=r"[0-9.,+\-e_]*", select_on_focus=True, compact=True)
+            yield Static("", id="refusal", markup=False)
+            yield Static("Enter confirms, Escape cancels", classes="dialog-hint", markup=False)
+
+    @on(Input.Changed)
+    def _typed(self) -> None:
+        self._refuse("")
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        try:
+            number = self._check(event.value)
+        except ConfigError as error:
+            self._refuse(escape_controls(str(error)))
+        else:
+            self.dismiss(number)
+
+    def _refuse(self, sentence: str) -> None:
+        """Show an error under the field."""
+        refusal = self.query_one("#refusal", Static)
+        refusal.update(sentence)
+        refusal.display = bool(sentence)
+
+    def action_cancel(self) -> None:
+        """Close the dialog without an answer."""
+        self.dismiss(None)
+
+
+def learning_rate_question(record: RunView) -> NumberScreen:
+    """Return the dialog for a new peak learning rate of a run."""
+    config, rate = record.config.train, record.learning_rate
+    return NumberScreen(
+        "Learning rate",
+        "The new peak value applies from the next step on; the schedule stays the same.",
+        f"{config.learning_rate if rate is None else rate:g}",
+        lambda text: changed_setting(config, "learning_rate", text),
+    )
+
+
+def more_steps_question(name: str, step: int, max_iters: int) -> NumberScreen:
+    """Return the dialog for the last step of a run that has made all its steps."""
+    detail = f"{name} has made all of its {step:,} steps. At which step should it end?"
+    return NumberScreen(
+        "Train further", escape_controls(detail), str(max_iters * 2), lambda text: later_step(step, text)
+    )

@@ -1,0 +1,176 @@
+"""The notebook's cards with their keys, and a text cursor that walks through the selected card.
+
+What a key asks for is posted as `ActionRequested`; the Generate pane, which owns the notebook and the models, does it.
+"""
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from tui_gpt.tui.generate.cards.answer_card import CardBlock
+from tui_gpt.tui.generate.cards.card_actions import CardAction, is_available
+from tui_gpt.tui.generate.cards.card_list import CardList
+
+
+class NotebookView(CardList):
+    """Cards that keys act on."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "select(-1)", "Card above", show=False),
+        Binding("down,j", "select(1)", "Card below", show=False),
+        Binding("home", "edge(0)", "First card", show=False),
+        Binding("end", "edge(-1)", "Last card", show=False),
+        Binding("i", "request('focus_prompt')", "Prompt", show=False),
+        Binding("escape", "request('stop_inspecting')", "Back", key_display="esc"),
+        Binding("r", "request('regenerate')", "Regenerate"),
+        Binding("R,shift+r", "request('repeat')", "Repeat with the same seed", show=False),
+        Binding("left", "request('previous_answer')", "Previous answer", show=False),
+        Binding("right", "request('next_answer')", "Next answer", show=False),
+        Binding("c", "request('continue')", "Continue"),
+        Binding("e", "request('edit')", "Edit", show=False),
+        Binding("p", "request('toggle_probabilities')", "Probabilities"),
+        Binding("enter,t", "request('inspect')", "Alternatives", key_display="⏎"),
+        Binding("y,ctrl+c", "request('copy')", "Copy", show=False),
+        Binding("w", "request('save_text')", "Save", show=False),
+        Binding("W,shift+w", "request('save_markdown')", "Save as Markdown", show=False),
+        Binding("u", "request('undo')", "Undo", show=False),
+        Binding("n", "request('batch')", "Four more", show=False),
+        Binding("b", "request('compare')", "Compare", show=False),
+        Binding("v", "request('toggle_columns')", "Side by side", show=False),
+        Binding("delete,backspace", "request('remove')", "Remove", show=False),
+    ]
+
+    class ActionRequested(Message):
+        """A key requested an action on the selected card."""
+
+        def __init__(self, action: CardAction) -> None:
+            self.action = action
+            super().__init__()
+
+    class AlternativesRequested(Message):
+        """The keyboard is to move from the text to the alternatives."""
+
+    class CursorMoved(Message):
+        """The text cursor is on another character."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.inspected: CardBlock | None = None
+        """The card in whose text the cursor walks."""
+
+    # Keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Disable the keys that make no sense for the selected card."""
+        if action != "request" or not parameters:
+            return True
+        block = self.selected
+        return is_available(
+            CardAction(str(parameters[0])),
+            None if block is None else block.card,
+            is_generating=block is not None and block.card.id == self.generating_card,
+            is_inspecting=self.inspected is not None,
+        )
+
+    def action_request(self, name: str) -> None:
+        """Post an action; while a card is inspected, the arrows and Enter belong to its cursor."""
+        action = CardAction(name)
+        if self.inspected is None:
+            self.post_message(self.ActionRequested(action))
+            return
+        match action:
+            case CardAction.PREVIOUS_ANSWER:
+                self._move_cursor(-1)
+            case CardAction.NEXT_ANSWER:
+                self._move_cursor(1)
+            case CardAction.INSPECT:
+                self.post_message(self.AlternativesRequested())
+            case _:
+                self.post_message(self.ActionRequested(action))
+
+    def action_select(self, by: int) -> None:
+        """Select the card above or below, or the prompt below the last card; scroll through a long card first."""
+        block = self.selected
+        if block is None:
+            return
+        if self.inspected is not None:
+            self._move_cursor_rows(by)
+            return
+        cards = self.cards
+        place = cards.index(block) + by
+        if self._scroll_within(block, by):
+            return
+        if place >= len(cards):
+            self.post_message(self.ActionRequested(CardAction.FOCUS_PROMPT))
+            return
+        self.select(cards[max(place, 0)].card.id)
+
+    def action_edge(self, place: int) -> None:
+        """Select the first or last card, or move the cursor to the first or last character."""
+        if self.inspected is not None:
+            self._set_cursor(0 if place == 0 else len(self.inspected.main.passage))
+        elif self.cards:
+            self.select(self.cards[place].card.id)
+
+    def _scroll_within(self, block: CardBlock, by: int) -> bool:
+        """Scroll by half a screen if more of the card lies in that direction; return whether it does."""
+        top, end = self.span_of(self.index_of(block))
+        height = max(1, self.scrollable_content_region.height)
+        y = round(self.scroll_y)
+        if (by < 0 and top < y) or (by > 0 and end - 1 > y + height):
+            self.scroll_to(y=y + by * max(1, height // 2), animate=False, force=True)
+            return True
+        return False
+
+    def on_focus(self) -> None:
+        """Highlight the selected card's edge, and show its keys."""
+        self.notify_style_update()
+        self.refresh()
+        self.refresh_bindings()
+
+    def on_blur(self) -> None:
+        """Mute the selected card's edge."""
+        self.notify_style_update()
+        self.refresh()
+
+    # The text cursor
+
+    def inspect(self, block: CardBlock) -> None:
+        """Put a cursor on the first generated character of a card."""
+        self.inspected = block
+        self._set_cursor(len(block.card.answer.given))
+
+    def stop_inspecting(self) -> None:
+        """Remove the cursor."""
+        if self.inspected is not None:
+            self.inspected.main.passage.cursor = None
+            self.redraw(self.index_of(self.inspected))
+            self.inspected = None
+
+    def put_cursor(self, row: int, column: int) -> None:
+        """Put the cursor on the character at a row and column of the card."""
+        if self.inspected is not None:
+            self._set_cursor(self.inspected.character_at(row, column))
+
+    def _move_cursor(self, by: int) -> None:
+        if self.inspected is not None and (cursor := self.inspected.main.passage.cursor) is not None:
+            self._set_cursor(cursor + by)
+
+    def _move_cursor_rows(self, by: int) -> None:
+        if self.inspected is None or (cursor := self.inspected.main.passage.cursor) is None:
+            return
+        rows = self.inspected.main.passage.rows
+        row, column = rows.cell_of(cursor)
+        if 0 <= row + by < len(rows):
+            self._set_cursor(rows.index_at(row + by, column))
+
+    def _set_cursor(self, index: int) -> None:
+        if self.inspected is None:
+            return
+        passage = self.inspected.main.passage
+        passage.cursor = min(max(index, 0), max(0, len(passage) - 1))
+        place = self.index_of(self.inspected)
+        self.redraw(place)
+        self.reveal(place, passage.rows.row_of(passage.cursor))
+        self.post_message(self.CursorMoved())

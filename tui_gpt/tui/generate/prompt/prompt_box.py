@@ -1,0 +1,153 @@
+"""The prompt: Enter submits it, a modifier with Enter breaks the line, up and down at its edges recall earlier prompts.
+
+The pane decides what submitting means (a new card, or another answer of an edited one) and labels the box accordingly.
+"""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import TextArea
+
+_LINE_BREAK_KEYS = ("ctrl+j", "shift+enter", "alt+enter")
+
+
+class PromptBox(TextArea):
+    """A text area of one row or more."""
+
+    DEFAULT_CSS = """
+    PromptBox {
+        height: auto;
+        min-height: 3;
+        max-height: 8;
+        border: round $border-blurred;
+        background: transparent;
+        padding: 0 1;
+        border-title-color: $text-muted;
+        border-subtitle-color: $text-muted;
+        scrollbar-size-vertical: 1;
+        scrollbar-background: $background;
+        &:focus { border: round $border; border-title-color: $text-primary; }
+        & .text-area--cursor-line { background: transparent; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Generate", key_display="⏎"),
+        Binding("ctrl+j", "line_break", "New line", key_display="^j", show=False),
+        Binding("ctrl+r", "score", "Probabilities", key_display="^r"),
+        Binding("escape", "close", "Cards", key_display="esc"),
+        Binding("ctrl+o", "request_model", "Model", key_display="^o"),
+        Binding("ctrl+underscore", "undo", "Undo", show=False),  # Ctrl+Z is the shell's
+    ]
+
+    class Submitted(Message):
+        """The text is to be continued."""
+
+        def __init__(self, text: str) -> None:
+            self.text = text
+            super().__init__()
+
+    class ScoreRequested(Message):
+        """The probability of each character of the text is to be computed."""
+
+        def __init__(self, text: str) -> None:
+            self.text = text
+            super().__init__()
+
+    class Closed(Message):
+        """Escape was pressed: the keyboard focus is to move to the cards."""
+
+    class ModelRequested(Message):
+        """Another model is to be chosen."""
+
+    class PageRequested(Message):
+        """The cards are to be scrolled by pages, without moving the focus."""
+
+        def __init__(self, by: int) -> None:
+            self.by = by
+            super().__init__()
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(
+            id=id,
+            soft_wrap=True,
+            show_line_numbers=False,
+            tab_behavior="focus",
+            highlight_cursor_line=False,
+            placeholder="Type a prompt; Enter generates.",
+        )
+        self._history: list[str] = []
+        self._place = 0
+        self._draft = ""
+
+    def set_history(self, prompts: Iterable[str]) -> None:
+        """Set the prompts that up and down recall, oldest first."""
+        self._history = list(prompts)
+        self._place = len(self._history)
+
+    def put(self, text: str) -> None:
+        """Show a text with the cursor at its end."""
+        self.load_text(text)
+        self.move_cursor(self.document.end)
+
+    def action_submit(self) -> None:
+        """Submit the text."""
+        self.post_message(self.Submitted(self.text))
+
+    def action_score(self) -> None:
+        """Request the probabilities of the text."""
+        self.post_message(self.ScoreRequested(self.text))
+
+    def action_request_model(self) -> None:
+        """Request the list of models."""
+        self.post_message(self.ModelRequested())
+
+    def action_line_break(self) -> None:
+        """Insert a line break."""
+        self.insert("\n")
+
+    def action_close(self) -> None:
+        """Move the focus to the cards."""
+        self.post_message(self.Closed())
+
+    def on_key(self, event: events.Key) -> None:
+        """Handle the keys that a text area would insert or consume."""
+        action = {"enter": self.action_submit, "escape": self.action_close}.get(event.key)
+        if event.key in _LINE_BREAK_KEYS:
+            action = self.action_line_break
+        if action is not None:
+            event.stop()
+            event.prevent_default()
+            action()
+
+    def action_cursor_up(self, select: bool = False) -> None:
+        """Move up a row; in the first one, recall the previous prompt."""
+        if select or self.cursor_location[0] > 0 or not self._recall(-1):
+            super().action_cursor_up(select)
+
+    def action_cursor_down(self, select: bool = False) -> None:
+        """Move down a row; in the last one, recall the next prompt."""
+        at_end = self.cursor_location[0] == self.document.line_count - 1
+        if select or not at_end or not self._recall(1):
+            super().action_cursor_down(select)
+
+    def action_cursor_page_up(self) -> None:
+        """Scroll the cards up: the prompt is never several pages long."""
+        self.post_message(self.PageRequested(-1))
+
+    def action_cursor_page_down(self) -> None:
+        """Scroll the cards down."""
+        self.post_message(self.PageRequested(1))
+
+    def _recall(self, by: int) -> bool:
+        """Show the previous or next prompt of the history; return whether there is one."""
+        place = self._place + by
+        if not 0 <= place <= len(self._history):
+            return False
+        if self._place == len(self._history):
+            self._draft = self.text
+        self._place = place
+        self.put(self._draft if place == len(self._history) else self._history[place])
+        return True

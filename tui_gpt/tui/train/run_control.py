@@ -1,0 +1,227 @@
+"""The runs of this app without its widgets: start, pause, continue, stop, replay and delete them.
+
+The run in progress has a thread of its own (`feed.Training`); `poll` takes its events. What reads or writes the disk is
+for a thread, the rest for the event loop.
+"""
+
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from tui_gpt.control import Activity
+from tui_gpt.errors import TuiGptError, UsageError
+from tui_gpt.events import Event, SettingValue
+from tui_gpt.requests import TrainRequest
+from tui_gpt.session import SessionLike, source_characters
+from tui_gpt.storage import crash
+from tui_gpt.storage.runs import RunStore
+from tui_gpt.text.check import check_texts
+from tui_gpt.tui.torch_loader import LOADING, DeferredSession, TorchLoader
+from tui_gpt.tui.train.activity import run_activity
+from tui_gpt.tui.train.feed import Training
+from tui_gpt.tui.train.record import Phase, RunView
+
+_EVENTS_IN_REPORT = 20
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run that can be started."""
+
+    request: TrainRequest
+    record: RunView
+    notes: tuple[str, ...] = ()
+    """Remarks on its text."""
+
+
+Ending = Literal["ended", "refused", "cancelled"]
+"""`refused`: its settings cannot be trained. `cancelled`: it was stopped before its first event."""
+
+
+@dataclass(frozen=True)
+class RunUpdate:
+    """What happened to the run in progress since the last `poll`."""
+
+    events: Sequence[Event]
+    is_changed: bool
+    """Whether its phase changed, or its first checkpoint was saved."""
+    ending: Ending | None = None
+    error: Exception | None = None
+    """Why it failed or was refused."""
+
+
+class RunControl:
+    """The run in progress, and the runs on disk."""
+
+    def __init__(self, session: SessionLike, store: RunStore) -> None:
+        self.loader = TorchLoader(session)
+        self.session: SessionLike = DeferredSession(session, self.loader)
+        self.store = store
+        self.training: Training | None = None
+        self.record: RunView | None = None
+        """The run in progress, or the last one."""
+        self.last_events: list[Event] = []
+        """For crash reports."""
+        self._tasks: list[str] = []
+        """Names of the disk operations in progress."""
+
+    @property
+    def is_training(self) -> bool:
+        """Whether a run is in progress."""
+        return self.training is not None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the run in progress has made a step, which would be lost without saving."""
+        return self.training is not None and self.training.has_begun
+
+    @property
+    def training_name(self) -> str | None:
+        """The name of the run in progress."""
+        return self.session.run_name if self.is_training else None
+
+    def is_live(self, record: RunView | None) -> bool:
+        """Return whether a record is that of the run in progress."""
+        return record is not None and record is self.record and self.is_training
+
+    def is_training_run(self, name: str) -> bool:
+        """Return whether the run of that name is in progress in this app."""
+        return self.is_training and self.record is not None and self.record.name == name
+
+    # Starting
+
+    def prepare(self, request: TrainRequest) -> PreparedRun:
+        """Check a request and find its text, or its past. Reads the disk. Raises TuiGptError before any run is created.
+
+        The time budget begins now, unless the request says when it began.
+        """
+        if request.began is None:
+            request = dataclasses.replace(request, began=time.monotonic())
+        if request.resume is None:
+            known = "" if request.init_from is None else source_characters(request.init_from, self.store)
+            config, notes = check_texts(request.config, known)
+            record = RunView(name=request.name or "", config=config)
+            return PreparedRun(dataclasses.replace(request, config=config), record, notes)
+        path = request.model_path
+        run = self.store.get(request.resume) if path is None else self.store.open_at(path)
+        record = RunView.replay(run.name, run.config, run.events())
+        record.phase = "loading"
+        return PreparedRun(request, record)
+
+    def start(self, run: PreparedRun) -> None:
+        """Start a run in a thread of its own."""
+        self.record = run.record
+        self.training = Training(self.session, run.request)
+        self.training.start()
+
+    # The run in progress
+
+    def poll(self) -> RunUpdate | None:
+        """Apply the events since the last call to the record; None if nothing happened."""
+        training, record = self.training, self.record
+        if training is None or record is None:
+            return None
+        is_alive = training.is_alive  # asked first: events that come later are taken next time
+        events = training.drain()
+        before = record.phase, record.saved is None
+        self._apply(events, record)
+        ending = None if is_alive else self._end(training, record)
+        if not events and ending is None:
+            return None
+        return RunUpdate(
+            events, is_changed=before != (record.phase, record.saved is None), ending=ending, error=training.error
+        )
+
+    def _apply(self, events: Sequence[Event], record: RunView) -> None:
+        is_stopping = record.phase == "stopping"
+        record.name = self.session.run_name or record.name
+        record.apply_all(events)
+        self.last_events = [*self.last_events, *events][-_EVENTS_IN_REPORT:]
+        if is_stopping and record.is_live:
+            record.phase = "stopping"
+
+    def _end(self, training: Training, record: RunView) -> Ending:
+        self.training = None
+        if training.error is not None:
+            record.phase = "failed"
+            record.failure = self.sentence_of(training.error)
+        elif record.is_live:
+            record.phase = "replayed"
+        if record.started is None and training.request.resume is None and isinstance(training.error, UsageError):
+            return "refused"
+        return "cancelled" if record.started is None and training.error is None else "ended"
+
+    def sentence_of(self, error: BaseException) -> str:
+        """Return an error as a sentence; an unexpected one leaves a crash report, which the sentence names."""
+        if isinstance(error, TuiGptError):
+            return str(error)
+        return crash.sentence(crash.write_report(error, self.last_events))
+
+    def toggle_pause(self) -> None:
+        """Pause, or continue."""
+        if self.training is not None and self.training.control.pause_requested:
+            self.training.control.resume()
+            self._set_phase("running")
+        elif self.training is not None:
+            self.training.control.pause()
+            self._set_phase("pausing")
+
+    def stop(self) -> None:
+        """Ask the run in progress to save and end."""
+        if self.training is not None:
+            self.training.control.stop()
+            self._set_phase("stopping")
+
+    def _set_phase(self, phase: Phase) -> None:
+        if self.record is not None:
+            self.record.phase = phase
+
+    def change_learning_rate(self, value: SettingValue) -> None:
+        """Change the peak learning rate from the next step on."""
+        if self.training is not None:
+            self.training.control.change("learning_rate", value)
+
+    def exclude_seconds(self, seconds: float) -> None:
+        """Do not count this time, in which the process was suspended, as the run's."""
+        if self.training is not None:
+            self.training.control.leave_out(seconds)
+
+    # What there is to wait for
+
+    @contextmanager
+    def task(self, name: str) -> Iterator[None]:
+        """Name a disk operation while the block lasts."""
+        self._tasks.append(name)
+        try:
+            yield
+        finally:
+            self._tasks.remove(name)
+
+    def run_activity(self) -> Activity | None:
+        """Return what the run in progress is busy with."""
+        if self.training is None or self.record is None:
+            return None
+        return run_activity(self.training.control.activity, self.record.phase, self.record.step)
+
+    def activity(self) -> Activity | None:
+        """Return the most important thing to wait for."""
+        activity = self.run_activity()
+        if activity is None and self._tasks:
+            return Activity(self._tasks[-1])
+        return Activity(LOADING) if activity is None and not self.loader.is_done else activity
+
+    # Runs on disk
+
+    def replay(self, name: str) -> RunView:
+        """Return the record of a run: the live one if it is in progress. Reads the disk. Raises TuiGptError."""
+        if self.record is not None and self.is_training_run(name):
+            return self.record
+        run = self.store.get(name)
+        return RunView.replay(name, run.config, run.events())
+
+    def delete(self, name: str) -> None:
+        """Delete a run. Raises TuiGptError."""
+        self.store.delete(name)

@@ -1,0 +1,121 @@
+"""A run on screen: headline and buttons, figures, loss chart, and samples."""
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Button, Static
+
+from tui_gpt.escaping import escape_controls
+from tui_gpt.tui.train.chart.loss_chart import LossChart
+from tui_gpt.tui.train.record import Phase, RunView
+from tui_gpt.tui.train.run_actions import RunAction, is_available
+from tui_gpt.tui.train.run_status import RunStatus, headline
+from tui_gpt.tui.train.sample_strip import SampleStrip
+
+_SYMBOLS: dict[Phase, str] = {
+    "loading": "◌",
+    "running": "●",
+    "pausing": "‖",
+    "paused": "‖",
+    "stopping": "◌",
+    "finished": "✓",
+    "failed": "✗",
+    "replayed": "▪",
+}
+
+
+class RunPane(Vertical):
+    """One run."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._record = RunView()
+        self._activity = ""
+        self._buttons_key: tuple[Phase, bool, bool] | None = None
+        """What the visible buttons were last chosen by."""
+
+    def compose(self) -> ComposeResult:
+        """Lay out headline, figures, chart and sample."""
+        with Horizontal(id="headline"):
+            yield Static("", id="headline-text", markup=False)
+            with Horizontal(classes="buttons", id="run-buttons"):
+                for label, name, action in (
+                    ("Pause  p", "pause", RunAction.PAUSE),
+                    ("Continue  p", "continue", RunAction.CONTINUE),
+                    ("Stop  x", "stop", RunAction.STOP),
+                    ("Resume  r", "resume-run", RunAction.RESUME),
+                    ("Generate  g", "generate-with", RunAction.GENERATE),
+                    ("New run  n", "new", RunAction.NEW),
+                ):
+                    yield Button(label, id=name, action=f"screen.run('{action}')", compact=True)
+        yield Static("", id="failure", markup=False)
+        yield RunStatus(id="status")
+        yield LossChart(id="chart")
+        yield SampleStrip(id="sample")
+
+    def on_mount(self) -> None:
+        """Hide the empty sample."""
+        self.query_one(SampleStrip).display = False
+
+    @property
+    def chart(self) -> LossChart:
+        """The loss chart."""
+        return self.query_one(LossChart)
+
+    def show(self, record: RunView, *, is_live: bool) -> None:
+        """Draw a run; `is_live` says that it is in progress in this app."""
+        if record is not self._record:
+            self._record, self._buttons_key, self.chart.cursor = record, None, None
+        chart = self.chart
+        chart.message = _empty_message(record)
+        chart.show(record)
+        self.query_one(RunStatus).show(record)
+        self.query_one(SampleStrip).show(record, chart.cursor)
+        self._show_headline()
+        self._show_problem(record.failure or record.warning or "")
+        self._show_buttons(record, is_live=is_live)
+
+    def show_activity(self, words: str) -> None:
+        """Show what the run is busy with; "" while its events say enough."""
+        if words != self._activity:
+            self._activity = words
+            self._show_headline()
+
+    def _show_headline(self) -> None:
+        record = self._record
+        line = f"{_SYMBOLS[record.phase]} {escape_controls(headline(record, self._activity))}"
+        self.query_one("#headline-text", Static).update(line, layout=False)
+
+    def _show_problem(self, sentence: str) -> None:
+        problem = self.query_one("#failure", Static)
+        problem.update(escape_controls(sentence))
+        problem.display = bool(sentence)
+
+    def _show_buttons(self, record: RunView, *, is_live: bool) -> None:
+        key = (record.phase, record.saved is None, is_live)
+        if key == self._buttons_key:
+            return
+        self._buttons_key = key
+        paused = is_available(RunAction.CONTINUE, record, is_live=is_live)
+        for name, shown in (
+            ("pause", record.phase == "running" and is_live),
+            ("continue", paused),
+            ("stop", paused or (record.phase in ("loading", "running") and is_live)),
+            ("resume-run", is_available(RunAction.RESUME, record, is_live=is_live) and record.phase != "finished"),
+            ("generate-with", is_available(RunAction.GENERATE, record, is_live=is_live)),
+            ("new", is_available(RunAction.NEW, record, is_live=is_live)),
+        ):
+            self.query_one(f"#{name}", Button).display = shown
+
+    @on(LossChart.CursorMoved)
+    def _cursor_moved(self, event: LossChart.CursorMoved) -> None:
+        self.query_one(SampleStrip).show(self._record, event.step)
+
+
+def _empty_message(record: RunView) -> str:
+    """Return the text for a chart without losses."""
+    if record.phase == "failed":
+        return "nothing was trained"
+    if not record.is_live:
+        return "no losses were logged"
+    return "waiting for the first losses" if record.started else "preparing text and model…"
