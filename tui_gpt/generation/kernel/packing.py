@@ -16,10 +16,10 @@ from tui_gpt.prior.ngram import NgramPrior
 
 LARGEST_HALF_EXPONENT = 15
 """2 to this power fits into half precision, with room to spare."""
-LEAST_SHARE = 2.0**-22
+LEAST_SHARE = 2.0**-24
 """An output whose weights are all smaller than this share of a matrix's largest weight would lose digits in half
-precision: such a matrix stays in single precision. Otherwise no output's weights change by more than a thousandth of
-their norm."""
+precision: such a matrix stays in single precision. Otherwise no output's weights change by more than a few thousandths
+of their norm."""
 LEAST_EXPONENT = -100
 """Weights that are all smaller than 2 to this power are as good as zero."""
 _Struct = TypeVar("_Struct", bound=ctypes.Structure)
