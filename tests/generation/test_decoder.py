@@ -88,7 +88,7 @@ def test_greedy_text_is_the_oracles_over_2000_characters(name: str, makes: list[
     for make in makes:
         decoder = make(tiny_weights(name))
         decoder.start(prompt)
-        tokens, _ = decoder.write(SampleConfig(temperature=0.0), np.zeros((2_000, 1)))
+        tokens, _ = decoder.generate(SampleConfig(temperature=0.0), np.zeros((2_000, 1)))
         assert tokens[:, 0].tolist() == expected
 
 
@@ -101,11 +101,11 @@ def test_a_text_is_the_same_to_the_last_bit_however_many_there_are(make: Make, c
         model = tiny_weights(name)
         many = make(model)
         first = many.start(TOKENS[:9], count)
-        tokens, logits = many.write(WARM, uniforms)
+        tokens, logits = many.generate(WARM, uniforms)
         for b in {0, count // 2, count - 1}:
             one = make(model)
             np.testing.assert_array_equal(one.start(TOKENS[:9])[0], first[b])
-            alone, its_logits = one.write(WARM, uniforms[:, b : b + 1])
+            alone, its_logits = one.generate(WARM, uniforms[:, b : b + 1])
             np.testing.assert_array_equal(alone[:, 0], tokens[:, b])
             np.testing.assert_array_equal(its_logits[:, 0], logits[:, b])
 
@@ -116,8 +116,8 @@ def test_bursts_of_any_length_write_the_same(make: Make) -> None:
         whole, parts = make(tiny_weights(name)), make(tiny_weights(name))
         whole.start(TOKENS[:9], 2)
         parts.start(TOKENS[:9], 2)
-        pieces = [parts.write(WARM, uniforms[a:b])[0] for a, b in ((0, 1), (1, 30), (30, 60))]
-        np.testing.assert_array_equal(np.concatenate(pieces), whole.write(WARM, uniforms)[0])
+        pieces = [parts.generate(WARM, uniforms[a:b])[0] for a, b in ((0, 1), (1, 30), (30, 60))]
+        np.testing.assert_array_equal(np.concatenate(pieces), whole.generate(WARM, uniforms)[0])
 
 
 def test_a_decoder_starts_again_as_often_as_asked(make: Make) -> None:
@@ -190,7 +190,7 @@ def test_characters_are_drawn_from_the_logits(make: Make, settings: dict[str, fl
     config = SampleConfig(**{"temperature": 1.0, **settings})  # type: ignore[arg-type]  # names are SampleConfig's
     for size, one in ((40, config), (5, WARM), (40, config)):
         uniforms = np.random.default_rng(size).random((size, 3))
-        tokens, logits = decoder.write(one, uniforms)
+        tokens, logits = decoder.generate(one, uniforms)
         np.testing.assert_array_equal(tokens, choose(logits, one, uniforms))
 
 
@@ -202,7 +202,7 @@ def test_both_decoders_write_the_same_text(library: ctypes.CDLL) -> None:
         written = []
         for decoder in (NumpyDecoder(model), KernelDecoder(model, library, PackedModel(model))):
             decoder.start(TOKENS[:9], 3)
-            written.append(decoder.write(WARM, uniforms))
+            written.append(decoder.generate(WARM, uniforms))
         np.testing.assert_array_equal(written[0][0], written[1][0])
         np.testing.assert_allclose(written[0][1], written[1][1], atol=1e-4)
 
@@ -220,5 +220,5 @@ def test_weights_that_overflow_harm_nobody(make: Make) -> None:
             SampleConfig(temperature=0.5, top_k=3, top_p=0.5, min_p=0.1),
             SampleConfig(temperature=0.0),
         ):
-            tokens, _ = decoder.write(config, np.full((5, 2), 0.5))
+            tokens, _ = decoder.generate(config, np.full((5, 2), 0.5))
             assert ((tokens >= 0) & (tokens < V)).all()

@@ -89,7 +89,7 @@ class Decoder(ABC):
         self._read_pieces(read)
         return self.logits
 
-    def write(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
+    def generate(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
         """Continue each text by n characters, drawn by `uniforms` (n, B) in [0, 1); return tokens (n, B) and the logits
         (n, B, V) they were drawn from."""
         tokens, logits = [], []

@@ -24,8 +24,8 @@ class Generator(Protocol):
     def start(self, tokens: Ints, count: int = 1) -> Floats:
         """See `Decoder.start`."""
 
-    def write(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
-        """See `Decoder.write`."""
+    def generate(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
+        """See `Decoder.generate`."""
 
 
 class Decoders:
@@ -64,9 +64,9 @@ class SideBySide:
         counts = [len(part) for part in np.array_split(np.arange(count), len(self._parts))]
         return np.concatenate(list(self._threads.map(lambda part, n: part.start(tokens, n), self._parts, counts)))
 
-    def write(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
-        """See `Decoder.write`."""
+    def generate(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
+        """See `Decoder.generate`."""
         columns = np.array_split(uniforms, len(self._parts), axis=1)
-        written = self._threads.map(lambda part, drawn: part.write(config, drawn), self._parts, columns)
-        tokens, logits = zip(*written, strict=True)
+        generated = self._threads.map(lambda part, drawn: part.generate(config, drawn), self._parts, columns)
+        tokens, logits = zip(*generated, strict=True)
         return np.concatenate(tokens, axis=1), np.concatenate(logits, axis=1)

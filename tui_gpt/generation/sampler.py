@@ -85,7 +85,7 @@ class Sampler:
         `details` fills `alternatives`. Ends early when `control` stops, and takes on what `control` changes. Of a long
         prompt only the end counts (see `decoder.reach`).
         """
-        for (piece,) in self._written(prompt, config, 1, control, details):
+        for (piece,) in self._generate(prompt, config, 1, control, details):
             yield piece
 
     def stream_many(
@@ -95,7 +95,7 @@ class Sampler:
 
         Answer k (from 0) is what `stream` writes with the seed plus k, however many there are.
         """
-        yield from self._written(prompt, config, count, control, details=False)
+        yield from self._generate(prompt, config, count, control, details=False)
 
     def copied(self, text: str) -> float | None:
         """See `TextModel.copied`."""
@@ -113,7 +113,7 @@ class Sampler:
         for row, token in zip(rows, tokens[1:], strict=True):
             yield self._piece(row, int(token), details)
 
-    def _written(
+    def _generate(
         self, prompt: str, config: SampleConfig, count: int, control: Control | None, details: bool
     ) -> Iterator[tuple[Piece, ...]]:
         """The next piece of every answer, a character at a time, though they are computed in bursts."""
@@ -138,18 +138,18 @@ class Sampler:
         uniforms = _Uniforms(self.last_seed, count)
         generator = self._decoders.generator(count)
         started = False
-        written, size = 0, 1
+        generated, size = 0, 1
         while not control.stop_requested:
             config, changes = _changed(config, control)
-            if written >= config.max_new_tokens:
+            if generated >= config.max_new_tokens:
                 return
             if not started:
                 generator.start(self._prompt_tokens(prompt), count)
                 started = True
             began = time.perf_counter()
-            chances = uniforms.take(min(size, config.max_new_tokens - written))
-            yield *generator.write(config, chances), changes
-            written += len(chances)
+            chances = uniforms.take(min(size, config.max_new_tokens - generated))
+            yield *generator.generate(config, chances), changes
+            generated += len(chances)
             pace = len(chances) / max(time.perf_counter() - began, 1e-6)
             size = max(1, min(2 * size, int(BURST_SECONDS * pace), UNIFORMS_AT_ONCE))
 

@@ -460,7 +460,7 @@ static int64_t choose(const float *logits, int64_t V, const struct draw *d, doub
 
 /* Every text is continued by `count` characters, drawn by uniforms (count, B) from what is copied to logits (count, B, V);
    the last of them is read too. */
-void write_texts(const struct model *m, struct state *s, const struct draw *d, const double *uniforms, int64_t count,
+void generate_texts(const struct model *m, struct state *s, const struct draw *d, const double *uniforms, int64_t count,
                  float *logits)
 {
     int64_t B = s->texts, V = m->vocab_size;

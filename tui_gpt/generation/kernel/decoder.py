@@ -32,23 +32,23 @@ class KernelDecoder(Decoder):
         self._arrays: dict[str, npt.NDArray[Any]] = {}
         """What the state points to, by its fields."""
 
-    def write(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
-        """See `Decoder.write`: in bursts of as many characters as fit into the window."""
-        written = list(self._bursts(config, uniforms))
-        tokens, logits = zip(*written, strict=True)
+    def generate(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
+        """See `Decoder.generate`: in bursts of as many characters as fit into the window."""
+        generated = list(self._bursts(config, uniforms))
+        tokens, logits = zip(*generated, strict=True)
         return np.concatenate(tokens), np.concatenate(logits)
 
     def _bursts(self, config: SampleConfig, uniforms: Uniforms) -> Iterator[tuple[Ints, Floats]]:
         while len(uniforms):
             if self._room == 0:
-                yield Decoder.write(self, config, uniforms[:1])
+                yield Decoder.generate(self, config, uniforms[:1])
                 uniforms = uniforms[1:]
                 continue
             burst = uniforms[: LONGEST_BURST if self._room is None else min(LONGEST_BURST, self._room)]
-            yield self._write_burst(config, burst)
+            yield self._generate_burst(config, burst)
             uniforms = uniforms[len(burst) :]
 
-    def _write_burst(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
+    def _generate_burst(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
         count = len(uniforms)
         uniforms = np.ascontiguousarray(uniforms, np.float64)
         drawn_from = np.empty((count, *self.logits.shape), np.float32)
@@ -56,7 +56,7 @@ class KernelDecoder(Decoder):
         draw = structs.Draw(config.temperature, config.top_p, config.min_p, config.top_k)
         tokens = np.zeros((len(self._text), count), np.int64)
         with self._unread(tokens, logits) as (model, state, text):
-            self._library.write_texts(model, state, draw, uniforms.ctypes.data, count, drawn_from.ctypes.data)
+            self._library.generate_texts(model, state, draw, uniforms.ctypes.data, count, drawn_from.ctypes.data)
             tokens = text[:, -count:]
         self.logits = logits
         self._append(tokens)
