@@ -132,14 +132,14 @@ def test_a_decoder_starts_again_as_often_as_asked(make: Make) -> None:
 def test_a_text_that_is_scored_is_predicted_as_one_that_is_generated() -> None:
     """From its first character to far beyond the window."""
     for name in CONFIGS:
-        every = np.concatenate(list(NumpyDecoder(tiny_weights(name)).readings(TOKENS[:70])))
+        every = np.concatenate(list(NumpyDecoder(tiny_weights(name)).logits_along(TOKENS[:70])))
         np.testing.assert_allclose(every, read_along(NumpyDecoder(tiny_weights(name)), TOKENS[:70]), atol=1e-4)
 
 
 def test_a_long_text_is_scored_in_pieces_that_see_each_other() -> None:
     for name in ("induction", "ensemble", "endless", "long"):
         text = np.tile(TOKENS, 3)[:700]
-        every = np.concatenate(list(NumpyDecoder(tiny_weights(name)).readings(text)))
+        every = np.concatenate(list(NumpyDecoder(tiny_weights(name)).logits_along(text)))
         np.testing.assert_allclose(every, read_along(NumpyDecoder(tiny_weights(name)), text), atol=1e-4)
 
 

@@ -191,7 +191,7 @@ class NumpyDecoder(Decoder):
         """(L, 2, M, B, H, S, D): keys and values; position p is at place p % S."""
         self._cursor: NgramCursor | None = None
 
-    def readings(self, tokens: Ints) -> Iterator[Floats]:
+    def logits_along(self, tokens: Ints) -> Iterator[Floats]:
         """Read a new text (T,): logits (n, V) after each of its characters, piece by piece."""
         size, read = (PIECE if self._is_modern else self.model.config.block_size), 0
         self._clear(1)

@@ -109,7 +109,7 @@ class Sampler:
         """
         known = self._tokenizer.encode_compact(text)
         tokens = np.concatenate([self._prompt_tokens("").astype(known.dtype), known])
-        rows = itertools.chain.from_iterable(self._decoders.numpy().readings(tokens[:-1]))
+        rows = itertools.chain.from_iterable(self._decoders.numpy().logits_along(tokens[:-1]))
         for row, token in zip(rows, tokens[1:], strict=True):
             yield self._piece(row, int(token), details)
 
