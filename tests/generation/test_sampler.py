@@ -232,13 +232,13 @@ def test_many_texts_are_shared_out_among_the_cores(
 ) -> None:
     """Two at least for each."""
     monkeypatch.setattr(decoders, "available_cores", lambda: cores)
-    generator = decoders.Decoders(tiny_weights("classic")).generator(count)
-    assert parts == (len(generator._parts) if isinstance(generator, decoders.SideBySide) else 1)
+    generator = decoders.DecoderFactory(tiny_weights("classic")).generator(count)
+    assert parts == (len(generator._parts) if isinstance(generator, decoders.ThreadedDecoder) else 1)
 
 
 def test_a_model_without_blocks_is_not_compiled(library: ctypes.CDLL) -> None:
-    assert isinstance(decoders.Decoders(tiny_weights("classic")).generator(1), KernelDecoder)
-    assert isinstance(decoders.Decoders(tiny_weights("bigram")).generator(1), NumpyDecoder)
+    assert isinstance(decoders.DecoderFactory(tiny_weights("classic")).generator(1), KernelDecoder)
+    assert isinstance(decoders.DecoderFactory(tiny_weights("bigram")).generator(1), NumpyDecoder)
 
 
 def test_many_answers_stop_together() -> None:

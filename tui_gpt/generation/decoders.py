@@ -28,7 +28,7 @@ class Generator(Protocol):
         """See `Decoder.generate`."""
 
 
-class Decoders:
+class DecoderFactory:
     """Makes the decoders of one model."""
 
     def __init__(self, model: Model) -> None:
@@ -45,15 +45,15 @@ class Decoders:
             return self.numpy()
         threads = max(1, min(available_cores(), count // TEXTS_PER_THREAD))
         parts = [KernelDecoder(self._model, compiled, self._packed) for _ in range(threads)]
-        return parts[0] if threads == 1 else SideBySide(parts)
+        return parts[0] if threads == 1 else ThreadedDecoder(parts)
 
     @cached_property
     def _packed(self) -> PackedModel:
         return PackedModel(self._model)
 
 
-class SideBySide:
-    """Decoders that share out the texts, each in a thread of its own: the library holds no lock of the interpreter."""
+class ThreadedDecoder:
+    """DecoderFactory that share out the texts, each in a thread of its own: the library holds no lock of the interpreter."""
 
     def __init__(self, parts: list[KernelDecoder]) -> None:
         self._parts: list[Decoder] = list(parts)

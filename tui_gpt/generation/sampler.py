@@ -18,7 +18,7 @@ import numpy as np
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
 from tui_gpt.generation.decoder import Uniforms
-from tui_gpt.generation.decoders import Decoders
+from tui_gpt.generation.decoders import DecoderFactory
 from tui_gpt.generation.sampling import log_softmax
 from tui_gpt.generation.text_model import CHANGEABLE, Changes, Piece
 from tui_gpt.generation.weights import Floats, Ints, Model
@@ -47,7 +47,7 @@ class Sampler:
         val_loss: float | None = None,
         val_is_estimate: bool = False,
     ) -> None:
-        self._decoders = Decoders(model)
+        self._decoders = DecoderFactory(model)
         self._prior = model.prior
         self._tokenizer = tokenizer
         self._characters = [tokenizer.decode(np.array([token])) for token in range(tokenizer.vocab_size)]
