@@ -11,7 +11,7 @@ import hatch_build
 from tests.generation import oracle
 from tests.generation.writers import CONFIGS, TEXT, TOKENIZER, V, tiny_model, tiny_prior, tiny_weights, weights_of
 from tui_gpt.config import SampleConfig
-from tui_gpt.generation.decoder import Decoder, NumpyDecoder, context_start, reach
+from tui_gpt.generation.decoder import Decoder, NumpyDecoder, context_start, receptive_field
 from tui_gpt.generation.kernel.decoder import KernelDecoder
 from tui_gpt.generation.kernel.packing import PackedModel
 from tui_gpt.generation.sampling import choose
@@ -150,7 +150,7 @@ def test_a_long_prompt_is_as_good_as_having_read_it(make: Make) -> None:
         if model.config.architecture == "classic":
             continue
         text = np.tile(TOKENS, 5)[:1_500]
-        assert reach(model.config) < 1_300
+        assert receptive_field(model.config) < 1_300
         expected = read_along(make(model), text)[-1]
         np.testing.assert_allclose(make(model).start(text)[0], expected, atol=1e-4)
 

@@ -47,7 +47,7 @@ def context_start(position: int, block_size: int) -> int:
     return max(0, -(-(position - block_size) // stride) * stride)
 
 
-def reach(config: ModelConfig) -> int:
+def receptive_field(config: ModelConfig) -> int:
     """Return how many of a text's last characters decide what comes next; to read more changes nothing."""
     if config.architecture == "classic":
         return config.block_size
@@ -74,7 +74,7 @@ class Decoder(ABC):
     def start(self, tokens: Ints, count: int = 1) -> Floats:
         """Read a new text (T,) and continue it as `count` texts; logits (count, V)."""
         self._clear(1)
-        self._read_pieces(tokens[None, -reach(self.model.config) :])
+        self._read_pieces(tokens[None, -receptive_field(self.model.config) :])
         self._repeat(count)
         self._text = np.repeat(self._text, count, axis=0)
         self.logits = np.repeat(self.logits, count, axis=0)

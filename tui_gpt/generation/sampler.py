@@ -83,7 +83,7 @@ class Sampler:
         """Write after `prompt`, a character a piece; an empty prompt stands for a line break.
 
         `details` fills `alternatives`. Ends early when `control` stops, and takes on what `control` changes. Of a long
-        prompt only the end counts (see `decoder.reach`).
+        prompt only the end counts (see `decoder.receptive_field`).
         """
         for (piece,) in self._generate(prompt, config, 1, control, details):
             yield piece
