@@ -32,7 +32,7 @@ Uniforms = npt.NDArray[np.float64]
 NORM_EPSILON = 1e-5
 HISTORY = MATCH_REACH + MATCH_LENGTH
 """How far back a modern model's matches look."""
-PIECE = 256
+CHUNK = 256
 """Positions that are read at once, at most."""
 
 
@@ -74,7 +74,7 @@ class Decoder(ABC):
     def start(self, tokens: Ints, count: int = 1) -> Floats:
         """Read a new text (T,) and continue it as `count` texts; logits (count, V)."""
         self._clear(1)
-        self._read_pieces(tokens[None, -receptive_field(self.model.config) :])
+        self._read_chunks(tokens[None, -receptive_field(self.model.config) :])
         self._repeat(count)
         self._text = np.repeat(self._text, count, axis=0)
         self.logits = np.repeat(self.logits, count, axis=0)
@@ -86,7 +86,7 @@ class Decoder(ABC):
         if self._room == 0:
             read = np.concatenate([self._text[:, window_stride(self.model.config.block_size) :], read], axis=1)
             self._clear(len(tokens))
-        self._read_pieces(read)
+        self._read_chunks(read)
         return self.logits
 
     def generate(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
@@ -104,10 +104,10 @@ class Decoder(ABC):
         """Characters that still fit into a classic model's window; None where there is no end."""
         return None if self._is_modern else self.model.config.block_size - self._position
 
-    def _read_pieces(self, tokens: Ints) -> None:
+    def _read_chunks(self, tokens: Ints) -> None:
         """Read (B, T) more, T at least one."""
-        for begin in range(0, tokens.shape[1], PIECE):
-            self.logits = self._read(tokens[:, begin : begin + PIECE])
+        for begin in range(0, tokens.shape[1], CHUNK):
+            self.logits = self._read(tokens[:, begin : begin + CHUNK])
 
     def _append(self, tokens: Ints) -> None:
         """Note that (B, T) have been read."""
@@ -126,7 +126,7 @@ class Decoder(ABC):
 
     @abstractmethod
     def _read(self, tokens: Ints) -> Floats:
-        """Read (B, T) more, T at most PIECE; logits (B, V) after the last."""
+        """Read (B, T) more, T at most CHUNK; logits (B, V) after the last."""
 
 
 def layer_norm(x: Floats) -> Floats:
@@ -193,7 +193,7 @@ class NumpyDecoder(Decoder):
 
     def logits_along(self, tokens: Ints) -> Iterator[Floats]:
         """Read a new text (T,): logits (n, V) after each of its characters, piece by piece."""
-        size, read = (PIECE if self._is_modern else self.model.config.block_size), 0
+        size, read = (CHUNK if self._is_modern else self.model.config.block_size), 0
         self._clear(1)
         while read < len(tokens):
             begin = read

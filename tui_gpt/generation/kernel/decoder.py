@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tui_gpt.config import SampleConfig
-from tui_gpt.generation.decoder import PIECE, Decoder, Uniforms, rotary_table
+from tui_gpt.generation.decoder import CHUNK, Decoder, Uniforms, rotary_table
 from tui_gpt.generation.kernel import structs
 from tui_gpt.generation.kernel.packing import PackedModel
 from tui_gpt.generation.weights import Floats, Ints, Model
@@ -103,7 +103,7 @@ class KernelDecoder(Decoder):
     def _allocate(self, cache: Floats, contexts: Ints) -> None:
         model = self._packed.struct
         B, V = len(contexts), model.vocab_size
-        columns = max(B, PIECE)
+        columns = max(B, CHUNK)
         self._arrays = {
             "cache": cache,
             "contexts": contexts,
