@@ -279,7 +279,7 @@ def read_through(decoder: Decoder, tokens: Ints) -> Floats:
 def greedy_text(decoder: Decoder, prompt: Ints) -> list[int]:
     """GREEDY_CHARACTERS tokens, always the likeliest."""
     decoder.start(prompt)
-    tokens, _ = decoder.write(SampleConfig(temperature=0.0), np.zeros((GREEDY_CHARACTERS, 1)))
+    tokens, _ = decoder.generate(SampleConfig(temperature=0.0), np.zeros((GREEDY_CHARACTERS, 1)))
     return tokens[:, 0].tolist()  # type: ignore[no-any-return]  # integers
 
 

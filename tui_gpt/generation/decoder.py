@@ -83,7 +83,7 @@ class Decoder(ABC):
     def advance(self, tokens: Ints) -> Floats:
         """Read one more character (B,) of each text; logits (B, V)."""
         read = tokens[:, None]
-        if self._room == 0:
+        if self._free_positions == 0:
             read = np.concatenate([self._text[:, window_stride(self.model.config.block_size) :], read], axis=1)
             self._clear(len(tokens))
         self._read_chunks(read)
@@ -100,7 +100,7 @@ class Decoder(ABC):
         return np.stack(tokens), np.stack(logits)
 
     @property
-    def _room(self) -> int | None:
+    def _free_positions(self) -> int | None:
         """Characters that still fit into a classic model's window; None where there is no end."""
         return None if self._is_modern else self.model.config.block_size - self._position
 

@@ -81,7 +81,7 @@ def test_every_variant_reads_the_same(built: Path, variant: str) -> None:
             read_along(decoder, TOKENS[:60]), read_along(NumpyDecoder(model), TOKENS[:60]), atol=1e-4
         )
         decoder.start(TOKENS[:9], 13)
-        tokens, logits = decoder.write(WARM, np.tile(np.random.default_rng(1).random((30, 1)), 13))
+        tokens, logits = decoder.generate(WARM, np.tile(np.random.default_rng(1).random((30, 1)), 13))
         assert (tokens == tokens[:, :1]).all()
         assert (logits == logits[:, :1]).all()
 

@@ -56,8 +56,8 @@ struct model {
 
 struct state { /* of B texts */
     int64_t texts, position; /* B; how many characters have been read since the cache was cleared */
-    int64_t length, room;    /* of each row of `text`: characters before the next one to be read; its size */
-    int64_t *text;           /* (B, room) */
+    int64_t length, capacity; /* of each row of `text`: characters before the next one to be read; its size */
+    int64_t *text;           /* (B, capacity) */
     float *cache;            /* (M, L, B, H, head_floats): keys (S, D), then values (D, S), in panels; position p is at p % S */
     const float *cosines, *sines; /* (T, D / 2) each: of the T positions from `position` on */
     int64_t *contexts;       /* (B, prior_order): the k-gram of the last k tokens of each text, -1 where there is none */
@@ -291,7 +291,7 @@ static void embed(const struct model *m, const struct network *w, const struct s
     int64_t C = m->n_embd, V = m->vocab_size, N = texts * T;
     for (int64_t n = 0; n < N; n++) {
         int64_t end = s->length + n % T;
-        const int64_t *text = s->text + (b + n / T) * s->room, *match = s->matches + 2 * n;
+        const int64_t *text = s->text + (b + n / T) * s->capacity, *match = s->matches + 2 * n;
         memcpy(x + n * C, w->token_embedding + text[end] * C, C * sizeof *x);
         if (w->ngram_embedding)
             add_ngrams(m, w->ngram_embedding, text, end, x + n * C);
@@ -367,7 +367,7 @@ static void read_columns(const struct model *m, struct state *s, int64_t b, int6
     float *logits = s->logits + b * V;
     for (int64_t n = 0; n < texts * T; n++) {
         int64_t of = b + n / T, end = s->length + n % T;
-        const int64_t *text = s->text + of * s->room;
+        const int64_t *text = s->text + of * s->capacity;
         if (m->unigram)
             read_prior(m, text[end], s->contexts + of * m->prior_order, s->rows + n * V);
         if (m->folded)
@@ -467,7 +467,7 @@ void generate_texts(const struct model *m, struct state *s, const struct draw *d
     for (int64_t j = 0; j < count; j++) {
         memcpy(logits + j * B * V, s->logits, B * V * sizeof *logits);
         for (int64_t b = 0; b < B; b++)
-            s->text[b * s->room + s->length] = choose(s->logits + b * V, V, d, uniforms[j * B + b], s->chances);
+            s->text[b * s->capacity + s->length] = choose(s->logits + b * V, V, d, uniforms[j * B + b], s->chances);
         read_texts(m, s, 1);
         if (m->is_modern) {
             s->cosines += m->n_embd / m->n_head / 2;

@@ -40,11 +40,13 @@ class KernelDecoder(Decoder):
 
     def _bursts(self, config: SampleConfig, uniforms: Uniforms) -> Iterator[tuple[Ints, Floats]]:
         while len(uniforms):
-            if self._room == 0:
+            if self._free_positions == 0:
                 yield Decoder.generate(self, config, uniforms[:1])
                 uniforms = uniforms[1:]
                 continue
-            burst = uniforms[: LONGEST_BURST if self._room is None else min(LONGEST_BURST, self._room)]
+            burst = uniforms[
+                : LONGEST_BURST if self._free_positions is None else min(LONGEST_BURST, self._free_positions)
+            ]
             yield self._generate_burst(config, burst)
             uniforms = uniforms[len(burst) :]
 
@@ -83,7 +85,7 @@ class KernelDecoder(Decoder):
             texts=len(text),
             position=self._position,
             length=self._text.shape[1],
-            room=text.shape[1],
+            capacity=text.shape[1],
             **{name: array.ctypes.data for name, array in arrays.items()},
         )
         yield self._packed.struct, state, text

@@ -15,7 +15,7 @@ from tui_gpt.generation.weights import Floats, Model
 from tui_gpt.prior.ngram import NgramPrior
 
 LARGEST_HALF_EXPONENT = 15
-"""2 to this power fits into half precision, with room to spare."""
+"""2 to this power fits into half precision, with a margin."""
 LEAST_SHARE = 2.0**-22
 """An output whose weights are all smaller than this share of a matrix's largest weight would lose digits in half
 precision: such a matrix stays in single precision. Otherwise no output's weights change by more than a thousandth of

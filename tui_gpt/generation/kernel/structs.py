@@ -58,7 +58,7 @@ class Model(ctypes.Structure):
 
 class State(ctypes.Structure):
     _fields_ = [
-        *_numbers("texts position length room"),
+        *_numbers("texts position length capacity"),
         *_pointers(
             "text cache cosines sines contexts rows gates matches candidates scratch scores logits mixed chances"
         ),
