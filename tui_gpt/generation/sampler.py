@@ -147,10 +147,10 @@ class Sampler:
                 generator.start(self._prompt_tokens(prompt), count)
                 started = True
             began = time.perf_counter()
-            chances = uniforms.take(min(size, config.max_new_tokens - generated))
-            yield *generator.generate(config, chances), changes
-            generated += len(chances)
-            pace = len(chances) / max(time.perf_counter() - began, 1e-6)
+            drawn = uniforms.take(min(size, config.max_new_tokens - generated))
+            yield *generator.generate(config, drawn), changes
+            generated += len(drawn)
+            pace = len(drawn) / max(time.perf_counter() - began, 1e-6)
             size = max(1, min(2 * size, int(BURST_SECONDS * pace), UNIFORMS_AT_ONCE))
 
     def _prompt_tokens(self, prompt: str) -> Ints:

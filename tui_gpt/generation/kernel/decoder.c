@@ -66,7 +66,7 @@ struct state { /* of B texts */
     int64_t *candidates;     /* (B, V): of each text, for each character the longest match that it followed */
     float *scratch, *scores; /* (N, 7C), (S,) */
     float *logits;           /* (B, V): of the next characters */
-    double *mixed, *chances; /* (B, V): the sum of the networks' probabilities; (3V,): see `choose` */
+    double *mixed, *probs; /* (B, V): the sum of the networks' probabilities; (3V,): see `choose` */
 };
 
 struct draw { /* SampleConfig's */
@@ -394,7 +394,7 @@ void read_texts(const struct model *m, struct state *s, int64_t T)
     s->position += T;
 }
 
-static int by_chance(const void *left, const void *right) /* the likelier first, then the lower id */
+static int by_probability(const void *left, const void *right) /* the likelier first, then the lower id */
 {
     const double *a = left, *b = right;
     return a[0] != b[0] ? (a[0] < b[0]) - (a[0] > b[0]) : (a[1] > b[1]) - (a[1] < b[1]);
@@ -408,7 +408,7 @@ static void keep_likeliest(double *probabilities, int64_t V, const struct draw *
         ranked[2 * i] = probabilities[i];
         ranked[2 * i + 1] = i;
     }
-    qsort(ranked, V, 2 * sizeof *ranked, by_chance);
+    qsort(ranked, V, 2 * sizeof *ranked, by_probability);
     int64_t most = d->top_k > 0 && d->top_k < V ? d->top_k : V, kept = 0;
     for (int64_t r = 0; r < most; r++)
         total += ranked[2 * r];
@@ -425,8 +425,8 @@ static int is_finite(double x) /* by its bits, as the compiler may take it for g
     return (bits >> 52 & 0x7ff) != 0x7ff;
 }
 
-/* The next token after logits (V,), as in sampling.py. `chances` (3V,). */
-static int64_t choose(const float *logits, int64_t V, const struct draw *d, double uniform, double *chances)
+/* The next token after logits (V,), as in sampling.py. `probs` (3V,). */
+static int64_t choose(const float *logits, int64_t V, const struct draw *d, double uniform, double *probs)
 {
     int64_t best = 0;
     double total = 0, most = 0, held = 0;
@@ -435,23 +435,23 @@ static int64_t choose(const float *logits, int64_t V, const struct draw *d, doub
     if (d->temperature == 0)
         return best;
     for (int64_t i = 0; i < V; i++)
-        total += chances[i] = exp(logits[i] / d->temperature - logits[best] / d->temperature);
+        total += probs[i] = exp(logits[i] / d->temperature - logits[best] / d->temperature);
     if (!is_finite(total))
         return best;
     for (int64_t i = 0; i < V; i++)
-        chances[i] /= total;
+        probs[i] /= total;
     if ((d->top_k > 0 && d->top_k < V) || d->top_p < 1)
-        keep_likeliest(chances, V, d, chances + V);
+        keep_likeliest(probs, V, d, probs + V);
     for (int64_t i = 0; i < V; i++)
-        most = chances[i] > most ? chances[i] : most;
+        most = probs[i] > most ? probs[i] : most;
     total = 0;
     for (int64_t i = 0; i < V; i++) {
-        if (chances[i] < d->min_p * most)
-            chances[i] = 0;
-        total += chances[i];
+        if (probs[i] < d->min_p * most)
+            probs[i] = 0;
+        total += probs[i];
     }
     for (int64_t i = 0; i < V; i++) {
-        held += chances[i];
+        held += probs[i];
         if (held > uniform * total)
             return i;
     }
@@ -467,7 +467,7 @@ void generate_texts(const struct model *m, struct state *s, const struct draw *d
     for (int64_t j = 0; j < count; j++) {
         memcpy(logits + j * B * V, s->logits, B * V * sizeof *logits);
         for (int64_t b = 0; b < B; b++)
-            s->text[b * s->capacity + s->length] = choose(s->logits + b * V, V, d, uniforms[j * B + b], s->chances);
+            s->text[b * s->capacity + s->length] = choose(s->logits + b * V, V, d, uniforms[j * B + b], s->probs);
         read_texts(m, s, 1);
         if (m->is_modern) {
             s->cosines += m->n_embd / m->n_head / 2;

@@ -116,5 +116,5 @@ class KernelDecoder(Decoder):
             "scratch": np.empty((columns, SCRATCH_WIDTHS * model.n_embd), np.float32),
             "scores": np.empty(model.block_size, np.float32),
             "mixed": np.empty((B, V), np.float64),
-            "chances": np.empty((3, V), np.float64),
+            "probs": np.empty((3, V), np.float64),
         }

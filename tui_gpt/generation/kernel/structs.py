@@ -59,9 +59,7 @@ class Model(ctypes.Structure):
 class State(ctypes.Structure):
     _fields_ = [
         *_numbers("texts position length capacity"),
-        *_pointers(
-            "text cache cosines sines contexts rows gates matches candidates scratch scores logits mixed chances"
-        ),
+        *_pointers("text cache cosines sines contexts rows gates matches candidates scratch scores logits mixed probs"),
     ]
 
 
