@@ -39,7 +39,7 @@ struct network {
 struct grams { /* the k-grams of one length k, in the order of prior/ */
     const int32_t *symbols;  /* the last token of each; sorted among those with one context */
     const int64_t *firsts;   /* where each one's extensions begin among the (k+1)-grams */
-    const float *shares;     /* the discounted share of each in its context */
+    const float *discounted_probs;     /* the discounted share of each in its context */
     const float *backoffs;   /* the weight of the shorter context */
 };
 
@@ -139,7 +139,7 @@ INLINE float exponential(float x)
 }
 
 /* scores (n,) become their softmax */
-static void soften(float *scores, int64_t n)
+static void softmax(float *scores, int64_t n)
 {
     float most = scores[0];
     for (int64_t t = 1; t < n; t++)
@@ -173,7 +173,7 @@ static void attend(const struct model *m, const struct state *s, int64_t t, floa
         return;
     const struct matrix keys_of = {cache, D, 0, 1 / sqrtf(D)}, values_of = {values, P, 0, 1};
     multiply(&keys_of, NULL, q, s->scores, 1, seen, D);
-    soften(s->scores, seen);
+    softmax(s->scores, seen);
     multiply(&values_of, NULL, s->scores, y, 1, D, seen);
 }
 
@@ -242,7 +242,7 @@ static void read_prior(const struct model *m, int64_t token, int64_t *contexts, 
         for (int64_t i = 0; i < m->vocab_size; i++)
             row[i] *= m->grams[k].backoffs[contexts[k]];
         for (int64_t g = m->grams[k].firsts[contexts[k]]; g < m->grams[k].firsts[contexts[k] + 1]; g++)
-            row[longer->symbols[g]] += longer->shares[g];
+            row[longer->symbols[g]] += longer->discounted_probs[g];
     }
     for (int64_t i = 0; i < m->vocab_size; i++)
         row[i] = logf(row[i]);

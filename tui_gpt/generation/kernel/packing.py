@@ -104,7 +104,7 @@ class PackedModel:
         for k in range(1, prior.order + 1):
             grams[k].symbols = self._address(trie.symbols[k], np.int32)
             if k > 1:
-                grams[k].shares = self._address(table.discounted_probs[k], np.float32)
+                grams[k].discounted_probs = self._address(table.discounted_probs[k], np.float32)
             if k < prior.order:
                 grams[k].firsts = self._address(trie.firsts[k], np.int64)
                 grams[k].backoffs = self._address(table.backoffs[k], np.float32)

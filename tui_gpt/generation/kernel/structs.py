@@ -40,7 +40,7 @@ class Network(ctypes.Structure):
 
 
 class Grams(ctypes.Structure):
-    _fields_ = _pointers("symbols firsts shares backoffs")
+    _fields_ = _pointers("symbols firsts discounted_probs backoffs")
 
 
 class Model(ctypes.Structure):
