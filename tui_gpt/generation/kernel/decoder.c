@@ -66,7 +66,7 @@ struct state { /* of B texts */
     int64_t *candidates;     /* (B, V): of each text, for each character the longest match that it followed */
     float *scratch, *scores; /* (N, 7C), (S,) */
     float *logits;           /* (B, V): of the next characters */
-    double *mixed, *probs; /* (B, V): the sum of the networks' probabilities; (3V,): see `choose` */
+    double *summed_probs, *probs; /* (B, V): the sum of the networks' probabilities; (3V,): see `choose` */
 };
 
 struct draw { /* SampleConfig's */
@@ -346,8 +346,8 @@ static void run_network(const struct model *m, int64_t number, const struct stat
                     s->gates + n * V, rest + n * C, logits + n * V);
 }
 
-/* The probabilities that logits (V,) stand for are added to mixed (V,). */
-static void mix(const float *logits, double *mixed, int64_t V)
+/* The probabilities that logits (V,) stand for are added to summed_probs (V,). */
+static void add_probs(const float *logits, double *summed_probs, int64_t V)
 {
     double total = 0;
     float most = logits[0];
@@ -356,7 +356,7 @@ static void mix(const float *logits, double *mixed, int64_t V)
     for (int64_t i = 0; i < V; i++)
         total += exp(logits[i] - most);
     for (int64_t i = 0; i < V; i++)
-        mixed[i] += exp(logits[i] - most) / total;
+        summed_probs[i] += exp(logits[i] - most) / total;
 }
 
 /* `texts` texts from b on read the next T characters; their logits are those of the characters after them: one network's,
@@ -373,14 +373,14 @@ static void read_columns(const struct model *m, struct state *s, int64_t b, int6
         if (m->folded)
             find_matches(m, text, end, s->matches + 2 * n, s->candidates + of * V);
     }
-    memset(s->mixed, 0, texts * V * sizeof *s->mixed);
+    memset(s->summed_probs, 0, texts * V * sizeof *s->summed_probs);
     for (int64_t number = 0; number < m->n_networks; number++) {
         run_network(m, number, s, b, texts, T, logits);
         for (int64_t n = 0; n < texts && m->n_networks > 1; n++)
-            mix(logits + n * V, s->mixed + n * V, V);
+            add_probs(logits + n * V, s->summed_probs + n * V, V);
     }
     for (int64_t i = 0; i < texts * V && m->n_networks > 1; i++)
-        logits[i] = log(s->mixed[i] / m->n_networks);
+        logits[i] = log(s->summed_probs[i] / m->n_networks);
 }
 
 /* Every text reads its next T characters. */

@@ -115,6 +115,6 @@ class KernelDecoder(Decoder):
             "candidates": np.empty((B, V), np.int64),
             "scratch": np.empty((columns, SCRATCH_WIDTHS * model.n_embd), np.float32),
             "scores": np.empty(model.block_size, np.float32),
-            "mixed": np.empty((B, V), np.float64),
+            "summed_probs": np.empty((B, V), np.float64),
             "probs": np.empty((3, V), np.float64),
         }

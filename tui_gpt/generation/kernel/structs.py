@@ -59,7 +59,9 @@ class Model(ctypes.Structure):
 class State(ctypes.Structure):
     _fields_ = [
         *_numbers("texts position length capacity"),
-        *_pointers("text cache cosines sines contexts rows gates matches candidates scratch scores logits mixed probs"),
+        *_pointers(
+            "text cache cosines sines contexts rows gates matches candidates scratch scores logits summed_probs probs"
+        ),
     ]
 
 
