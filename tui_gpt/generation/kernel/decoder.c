@@ -69,7 +69,7 @@ struct state { /* of B texts */
     double *summed_probs, *probs; /* (B, V): the sum of the networks' probabilities; (3V,): see `choose` */
 };
 
-struct draw { /* SampleConfig's */
+struct sampling { /* SampleConfig's */
     double temperature, top_p, min_p;
     int64_t top_k;
 };
@@ -146,9 +146,9 @@ static void softmax(float *scores, int64_t n)
         most = scores[t] > most ? scores[t] : most;
     for (int64_t t = 0; t < n; t++)
         scores[t] = exponential(scores[t] - most);
-    const float share = 1 / dot(scores, NULL, n);
+    const float factor = 1 / dot(scores, NULL, n);
     for (int64_t t = 0; t < n; t++)
-        scores[t] *= share;
+        scores[t] *= factor;
 }
 
 /* One head of one text: key and value (D,) of the position t ahead go into the cache, and y (D,) is what the query q (D,)
@@ -401,7 +401,7 @@ static int by_probability(const void *left, const void *right) /* the likelier f
 }
 
 /* Keep the top_k likeliest of probabilities (V,), and of those the fewest that hold the share top_p of the whole. */
-static void keep_likeliest(double *probabilities, int64_t V, const struct draw *d, double *ranked)
+static void keep_most_likely(double *probabilities, int64_t V, const struct sampling *sampling, double *ranked)
 {
     double total = 0, held = 0;
     for (int64_t i = 0; i < V; i++) {
@@ -409,10 +409,10 @@ static void keep_likeliest(double *probabilities, int64_t V, const struct draw *
         ranked[2 * i + 1] = i;
     }
     qsort(ranked, V, 2 * sizeof *ranked, by_probability);
-    int64_t most = d->top_k > 0 && d->top_k < V ? d->top_k : V, kept = 0;
+    int64_t most = sampling->top_k > 0 && sampling->top_k < V ? sampling->top_k : V, kept = 0;
     for (int64_t r = 0; r < most; r++)
         total += ranked[2 * r];
-    for (; kept < most && (d->top_p >= 1 || held < d->top_p * total || kept == 0); kept++)
+    for (; kept < most && (sampling->top_p >= 1 || held < sampling->top_p * total || kept == 0); kept++)
         held += ranked[2 * kept];
     for (int64_t r = kept; r < V; r++)
         probabilities[(int64_t)ranked[2 * r + 1]] = 0;
@@ -426,27 +426,27 @@ static int is_finite(double x) /* by its bits, as the compiler may take it for g
 }
 
 /* The next token after logits (V,), as in sampling.py. `probs` (3V,). */
-static int64_t choose(const float *logits, int64_t V, const struct draw *d, double uniform, double *probs)
+static int64_t choose(const float *logits, int64_t V, const struct sampling *sampling, double uniform, double *probs)
 {
     int64_t best = 0;
     double total = 0, most = 0, held = 0;
     for (int64_t i = 1; i < V; i++)
         best = logits[i] > logits[best] ? i : best;
-    if (d->temperature == 0)
+    if (sampling->temperature == 0)
         return best;
     for (int64_t i = 0; i < V; i++)
-        total += probs[i] = exp(logits[i] / d->temperature - logits[best] / d->temperature);
+        total += probs[i] = exp(logits[i] / sampling->temperature - logits[best] / sampling->temperature);
     if (!is_finite(total))
         return best;
     for (int64_t i = 0; i < V; i++)
         probs[i] /= total;
-    if ((d->top_k > 0 && d->top_k < V) || d->top_p < 1)
-        keep_likeliest(probs, V, d, probs + V);
+    if ((sampling->top_k > 0 && sampling->top_k < V) || sampling->top_p < 1)
+        keep_most_likely(probs, V, sampling, probs + V);
     for (int64_t i = 0; i < V; i++)
         most = probs[i] > most ? probs[i] : most;
     total = 0;
     for (int64_t i = 0; i < V; i++) {
-        if (probs[i] < d->min_p * most)
+        if (probs[i] < sampling->min_p * most)
             probs[i] = 0;
         total += probs[i];
     }
@@ -460,14 +460,14 @@ static int64_t choose(const float *logits, int64_t V, const struct draw *d, doub
 
 /* Every text is continued by `count` characters, drawn by uniforms (count, B) from what is copied to logits (count, B, V);
    the last of them is read too. */
-void generate_texts(const struct model *m, struct state *s, const struct draw *d, const double *uniforms, int64_t count,
+void generate_texts(const struct model *m, struct state *s, const struct sampling *sampling, const double *uniforms, int64_t count,
                  float *logits)
 {
     int64_t B = s->texts, V = m->vocab_size;
     for (int64_t j = 0; j < count; j++) {
         memcpy(logits + j * B * V, s->logits, B * V * sizeof *logits);
         for (int64_t b = 0; b < B; b++)
-            s->text[b * s->capacity + s->length] = choose(s->logits + b * V, V, d, uniforms[j * B + b], s->probs);
+            s->text[b * s->capacity + s->length] = choose(s->logits + b * V, V, sampling, uniforms[j * B + b], s->probs);
         read_texts(m, s, 1);
         if (m->is_modern) {
             s->cosines += m->n_embd / m->n_head / 2;
@@ -480,7 +480,7 @@ void generate_texts(const struct model *m, struct state *s, const struct draw *d
 int64_t layout(int64_t *values, int64_t count)
 {
     const int64_t known[] = {sizeof(struct matrix), sizeof(struct layer), sizeof(struct network), sizeof(struct grams),
-                             sizeof(struct model), sizeof(struct state), sizeof(struct draw), PANEL, MATCH_LENGTH,
+                             sizeof(struct model), sizeof(struct state), sizeof(struct sampling), PANEL, MATCH_LENGTH,
                              MATCH_REACH, NGRAM_SIZES};
     const int64_t length = sizeof known / sizeof *known;
     memcpy(values, known, (count < length ? count : length) * sizeof *known);

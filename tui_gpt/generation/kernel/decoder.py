@@ -55,10 +55,10 @@ class KernelDecoder(Decoder):
         uniforms = np.ascontiguousarray(uniforms, np.float64)
         drawn_from = np.empty((count, *self.logits.shape), np.float32)
         logits = self.logits.copy()
-        draw = structs.Draw(config.temperature, config.top_p, config.min_p, config.top_k)
+        sampling = structs.Sampling(config.temperature, config.top_p, config.min_p, config.top_k)
         tokens = np.zeros((len(self._text), count), np.int64)
         with self._unread(tokens, logits) as (model, state, text):
-            self._library.generate_texts(model, state, draw, uniforms.ctypes.data, count, drawn_from.ctypes.data)
+            self._library.generate_texts(model, state, sampling, uniforms.ctypes.data, count, drawn_from.ctypes.data)
             tokens = text[:, -count:]
         self.logits = logits
         self._append(tokens)

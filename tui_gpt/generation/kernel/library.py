@@ -25,7 +25,7 @@ LAYOUT = (
             structs.Grams,
             structs.Model,
             structs.State,
-            structs.Draw,
+            structs.Sampling,
         )
     ),
     structs.PANEL,
@@ -72,7 +72,7 @@ def loaded(path: Path) -> ctypes.CDLL | None:
         _declare(library, "best_variant", c_int64)
         _declare(library, "layout", c_int64, POINTER(c_int64), c_int64)
         _declare(library, "read_texts", None, model, state, c_int64)
-        _declare(library, "generate_texts", None, model, state, POINTER(structs.Draw), c_void_p, c_int64, c_void_p)
+        _declare(library, "generate_texts", None, model, state, POINTER(structs.Sampling), c_void_p, c_int64, c_void_p)
     except (OSError, AttributeError):
         return None
     return library

@@ -65,5 +65,5 @@ class State(ctypes.Structure):
     ]
 
 
-class Draw(ctypes.Structure):
+class Sampling(ctypes.Structure):
     _fields_ = [*((name, c_double) for name in ("temperature", "top_p", "min_p")), *_numbers("top_k")]
