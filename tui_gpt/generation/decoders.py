@@ -1,4 +1,4 @@
-"""Which decoder generates: the compiled one where it can be, on several threads where there are several texts."""
+"""Choose the decoder: the C extension if it is available, on several threads for several texts, else NumPy."""
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -15,11 +15,11 @@ from tui_gpt.generation.kernel.packing import PackedModel
 from tui_gpt.generation.weights import Floats, Ints, Model
 
 TEXTS_PER_THREAD = 2
-"""At least so many, as the texts of a thread share each weight that is read."""
+"""At least this many, because the texts of one thread share each weight that is read from memory."""
 
 
 class Generator(Protocol):
-    """What continues texts; see `Decoder`."""
+    """A decoder that can generate; see `Decoder`."""
 
     def start(self, tokens: Ints, count: int = 1) -> Floats:
         """See `Decoder.start`."""
@@ -35,11 +35,11 @@ class DecoderFactory:
         self._model = model
 
     def numpy(self) -> NumpyDecoder:
-        """Return a new decoder that can score, too."""
+        """Return a new decoder that can also score a text (`logits_along`)."""
         return NumpyDecoder(self._model)
 
     def generator(self, count: int) -> Generator:
-        """Return a new decoder for `count` texts. A model without blocks has nothing to compile."""
+        """Return a new decoder for `count` texts. The C extension does not support models without blocks."""
         compiled = library() if self._model.config.n_layer else None
         if compiled is None:
             return self.numpy()
@@ -53,7 +53,7 @@ class DecoderFactory:
 
 
 class ThreadedDecoder:
-    """DecoderFactory that share out the texts, each in a thread of its own: the library holds no lock of the interpreter."""
+    """Divides the texts among decoders, each in its own thread; ctypes releases the GIL during a call."""
 
     def __init__(self, parts: list[KernelDecoder]) -> None:
         self._parts: list[Decoder] = list(parts)

@@ -1,6 +1,6 @@
-"""The decoder in C: what decoder.py computes, without NumPy's cost of a call for every small operation.
+"""The decoder in C: computes what `generation/decoder.py` computes, without the overhead of NumPy's small operations.
 
-It reads each weight once for all texts, and Python's other threads run meanwhile.
+Each weight is read once for all texts. The GIL is released, so other threads run during a call.
 """
 
 import contextlib
@@ -18,22 +18,22 @@ from tui_gpt.generation.kernel.packing import PackedModel
 from tui_gpt.generation.weights import Floats, Ints, Model
 
 SCRATCH_WIDTHS = 7
-"""Floats of working space that a column needs, as a multiple of n_embd."""
+"""Floats of scratch memory per column, as a multiple of n_embd."""
 LONGEST_BURST = 256
 
 
 class KernelDecoder(Decoder):
-    """A decoder of the C extension; several may share what was packed."""
+    """A decoder of the C extension; several may share a `PackedModel`."""
 
     def __init__(self, model: Model, library: ctypes.CDLL, packed: PackedModel) -> None:
         super().__init__(model)
         self._library = library
         self._packed = packed
         self._arrays: dict[str, npt.NDArray[Any]] = {}
-        """What the state points to, by its fields."""
+        """The arrays that the fields of `structs.State` point to."""
 
     def generate(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
-        """See `Decoder.generate`: in bursts of as many characters as fit into the window."""
+        """See `Decoder.generate`; generates in bursts that fit into the window."""
         generated = list(self._bursts(config, uniforms))
         tokens, logits = zip(*generated, strict=True)
         return np.concatenate(tokens), np.concatenate(logits)
@@ -73,9 +73,9 @@ class KernelDecoder(Decoder):
 
     @contextlib.contextmanager
     def _unread(self, tokens: Ints, logits: Floats) -> Iterator[tuple[structs.Model, structs.State, Ints]]:
-        """Yield what the functions of the library take, and the text (B, n) that ends with the next `tokens` (B, T).
+        """Yield the arguments of the library's functions, and the text (B, n) that ends with the next `tokens` (B, T).
 
-        `logits` (B, V) are those before and, in the end, after them.
+        `logits` (B, V) are those before `tokens`; the functions overwrite them with those after.
         """
         config = self.model.config
         text = np.concatenate([self._text, tokens], axis=1)

@@ -1,4 +1,4 @@
-"""The structs of decoder.c and matrix.h; `library` compares their sizes."""
+"""The structs of decoder.c and matrix.h; library.py checks that their sizes agree."""
 
 import ctypes
 from ctypes import POINTER, c_double, c_float, c_int64, c_void_p
@@ -7,7 +7,7 @@ from typing import Any
 from tui_gpt.config import NGRAM_TABLES
 
 PANEL = 32
-"""Outputs of a matrix that are stored, and computed, together."""
+"""Number of outputs of a matrix that are stored and computed together."""
 
 
 def _pointers(names: str) -> list[tuple[str, Any]]:
