@@ -94,7 +94,7 @@ def test_greedy_text_is_the_oracles_over_2000_characters(name: str, makes: list[
 
 @pytest.mark.parametrize("count", [2, 3, 4, 7, 8, 16, 19])
 def test_a_text_does_not_depend_on_the_number_of_texts_to_the_last_bit(make: Make, count: int) -> None:
-    """Another count fills the registers differently; a difference in the last bit would change a draw sooner or later."""
+    """Another count fills the registers differently; a difference in the last bit would change a draw."""
     uniforms = np.random.default_rng(count).random((60, count))
     for name in names(make):
         model = tiny_weights(name)
