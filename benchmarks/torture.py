@@ -315,20 +315,20 @@ def _write_live(session: Session, facts: dict[str, Any]) -> None:
 def signals(options: argparse.Namespace) -> None:
     """Each signal, and two, in each phase, in the app and without it; how long it takes to leave."""
     from tests.cli.phases import PHASES
-    from tests.cli.test_signals_on_a_pty import FACES, SIGNALS, seconds_to_leave
+    from tests.cli.test_signals_on_a_pty import INTERFACES, SIGNALS, seconds_to_leave
 
     seconds: list[float] = []
-    for face in FACES:
+    for interface in INTERFACES:
         for phase in PHASES:
             for numbers in [[number] for number in SIGNALS] * options.rounds:
                 with tempfile.TemporaryDirectory() as folder:
-                    seconds.append(seconds_to_leave(phase, face, numbers, Path(folder)))
-                say(f"{face} {phase} {numbers[0].name}: {seconds[-1]:.1f} s")
+                    seconds.append(seconds_to_leave(phase, interface, numbers, Path(folder)))
+                say(f"{interface} {phase} {numbers[0].name}: {seconds[-1]:.1f} s")
         with tempfile.TemporaryDirectory() as folder:
-            leaving = seconds_to_leave("step", face, [signal.SIGINT, signal.SIGTERM], Path(folder))
-        row(f"a second signal during a step, {face}: exit 143, terminal restored, after", f"{leaving:.1f} s")
-    cells = len(FACES) * len(PHASES) * len(SIGNALS)
-    row("signals x phases x faces: exit code, terminal, valid checkpoint", f"{cells} of {cells}")
+            leaving = seconds_to_leave("step", interface, [signal.SIGINT, signal.SIGTERM], Path(folder))
+        row(f"a second signal during a step, {interface}: exit 143, terminal restored, after", f"{leaving:.1f} s")
+    cells = len(INTERFACES) * len(PHASES) * len(SIGNALS)
+    row("signals x phases x interfaces: exit code, terminal, valid checkpoint", f"{cells} of {cells}")
     row("from the signal to the exit: median / longest, s", f"{statistics.median(seconds):.1f} / {max(seconds):.1f}")
     if max(seconds) > LONGEST_EXIT_SECONDS:
         sys.exit(1)
