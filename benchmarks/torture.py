@@ -176,7 +176,7 @@ def valid_step(root: Path) -> int | None:
 
 def kill(options: argparse.Namespace) -> None:
     """Kill trainings at random instants, any number of times each, until enough kills were survived."""
-    chance = random.Random(options.seed)
+    rng = random.Random(options.seed)
     kills = runs = equal = went_back = 0
     names = list(ARCHITECTURES)
     began = time.monotonic()
@@ -186,7 +186,7 @@ def kill(options: argparse.Namespace) -> None:
             config = config_of(name, max_iters=60, eval_interval=4)
             expected, seconds = straight(Path(folder) / "straight", config)
             root, killed, newest = Path(folder) / "killed", 0, -1
-            while not in_a_fork(lambda: train(root, config), chance.uniform(0.0, 0.7 * seconds))[0]:  # noqa: B023  # used at once
+            while not in_a_fork(lambda: train(root, config), rng.uniform(0.0, 0.7 * seconds))[0]:  # noqa: B023  # used at once
                 killed += 1
                 step = int(in_a_fork(lambda: -1 if (found := valid_step(root)) is None else found)[1])  # noqa: B023
                 went_back += step < newest
@@ -257,7 +257,7 @@ def _peak_megabytes() -> float:
 
 def resume(options: argparse.Namespace) -> None:
     """Stop trainings at random instants, also in the middle of a step, with writing from the live weights."""
-    chance = random.Random(options.seed)
+    rng = random.Random(options.seed)
     points = equal = runs = written = 0
     names = list(ARCHITECTURES)
     while points < options.points:
@@ -267,7 +267,7 @@ def resume(options: argparse.Namespace) -> None:
             expected, seconds = straight(Path(folder) / "straight", config)
             root, stops = Path(folder) / "stopped", 0
             while True:
-                delay = chance.uniform(0.1, 0.6) * seconds
+                delay = rng.uniform(0.1, 0.6) * seconds
                 _, told = in_a_fork(lambda: stop_after(root, config, delay))  # noqa: B023  # used at once
                 facts = json.loads(told)
                 written += facts["written"]
