@@ -44,13 +44,13 @@ def main() -> None:
     print("| training | characters/s | GFLOP/s | GEMM peak, GFLOP/s | share |\n|---|---|---|---|---|")
     for preset in options.presets:
         with tempfile.TemporaryDirectory() as folder:
-            tell(
+            print_row(
                 f"`{preset}`",
                 PRESETS[preset].model,
                 measured(our_turns(preset, options.seconds, Path(folder)), options),
             )
     if "classic" in options.presets:
-        tell(PLAIN, PRESETS["classic"].model, measured(plain_turns(options.seconds), options))
+        print_row(PLAIN, PRESETS["classic"].model, measured(plain_turns(options.seconds), options))
 
 
 def measured(turns: Iterator[float], options: argparse.Namespace) -> tuple[float, float]:
@@ -62,7 +62,7 @@ def measured(turns: Iterator[float], options: argparse.Namespace) -> tuple[float
     return statistics.median(speeds[1:]), statistics.median(peaks[1:])
 
 
-def tell(name: str, shape: ModelConfig, facts: tuple[float, float]) -> None:
+def print_row(name: str, shape: ModelConfig, facts: tuple[float, float]) -> None:
     """One row."""
     speed, peak = facts
     rate = speed * operations_a_character(shape) / 1e9

@@ -28,13 +28,13 @@ EVALUATIONS = 8
 
 
 def main() -> None:
-    """Train and tell."""
+    """Train and print_event."""
     preset, seed, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
     config = resolve(preset)
     corpus = Corpus.build(read_corpus(config.corpus), config.model.block_size)
     torch.manual_seed(seed)
     model = built(config.model, corpus.tokenizer.vocab_size)
-    tell(type="started", parameters=sum(parameter.numel() for parameter in model.parameters()))
+    print_event(type="started", parameters=sum(parameter.numel() for parameter in model.parameters()))
     train(model, corpus, config.model.block_size, config.train.batch_size, seconds)
 
 
@@ -60,7 +60,7 @@ def built(shape: ModelConfig, vocab_size: int) -> Any:
 def train(model: Any, corpus: Corpus, block_size: int, batch_size: int, seconds: float) -> None:
     """Until the budget, the last evaluation included, is spent."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, betas=(0.9, 0.99), weight_decay=0.1, fused=True)
-    began, step, told, evaluation = time.monotonic(), 0, 0, 0.0
+    began, step, evaluations, evaluation = time.monotonic(), 0, 0, 0.0
     while (spent := time.monotonic() - began) < seconds - evaluation:
         share = spent / (seconds - evaluation)
         for group in optimizer.param_groups:
@@ -73,8 +73,8 @@ def train(model: Any, corpus: Corpus, block_size: int, batch_size: int, seconds:
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         step += 1
-        if share > (told + 1) / EVALUATIONS:
-            told += 1
+        if share > (evaluations + 1) / EVALUATIONS:
+            evaluations += 1
             asked = time.monotonic()
             evaluate(model, corpus, block_size, step)
             evaluation = time.monotonic() - asked
@@ -96,10 +96,10 @@ def evaluate(model: Any, corpus: Corpus, block_size: int, step: int) -> None:
         loss = loss_of(model, torch.from_numpy(inputs), torch.from_numpy(targets))
         total, count = total + float(loss) * targets.size, count + targets.size
     model.train()
-    tell(type="evaluated", step=step, val_loss=total / count)
+    print_event(type="evaluated", step=step, val_loss=total / count)
 
 
-def tell(**event: object) -> None:
+def print_event(**event: object) -> None:
     """A JSON line, at once."""
     print(json.dumps(event), flush=True)
 

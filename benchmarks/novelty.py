@@ -31,7 +31,9 @@ def main() -> None:
     known = set(words_of(text))
     print(f"{options.characters:,} characters each, temperature {options.temperature:g}, seed {options.seed}\n")
     print(
-        "| text | validation loss | words that the corpus has | copied " + " | copied ".join(map(told, LENGTHS)) + " |"
+        "| text | validation loss | words that the corpus has | copied "
+        + " | copied ".join(map(heading, LENGTHS))
+        + " |"
     )
     print("|---|---|---|" + "---|" * len(LENGTHS))
     print(row("the corpus's unseen tenth", "", unseen[: options.characters], train, set(words_of(train))))
@@ -54,7 +56,7 @@ def parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def told(length: int) -> str:
+def heading(length: int) -> str:
     """A column's head."""
     return f"{length}-character pieces"
 

@@ -22,8 +22,8 @@ import json, sys, time
 from textual.app import App
 class Empty(App):
     def on_mount(self):
-        self.call_after_refresh(self.tell)
-    def tell(self):
+        self.call_after_refresh(self.report)
+    def report(self):
         seconds = time.time() - float(sys.argv[2])
         open(sys.argv[1], "w").write(json.dumps({"first": seconds}))
         self.exit()
@@ -36,8 +36,8 @@ from tui_gpt.tui.app.app import TuiGptApp
 class Timed(TuiGptApp):
     facts = {}
     def on_mount(self):
-        self.call_after_refresh(self.tell)
-    def tell(self):
+        self.call_after_refresh(self.report)
+    def report(self):
         self.facts = {"first": time.time() - float(sys.argv[2]), "torch": "torch" in sys.modules}
         self.set_interval(0.005, self.look)
     def look(self):

@@ -16,16 +16,16 @@ from typing import Any
 def run_on_a_terminal(script: str, *arguments: str, rows: int = 36, columns: int = 120) -> dict[str, Any]:
     """Run Python source on a terminal; the JSON it writes to `sys.argv[1]`. `sys.argv[2]` is when its process began."""
     with tempfile.TemporaryDirectory() as folder:
-        told = Path(folder) / "told.json"
+        result = Path(folder) / "result.json"
         pid, terminal = pty.fork()
         if pid == 0:
             environment = {**os.environ, "TUI_GPT_HOME": folder, "TERM": "xterm-256color"}
-            command = [sys.executable, "-c", script, str(told), repr(time.time()), *arguments]
+            command = [sys.executable, "-c", script, str(result), repr(time.time()), *arguments]
             os.execve(sys.executable, command, environment)
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         _drain(terminal)
         os.waitpid(pid, 0)
-        facts: dict[str, Any] = json.loads(told.read_text())
+        facts: dict[str, Any] = json.loads(result.read_text())
         return facts
 
 

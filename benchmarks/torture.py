@@ -136,13 +136,13 @@ def in_a_fork(work: Callable[[], object], kill_after: float | None = None) -> tu
         time.sleep(kill_after)
         os.kill(child, signal.SIGKILL)
     with os.fdopen(reader, "rb") as answer:
-        told = answer.read().decode()
+        result = answer.read().decode()
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         return False, ""
     if os.waitstatus_to_exitcode(status) != 0:
-        raise SystemExit(f"the work failed: {told}")
-    return True, told
+        raise SystemExit(f"the work failed: {result}")
+    return True, result
 
 
 def _report(writer: int, work: Callable[[], object]) -> None:
@@ -195,7 +195,7 @@ def kill(options: argparse.Namespace) -> None:
                     raise SystemExit("the run makes no headway")
             equal += in_a_fork(lambda: fingerprint(root))[1] == expected  # noqa: B023
             kills, runs = kills + killed, runs + 1
-            say(f"{name}: {killed} kills, {kills} in all, {equal}/{runs} runs equal, {time.monotonic() - began:.0f} s")
+            log(f"{name}: {killed} kills, {kills} in all, {equal}/{runs} runs equal, {time.monotonic() - began:.0f} s")
     row("SIGKILLs at random instants, a valid checkpoint and a resumable run after each", f"{kills} of {kills}")
     row("checkpoints that went back after a kill", f"{went_back}")
     row_of_all("killed runs whose weights, optimizer, generators, prior and log equal a straight run's", equal, runs)
@@ -215,7 +215,7 @@ def faults(options: argparse.Namespace) -> None:
             shutil.rmtree(root)
             point += options.stride
             if point % 20 == 0:
-                say(f"{point} points, {equal} equal")
+                log(f"{point} points, {equal} equal")
     tried = -(-point // options.stride)
     row_of_all("touches of the disk in a training with four saves: killed there, it goes on exactly", equal, tried)
 
@@ -243,7 +243,7 @@ def fuzz(options: argparse.Namespace) -> None:
             began = time.monotonic()
             opened += job()
             slowest = max(slowest, (time.monotonic() - began) / share)
-            say(f"{label}: {opened:.0f} files, {time.monotonic() - began:.0f} s")
+            log(f"{label}: {opened:.0f} files, {time.monotonic() - began:.0f} s")
     row("damaged files opened: one line or tolerated, nothing changed on the disk", f"{opened:.0f} of {opened:.0f}")
     row("memory after all of them, MB", f"{_peak_megabytes():.0f} at most")
 
@@ -268,15 +268,15 @@ def resume(options: argparse.Namespace) -> None:
             root, stops = Path(folder) / "stopped", 0
             while True:
                 delay = rng.uniform(0.1, 0.6) * seconds
-                _, told = in_a_fork(lambda: stop_after(root, config, delay))  # noqa: B023  # used at once
-                facts = json.loads(told)
+                _, result = in_a_fork(lambda: stop_after(root, config, delay))  # noqa: B023  # used at once
+                facts = json.loads(result)
                 written += facts["written"]
                 if facts["finished"]:
                     break
                 stops += 1
             equal += stops * (in_a_fork(lambda: fingerprint(root))[1] == expected)  # noqa: B023
             points, runs = points + stops, runs + 1
-            say(f"{name}: {stops} stops, {equal} of {points} exact, {written} characters written")
+            log(f"{name}: {stops} stops, {equal} of {points} exact, {written} characters written")
     row_of_all(
         f"interruptions at random instants over {len(names)} architectures, {written:,} characters written in between, "
         "bit-identical to the straight run",
@@ -323,7 +323,7 @@ def signals(options: argparse.Namespace) -> None:
             for numbers in [[number] for number in SIGNALS] * options.rounds:
                 with tempfile.TemporaryDirectory() as folder:
                     seconds.append(seconds_to_leave(phase, interface, numbers, Path(folder)))
-                say(f"{interface} {phase} {numbers[0].name}: {seconds[-1]:.1f} s")
+                log(f"{interface} {phase} {numbers[0].name}: {seconds[-1]:.1f} s")
         with tempfile.TemporaryDirectory() as folder:
             leaving = seconds_to_leave("step", interface, [signal.SIGINT, signal.SIGTERM], Path(folder))
         row(f"a second signal during a step, {interface}: exit 143, terminal restored, after", f"{leaving:.1f} s")
@@ -341,7 +341,7 @@ def save(options: argparse.Namespace) -> None:
     """Train a model of the size of `classic` in small steps, and save now and then.
 
     The trainer's thread waits for the copies; then the writer takes processor time from the steps beside it. Both are
-    told: the first by the clock around the call, the second as what all steps until the save's end took too long.
+    result: the first by the clock around the call, the second as what all steps until the save's end took too long.
     """
     shape: dict[str, Any] = {"batch_size": 2, "max_iters": 1_000_000, "eval_interval": 1_000_000, "log_interval": 1}
     config = resolve("classic", threads=options.threads, device="cpu", autosave_seconds=86_400.0, **shape)
@@ -370,7 +370,7 @@ def save(options: argparse.Namespace) -> None:
             durations.append(now - asked)
             is_saving = False
             took = [round(seconds * 1e3) for seconds in beside[-1]]
-            say(f"step {event.step}: waited {waits[-1] * 1e3:.0f} ms, steps of {took} ms")
+            log(f"step {event.step}: waited {waits[-1] * 1e3:.0f} ms, steps of {took} ms")
     step = statistics.median(usual)
     lost = [sum(seconds - step for seconds in steps) for steps in beside if steps]
     noise = statistics.quantiles([abs(seconds - step) for seconds in usual], n=10)[-1]
@@ -493,7 +493,7 @@ def app(options: argparse.Namespace) -> None:
             terminal.run_for(until - time.monotonic())
             terminal.forget()
             readings.append(reading_of(terminal.pid, minute + 1, (terminal.cpu_seconds() - before) / 60.0, used))
-            say(f"{readings[-1]}")
+            log(f"{readings[-1]}")
         terminal.type("q")
         code = terminal.wait_for_exit()
     tell_of_the_app(readings, code)
@@ -563,7 +563,7 @@ def tell_of_the_app(readings: list[Reading], code: int) -> None:
 # The table
 
 
-def say(line: str) -> None:
+def log(line: str) -> None:
     """Progress, for people."""
     print(line, file=sys.stderr, flush=True)
 
