@@ -97,15 +97,15 @@ class ProgressLine:
             self.record.apply(event)
             notice = notice_of(event)
             if notice is not None:
-                self.say(_line_of(notice), urgent=notice.is_urgent)
+                self.write_line(_line_of(notice), urgent=notice.is_urgent)
             self._show(event)
 
     def _show(self, event: Event) -> None:
         match event:
             case Sampled():
-                self.say(f"sample at step {event.step:,}:\n{escape_controls(event.text)}")
+                self.write_line(f"sample at step {event.step:,}:\n{escape_controls(event.text)}")
             case Evaluated() if not self._terminal:
-                self.say(_evaluation_line(event))
+                self.write_line(_evaluation_line(event))
             case Progress() | Evaluated():
                 self._draw_if_due()
             case _:
@@ -148,7 +148,7 @@ class ProgressLine:
         self._write("\r" + fitted_line(self.record, _columns(self._stream), activity) + "\x1b[K")
         self._is_drawn = True
 
-    def say(self, text: str, *, urgent: bool = False) -> None:
+    def write_line(self, text: str, *, urgent: bool = False) -> None:
         """Write a line above the progress line; an urgent one even if silence was asked for."""
         with self._lock:
             self.clear()

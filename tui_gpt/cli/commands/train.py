@@ -70,7 +70,7 @@ def train(ctx: click.Context, /, headless: bool, as_json: bool, quiet: bool, **_
     with busy(streams, "reading the text"):
         request, notes = request_from(ctx)
     for note in notes:
-        streams.say(note)
+        streams.write_line(note)
     request = dataclasses.replace(request, began=ctx.find_root().obj)
     return headless_train.train(common.make_session(), request, streams, as_json=as_json)
 

@@ -25,7 +25,7 @@ class Streams:
         """Return the process's own stdout and stderr."""
         return cls(sys.stdout, sys.stderr, quiet)
 
-    def say(self, line: str) -> None:
+    def write_line(self, line: str) -> None:
         """Write a line to `talk`, unless quiet."""
         if not self.quiet:
             self.put(line + "\n")
