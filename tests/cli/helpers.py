@@ -50,8 +50,8 @@ class BrokenPipe(io.StringIO):
 
 def memory_streams(*, quiet: bool = False) -> tuple[Streams, io.StringIO, io.StringIO]:
     """Return streams, and their stdout and stderr."""
-    out, talk = io.StringIO(), io.StringIO()
-    return Streams(out, talk, quiet), out, talk
+    out, messages = io.StringIO(), io.StringIO()
+    return Streams(out, messages, quiet), out, messages
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ def _begin_text(number: int, samples: Samples, output: TextOutput, streams: Stre
     if samples.count > 1:
         output.end_line()
         output.put(f"--- sample {number} ---\n")
-    elif not prompt and output.terminal and streams.talk.isatty() and not streams.quiet:
+    elif not prompt and output.terminal and streams.messages.isatty() and not streams.quiet:
         streams.put(escape_controls(samples.prompt))
     if prompt:
         output.put(prompt)

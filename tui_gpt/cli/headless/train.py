@@ -23,7 +23,7 @@ _RECENT_EVENTS = 20
 def train(session: SessionLike, request: TrainRequest, streams: Streams, *, as_json: bool) -> int:
     """Train until the run ends or a signal stops it, and return the exit code. Raises TuiGptError."""
     control = Control()
-    line = ProgressLine(streams.talk, silent=streams.quiet, activity=lambda: control.activity)
+    line = ProgressLine(streams.messages, silent=streams.quiet, activity=lambda: control.activity)
     log = _EventWriter(streams.out if as_json else None, control)
     message = "" if streams.quiet else "saving, then stopping (press again to quit immediately)"
     with StopOnSignals(control, message) as signals:
