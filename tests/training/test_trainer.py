@@ -370,7 +370,7 @@ def test_live_weights_are_a_copy_and_do_not_affect_the_run() -> None:
     for event in bench.trainer.run():
         events.append(event)
         if event.step == 6 and not answers:
-            answers.append(bench.control.ask_weights())
+            answers.append(bench.control.request_weights())
     live = answers[0].result(timeout=0)
     assert isinstance(live, LiveWeights)
     assert 6 <= live.step <= 7
@@ -383,7 +383,7 @@ def test_a_request_for_weights_after_the_end_is_refused() -> None:
     run = bench.trainer.run()
     for event in run:
         if isinstance(event, Finished):
-            late = bench.control.ask_weights()
+            late = bench.control.request_weights()
     assert late.cancelled()
 
 
@@ -391,7 +391,7 @@ def test_time_while_the_process_is_suspended_does_not_count() -> None:
     bench = Workbench()
     for event in bench.trainer.run():
         if isinstance(event, Started):
-            bench.control.leave_out(1e6)
+            bench.control.exclude_seconds(1e6)
         if isinstance(event, Finished):
             assert event.elapsed_seconds < 0
 

@@ -89,7 +89,7 @@ def _train_in_app(ctx: click.Context, as_json: bool) -> int:
 
 
 def request_from(ctx: click.Context) -> tuple[TrainRequest, tuple[str, ...]]:
-    """Return the request, checked as far as possible without torch, and notes on the text. Raises TuiGptError.
+    """Return the request, with all checks that need no torch, and notes on the text. Raises TuiGptError.
 
     The environment and `config.toml` hold for new runs only.
     """

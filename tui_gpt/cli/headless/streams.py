@@ -14,7 +14,7 @@ from tui_gpt.control import Control
 
 @dataclass(frozen=True)
 class Streams:
-    """Where a command writes: data to `out`, messages for people to `messages`, none of those when `quiet`."""
+    """The output of a command: data goes to `out`, text for people to `messages` unless `quiet`."""
 
     out: TextIO
     messages: TextIO
