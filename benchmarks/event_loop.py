@@ -1,4 +1,4 @@
-"""Does training disturb the app, and the app the training?
+"""Measure whether training slows down the app, and the app the training.
 
     python benchmarks/event_loop.py [--preset quick] [--steps 150] [--rounds 3]
 

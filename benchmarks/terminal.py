@@ -1,4 +1,4 @@
-"""A process on a pseudo-terminal of its own, for benchmarks of the app."""
+"""Run a process on a pseudo-terminal, for benchmarks of the app."""
 
 import fcntl
 import json
@@ -14,7 +14,7 @@ from typing import Any
 
 
 def run_on_a_terminal(script: str, *arguments: str, rows: int = 36, columns: int = 120) -> dict[str, Any]:
-    """Run Python source on a terminal; the JSON it writes to `sys.argv[1]`. `sys.argv[2]` is when its process began."""
+    """Run Python source on a terminal; return the JSON it writes to `sys.argv[1]`. `sys.argv[2]` is its start time."""
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result.json"
         pid, terminal = pty.fork()
@@ -30,7 +30,7 @@ def run_on_a_terminal(script: str, *arguments: str, rows: int = 36, columns: int
 
 
 def _drain(terminal: int) -> None:
-    """Read what the process draws until it is gone."""
+    """Read what the process draws until it exits."""
     try:
         while os.read(terminal, 65_536):
             pass

@@ -47,5 +47,5 @@ def test_integers_without_scales_of_their_shape_are_refused(scales: Array | None
     assert set(arrays) == {"matrix" + INT8}
     if scales is not None:
         arrays["matrix" + SCALES] = scales
-    with pytest.raises(ValueError, match="'matrix' has no scales that fit"):
+    with pytest.raises(ValueError, match="'matrix' has no scales of its shape"):
         dequantized(arrays)
