@@ -315,17 +315,17 @@ def _write_live(session: Session, facts: dict[str, Any]) -> None:
 def signals(options: argparse.Namespace) -> None:
     """Send one signal, and two, in each phase, to the app and to the headless command; measure the time to exit."""
     from tests.cli.phases import PHASES
-    from tests.cli.test_signals_on_a_pty import INTERFACES, SIGNALS, seconds_to_leave
+    from tests.cli.test_signals_on_a_pty import INTERFACES, SIGNALS, seconds_to_exit
 
     seconds: list[float] = []
     for interface in INTERFACES:
         for phase in PHASES:
             for numbers in [[number] for number in SIGNALS] * options.rounds:
                 with tempfile.TemporaryDirectory() as folder:
-                    seconds.append(seconds_to_leave(phase, interface, numbers, Path(folder)))
+                    seconds.append(seconds_to_exit(phase, interface, numbers, Path(folder)))
                 log(f"{interface} {phase} {numbers[0].name}: {seconds[-1]:.1f} s")
         with tempfile.TemporaryDirectory() as folder:
-            leaving = seconds_to_leave("step", interface, [signal.SIGINT, signal.SIGTERM], Path(folder))
+            leaving = seconds_to_exit("step", interface, [signal.SIGINT, signal.SIGTERM], Path(folder))
         row(f"a second signal during a step, {interface}: exit 143, terminal restored, after", f"{leaving:.1f} s")
     cells = len(INTERFACES) * len(PHASES) * len(SIGNALS)
     row("signals x phases x interfaces: exit code, terminal, valid checkpoint", f"{cells} of {cells}")

@@ -27,7 +27,7 @@ def short_session() -> FakeSession:
 
 
 class FakeTerminal(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -56,7 +56,7 @@ def memory_streams(*, quiet: bool = False) -> tuple[Streams, io.StringIO, io.Str
 
 @dataclass(frozen=True)
 class Result:
-    """What a command left behind."""
+    """The result of a command."""
 
     code: int
     out: str
@@ -85,5 +85,5 @@ class CommandLine:
 
     @property
     def request(self) -> TrainRequest:
-        """What the last `train` asked for."""
+        """The request of the last `train`."""
         return self.session.requests[-1]

@@ -1,4 +1,4 @@
-"""The line that tells how far a run has come."""
+"""The progress line of a run."""
 
 import io
 import threading

@@ -33,7 +33,7 @@ TEXT = "the quick brown fox jumps over the lazy dog.\n" * 200
 
 
 def train_on_a_terminal(phase: str, interface: str, folder: Path) -> Terminal:
-    """A training that will be held at that phase."""
+    """Start a training that will be held in that phase."""
     return Terminal(training_arguments(phase, interface, folder), folder / "home")
 
 
@@ -48,10 +48,10 @@ def let_go(folder: Path) -> None:
     (folder / "go").touch()
 
 
-def seconds_to_leave(phase: str, interface: str, numbers: Sequence[int], folder: Path) -> float:
-    """Hold a training at that phase, send it signals, and check all that is promised; the seconds it took to leave.
+def seconds_to_exit(phase: str, interface: str, numbers: Sequence[int], folder: Path) -> float:
+    """Hold a training in that phase, send it signals, and check the promises; return the seconds it took to exit.
 
-    With one signal the program goes on where it was held; two have to do without.
+    After one signal the program is released; after two it is not.
     """
     with train_on_a_terminal(phase, interface, folder) as terminal:
         terminal.wait_until((folder / "reached").exists)
@@ -105,12 +105,12 @@ def check_run(folder: Path, phase: str) -> None:
 def test_a_signal_saves_and_leaves_the_terminal_as_it_was(
     phase: str, interface: str, number: signal.Signals, tmp_path: Path
 ) -> None:
-    seconds_to_leave(phase, interface, [number], tmp_path)
+    seconds_to_exit(phase, interface, [number], tmp_path)
 
 
 def test_a_second_signal_does_not_wait_for_anything(tmp_path: Path) -> None:
     """The step is never released, so only an immediate exit ends the program."""
-    seconds_to_leave("step", "app", [signal.SIGINT, signal.SIGTERM], tmp_path)
+    seconds_to_exit("step", "app", [signal.SIGINT, signal.SIGTERM], tmp_path)
 
 
 @pytest.mark.parametrize("interface", INTERFACES)
@@ -156,7 +156,7 @@ def test_a_parent_that_is_killed_loses_no_work(interface: str, tmp_path: Path) -
 
 
 def test_two_apps_at_once_train_two_runs_and_refuse_to_share_one(tmp_path: Path) -> None:
-    """The second is refused with the first one's process, and both quit as if they were alone."""
+    """The second is refused, naming the first one's process, and both quit normally."""
     (tmp_path / "text.txt").write_text(TEXT)
     home, store = tmp_path / "home", RunStore(tmp_path / "home" / "runs")
     command = ["-m", "tui_gpt", "train", str(tmp_path / "text.txt"), *TINY]

@@ -141,7 +141,7 @@ def test_a_process_killed_at_any_point_leaves_a_checkpoint_that_reads(tmp_path: 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a forked process")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_process_killed_at_any_moment_leaves_a_checkpoint_that_reads(tmp_path: Path) -> None:
-    """Not only at the fault points that the tests know of; the saves go on over what each killed one left."""
+    """Not only at the fault points that the tests know of; each save continues over what the killed one left."""
     target = save(tmp_path / "last", 1)
     steps = itertools.count(2)
     rng = random.Random(1)

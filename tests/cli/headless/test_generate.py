@@ -20,7 +20,7 @@ from tui_gpt.errors import EXIT_SIGPIPE
 from tui_gpt.generation.text_model import Piece
 
 
-def test_text_is_raw_on_a_pipe_and_harmless_on_a_terminal() -> None:
+def test_text_is_raw_on_a_pipe_and_escaped_on_a_terminal() -> None:
     session = short_session()
     session.model.text = "a\x1b\n"
     streams, out, _ = memory_streams()
@@ -115,7 +115,7 @@ def test_several_texts_have_headings_on_stdout() -> None:
     assert out.getvalue() == "--- sample 1 ---\nabc\n--- sample 2 ---\nABC\n"
 
 
-def test_json_is_a_line_a_character() -> None:
+def test_json_is_one_line_per_character() -> None:
     streams, out, _ = memory_streams()
     write(short_session(), streams, as_json=True, length=2)
     records = [json.loads(line) for line in out.getvalue().splitlines()]
@@ -145,7 +145,7 @@ def test_the_prompt_comes_before_each_text_on_request() -> None:
     assert out.getvalue() == "--- sample 1 ---\nTo é abc\n--- sample 2 ---\nTo é ABC\n"
 
 
-def test_several_texts_in_json_bear_their_number_and_have_seeds_of_their_own() -> None:
+def test_several_texts_in_json_have_their_number_and_their_own_seeds() -> None:
     session = short_session()
     streams, out, _ = memory_streams()
     write(session, streams, as_json=True, samples=2, length=2)
@@ -153,7 +153,7 @@ def test_several_texts_in_json_bear_their_number_and_have_seeds_of_their_own() -
     assert [config.seed for config in session.model.configs] == [7, 8]
 
 
-def test_an_interrupted_text_is_kept_as_far_as_it_goes() -> None:
+def test_the_part_of_an_interrupted_text_is_kept() -> None:
     class Interrupted(AbcModel):
         def stream(
             self, prompt: str, config: SampleConfig, control: Control | None = None, *, details: bool = False

@@ -1,4 +1,4 @@
-"""A command that takes long says on stderr what it does."""
+"""A long command reports its activity on stderr."""
 
 import io
 import threading
@@ -23,7 +23,7 @@ from tui_gpt.requests import Evaluation, TrainRequest
 
 
 class Waiting(FakeSession):
-    """Is busy with something until stderr says so."""
+    """Does something until stderr reports it."""
 
     def __init__(self, messages: io.StringIO) -> None:
         super().__init__()

@@ -129,7 +129,7 @@ class Image:
 
 
 def applied(change: EntryChange, entries: Entries) -> None:
-    """Apply a change of names, as far as the changes that it depends on are not lost."""
+    """Apply a change of names, if the changes that it depends on are not lost."""
     match change:
         case Link():
             entries[change.folder, change.name] = change.inode
