@@ -1,4 +1,4 @@
-"""The compiled decoder, built once from the source for all tests that mean it."""
+"""The C extension, built once from its source for all tests that use it."""
 
 import ctypes
 from pathlib import Path
@@ -12,7 +12,7 @@ from tui_gpt.generation.kernel import library as kernel_library
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with every variant that the compiler here can make."""
+    """Return a folder with every variant that this compiler can build."""
     folder = tmp_path_factory.mktemp("kernel")
     if not hatch_build.build_variants(folder):
         pytest.skip("there is no C compiler here")
@@ -21,7 +21,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def library(built: Path, monkeypatch: pytest.MonkeyPatch) -> ctypes.CDLL:
-    """The compiled decoder; every sampler in this test uses it."""
+    """Return the C extension; every sampler in the test uses it."""
     found, _ = kernel_library.found_in(built)
     assert found is not None
     monkeypatch.setattr(decoders, "library", lambda: found)

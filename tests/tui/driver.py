@@ -69,7 +69,7 @@ def step_of(main: MainScreen) -> int:
 
 
 def shown(main: MainScreen, selector: str) -> str:
-    """What a Static says."""
+    """Return the text of a Static."""
     return str(main.query_one(selector, Static).content)
 
 
@@ -83,13 +83,13 @@ def footer_keys(main: MainScreen) -> list[str]:
 
 
 def notices(main: MainScreen) -> str:
-    """All notifications so far."""
+    """Return all notifications so far."""
     assert isinstance(main.app, RecordingApp)
     return "\n".join(main.app.notices)
 
 
 async def start_and_hold(pilot: AppPilot, main: MainScreen, session: FakeSession) -> None:
-    """Press s, and wait until the script has come to where it holds."""
+    """Press s, and wait until the script is held."""
     await pilot.press("s")
     await wait_until(
         pilot, lambda: main.control.record is not None and main.control.record.step >= (session.hold_at or 0)
@@ -118,7 +118,7 @@ async def ask_for_the_rate(pilot: AppPilot, main: MainScreen, session: FakeSessi
 
 
 async def type_number(pilot: AppPilot, main: MainScreen, text: str) -> str:
-    """Type a number into the dialog and press Enter; what the dialog then says is wrong."""
+    """Type a number into the dialog and press Enter; return the error that the dialog shows."""
     dialog = main.app.screen
     await wait_until(pilot, lambda: bool(dialog.query("#refusal")))
     refusal = dialog.query_one("#refusal", Static)
@@ -145,7 +145,7 @@ async def open_runs(pilot: AppPilot, main: MainScreen, count: int) -> DataTable[
 
 
 class Busy(FakeSession):
-    """Says what it does before its first event and before its estimate, and does so until the gate opens."""
+    """Reports its activity before its first event and before its estimate, until the gate opens."""
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         self._work(control, "counting n-grams", 0.4)
