@@ -1,4 +1,4 @@
-"""Fakes for all tests: events, a model that generates from a script, and a session that neither needs torch nor sleeps."""
+"""Fakes for all tests: events, a model that generates from a script, and a session without torch or sleeping."""
 
 import dataclasses
 import threading

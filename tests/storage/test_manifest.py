@@ -73,7 +73,7 @@ def test_a_newer_format_asks_for_an_upgrade(tmp_path: Path) -> None:
         {"step": -1},
         {"step": 1.5},
         {"step": ...},
-        {"surprise": 1},
+        {"unexpected": 1},
         {"val_loss": "low"},
         {"config": {}},
         {"config": []},
