@@ -234,7 +234,7 @@ print(json.dumps({"strict": strict, "running": running, "fit": fit, "rows": rows
 
 def print_table(results: Sequence[Result]) -> None:
     """Print a row per contender, with means and standard deviations over its seeds."""
-    print("| contender | validation loss | seconds, whole command | steps | parameters | seeds |")
+    print("| contender | validation loss | seconds, entire command | steps | parameters | seeds |")
     print("|---|---|---|---|---|---|")
     for contender in CONTENDERS + BEST:
         runs = [result for result in results if result.contender == contender.name]

@@ -152,7 +152,7 @@ class NgramEmbedding(nn.Module):
 
 
 class Modern(nn.Module):
-    """The whole model; `dropout`, which owns the random generator, may be shared with other members of an ensemble."""
+    """The model; `dropout`, which owns the random generator, may be shared with other members of an ensemble."""
 
     def __init__(self, config: ModelConfig, vocab_size: int, dropout: Dropout | None = None) -> None:
         super().__init__()

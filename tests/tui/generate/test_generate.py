@@ -515,7 +515,7 @@ async def test_four_more_answers_are_generated_at_once_and_can_be_repeated() -> 
 
 
 async def begin_four_beside_one(app: Host, pilot: Pilot[None], model: Uneven) -> None:
-    """One answer is done, and four beside it wait after three characters."""
+    """Generate one answer, and hold four beside it after three characters."""
     await Driver(app, pilot).press("x", "enter")
     model.free = 3
     await pilot.press("escape", "n")
