@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, Static
@@ -23,6 +24,18 @@ AppPilot = Pilot[None]
 NARROW, WIDE = (80, 24), (160, 48)
 
 
+class RecordingApp(TuiGptApp):
+    """The app, with its notifications kept for as long as a test may take."""
+
+    def __init__(self, request: TrainRequest | None, session: FakeSession) -> None:
+        super().__init__(request, session=session)
+        self.notices: list[str] = []
+
+    def notify(self, message: str, **options: Any) -> None:
+        self.notices.append(message)
+        super().notify(message, **options)
+
+
 @asynccontextmanager
 async def running(
     session: FakeSession | None = None,
@@ -33,7 +46,7 @@ async def running(
 ) -> AsyncIterator[tuple[AppPilot, MainScreen, FakeSession]]:
     """Run the app, until it has drawn its first frame."""
     session = session or FakeSession()
-    app = TuiGptApp(request, session=session)
+    app = RecordingApp(request, session)
     async with app.run_test(size=size, notifications=notifications) as pilot:
         await wait_until(pilot, lambda: app.main is not None and app.main.control.loader.is_done)
         main = app.main
@@ -70,8 +83,9 @@ def footer_keys(main: MainScreen) -> list[str]:
 
 
 def notices(main: MainScreen) -> str:
-    """Return the notifications so far."""
-    return "\n".join(notice.message for notice in main.app._notifications)
+    """Return all notifications so far."""
+    assert isinstance(main.app, RecordingApp)
+    return "\n".join(main.app.notices)
 
 
 async def start_and_hold(pilot: AppPilot, main: MainScreen, session: FakeSession) -> None:

@@ -84,7 +84,9 @@ def check_terminal(environ: Mapping[str, str]) -> Check:
     colour = "no colour" if environ.get("NO_COLOR") else environ.get("COLORTERM") or "colours as TERM says"
     detail = f"TERM={environ.get('TERM', '')}, {colour}"
     if size is None:
-        return Check("terminal", "warning", f"stdin or stderr is not one, {detail}", "open the app in a terminal")
+        return Check(
+            "terminal", "warning", f"stdin or stderr is not a terminal, {detail}", "open the app in a terminal"
+        )
     detail = f"{size.columns} × {size.lines}, {detail}"
     if environ.get("TERM") == "dumb":
         return Check("terminal", "warning", detail, "use another terminal, or --headless")

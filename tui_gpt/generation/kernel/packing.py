@@ -16,10 +16,10 @@ from tui_gpt.prior.ngram import NgramPrior
 
 LARGEST_HALF_EXPONENT = 15
 """2 to this power fits into half precision, with a margin."""
-MIN_FRACTION = 2.0**-22
+MIN_FRACTION = 2.0**-24
 """A matrix with an output whose weights are all smaller than this fraction of its largest weight stays in single
-precision, because they would lose digits. Otherwise the weights of an output change by at most a thousandth of their
-norm."""
+precision, because they would lose digits. Otherwise the weights of an output change by at most a few thousandths of
+their norm."""
 MIN_EXPONENT = -100
 """Weights that are all smaller than 2 to this power are treated as zero."""
 _Struct = TypeVar("_Struct", bound=ctypes.Structure)
