@@ -75,6 +75,12 @@ IDENTIFIERS = {
     "chances": "probabilities",
     "votes": "probabilities",
     "FACES": "INTERFACES",
+    "newest_whole": "newest_complete",
+    "LEAST_EXPONENT": "MIN_EXPONENT",
+    "by_chance": "by_probability",
+    "talk": "messages",
+    "seconds_to_leave": "seconds_to_exit",
+    "keep_likeliest": "keep_most_likely",
 }
 """Names in the code, and what they are called instead."""
 
@@ -151,6 +157,8 @@ PHRASES = {
     "a face": "an interface",
     "by heart": "word by word",
     "let it go": "release it",
+    "thread of its own": "its own thread",
+    "files of their own": "separate files",
 }
 """Idioms, and the words of the field for them."""
 

@@ -126,7 +126,7 @@ def ngram_rows(tokens: Tensor, vocab_size: int) -> Tensor:
     """Return (B, T, 3): the embedding rows of the 2-, 3- and 4-grams that end at each of `tokens` (B, T).
 
     An n-gram's row is a hash of its tokens, so no list of n-grams is needed; where the alphabet is small enough, each
-    pair has a row of its own. Tokens before the first one count as 0.
+    pair has its own row. Tokens before the first one count as 0.
     """
     key, offset, rows = tokens, 0, []
     for n, size in enumerate(NGRAM_TABLES, 1):

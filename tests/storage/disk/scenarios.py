@@ -26,7 +26,7 @@ from tui_gpt.storage import crash
 from tui_gpt.storage.checkpoint import quantize_checkpoint
 from tui_gpt.storage.files import atomic_write, write_synced
 from tui_gpt.storage.folders import candidates, commit_folder
-from tui_gpt.storage.manifest import CheckpointInfo, newest_whole
+from tui_gpt.storage.manifest import CheckpointInfo, newest_complete
 from tui_gpt.storage.recorder import Recorder
 from tui_gpt.storage.runs import Run, RunState, RunStore
 from tui_gpt.text import corpora
@@ -402,7 +402,7 @@ def _export(root: Path) -> Iterator[None]:
 
 
 def _is_exported(root: Path, promises: int) -> None:
-    folder = newest_whole(root / "mine" / "model")
+    folder = newest_complete(root / "mine" / "model")
     expect(folder is not None or promises == 0, "the copy is lost")
     if folder is not None:
         weights = read_checkpoint(folder).weights["table"]
