@@ -133,8 +133,8 @@ def measured(preset: str, path: Path, text: str, budget: float, home: Path) -> R
         process.returncode = os.waitstatus_to_exitcode(status)
         wall = time.monotonic() - began
         out.seek(0), err.seek(0)
-        events, talk = [json.loads(line) for line in out], err.read().strip().splitlines()
-    refused = talk[-1].removeprefix("error: ") if process.returncode else ""
+        events, messages = [json.loads(line) for line in out], err.read().strip().splitlines()
+    refused = messages[-1].removeprefix("error: ") if process.returncode else ""
     evaluated = [event for event in events if event["type"] == "evaluated"]
     best = [event for event in evaluated if event["is_best"]]
     loss = f"{'~' if best[-1]['is_estimate'] else ''}{best[-1]['val_loss']:.3f}" if best else ""

@@ -194,8 +194,8 @@ def counted_prior() -> tuple[float, float]:
 
     model = PRESETS["quick"].model
     command = [sys.executable, "-c", PRIOR_ALONE, str(model.ngram_order), str(model.block_size)]
-    told = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
-    facts: dict[str, float] = json.loads(told)
+    output = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
+    facts: dict[str, float] = json.loads(output)
     print(f"\n| n-gram prior alone, order {model.ngram_order} | |\n|---|---|")
     print(f"| windows of {model.block_size}, nothing before them | {facts['strict']:.4f} |")
     print(f"| context running on, as published n-gram figures have it | {facts['running']:.4f} |")
@@ -234,7 +234,7 @@ print(json.dumps({"strict": strict, "running": running, "fit": fit, "rows": rows
 
 def print_table(results: Sequence[Result]) -> None:
     """Print a row per contender, with means and standard deviations over its seeds."""
-    print("| contender | validation loss | seconds, whole command | steps | parameters | seeds |")
+    print("| contender | validation loss | seconds, entire command | steps | parameters | seeds |")
     print("|---|---|---|---|---|---|")
     for contender in CONTENDERS + BEST:
         runs = [result for result in results if result.contender == contender.name]

@@ -37,7 +37,7 @@ class Screen(App[None]):
         self.text = (TEXT * (characters // len(TEXT) + 1))[:characters]
 
     def compose(self) -> ComposeResult:
-        """The widget that is measured."""
+        """Yield the widget that is measured."""
         if self.kind == "view":
             yield NotebookView()
         elif self.kind == "log":

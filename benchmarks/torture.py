@@ -481,7 +481,7 @@ def app(options: argparse.Namespace) -> None:
     settings = {**APP_SETTINGS, "corpus": str(home / "fox.txt")}
     lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
     (home / "config.toml").write_text("\n".join(["[train]", *lines, "[generate]", "max_new_tokens = 200", ""]))
-    readings: list[Reading] = []
+    samples: list[Reading] = []
     with Terminal(["-m", "tui_gpt"], home, kernel=True) as terminal:
         terminal.wait_for("Train")
         terminal.run_for(10.0)
@@ -492,11 +492,11 @@ def app(options: argparse.Namespace) -> None:
                 use_the_app(terminal, home)
             terminal.run_for(until - time.monotonic())
             terminal.forget()
-            readings.append(reading_of(terminal.pid, minute + 1, (terminal.cpu_seconds() - before) / 60.0, used))
-            log(f"{readings[-1]}")
+            samples.append(reading_of(terminal.pid, minute + 1, (terminal.cpu_seconds() - before) / 60.0, used))
+            log(f"{samples[-1]}")
         terminal.type("q")
         code = terminal.wait_for_exit()
-    tell_of_the_app(readings, code)
+    report_on_the_app(samples, code)
 
 
 def use_the_app(terminal: Any, home: Path) -> None:
@@ -540,22 +540,22 @@ def reading_of(pid: int, minute: int, busy: float, used: bool) -> Reading:
     )
 
 
-def tell_of_the_app(readings: list[Reading], code: int) -> None:
+def report_on_the_app(samples: list[Reading], code: int) -> None:
     """Print rows on the growth after the first quarter, and on the CPU time of an idle minute."""
-    settled = readings[len(readings) // 4 :]
+    settled = samples[len(samples) // 4 :]
     slope = statistics.linear_regression([one.minute / 60 for one in settled], [one.megabytes for one in settled]).slope
-    idle_shares = [one.busy for one in readings if not one.used]
+    idle_fractions = [one.busy for one in samples if not one.used]
     files, threads = [one.files for one in settled], [one.threads for one in settled]
-    uses = sum(one.used for one in readings)
+    uses = sum(one.used for one in samples)
     row(
-        f"memory of an app open for {len(readings)} minutes, used {uses} times, MB an hour after the first quarter",
+        f"memory of an app open for {len(samples)} minutes, used {uses} times, MB an hour after the first quarter",
         f"{slope:+.2f} (from {settled[0].megabytes:.0f} to {settled[-1].megabytes:.0f} MB)",
     )
     row("its open files then: first, last, most", f"{files[0]}, {files[-1]}, {max(files)}")
     row("its threads then: first, last, most", f"{threads[0]}, {threads[-1]}, {max(threads)}")
     row(
         "its CPU in minutes without use: median / most",
-        f"{statistics.median(idle_shares):.2%} / {max(idle_shares):.2%}",
+        f"{statistics.median(idle_fractions):.2%} / {max(idle_fractions):.2%}",
     )
     row("its exit code after q", str(code))
 

@@ -22,7 +22,7 @@ class AbcModel(FakeTextModel):
 
 
 def short_session() -> FakeSession:
-    """A session with a run of five events and an `AbcModel`."""
+    """Return a session with a run of five events and an `AbcModel`."""
     return FakeSession(short_script(), model=AbcModel())
 
 

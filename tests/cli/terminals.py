@@ -113,7 +113,7 @@ class Terminal:
         return next(reversed(self.modes(number)), None)
 
     def modes(self, number: int) -> list[bool]:
-        """Every setting and resetting of a private mode so far, in order."""
+        """Return every setting and resetting of a private mode so far, in order."""
         found = re.findall(rf"\x1b\[\?(?:\d+;)*{number}(?:;\d+)*([hl])", self.screen)
         return [letter == "h" for letter in found]
 

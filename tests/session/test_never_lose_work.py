@@ -220,7 +220,7 @@ def _train_with_a_change(config: RunConfig, name: str, until: int, keep: Path | 
 
 
 def _put_back(saved: Path, last: Path) -> None:
-    """As if the process had been killed before its next save: the log is ahead of the checkpoint."""
+    """Restore the checkpoint, as if the process had been killed before its next save: the log is ahead of it."""
     shutil.rmtree(last)
     shutil.copytree(saved, last)
 

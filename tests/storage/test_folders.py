@@ -24,7 +24,7 @@ def commit(target: Path, content: str) -> None:
 
 
 def newest(target: Path) -> str:
-    """Return the content of the newest whole folder, as a reader finds it."""
+    """Return the content of the newest complete folder, as a reader finds it."""
     for folder in candidates(target):
         if (folder / "a").exists() and (folder / "b").exists():
             contents = {(folder / "a").read_text(), (folder / "b").read_text()}
@@ -104,7 +104,7 @@ def test_a_real_limit_on_file_sizes_is_a_storage_error(tmp_path: Path) -> None:
 
 
 def test_the_previous_folder_is_kept_while_it_is_the_only_whole_one(tmp_path: Path) -> None:
-    """A whole folder is not removed while it is the only one."""
+    """A complete folder is not removed while it is the only one."""
     target = tmp_path / "last"
     commit(target, "one")
     target.rename(candidates(target)[2])

@@ -24,14 +24,14 @@ MUON = dataclasses.replace(TRAIN, optimizer="muon", learning_rate=0.1, warmup_it
 
 
 def random_words(count: int) -> str:
-    """A text that an n-gram model cannot predict."""
+    """Return a text that an n-gram model cannot predict."""
     words = ("the", "quick", "brown", "fox", "jumps", "over", "lazy", "dogs", "and", "runs", "to", "a", "river", "bank")
     draw = random.Random(0)
     return " ".join(words[int(draw.random() * len(words))] for _ in range(count))
 
 
 def val_loss(bench: Workbench) -> float:
-    """The newest validation loss after the whole run."""
+    """Return the newest validation loss after a complete run."""
     return [event for event in bench.run() if isinstance(event, Evaluated)][-1].val_loss
 
 

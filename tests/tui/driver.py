@@ -44,7 +44,7 @@ async def running(
     *,
     notifications: bool = False,
 ) -> AsyncIterator[tuple[AppPilot, MainScreen, FakeSession]]:
-    """The app on a screen, past its first picture."""
+    """Run the app, until it has drawn its first frame."""
     session = session or FakeSession()
     app = RecordingApp(request, session)
     async with app.run_test(size=size, notifications=notifications) as pilot:
@@ -97,7 +97,7 @@ async def start_and_hold(pilot: AppPilot, main: MainScreen, session: FakeSession
 
 
 def is_in_sight(main: MainScreen, selector: str) -> bool:
-    """Whether a click on the widget would reach it: it is laid out, and nothing lies above it."""
+    """Return whether a click on the widget would reach it: it is laid out, and nothing covers it."""
     widget = main.query_one(selector)
     x, y = widget.region.center
     return widget.region.area > 0 and main.get_widget_at(int(x), int(y))[0] is widget
@@ -130,7 +130,7 @@ async def type_number(pilot: AppPilot, main: MainScreen, text: str) -> str:
 
 
 def stored(name: str, preset: str = "nano", steps: int = 100) -> None:
-    """A finished run on disk."""
+    """Create a finished run on disk."""
     run = RunStore().create(resolve(preset), name)
     for event in training_script(steps, 10):
         run.record(event)

@@ -30,7 +30,7 @@ from tui_gpt.storage.manifest import (
     FileRecord,
     Manifest,
     damaged,
-    newest_whole,
+    newest_complete,
     read_manifest,
 )
 from tui_gpt.storage.plain_files import read_plain_file
@@ -147,7 +147,7 @@ def read_checkpoint(folder: Path, *, training: bool = False) -> Checkpoint:
     Raises CheckpointError if it is damaged in any way, IncompatibleError if a newer version wrote it.
     """
     for _ in range(_READ_ATTEMPTS):
-        place = folder if os.path.lexists(folder) else newest_whole(commit_target(folder)) or folder
+        place = folder if os.path.lexists(folder) else newest_complete(commit_target(folder)) or folder
         before = _identity(place)
         try:
             return _read(place, training)

@@ -56,7 +56,7 @@ def test_a_library_of_another_layout_is_refused(built: Path, tmp_path: Path, mon
     """Its structs have other sizes, so it would read beyond their end."""
     shutil.copy(built / "decoder-baseline.so", tmp_path)
     monkeypatch.setattr(kernel_library, "LAYOUT", (*kernel_library.LAYOUT[:-1], 4))
-    assert found_in(tmp_path) == (None, "it is of another version of tui-gpt")
+    assert found_in(tmp_path) == (None, "it was built from another version of tui-gpt")
 
 
 def test_it_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from tui_gpt.config import RunConfig
 
 
 def nothing(root: Path) -> None:
-    """An empty disk."""
+    """Start with an empty disk."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ class Measured:
     loss: float
     """Nats per character."""
     tokens: int
-    """Number of characters that `loss` is the mean of."""
+    """Number of characters over which `loss` is averaged."""
 
 
 def mean_loss(

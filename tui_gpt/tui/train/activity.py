@@ -44,10 +44,10 @@ def run_activity(activity: Activity | None, phase: Phase, step: int) -> Activity
     """Return what a run is doing: what its worker reports, with what the user is waiting for."""
     if phase == "paused":
         return None
-    alone, beside = _REQUESTS.get(phase, ("", ""))
+    request, prefix = _REQUESTS.get(phase, ("", ""))
     if phase == "stopping" and not step:
-        alone = beside = "stopping"
+        request = prefix = "stopping"
     if activity is None:
-        return Activity(alone) if alone else None
-    name = activity.name if beside in ("", activity.name) else f"{beside}: {activity.name}"
+        return Activity(request) if request else None
+    name = activity.name if prefix in ("", activity.name) else f"{prefix}: {activity.name}"
     return Activity(name, activity.done)

@@ -1,6 +1,6 @@
 """The runs of this app without its widgets: start, pause, continue, stop, replay and delete them.
 
-The run in progress has a thread of its own (`feed.Training`); `poll` takes its events. What reads or writes the disk is
+The run in progress has its own thread (`feed.Training`); `poll` takes its events. What reads or writes the disk is
 for a thread, the rest for the event loop.
 """
 
@@ -112,7 +112,7 @@ class RunControl:
         return PreparedRun(request, record)
 
     def start(self, run: PreparedRun) -> None:
-        """Start a run in a thread of its own."""
+        """Start a run in its own thread."""
         self.record = run.record
         self.training = Training(self.session, run.request)
         self.training.start()
