@@ -241,9 +241,7 @@ def test_only_a_regular_file_is_imported(kind: str, trial: Trial, tmp_path: Path
 
 
 @some_or_all(GIFT_PLACES)
-def test_a_folder_given_by_its_path_is_treated_alike(
-    pairs: Pairs, healthy: Path, trial: Trial, tmp_path: Path
-) -> None:
+def test_a_folder_given_by_its_path_is_treated_alike(pairs: Pairs, healthy: Path, trial: Trial, tmp_path: Path) -> None:
     """A run or a checkpoint can be opened anywhere."""
     for kind, place in pairs:
         gift = tmp_path / "gift"
