@@ -1,4 +1,4 @@
-"""Fakes for every test: events, a model that writes from a script, and a session without torch and without sleeping."""
+"""Fakes for all tests: events, a model that generates from a script, and a session that needs no torch."""
 
 import dataclasses
 import threading
@@ -138,7 +138,7 @@ class FakeTextModel:
 
 
 def requested_changes(control: Control) -> Changes:
-    """Return the sampling settings that `control` asks to change."""
+    """Return the sampling settings that `control` requests to change."""
     return tuple((name, value) for name, value in control.take_changes().items() if isinstance(value, int | float))
 
 

@@ -13,7 +13,7 @@ TINY = (
 )  # fmt: skip
 
 
-def test_a_text_that_has_moved_or_changed_is_named(
+def test_a_text_that_has_moved_or_changed_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""The compiled decoder for all tests that mean it: the one beside its source, or one that is built from it once."""
+"""The C extension for all tests that use it: the libraries beside its source if they are newer, else built once."""
 
 import ctypes
 import shutil
@@ -13,7 +13,7 @@ from tui_gpt.generation.kernel import library as kernel_library
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with every variant that the compiler here can make; compiling takes a while, so an old one will do."""
+    """Return a folder with every variant that this compiler can build, copied if they are up to date."""
     folder = tmp_path_factory.mktemp("kernel")
     if is_up_to_date():
         for library in hatch_build.FOLDER.glob("decoder-*.so"):
@@ -35,7 +35,7 @@ def is_up_to_date() -> bool:
 
 @pytest.fixture
 def library(built: Path, monkeypatch: pytest.MonkeyPatch) -> ctypes.CDLL:
-    """The compiled decoder; every sampler in this test uses it."""
+    """Return the C extension; every sampler in the test uses it."""
     found, _ = kernel_library.found_in(built)
     assert found is not None
     monkeypatch.setattr(decoders, "library", lambda: found)

@@ -1,4 +1,4 @@
-"""A long run takes no more than a short one: the quick part; `benchmarks/torture.py memory` takes 20,000 steps."""
+"""A long run needs no more memory than a short one; `benchmarks/torture.py memory` tests 20,000 steps."""
 
 import gc
 import sys
@@ -14,8 +14,8 @@ from tui_gpt.session import Session
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts the entries of /proc")
-def test_objects_and_open_files_do_not_become_more(tmp_path: Path) -> None:
-    """Between two evaluations late in a run nothing has been added that stays."""
+def test_the_numbers_of_objects_and_open_files_stay_constant(tmp_path: Path) -> None:
+    """They are compared between two evaluations late in a run."""
     config = tiny_config(tmp_path, "nano", max_iters=240, eval_interval=40, log_interval=40, sample_interval=80)
     objects: list[int] = []
     files: list[int] = []

@@ -1,4 +1,4 @@
-"""The main job, for real: the app on a terminal trains, writes, is left, comes back and goes on where it was."""
+"""The app on a real terminal trains, generates, quits, is started again and resumes."""
 
 import sys
 from collections.abc import Callable
@@ -59,7 +59,7 @@ def run_of(store: RunStore) -> Run:
 
 
 def has_ended(store: RunStore, step: int) -> Callable[[], bool]:
-    """Whether the run is finished, at this step, and its writer gone."""
+    """Return whether the run is finished at this step, and its process has exited."""
     ended: RunState = "finished"
 
     def holds() -> bool:

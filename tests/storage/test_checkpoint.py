@@ -141,12 +141,12 @@ def test_a_process_killed_at_any_point_leaves_a_checkpoint_that_reads(tmp_path: 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a forked process")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_process_killed_at_any_moment_leaves_a_checkpoint_that_reads(tmp_path: Path) -> None:
-    """Not only at the fault points that the tests know of; the saves go on over what each killed one left."""
+    """Not only at the fault points that the tests know of; each save continues over what the killed one left."""
     target = save(tmp_path / "last", 1)
     steps = itertools.count(2)
-    chance = random.Random(1)
+    rng = random.Random(1)
     for _ in range(20):
-        killed_after(chance.uniform(0.0, 0.05), lambda: save(target, next(steps)))
+        killed_after(rng.uniform(0.0, 0.05), lambda: save(target, next(steps)))
         folder = newest_whole(target)
         assert folder is not None
         read = read_checkpoint(folder, training=True)

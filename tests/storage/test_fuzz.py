@@ -29,7 +29,7 @@ def test_forged_tensors_are_one_line_or_tolerated(tmp_path: Path, name: str, cou
 
 
 def test_saved_changes_that_cannot_be_read_are_kept(tmp_path: Path) -> None:
-    """They are what the user has asked of the run after its last checkpoint."""
+    """They are the user's requests to the run after its last checkpoint."""
     run = healthy_run(tmp_path / "runs")
     (tmp_path / "notes.txt").write_text("precious")
     (run.path / "changes.jsonl").symlink_to(tmp_path / "notes.txt")

@@ -1,9 +1,9 @@
 """The validation loss after a few steps, for each kind of model.
 
-Whoever changes one of these numbers changed what the program computes, and should know why. The tolerance allows for
-processors that round differently: a relative change of 1e-6 in every layer norm moves the losses by 1e-5. The modern
-runs are chosen so that every part of the recipe shows: the factors of AdamW's learning rates, the standard deviation of
-the initial weights, and Muon's momentum warm-up move them by 2.4e-4 to 0.28.
+A change of one of these numbers means that the program computes something else, and needs a reason. The tolerance
+allows for processors that round differently: a relative change of 1e-6 in every layer norm moves the losses by 1e-5.
+The modern runs are chosen so that every part of the recipe shows: the factors of AdamW's learning rates, the standard
+deviation of the initial weights, and Muon's momentum warm-up move them by 2.4e-4 to 0.28.
 """
 
 import dataclasses

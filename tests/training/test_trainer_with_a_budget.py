@@ -54,7 +54,7 @@ def test_checkpoints_and_live_weights_say_whether_their_loss_is_an_estimate() ->
     live: list[Future[LiveWeights]] = []
     for event in bench.trainer.run():
         if isinstance(event, Evaluated) and event.is_estimate and not live:
-            live.append(bench.control.ask_weights())
+            live.append(bench.control.request_weights())
     assert live[0].result().val_is_estimate
     states = [snapshot.state for snapshot in bench.checkpoints["last"]]
     assert {state.record_tokens for state in states} == {bench.parts.batches.record_tokens}

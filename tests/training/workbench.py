@@ -149,7 +149,7 @@ class Workbench:
         return list(self.trainer.run())
 
     def run_until(self, step: int) -> Iterator[Event]:
-        """The events of a run that is asked to stop after `step` steps."""
+        """Return the events of a run that is stopped after `step` steps."""
         for event in self.trainer.run():
             if event.step >= step:
                 self.control.stop()

@@ -351,7 +351,7 @@ def _log_is_not_behind(root: Path, promises: int) -> None:
     expect(promises < 5 or 4 in steps, "a recorded save is lost")
 
 
-# Going on
+# Resuming
 
 
 def _interrupted(root: Path) -> None:

@@ -1,4 +1,4 @@
-"""As many networks as the time allows, and no more than do good."""
+"""The number of networks is what the time allows, and no more than improves the loss."""
 
 import pytest
 

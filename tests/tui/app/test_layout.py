@@ -49,7 +49,7 @@ async def test_tabs_change_by_number_and_by_function_key() -> None:
 
 
 async def test_a_tab_that_gets_the_focus_late_does_not_come_back() -> None:
-    """Two tabs asked for at once: the first one's list is given the keyboard when the second is shown already."""
+    """Two tabs requested at once: the first one's list is given the keyboard when the second is shown already."""
     async with running() as (pilot, main, _):
         await pilot.press("f4")
         await wait_until(pilot, lambda: main.runs_pane.has_focus_within)

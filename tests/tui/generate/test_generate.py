@@ -542,7 +542,7 @@ async def test_answers_of_different_heights_look_as_after_a_redraw_when_they_end
 
 
 async def test_text_generated_so_far_survives_a_change_of_layout() -> None:
-    """Side by side as many as there is room for, one alone, and side by side again."""
+    """Answers side by side, as many as fit, then one alone, and side by side again."""
     model = Uneven(free=5)
     app = Host(FakeSession(model=model))
     async with app.run_test(size=(160, 40)) as pilot:

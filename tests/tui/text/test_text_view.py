@@ -1,4 +1,4 @@
-"""The text view: it follows who watches, leaves alone who reads, and shows whatever it is given as it is."""
+"""The text view: it follows the tail unless the user has scrolled up, and shows whatever it is given as it is."""
 
 from collections.abc import Sequence
 

@@ -57,7 +57,7 @@ def score(session: SessionLike, source: str | Path | None, text: str, streams: S
     result = _score_of(model, text, total / summed.characters, summed.characters)
     if result.left_out:
         share = result.left_out / len(text)
-        streams.say(
+        streams.write_line(
             f"warning: the model does not know {share:.1%} of the text's characters; they do not count in the loss"
         )
     return result

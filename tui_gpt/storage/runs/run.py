@@ -114,7 +114,7 @@ class Run:
     def lock(self) -> Iterator[FileLock]:
         """Hold the run's lock within the block. Raises RunLockedError at once when another process holds it.
 
-        On a file system without locks the block is entered all the same, and `lock_problem` says so.
+        On a file system without locks the block is entered anyway, and `lock_problem` describes the problem.
         """
         lock = FileLock(self.path / _LOCK_FILE)
         try:

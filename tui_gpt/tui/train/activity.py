@@ -36,8 +36,8 @@ class ActivityWatch:
         seconds = now - self._since
         if activity is None or seconds < _PATIENCE_SECONDS:
             return ""
-        share = "" if activity.done is None else f" {min(max(activity.done, 0.0), 1.0) * 100:.0f} %"
-        return f"{name}{share}, {int(seconds)} s"
+        percentage = "" if activity.done is None else f" {min(max(activity.done, 0.0), 1.0) * 100:.0f} %"
+        return f"{name}{percentage}, {int(seconds)} s"
 
 
 def run_activity(activity: Activity | None, phase: Phase, step: int) -> Activity | None:

@@ -96,7 +96,7 @@ class RunControl:
     def prepare(self, request: TrainRequest) -> PreparedRun:
         """Check a request and find its text, or its past. Reads the disk. Raises TuiGptError before any run is created.
 
-        The time budget begins now, unless the request says when it began.
+        The time budget begins now, unless the request contains its beginning.
         """
         if request.began is None:
             request = dataclasses.replace(request, began=time.monotonic())
@@ -124,7 +124,7 @@ class RunControl:
         training, record = self.training, self.record
         if training is None or record is None:
             return None
-        is_alive = training.is_alive  # asked first: events that come later are taken next time
+        is_alive = training.is_alive  # checked first: later events are taken next time
         events = training.drain()
         before = record.phase, record.saved is None
         self._apply(events, record)
@@ -187,7 +187,7 @@ class RunControl:
     def exclude_seconds(self, seconds: float) -> None:
         """Do not count this time, in which the process was suspended, as the run's."""
         if self.training is not None:
-            self.training.control.leave_out(seconds)
+            self.training.control.exclude_seconds(seconds)
 
     # What there is to wait for
 
