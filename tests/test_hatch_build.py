@@ -80,6 +80,16 @@ def test_the_variants_are_those_that_are_looked_for() -> None:
     assert tuple(hatch_build.VARIANTS) == VARIANTS
 
 
+@pytest.mark.slow
+def test_every_variant_that_the_compiler_knows_is_built(tmp_path: Path) -> None:
+    if hatch_build.find_compiler() is None:
+        pytest.skip("there is no C compiler here")
+    built = hatch_build.build_variants(tmp_path)
+    assert built
+    assert sorted(built) == sorted(tmp_path.iterdir())
+
+
+@pytest.mark.slow
 def test_the_source_compiles_without_a_warning(tmp_path: Path) -> None:
     found = hatch_build.find_compiler()
     if found is None:

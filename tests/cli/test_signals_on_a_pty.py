@@ -23,6 +23,8 @@ from tui_gpt.storage.runs import RunStore
 from tui_gpt.training.checkpoints.tensors import read_checkpoint
 
 INTERFACES = ("headless", "app")
+EITHER_INTERFACE = [INTERFACES[0], pytest.param(INTERFACES[1], marks=pytest.mark.slow)]
+"""Where the app adds little to what other tests show."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TINY = (
     "--preset", "nano", "--n-layer", "1", "--n-embd", "16", "--n-head", "2", "--block-size", "16", "--batch-size", "2",
@@ -113,7 +115,7 @@ def test_a_second_signal_does_not_wait_for_anything(tmp_path: Path) -> None:
     seconds_to_exit("step", "app", [signal.SIGINT, signal.SIGTERM], tmp_path)
 
 
-@pytest.mark.parametrize("interface", INTERFACES)
+@pytest.mark.parametrize("interface", EITHER_INTERFACE)
 def test_a_signal_does_not_wait_for_an_import(interface: str, tmp_path: Path) -> None:
     """The import of torch is never released."""
     with train_on_a_terminal("import", interface, tmp_path) as terminal:
@@ -140,7 +142,7 @@ subprocess.Popen([sys.executable, *sys.argv[1:]]).wait()
 """
 
 
-@pytest.mark.parametrize("interface", INTERFACES)
+@pytest.mark.parametrize("interface", EITHER_INTERFACE)
 def test_a_parent_that_is_killed_loses_no_work(interface: str, tmp_path: Path) -> None:
     """The shell of a session dies by SIGKILL while a training runs in its foreground."""
     arguments = training_arguments("step", interface, tmp_path)
@@ -155,6 +157,7 @@ def test_a_parent_that_is_killed_loses_no_work(interface: str, tmp_path: Path) -
     check_run(tmp_path, "step")
 
 
+@pytest.mark.slow
 def test_two_apps_at_once_train_two_runs_and_refuse_to_share_one(tmp_path: Path) -> None:
     """The second is refused, naming the first one's process, and both quit normally."""
     (tmp_path / "text.txt").write_text(TEXT)
@@ -229,6 +232,7 @@ def test_ctrl_z_goes_back_to_the_shell_and_fg_brings_everything_back(tmp_path: P
     assert store.get("one").state == "stopped"
 
 
+@pytest.mark.slow
 def test_ctrl_z_without_the_app_stops_the_training_and_its_clock(tmp_path: Path) -> None:
     home, store = tmp_path / "home", RunStore(tmp_path / "home" / "runs")
     (tmp_path / "text.txt").write_text(TEXT)
@@ -263,7 +267,7 @@ def test_ctrl_z_without_a_shell_to_go_back_to_changes_nothing(tmp_path: Path) ->
         assert terminal.wait_for_exit() == EXIT_DONE
 
 
-@pytest.mark.parametrize("interface", INTERFACES)
+@pytest.mark.parametrize("interface", [pytest.param(INTERFACES[0], marks=pytest.mark.slow), INTERFACES[1]])
 def test_a_terminal_that_is_closed_loses_no_work(interface: str, tmp_path: Path) -> None:
     """What a lost SSH connection does, and the end of the parent that held the terminal."""
     with train_on_a_terminal("step", interface, tmp_path) as terminal:

@@ -251,25 +251,6 @@ def test_measuring_a_text_ends_at_once_with_the_code_of_the_signal(
     assert "Traceback" not in err
 
 
-def test_a_text_that_has_moved_or_changed_is_reported(place: Path) -> None:
-    text = place / "moving.txt"
-    text.write_text("the quick brown fox jumps over the lazy dog.\n" * 50)
-    made = run(place, "train", "moving.txt", "--headless", "--quiet", "--name", "moved", *TINY, "--max-iters", "3")
-    assert made.returncode == 0, made.stderr
-    text.rename(place / "there.txt")
-    gone = run(place, "train", "--headless", "--quiet", "--resume", "moved", "--max-iters", "5")
-    assert (gone.returncode, "name its new path as CORPUS with --resume" in gone.stderr) == (2, True)
-    again = run(place, "train", "there.txt", "--headless", "--quiet", "--resume", "moved", "--max-iters", "5")
-    assert again.returncode == 0, again.stderr
-    assert run(place, "eval", "--run", "moved@last", "--json").returncode == 0
-    (place / "there.txt").write_text("something else\n" * 200)
-    changed = run(place, "eval", "--run", "moved@last", "--json")
-    assert (changed.returncode, changed.stdout) == (2, "")
-    assert "has changed since moved@last was trained on it: put the old text back, or measure any text with --file" in (
-        changed.stderr
-    )
-
-
 ENDING = """
 import atexit, sys, threading, types
 from tui_gpt.cli.main import main

@@ -68,8 +68,15 @@ def test_the_window_begins_where_the_oracles_does(block_size: int) -> None:
         )
 
 
-@pytest.mark.parametrize("name", CONFIGS)
-@pytest.mark.parametrize("prompt", [1, 3])
+PROMPTS = [
+    pytest.param(prompt, name, marks=() if number % 2 == prompt // 3 else pytest.mark.slow)
+    for number, name in enumerate(CONFIGS)
+    for prompt in (1, 3)
+]
+"""Each model with a prompt of one or of three characters; with the other one, too, under `-m slow`."""
+
+
+@pytest.mark.parametrize(("prompt", "name"), PROMPTS)
 def test_every_logit_is_the_oracles(name: str, prompt: int, makes: list[Make]) -> None:
     """Within 1e-4, from the first characters to far beyond the window."""
     model, prior = tiny_model(name), tiny_prior(name)
@@ -80,23 +87,28 @@ def test_every_logit_is_the_oracles(name: str, prompt: int, makes: list[Make]) -
         torch.testing.assert_close(logits, expected, atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("count", [300, pytest.param(2_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["classic", "prior"])
-def test_greedy_text_is_the_oracles_over_2000_characters(name: str, makes: list[Make]) -> None:
-    """The window slides two hundred times on the way."""
+def test_greedy_text_is_the_oracles_over_many_characters(name: str, count: int, makes: list[Make]) -> None:
+    """The window slides thirty or two hundred times on the way."""
     prompt, prior = TOKENS[:5], tiny_prior(name)
-    expected = oracle.written(tiny_model(name), prompt.tolist(), 2_000, lambda row: int(row.argmax()), prior)
+    expected = oracle.written(tiny_model(name), prompt.tolist(), count, lambda row: int(row.argmax()), prior)
     for make in makes:
         decoder = make(tiny_weights(name))
         decoder.start(prompt)
-        tokens, _ = decoder.generate(SampleConfig(temperature=0.0), np.zeros((2_000, 1)))
+        tokens, _ = decoder.generate(SampleConfig(temperature=0.0), np.zeros((count, 1)))
         assert tokens[:, 0].tolist() == expected
 
 
+@pytest.mark.parametrize("models", [3, pytest.param(1, marks=pytest.mark.slow, id="all")])
 @pytest.mark.parametrize("count", [2, 3, 4, 7, 8, 16, 19])
-def test_a_text_does_not_depend_on_the_number_of_texts_to_the_last_bit(make: Make, count: int) -> None:
-    """Another count fills the registers differently; a difference in the last bit would change a draw."""
+def test_a_text_does_not_depend_on_the_number_of_texts_to_the_last_bit(make: Make, count: int, models: int) -> None:
+    """Another count fills the registers differently; a difference in the last bit would change a draw.
+
+    By default each count is tried with every third model.
+    """
     uniforms = np.random.default_rng(count).random((60, count))
-    for name in names(make):
+    for name in names(make)[count % models :: models]:
         model = tiny_weights(name)
         many = make(model)
         first = many.start(TOKENS[:9], count)

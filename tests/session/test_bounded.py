@@ -16,13 +16,13 @@ from tui_gpt.session import Session
 @pytest.mark.skipif(sys.platform != "linux", reason="counts the entries of /proc")
 def test_the_numbers_of_objects_and_open_files_stay_constant(tmp_path: Path) -> None:
     """They are compared between two evaluations late in a run."""
-    config = tiny_config(tmp_path, "nano", max_iters=600, eval_interval=100, log_interval=100, sample_interval=200)
+    config = tiny_config(tmp_path, "nano", max_iters=240, eval_interval=40, log_interval=40, sample_interval=80)
     objects: list[int] = []
     files: list[int] = []
     for event in Session().train(TrainRequest(config=config), Control()):
-        if isinstance(event, Progress) and event.step >= 300:
+        if isinstance(event, Progress) and event.step >= 120:
             gc.collect()
             objects.append(len(gc.get_objects()))
             files.append(len(list(Path("/proc/self/fd").iterdir())))
-    assert max(objects) - objects[0] < 200, objects
+    assert max(objects) - objects[0] < 80, objects
     assert max(files) - min(files) <= 4, files

@@ -88,7 +88,14 @@ def assert_equal_runs(one: str, other: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="forks and kills")
-@pytest.mark.parametrize("arguments", [("kill", "--kills", "3"), ("faults", "--stride", "67")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("faults", "--stride", "101"),
+        pytest.param(("kill", "--kills", "3"), marks=pytest.mark.slow),
+        pytest.param(("faults", "--stride", "67"), marks=pytest.mark.slow),
+    ],
+)
 def test_killed_trainings_resume_exactly(arguments: tuple[str, ...]) -> None:
     """In a separate process, because a fork of one that has computed with several threads would hang."""
     command = [sys.executable, "-m", "benchmarks.torture", *arguments]
@@ -100,7 +107,7 @@ def test_killed_trainings_resume_exactly(arguments: tuple[str, ...]) -> None:
 
 ARCHITECTURES: dict[str, dict[str, Any]] = {
     "classic": {"preset": "classic", "dropout": 0.2, "gradient_accumulation": 2},
-    "best": {"preset": "best"},
+    "best": {"preset": "best", "members": 2},
     "nano": {"preset": "nano"},
     "bigram": {"preset": "bigram"},
     "quick": {"preset": "quick", "dropout": 0.1},
@@ -108,7 +115,13 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+BY_DEFAULT = ("classic", "best", "quick on two cores, no prior")
+"""Together they have every part of a model, dropout, an ensemble and replicas."""
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in BY_DEFAULT else pytest.param(name, marks=pytest.mark.slow) for name in ARCHITECTURES]
+)
 def test_a_run_interrupted_again_and_again_equals_one_that_was_not(name: str, tmp_path: Path) -> None:
     config = tiny_config(tmp_path, max_iters=12, eval_interval=4, sample_interval=6, **ARCHITECTURES[name])
     list(train(config, "straight"))
@@ -555,7 +568,9 @@ EVIL = "evil\x1b]0;owned\x07\x9b2J\u202e[red].txt"
     [
         ["data", "info"],
         ["generate", "--run", "shipped", "--max-new-tokens", "40"],
-        ["train", "--headless", "--json", *TINY, *STEPS, "--sample-interval", "10"],
+        pytest.param(
+            ["train", "--headless", "--json", *TINY, *STEPS, "--sample-interval", "10"], marks=pytest.mark.slow
+        ),
     ],
 )
 def test_a_text_full_of_escape_sequences_does_nothing_to_the_terminal(command: list[str], tmp_path: Path) -> None:
