@@ -116,7 +116,7 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
 
 
 BY_DEFAULT = ("classic", "best", "quick on two cores, no prior")
-"""Together they have every part of a model, dropout, an ensemble and replicas."""
+"""These cover every part of a model, dropout, an ensemble and replicas."""
 
 
 @pytest.mark.parametrize(
