@@ -106,7 +106,7 @@ def test_a_checkpoint_with_a_file_cut_short_or_missing_is_not_whole(tmp_path: Pa
     assert not is_whole(folder)
 
 
-def test_the_newest_whole_candidate_is_found(tmp_path: Path) -> None:
+def test_the_newest_complete_candidate_is_found(tmp_path: Path) -> None:
     """In the order new, final, previous; incomplete ones do not count."""
     new, target, old = candidates(tmp_path / "last")
     assert newest_complete(target) is None
