@@ -1,11 +1,11 @@
-"""Does a time budget hold, and does memory? Every preset on texts from 2 KB to 50 MB, as a user would start it.
+"""Measure whether time budgets are kept, and the memory used: every preset on texts from 2 KB to 50 MB.
 
     python benchmarks/budgets.py [--seconds 10,60] [--presets quick,nano] [--texts 2KB,1MB] [--busy]
 
 Each row is one `tui-gpt train --headless --json` in a process of its own, measured from its start to its end. `--busy`
-lets another process compute beside it. A run is within its budget when it takes at most 5 % and one
-second more; a run that is refused must be refused within that time as well. `steps` is the share of the time spent in
-optimizer steps, `points` the number of evaluations, `memory` the largest resident set.
+lets another process compute beside it. A run is within its budget when it takes at most 5 % and one second more; a run
+that is refused must be refused within that time as well. `steps` is the fraction of the time spent in optimizer steps,
+`points` the number of evaluations, `memory` the largest resident set.
 """
 
 import argparse
@@ -31,7 +31,7 @@ BUSY_PROGRAM = "while True: sum(range(100_000))"
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one run."""
+    """The result of one run."""
 
     preset: str
     text: str
@@ -80,7 +80,7 @@ def main() -> None:
     print(f"at most {max(row.memory_mb for row in rows):,.0f} MB")
     long = [row.steps_share for row in trained if row.budget >= 60]
     if long:
-        print(f"share of steps from 60 s on: at least {min(long):.0%}")
+        print(f"fraction of steps from 60 s on: at least {min(long):.0%}")
 
 
 def parsed() -> argparse.Namespace:
@@ -133,17 +133,17 @@ def measured(preset: str, path: Path, text: str, budget: float, home: Path) -> R
         process.returncode = os.waitstatus_to_exitcode(status)
         wall = time.monotonic() - began
         out.seek(0), err.seek(0)
-        events, talk = [json.loads(line) for line in out], err.read().strip().splitlines()
-    refused = talk[-1].removeprefix("error: ") if process.returncode else ""
+        events, messages = [json.loads(line) for line in out], err.read().strip().splitlines()
+    refused = messages[-1].removeprefix("error: ") if process.returncode else ""
     evaluated = [event for event in events if event["type"] == "evaluated"]
     best = [event for event in evaluated if event["is_best"]]
     loss = f"{'~' if best[-1]['is_estimate'] else ''}{best[-1]['val_loss']:.3f}" if best else ""
-    share = stepping_seconds(events) / wall
-    return Row(preset, text, budget, wall, refused, len(evaluated), loss, share, usage.ru_maxrss / 1e3)
+    fraction = stepping_seconds(events) / wall
+    return Row(preset, text, budget, wall, refused, len(evaluated), loss, fraction, usage.ru_maxrss / 1e3)
 
 
 def stepping_seconds(events: list[dict[str, Any]]) -> float:
-    """Return the seconds spent in steps, from the rates that progress events name."""
+    """Return the seconds spent in steps, from the rates in progress events."""
     progress = [event for event in events if event["type"] == "progress"]
     if not progress:
         return 0.0
@@ -155,7 +155,7 @@ def stepping_seconds(events: list[dict[str, Any]]) -> float:
 
 
 def tokens_per_step(events: list[dict[str, Any]]) -> float:
-    """Return the characters of a step, from the checkpoint's configuration."""
+    """Return the characters per step, from the checkpoint's configuration."""
     folder = next((Path(event["path"]) for event in events if event["type"] == "saved"), None)
     if folder is None:
         return 0.0

@@ -1,14 +1,14 @@
-"""Who learns most in how many seconds: this program's presets, GPT-2 from `transformers`, and counting alone.
+"""Compare validation loss against training time: this program's presets, GPT-2 from `transformers`, n-gram counts.
 
     python benchmarks/contenders.py WORK [--seeds 3] [--only NAME ...] [--best] [--picture docs/contenders.svg]
 
 Every contender is a command of its own that trains on TinyShakespeare with all cores; its losses are noted with the
-seconds since its process began. Finished runs are kept in WORK/finished.jsonl and never made again, so the whole can be
-run in pieces and in any order; seeds take turns, so that a busy hour of the machine hits all contenders. `--list` names
-the contenders, `--table` only writes what is there.
+seconds since its process began. Finished runs are kept in WORK/finished.jsonl and not repeated, so the benchmark can be
+run in parts and in any order; seeds take turns, so that a busy hour of the machine affects all contenders. `--list`
+lists the contenders, `--table` only prints the results so far.
 
-Losses are nats per character over the whole validation split, in windows of 256 characters that start with no context
-before them, for the prior too; `nano` and its peer (64) and `bigram` (8) in windows of their own context, which is all
+Losses are nats per character over the entire validation split, in separate windows of 256 characters, for the prior
+too; `nano` and its peer (64) and `bigram` (8) in windows of their own context, which is all
 they can see. What counts is the last evaluation of a run, not its best. The peer has the preset's layers, heads, width,
 context and batch, and the same seconds.
 """
@@ -36,12 +36,12 @@ PICTURE_LOSSES = (1.3, 2.7)
 
 @dataclass(frozen=True)
 class Contender:
-    """A command to be run with a seed."""
+    """A command that is run with a seed."""
 
     name: str
     label: str
     arguments: tuple[str, ...]
-    """Of `tui-gpt train --headless --json`, or of gpt2.py: preset and seconds."""
+    """Arguments of `tui-gpt train --headless --json`, or of gpt2.py: preset and seconds."""
     is_peer: bool = False
     is_drawn: bool = True
 
@@ -54,7 +54,7 @@ class Result:
     seed: int
     scale: float
     seconds: float
-    """Wall time of the whole command."""
+    """Wall time of the command from start to end."""
     steps: int
     parameters: int
     curve: list[tuple[float, float]] = field(default_factory=list)
@@ -88,11 +88,11 @@ BEST = (
         ("--preset", "best", "--ngram-order", "0", "--max-iters", "1300"),
     ),
 )
-"""Only with --best, or by name; each an hour at most."""
+"""Contenders that are run only with --best or by name; each takes at most an hour."""
 
 
 def main() -> None:
-    """Run what is missing; print the tables in Markdown."""
+    """Run what is missing, and print the tables in Markdown."""
     options = parsed()
     if options.list:
         print("\n".join(contender.name for contender in CONTENDERS + BEST))
@@ -114,7 +114,7 @@ def main() -> None:
 
 
 def parsed() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path, help="folder that keeps the finished runs")
     parser.add_argument("--seeds", type=int, default=3)
@@ -133,7 +133,7 @@ def parsed() -> argparse.Namespace:
 
 
 def run_if_missing(contender: Contender, seed: int, options: argparse.Namespace, kept: Path) -> None:
-    """Append the run to `kept`, unless it is there."""
+    """Append the run to `kept`, unless it is there already."""
     key = (contender.name, seed, options.scale)
     if any((r.contender, r.seed, r.scale) == key for r in read_results(kept)):
         return
@@ -146,7 +146,7 @@ def run_if_missing(contender: Contender, seed: int, options: argparse.Namespace,
 
 
 def command_of(contender: Contender, seed: int, options: argparse.Namespace) -> list[str]:
-    """The contender's command line."""
+    """Return the contender's command line."""
     if contender.is_peer:
         preset, seconds = contender.arguments
         script = str(Path(__file__).with_name("gpt2.py"))
@@ -178,24 +178,24 @@ def followed(command: list[str], environment: dict[str, str], key: tuple[str, in
 
 
 def read_results(kept: Path) -> list[Result]:
-    """What was run so far."""
+    """Return the runs so far."""
     if not kept.exists():
         return []
     records: Iterator[dict[str, Any]] = map(json.loads, kept.read_text(encoding="utf-8").splitlines())
     return [Result(**{**record, "curve": [(s, loss) for s, loss in record["curve"]]}) for record in records]
 
 
-# Counting alone
+# N-gram counts alone
 
 
 def counted_prior() -> tuple[float, float]:
-    """Loss of quick's n-gram prior without a network, in strict windows and running on; prints a table."""
+    """Print the loss of quick's n-gram prior without a network, in separate windows and over continuous text."""
     from tui_gpt.config import PRESETS
 
     model = PRESETS["quick"].model
     command = [sys.executable, "-c", PRIOR_ALONE, str(model.ngram_order), str(model.block_size)]
-    told = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
-    facts: dict[str, float] = json.loads(told)
+    output = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
+    facts: dict[str, float] = json.loads(output)
     print(f"\n| n-gram prior alone, order {model.ngram_order} | |\n|---|---|")
     print(f"| windows of {model.block_size}, nothing before them | {facts['strict']:.4f} |")
     print(f"| context running on, as published n-gram figures have it | {facts['running']:.4f} |")
@@ -229,12 +229,12 @@ print(json.dumps({"strict": strict, "running": running, "fit": fit, "rows": rows
 """
 
 
-# Telling
+# Tables
 
 
 def print_table(results: Sequence[Result]) -> None:
-    """A row a contender, means and standard deviations over its seeds."""
-    print("| contender | validation loss | seconds, whole command | steps | parameters | seeds |")
+    """Print a row per contender, with means and standard deviations over its seeds."""
+    print("| contender | validation loss | seconds, entire command | steps | parameters | seeds |")
     print("|---|---|---|---|---|---|")
     for contender in CONTENDERS + BEST:
         runs = [result for result in results if result.contender == contender.name]
@@ -249,13 +249,13 @@ def print_table(results: Sequence[Result]) -> None:
 
 
 def with_deviation(values: Sequence[float], digits: int) -> str:
-    """Mean and, of several, sample standard deviation."""
+    """Return the mean and, of several, the sample standard deviation."""
     mean = f"{statistics.mean(values):.{digits}f}"
     return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
 
 
 def print_time_to_target(results: Sequence[Result]) -> None:
-    """Seconds from the command's start to the target, of the quickest `quick` budget, beside nano's 2,000 steps."""
+    """Print the seconds from start to target of the fastest `quick` budget, and those of nano's 2,000 steps."""
     nano = [result.seconds for result in results if result.contender == "nano"]
     for contender in CONTENDERS:
         runs = [result for result in results if result.contender == contender.name]
@@ -269,12 +269,12 @@ def print_time_to_target(results: Sequence[Result]) -> None:
 
 
 def first_below(curve: Sequence[tuple[float, float]]) -> float | None:
-    """When the loss was first known to be at the target or below."""
+    """Return the seconds after which the loss was first known to be at most the target."""
     return next((second for second, loss in curve if loss <= TARGET), None)
 
 
 def picture_of(results: Sequence[Result], prior: tuple[float, float] | None) -> str:
-    """Loss against seconds, each contender's seeds in one colour."""
+    """Draw loss against seconds, each contender's seeds in one colour."""
     curves: dict[str, list[list[tuple[float, float]]]] = {}
     for contender in CONTENDERS + BEST:
         runs = [result.curve for result in results if result.contender == contender.name]

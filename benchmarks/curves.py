@@ -1,4 +1,4 @@
-"""A picture of loss against seconds in plain SVG: a line a contender, named at its end."""
+"""Draw loss against seconds in plain SVG: one line per contender, labelled at its end."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,13 +10,13 @@ Curve = Sequence[tuple[float, float]]
 WIDTH, HEIGHT = 860, 480
 LEFT, RIGHT, TOP, BOTTOM = 64, 250, 24, 52
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#7f3c8d", "#555555", "#117733")
-"""Told apart by colour-blind eyes too (Okabe and Ito)."""
+"""Distinguishable also for colour-blind readers (Okabe and Ito)."""
 TICKS = (1, 2, 3, 5, 10, 20, 30, 60, 120, 180, 300, 600, 1_200, 1_800, 3_600, 7_200)
 NAME_HEIGHT = 15
 
 
 def drawn(curves: Mapping[str, Sequence[Curve]], lines: Mapping[str, float], lowest: float, highest: float) -> str:
-    """An SVG document. Seconds are on a logarithmic axis; losses outside `lowest` to `highest` are cut off.
+    """Return an SVG document. Seconds are on a logarithmic axis; losses outside `lowest` to `highest` are cut off.
 
     Each contender has a curve for each of its seeds; `lines` are losses that stand for themselves.
     """
@@ -37,15 +37,15 @@ def drawn(curves: Mapping[str, Sequence[Curve]], lines: Mapping[str, float], low
 
 
 class _Picture:
-    """Where seconds and losses lie on the paper."""
+    """Maps seconds and losses to coordinates of the picture."""
 
     def __init__(self, first: float, last: float, lowest: float, highest: float) -> None:
         self.first, self.last = first, max(last, first * 1.01)
         self.lowest, self.highest = lowest, highest
 
     def x(self, seconds: float) -> float:
-        share = math.log(seconds / self.first) / math.log(self.last / self.first)
-        return LEFT + share * (WIDTH - LEFT - RIGHT)
+        fraction = math.log(seconds / self.first) / math.log(self.last / self.first)
+        return LEFT + fraction * (WIDTH - LEFT - RIGHT)
 
     def y(self, loss: float) -> float:
         loss = min(max(loss, self.lowest), self.highest)
@@ -85,7 +85,7 @@ class _Picture:
 
 
 def _names(ends: list[tuple[float, str, str]]) -> list[str]:
-    """Each contender's name beside its end, pushed down where two would overlap."""
+    """Return the contenders' names beside the ends of their lines, moved down where two would overlap."""
     found, taken = [], -math.inf
     for y, name, colour in sorted(ends):
         taken = max(y + 4, taken + NAME_HEIGHT)

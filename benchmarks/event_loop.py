@@ -1,4 +1,4 @@
-"""Does training disturb the app, and the app the training?
+"""Measure whether training slows down the app, and the app the training.
 
     python benchmarks/event_loop.py [--preset quick] [--steps 150] [--rounds 3]
 
@@ -18,7 +18,7 @@ from tui_gpt.control import Control
 from tui_gpt.events import Progress
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import Session
-told, began, preset, steps = sys.argv[1:5]
+result, began, preset, steps = sys.argv[1:5]
 config = resolve(preset, max_iters=int(steps), log_interval=5, eval_interval=100_000, sample_interval=0)
 request = TrainRequest(config=config, name="run")
 def speeds(events):
@@ -32,7 +32,7 @@ HEADLESS = (
 session = Session()
 session.load_torch()
 found = speeds(list(session.train(request, Control())))
-json.dump({"speeds": found}, open(told, "w"))
+json.dump({"speeds": found}, open(result, "w"))
 """
 )
 
@@ -57,7 +57,7 @@ class Ticking(TuiGptApp):
 app = Ticking(request)
 app.run()
 found = speeds(RunStore().get("run").events())
-json.dump({"speeds": found, "lags": app.lags}, open(told, "w"))
+json.dump({"speeds": found, "lags": app.lags}, open(result, "w"))
 """
 )
 

@@ -1,12 +1,12 @@
-"""How much of what the machine can multiply does training use? Each preset against the GEMM peak of the same minutes.
+"""Measure the fraction of the machine's GEMM peak that training reaches, for each preset.
 
     python benchmarks/gemm_share.py [PRESET ...] [--turns 3] [--seconds 4]
 
-The peak is the quickest of several large single-precision products, by MKL and by oneDNN, over all cores; it is
-measured before every turn, and medians are compared. A preset's rate is what its whole trainer reaches (events,
-clipping, optimizer and all, without evaluations), at 6 N + 12 L C T operations a character, as nanoGPT counts them: N
+The peak is the fastest of several large single-precision products, by MKL and by oneDNN, over all cores; it is
+measured before every turn, and medians are compared. A preset's rate is what its entire trainer reaches (events,
+clipping, optimizer and all, without evaluations), at 6 N + 12 L C T operations per character, as nanoGPT counts them: N
 parameters without positions and token embedding, L blocks, width C, context T. What Muon and the n-gram prior compute
-is time but not work here. The last row is `classic`'s shape written the plain way (peers.py), as nanoGPT does.
+is time but not work here. The last row is `classic`'s shape in the plain implementation (peers.py), as nanoGPT does.
 """
 
 import argparse
@@ -34,27 +34,27 @@ TRAINED = tuple(name for name, preset in PRESETS.items() if preset.model.n_layer
 
 
 def main() -> None:
-    """Print a row of Markdown a preset."""
+    """Print a row of Markdown per preset."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("presets", nargs="*", metavar="PRESET", default=list(TRAINED), help=", ".join(TRAINED))
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0, help="the least that a turn takes")
     options = parser.parse_args()
     print(f"cores: {available_cores()}; oneDNN takes the products: {uses_onednn()}\n")
-    print("| training | characters/s | GFLOP/s | GEMM peak, GFLOP/s | share |\n|---|---|---|---|---|")
+    print("| training | characters/s | GFLOP/s | GEMM peak, GFLOP/s | fraction |\n|---|---|---|---|---|")
     for preset in options.presets:
         with tempfile.TemporaryDirectory() as folder:
-            tell(
+            print_row(
                 f"`{preset}`",
                 PRESETS[preset].model,
                 measured(our_turns(preset, options.seconds, Path(folder)), options),
             )
     if "classic" in options.presets:
-        tell(PLAIN, PRESETS["classic"].model, measured(plain_turns(options.seconds), options))
+        print_row(PLAIN, PRESETS["classic"].model, measured(plain_turns(options.seconds), options))
 
 
 def measured(turns: Iterator[float], options: argparse.Namespace) -> tuple[float, float]:
-    """Medians of characters per second and of the peak, a warm-up turn left out."""
+    """Return the medians of characters per second and of the peak, without a warm-up turn."""
     speeds, peaks = [], []
     for _ in range(options.turns + 1):
         peaks.append(gemm_peak())
@@ -62,21 +62,21 @@ def measured(turns: Iterator[float], options: argparse.Namespace) -> tuple[float
     return statistics.median(speeds[1:]), statistics.median(peaks[1:])
 
 
-def tell(name: str, shape: ModelConfig, facts: tuple[float, float]) -> None:
-    """One row."""
+def print_row(name: str, shape: ModelConfig, facts: tuple[float, float]) -> None:
+    """Print a row."""
     speed, peak = facts
     rate = speed * operations_a_character(shape) / 1e9
     print(f"| {name} | {speed:,.0f} | {rate:.1f} | {peak:.0f} | {rate / peak:.0%} |", flush=True)
 
 
 def operations_a_character(shape: ModelConfig, vocab_size: int = 65) -> float:
-    """Of a forward and a backward pass."""
+    """Return the floating-point operations of a forward and a backward pass, per character."""
     blocks = shape.n_layer * 12 * shape.n_embd**2
     return 6.0 * (blocks + shape.n_embd * vocab_size) + 12.0 * shape.n_layer * shape.n_embd * shape.block_size
 
 
 def gemm_peak() -> float:
-    """GFLOP/s of the best product that all cores reach together."""
+    """Return the GFLOP/s of the fastest product on all cores."""
     before = torch.get_num_threads()
     torch.set_num_threads(available_cores())
     best = 0.0
@@ -93,7 +93,7 @@ def gemm_peak() -> float:
 
 
 def our_turns(preset: str, seconds: float, folder: Path) -> Iterator[float]:
-    """Characters per second of one turn after the other of our trainer."""
+    """Yield the characters per second of our trainer, turn by turn."""
     config = resolve(preset, max_iters=1_000_000, eval_interval=1_000_000, log_interval=1, sample_interval=0)
     prepared = prepare_new(config, Control())
     run = RunStore(folder).create(config, "gemm")
@@ -110,7 +110,7 @@ def our_turns(preset: str, seconds: float, folder: Path) -> Iterator[float]:
 
 
 def plain_turns(seconds: float) -> Iterator[float]:
-    """Characters per second of the plain way, every operation on all cores."""
+    """Yield the characters per second of the plain implementation, every operation on all cores."""
     model = PRESETS["classic"].model
     shape = Shape(65, model.block_size, model.n_layer, model.n_head, model.n_embd, model.dropout)
     training = PlainTraining(PlainGPT(shape), torch.randint(65, (1_000_000,)), 64, model.block_size, 1e-3)

@@ -1,11 +1,11 @@
-"""Writing speed: this program beside nanoGPT's way to sample and `transformers`, and what the memory would allow.
+"""Measure the speed of generation: this program, nanoGPT's way to sample, `transformers`, the memory bound.
 
     python benchmarks/generate.py [rounds]
 
-Weights are random: speed does not depend on them. Every contender writes beyond the context of 256 characters and takes
-its turn in every round, so that a busy moment of the machine hits all; medians of the rounds are compared. The last
-table is measured with the model that comes with the program, if it is there. `transformers` takes part if it is
-installed; its model has room for 1,024 positions, as it cannot slide.
+Weights are random: speed does not depend on them. Every contender generates beyond the context of 256 characters, once
+per round, so that a busy moment of the machine affects all; medians of the rounds are compared. The last table is
+measured with the model that comes with the program, if it is there. `transformers` takes part if it is installed; its
+model has 1,024 positions, because its window cannot slide.
 """
 
 import dataclasses
@@ -44,7 +44,7 @@ STREAMS = 16
 READ_CHARACTERS = 4_000
 GREEDY_CHARACTERS = 2_000
 COPIED_FLOATS = 10_788_929
-"""As many as `classic` has weights."""
+"""The number of weights of `classic`."""
 GEMM_SIZE = 1024
 CLASSIC_NUMPY, QUICK_NUMPY = "classic, one text, NumPy alone", "quick, one text, NumPy alone"
 CLASSIC, CLASSIC_MANY = "classic, one text", f"classic, {STREAMS} at once"
@@ -52,7 +52,7 @@ QUICK, QUICK_MANY = "quick, one text", f"quick, {STREAMS} at once"
 NANOGPT = "classic's shape, nanoGPT's way"
 TRANSFORMERS = "classic's shape, transformers with cache"
 Contender = Callable[[], float]
-"""Writes for a while; characters per second."""
+"""Generates for a while; returns characters per second."""
 
 
 def main() -> None:
@@ -79,7 +79,7 @@ def main() -> None:
 
 
 def all_contenders(text: str) -> Iterator[tuple[str, Contender]]:
-    """What is timed, by name."""
+    """Return the contenders by name."""
     tokenizer = CharTokenizer.from_text(text)
     prompt = text[:CONTEXT]
     classic, quick = fresh_sampler("classic", text), fresh_sampler("quick", text)
@@ -100,7 +100,7 @@ def all_contenders(text: str) -> Iterator[tuple[str, Contender]]:
 
 
 def fresh_model(preset: str, text: str) -> tuple[Model, CharTokenizer]:
-    """A model of that preset that has learned nothing."""
+    """Return an untrained model of that preset."""
     tokenizer = CharTokenizer.from_text(text)
     config = PRESETS[preset].model
     tokens = tokenizer.encode(text)[: int(0.9 * len(text))]
@@ -110,19 +110,19 @@ def fresh_model(preset: str, text: str) -> tuple[Model, CharTokenizer]:
 
 
 def fresh_sampler(preset: str, text: str) -> Sampler:
-    """What generates with it."""
+    """Return its decoder factory."""
     model, tokenizer = fresh_model(preset, text)
     return Sampler(model, tokenizer, name=preset, step=0)
 
 
 def streamed_by_numpy(sampler: Sampler, prompt: str) -> float:
-    """Ours without the C extension."""
+    """Return our NumPy decoder as a contender."""
     with patch.dict(os.environ, {OFF_VARIABLE: "1"}):
         return streamed(sampler, prompt, 1, CONTEXT // 2)
 
 
 def streamed(sampler: Sampler, prompt: str, count: int, length: int = 5 * CONTEXT // 2) -> float:
-    """Ours: two and a half windows, so that the window slides."""
+    """Return our decoder as a contender: two and a half windows, so that the window slides."""
     config = SampleConfig(max_new_tokens=length, seed=1)
     began = time.perf_counter()
     pieces = sampler.stream(prompt, config) if count == 1 else sampler.stream_many(prompt, config, count)
@@ -131,7 +131,7 @@ def streamed(sampler: Sampler, prompt: str, count: int, length: int = 5 * CONTEX
 
 
 def cropped(tokens: torch.Tensor, vocab_size: int, count: int = 20) -> float:
-    """nanoGPT's way: crop to the context, run everything again for each character."""
+    """Return nanoGPT's way as a contender: crop to the context and recompute everything for each character."""
     config = PRESETS["classic"].model
     peer = PlainGPT(Shape(vocab_size, config.block_size, config.n_layer, config.n_head, config.n_embd)).eval()
     began = time.perf_counter()
@@ -140,7 +140,7 @@ def cropped(tokens: torch.Tensor, vocab_size: int, count: int = 20) -> float:
 
 
 def transformers_peer(vocab_size: int) -> Any:
-    """GPT-2 of classic's shape."""
+    """Return a GPT-2 of classic's shape."""
     from transformers import GPT2Config, GPT2LMHeadModel  # type: ignore[import-not-found]  # a peer, not a requirement
 
     config = PRESETS["classic"].model
@@ -157,7 +157,7 @@ def transformers_peer(vocab_size: int) -> Any:
 
 
 def with_transformers(peer: Any, tokens: torch.Tensor, count: int = 100) -> float:
-    """`generate` with its cache."""
+    """Return the `generate` of transformers, with its cache, as a contender."""
     began = time.perf_counter()
     made = peer.generate(
         tokens,
@@ -172,7 +172,7 @@ def with_transformers(peer: Any, tokens: torch.Tensor, count: int = 100) -> floa
 
 
 def copy_bandwidth() -> float:
-    """Bytes a second that a copy of as many floats as `classic` has weights reads and writes, all cores at it."""
+    """Return the bytes read and written per second by a copy of `FLOATS` floats on all cores."""
     source = torch.ones(COPIED_FLOATS)
     target = torch.empty_like(source)
     seconds = []
@@ -184,7 +184,7 @@ def copy_bandwidth() -> float:
 
 
 def gemm_speed() -> float:
-    """GFLOP/s of PyTorch's matrix product in single precision, on all its threads."""
+    """Return the GFLOP/s of PyTorch's matrix product in single precision, on all its threads."""
     left, right = torch.rand(GEMM_SIZE, GEMM_SIZE), torch.rand(GEMM_SIZE, GEMM_SIZE)
     seconds = []
     for _ in range(20):
@@ -195,7 +195,7 @@ def gemm_speed() -> float:
 
 
 def print_ratios(medians: dict[str, float]) -> None:
-    """How many times faster one is than another."""
+    """Print how many times faster one is than another."""
     rows = [
         ("classic, one text / nanoGPT's way", medians[CLASSIC] / medians[NANOGPT], "40, with AVX-512 60"),
         ("classic, one text, NumPy alone / nanoGPT's way", medians[CLASSIC_NUMPY] / medians[NANOGPT], "8"),
@@ -211,7 +211,7 @@ def print_ratios(medians: dict[str, float]) -> None:
 
 
 def print_bounds(medians: dict[str, float], bandwidth: float) -> None:
-    """What share of the bound is reached, were reading every weight once per character all there is to do."""
+    """Print the fraction reached of the bound by reading every weight once per character."""
     print(f"\nCopy bandwidth (bytes read + written): {bandwidth / 1e9:.1f} GB/s. `classic`, one text, against it:\n")
     print("| weights | bytes | bound, characters/s | reached |\n|---|---|---|---|")
     for name, size, speed in (
@@ -222,7 +222,7 @@ def print_bounds(medians: dict[str, float], bandwidth: float) -> None:
 
 
 def print_agreements(text: str) -> None:
-    """How far the compiled decoder is from NumPy's: what rounding causes, and what anything else."""
+    """Print how far the C extension's logits are from NumPy's, with the rounded and with the original weights."""
     folder, compiled = paths.shipped_dir() / "pretrained", library()
     if compiled is None or not folder.is_dir():
         print("\nNo compiled decoder or no shipped model here: their agreement is not measured.")
@@ -245,7 +245,7 @@ def print_agreements(text: str) -> None:
 
 
 def print_agreement(label: str, fast: Decoder, plain: Decoder, text: Ints) -> None:
-    """One row: both read the same text, then each generates its own greedy one."""
+    """Print a row: both read the same text, then each generates a greedy text."""
     rows = [read_through(decoder, text) for decoder in (fast, plain)]
     losses = [-log_softmax(row)[np.arange(len(row)), text[1:]].mean() for row in rows]
     greedy = [greedy_text(decoder, text[:1]) for decoder in (fast, plain)]
@@ -255,13 +255,13 @@ def print_agreement(label: str, fast: Decoder, plain: Decoder, text: Ints) -> No
 
 
 def rounded(model: Model) -> Model:
-    """The model with the weights that the C extension stores."""
+    """Return the model with the weights that the C extension stores."""
     networks = [{name: stored(name, weights) for name, weights in network.items()} for network in model.networks]
     return dataclasses.replace(model, networks=networks)
 
 
 def stored(name: str, weights: Floats) -> Floats:
-    """One weight, rounded if it is a matrix."""
+    """Return a weight, rounded if it is a matrix."""
     is_table = name.endswith("embedding") and name != "prior_embedding"
     if weights.ndim < 2 or is_table or name.startswith("induction."):
         return weights
@@ -270,16 +270,16 @@ def stored(name: str, weights: Floats) -> Floats:
 
 
 def read_through(decoder: Decoder, tokens: Ints) -> Floats:
-    """Logits (n - 1, V) after each but the last of tokens (n,)."""
+    """Return logits (n - 1, V) after each but the last of tokens (n,)."""
     rows = [decoder.start(tokens[:1])[0]]
     rows += [decoder.advance(tokens[t : t + 1])[0] for t in range(1, len(tokens) - 1)]
     return np.stack(rows)
 
 
 def greedy_text(decoder: Decoder, prompt: Ints) -> list[int]:
-    """GREEDY_CHARACTERS tokens, always the likeliest."""
+    """Return GREEDY_CHARACTERS tokens, always the most likely."""
     decoder.start(prompt)
-    tokens, _ = decoder.write(SampleConfig(temperature=0.0), np.zeros((GREEDY_CHARACTERS, 1)))
+    tokens, _ = decoder.generate(SampleConfig(temperature=0.0), np.zeros((GREEDY_CHARACTERS, 1)))
     return tokens[:, 0].tolist()  # type: ignore[no-any-return]  # integers
 
 

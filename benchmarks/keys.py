@@ -1,11 +1,11 @@
-"""How long a key press waits for the screen's answer while a model is trained and text streams, in one app.
+"""Measure the latency of key presses while a model is trained and text streams, in one app.
 
     python benchmarks/keys.py [--keys 100]
 
-The app runs on a terminal of its own, trains the preset `quick` and writes answers of 100,000 characters, with the live
-weights and then with the shipped model. Into the prompt box go signs that nothing else on the screen ever shows; the
-time from the key until the sign is drawn is what is measured. A new answer is begun as soon as one is done. The first
-lines measure the same without streaming, and without training either; others, how long an answer takes to stop.
+The app runs on a terminal of its own, trains the preset `quick` and generates answers of 100,000 characters, with the
+live weights and then with the shipped model. Characters that nothing else on the screen shows are typed into the prompt
+box; the time from the key until the character is drawn is measured. A new answer starts as soon as one is done. The
+first lines measure the same without streaming, and without training; others, the time until an answer has stopped.
 """
 
 import argparse
@@ -26,14 +26,14 @@ from pathlib import Path
 
 ROWS, COLUMNS = 36, 120
 FIRST_SIGN = 0x0400
-"""Cyrillic letters: of one cell, and no letters of Shakespeare's."""
+"""Cyrillic letters: one cell wide, and not in Shakespeare."""
 PATIENCE_SECONDS = 60.0
 BETWEEN_KEYS_SECONDS = 0.08
 KEYS_AN_ANSWER = 20
 STOPS = 20
 STOPPING_KEYS = {
     "Ctrl+C": "\x03",
-    "Esc in a terminal that tells keys apart (kitty's protocol)": "\x1b[27u",
+    "Esc in a terminal with the kitty keyboard protocol": "\x1b[27u",
     "Esc in any other, where Textual waits 0.1 s for the rest of a sequence": "\x1b",
 }
 
@@ -50,7 +50,7 @@ class App:
         os.write(self._terminal, keys.encode())
 
     def look(self, seconds: float) -> bytes:
-        """What is drawn within so many seconds, or as soon as something is."""
+        """Return what is drawn within that many seconds, or as soon as something is."""
         if not select.select([self._terminal], [], [], seconds)[0]:
             return b""
         fresh = os.read(self._terminal, 65_536)
@@ -58,7 +58,7 @@ class App:
         return fresh
 
     def wait_for(self, words: str) -> None:
-        """Go on when these words were drawn since the last wait."""
+        """Wait until these words have been drawn since the last wait."""
         deadline = time.perf_counter() + PATIENCE_SECONDS
         while words.encode() not in self.drawn:
             if time.perf_counter() > deadline:
@@ -73,7 +73,7 @@ class App:
             self.look(left)
 
     def milliseconds_until_drawn(self, sign: str) -> float:
-        """From the key to its sign on the screen."""
+        """Return the seconds from a key press to its character on the screen."""
         self.drawn = b""
         began = time.perf_counter()
         self.press(sign)
@@ -83,7 +83,7 @@ class App:
 
 @contextmanager
 def app_on_a_terminal(*arguments: str, source: str = "live") -> Iterator[App]:
-    """The app, with a home of its own that asks for long answers of that model."""
+    """Start the app with a temporary home, set up for long answers of that model."""
     with tempfile.TemporaryDirectory() as home:
         state = {"source": source, "sampling": {"max_new_tokens": 100_000}} if arguments else {}
         Path(home, "state.json").write_text(json.dumps(state))
@@ -100,12 +100,12 @@ def app_on_a_terminal(*arguments: str, source: str = "live") -> Iterator[App]:
             os.close(terminal)
 
 
-def measured(app: App, keys: int, *, is_writing: bool) -> list[float]:
-    """Milliseconds of each key."""
+def measured(app: App, keys: int, *, is_generating: bool) -> list[float]:
+    """Return the milliseconds of each key."""
     times = []
     for k in range(keys):
         if k % KEYS_AN_ANSWER == 0:
-            app.press("\r" if is_writing and k else "\x15")  # begins an answer; else empties the line
+            app.press("\r" if is_generating and k else "\x15")  # begins an answer; else empties the line
             app.idle(0.5)
         times.append(app.milliseconds_until_drawn(chr(FIRST_SIGN + k % 200)))
         app.idle(BETWEEN_KEYS_SECONDS)
@@ -113,7 +113,7 @@ def measured(app: App, keys: int, *, is_writing: bool) -> list[float]:
 
 
 def print_row(name: str, times: Sequence[float]) -> None:
-    """Median, the worst of twenty, the worst."""
+    """Return the median, the 95th percentile and the maximum."""
     p95 = statistics.quantiles(times, n=20)[-1]
     print(f"| {name} | {statistics.median(times):.1f} | {p95:.1f} | {max(times):.1f} |", flush=True)
 
@@ -129,13 +129,13 @@ def main() -> None:
         app.idle(4.0)
         app.press("2")
         app.idle(1.0)
-        print_row("nothing else going on", measured(app, options.keys, is_writing=False))
+        print_row("nothing else running", measured(app, options.keys, is_generating=False))
     for source in ("live", "shipped"):
         tell_of_busy_app(options, source)
 
 
 def tell_of_busy_app(options: argparse.Namespace, source: str) -> None:
-    """The rows of an app that trains, and of one that writes with that model besides."""
+    """Print the rows of an app that trains, and of one that also generates with that model."""
     arguments = ("train", "--preset", "quick", "--max-iters", "1000000", "--name", "run")
     with app_on_a_terminal(*arguments, source=source) as app:
         app.wait_for("training")
@@ -143,16 +143,16 @@ def tell_of_busy_app(options: argparse.Namespace, source: str) -> None:
         app.press("2")
         app.idle(1.0)
         if source == "live":
-            print_row("training", measured(app, options.keys, is_writing=False))
+            print_row("training", measured(app, options.keys, is_generating=False))
         app.press("\r")
         app.wait_for("writing")
-        print_row(f"training, and text streams ({source})", measured(app, options.keys, is_writing=True))
+        print_row(f"training, and text streams ({source})", measured(app, options.keys, is_generating=True))
         for name, key in STOPPING_KEYS.items():
             print_row(f"from {name} to the answer's `stopped`, the same", stops(app, key))
 
 
 def stops(app: App, key: str) -> list[float]:
-    """Milliseconds from the key until an answer says that it was stopped."""
+    """Return the milliseconds from the key until an answer is shown as stopped."""
     times = []
     for _ in range(STOPS):
         app.press("\x15\r")

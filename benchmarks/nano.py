@@ -1,12 +1,12 @@
-"""`nano` beside nanoGPT's CPU demo, the same shape and recipe: 4 x 128, context 64, batch 12, TinyShakespeare.
+"""Compare `nano` with nanoGPT's CPU demo, the same shape and recipe: 4 x 128, context 64, batch 12, TinyShakespeare.
 
     python benchmarks/nano.py                                       an iteration of each, in turns, in one process
     python benchmarks/nano.py --whole [--nanogpt DIR] [--rounds 2]  whole commands, in turns
 
-The peer is the recipe written the plain way (peers.py); with `--nanogpt` nanoGPT's own script too, unchanged, from a
-checkout whose data/shakespeare_char/prepare.py has been run, with the settings its README gives for a CPU. Everybody
-uses all cores and evaluates every 250 iterations: ours the whole validation split, the others 20 batches of 12. Turns
-alternate, so that a busy moment of the machine hits all; ratios are of medians.
+The peer is a plain implementation of the recipe (peers.py); with `--nanogpt` nanoGPT's own script too, unchanged, from
+a checkout whose data/shakespeare_char/prepare.py has been run, with the settings its README gives for a CPU. All use
+all cores and evaluate every 250 iterations: ours the entire validation split, the others 20 batches of 12. Turns
+alternate, so that a busy moment of the machine affects all; ratios are of medians.
 """
 
 import argparse
@@ -55,11 +55,11 @@ def main() -> None:
         compare_iterations()
 
 
-# An iteration of each
+# Single iterations
 
 
 def compare_iterations() -> None:
-    """The whole trainer, events and all, beside the plain step."""
+    """Compare the complete trainer, including events, with the plain step."""
     iterations = TURNS * ITERATIONS_A_TURN + ITERATIONS_A_TURN
     config = resolve("nano", max_iters=iterations, eval_interval=100_000, log_interval=ITERATIONS_A_TURN)
     prepared = prepare_new(config, Control())
@@ -78,13 +78,13 @@ def compare_iterations() -> None:
 
 
 def until_progress(events: Iterator[Event]) -> None:
-    """Let the trainer make one turn's iterations."""
+    """Run one turn's iterations of the trainer."""
     while not isinstance(next(events), Progress):
         pass
 
 
 def make_steps(peer: PlainTraining) -> None:
-    """Let the peer make one turn's iterations, every operation on all cores, as torch does by itself."""
+    """Run one turn's iterations of the peer, every operation on all cores, as torch does by default."""
     ours = torch.get_num_threads()
     torch.set_num_threads(available_cores())
     for _ in range(ITERATIONS_A_TURN):
@@ -93,7 +93,7 @@ def make_steps(peer: PlainTraining) -> None:
 
 
 def in_turns(sides: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
-    """Milliseconds an iteration of each side's turns; the first turn of each is a warm-up."""
+    """Return the milliseconds per iteration of each side's turns; the first turn of each is a warm-up."""
     times: dict[str, list[float]] = {side: [] for side in sides}
     for _ in range(TURNS + 1):
         for side, work in sides.items():
@@ -107,7 +107,7 @@ def in_turns(sides: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
 
 
 def compare_commands(nanogpt: Path | None, iterations: int, rounds: int) -> None:
-    """Each from the start of its process to the end."""
+    """Time each command from the start of its process to the end."""
     sides: dict[str, Callable[[int], tuple[float, float]]] = {OURS: time_ours, PLAIN: time_plain}
     if nanogpt is not None:
         sides[NANOGPT] = lambda count: time_nanogpt(nanogpt, count)
@@ -117,7 +117,7 @@ def compare_commands(nanogpt: Path | None, iterations: int, rounds: int) -> None
             found[side].append(timed(iterations))
     ours = statistics.median(seconds for seconds, _ in found[OURS])
     print(
-        f"| command, {iterations:,} iterations | seconds, median (min - max) | validation loss it tells | ours / it |"
+        f"| command, {iterations:,} iterations | seconds, median (min - max) | validation loss it reports | ours / it |"
     )
     print("|---|---|---|---|")
     for side, results in found.items():
@@ -127,7 +127,7 @@ def compare_commands(nanogpt: Path | None, iterations: int, rounds: int) -> None
 
 
 def time_ours(iterations: int) -> tuple[float, float]:
-    """Seconds and the last validation loss of the command."""
+    """Return the seconds and the last validation loss of the command."""
     command = [str(Path(sys.executable).with_name("tui-gpt")), "train", "--headless", "--preset", "nano", "--json"]
     with tempfile.TemporaryDirectory() as home:
         environment = {**os.environ, "TUI_GPT_HOME": home}
@@ -137,33 +137,33 @@ def time_ours(iterations: int) -> tuple[float, float]:
 
 
 def time_plain(iterations: int) -> tuple[float, float]:
-    """Seconds and the last estimate of the plain recipe."""
+    """Return the seconds and the last estimate of the plain recipe."""
     command = [sys.executable, str(Path(__file__).with_name("peers.py")), str(iterations)]
     seconds, lines = timed_command(command, Path.cwd(), dict(os.environ))
     return seconds, last_estimate(lines)
 
 
 def time_nanogpt(folder: Path, iterations: int) -> tuple[float, float]:
-    """Seconds and the last estimate of nanoGPT's own script."""
+    """Return the seconds and the last estimate of nanoGPT's own script."""
     command = [sys.executable, "-W", "ignore", "train.py", *NANOGPT_SETTINGS.format(iterations).split()]
     seconds, lines = timed_command(command, folder, dict(os.environ))
     return seconds, last_estimate(lines)
 
 
 def last_estimate(lines: list[str]) -> float:
-    """From the last of nanoGPT's `step N: train loss A, val loss B`."""
+    """Return the loss of the last of nanoGPT's `step N: train loss A, val loss B`."""
     return float(next(line for line in reversed(lines) if line.startswith("step ")).rpartition(" ")[2])
 
 
 def timed_command(command: list[str], folder: Path, environment: dict[str, str]) -> tuple[float, list[str]]:
-    """Seconds of wall time and the lines of stdout. Raises CalledProcessError, with what it said, when it fails."""
+    """Return the wall time in seconds and the lines of stdout. Raises CalledProcessError with the output."""
     began = time.perf_counter()
     done = subprocess.run(command, cwd=folder, env=environment, check=True, text=True, stdout=subprocess.PIPE)
     return time.perf_counter() - began, done.stdout.splitlines()
 
 
 def described(values: list[float]) -> str:
-    """Median and range."""
+    """Return median and range."""
     return f"{statistics.median(values):.1f} ({min(values):.1f} - {max(values):.1f})"
 
 

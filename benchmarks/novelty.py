@@ -1,11 +1,11 @@
-"""Does a model write, or recite? Known words and copied pieces in what it generates.
+"""Measure how much generated text is copied: known words and copied passages.
 
     python benchmarks/novelty.py SOURCE ... [--characters 10000] [--temperature 0.8] [--seed 1] [--corpus NAME]
 
-A SOURCE is a run, RUN@best, RUN@last, `shipped`, or the folder of a checkpoint or run. Each writes so many characters
-after a newline, in one stream. A word is known if it occurs anywhere in the corpus; a piece is copied if it stands,
-character for character, in the part that the model was trained on, the first nine tenths. Every place of the generated
-text begins a piece. The first row is the corpus's own last tenth, which no model has seen: what a person would write.
+A SOURCE is a run, RUN@best, RUN@last, `shipped`, or the folder of a checkpoint or run. Each generates that many
+characters after a newline, in one stream. A word is known if it occurs anywhere in the corpus; a passage is copied if
+it occurs verbatim in the part that the model was trained on, the first nine tenths. A passage begins at every character
+of the generated text. The first row is the corpus's own last tenth, which no model has seen: what a person would write.
 """
 
 import argparse
@@ -24,14 +24,16 @@ TRAIN_SHARE = 0.9
 
 
 def main() -> None:
-    """Print a row of Markdown a source."""
+    """Print a row of Markdown per source."""
     options = parsed()
     text = read_corpus(options.corpus).text
     train, unseen = text[: int(TRAIN_SHARE * len(text))], text[int(TRAIN_SHARE * len(text)) :]
     known = set(words_of(text))
     print(f"{options.characters:,} characters each, temperature {options.temperature:g}, seed {options.seed}\n")
     print(
-        "| text | validation loss | words that the corpus has | copied " + " | copied ".join(map(told, LENGTHS)) + " |"
+        "| text | validation loss | words that the corpus has | copied "
+        + " | copied ".join(map(heading, LENGTHS))
+        + " |"
     )
     print("|---|---|---|" + "---|" * len(LENGTHS))
     print(row("the corpus's unseen tenth", "", unseen[: options.characters], train, set(words_of(train))))
@@ -44,7 +46,7 @@ def main() -> None:
 
 
 def parsed() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sources", nargs="+", metavar="SOURCE")
     parser.add_argument("--characters", type=int, default=10_000)
@@ -54,26 +56,26 @@ def parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def told(length: int) -> str:
-    """A column's head."""
+def heading(length: int) -> str:
+    """Return the heading of a column."""
     return f"{length}-character pieces"
 
 
 def row(name: str, loss: str, written: str, train: str, known: set[str]) -> str:
-    """What there is to say of one text."""
+    """Return the row of one text."""
     words = words_of(written)[1:-1]  # the first and the last may be cut
-    share = sum(word in known for word in words) / max(1, len(words))
+    known_fraction = sum(word in known for word in words) / max(1, len(words))
     copied = (f"{copied_share(written, train, length):.2%}" for length in LENGTHS)
-    return f"| {name} | {loss} | {share:.1%} | " + " | ".join(copied) + " |"
+    return f"| {name} | {loss} | {known_fraction:.1%} | " + " | ".join(copied) + " |"
 
 
 def words_of(text: str) -> list[str]:
-    """Its words in small letters."""
+    """Return the words of a text in lower case."""
     return [word.lower() for word in re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", text)]
 
 
 def copied_share(written: str, train: str, length: int) -> float:
-    """Share of the pieces of so many characters that stand in `train`."""
+    """Return the fraction of passages of `length` characters that occur in `train`."""
     tokenizer = CharTokenizer.from_text(train)
     starts = CopyIndex([tokenizer.lookup(train)], length).copied_passages(tokenizer.lookup(written))
     return float(starts.mean()) if len(starts) else 0.0

@@ -1,8 +1,8 @@
-"""The peers: the same shapes written the plain way, as most tutorials and nanoGPT do, to be timed beside this program.
+"""Plain implementations of the same shapes, as in most tutorials and nanoGPT, for comparison with this program.
 
-Written for comparison, with nanoGPT's choices: GELU, no biases, LayerNorm without bias, tied head, dropout modules,
-AdamW as torch chooses it by default on a CPU, one `.item()` and one line an iteration, and 20 batches of each split
-measured every 250. `python benchmarks/peers.py ITERATIONS` is nanoGPT's CPU demo as a whole command.
+They follow nanoGPT: GELU, no biases, LayerNorm without bias, tied head, dropout modules,
+AdamW as torch chooses it by default on a CPU, one `.item()` and one line per iteration, and 20 batches of each split
+measured every 250. `python benchmarks/peers.py ITERATIONS` is nanoGPT's CPU demo as a complete command.
 """
 
 import math
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Shape:
-    """Of a plain GPT."""
+    """The shape of a plain GPT."""
 
     vocab_size: int
     block_size: int
@@ -28,12 +28,12 @@ class Shape:
 
 
 class PlainBlock(nn.Module):
-    """Attention and feed-forward, each behind a LayerNorm."""
+    """Attention and feed-forward, each after a LayerNorm."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         C = shape.n_embd
-        self.heads, self.drop_share = shape.n_head, shape.dropout
+        self.heads, self.dropout = shape.n_head, shape.dropout
         self.norm_1, self.norm_2 = nn.LayerNorm(C, bias=False), nn.LayerNorm(C, bias=False)
         self.qkv, self.out = nn.Linear(C, 3 * C, bias=False), nn.Linear(C, C, bias=False)
         self.up, self.down = nn.Linear(C, 4 * C, bias=False), nn.Linear(4 * C, C, bias=False)
@@ -44,16 +44,16 @@ class PlainBlock(nn.Module):
         return x + self.drop_2(self.down(F.gelu(self.up(self.norm_2(x)))))  # type: ignore[no-any-return]
 
     def mixed(self, x: Tensor) -> Tensor:
-        """(B, T, C): what attention gathers."""
+        """Return the output (B, T, C) of causal self-attention."""
         B, T, C = x.shape
         q, k, v = (part.view(B, T, self.heads, C // self.heads).transpose(1, 2) for part in self.qkv(x).split(C, dim=2))
-        share = self.drop_share if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, dropout_p=share, is_causal=True)
+        p = self.dropout if self.training else 0.0
+        y = F.scaled_dot_product_attention(q, k, v, dropout_p=p, is_causal=True)
         return y.transpose(1, 2).contiguous().view(B, T, C)
 
 
 class PlainGPT(nn.Module):
-    """`model(tokens, targets)` gives logits and loss."""
+    """A GPT; `model(tokens, targets)` returns logits and loss."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class PlainGPT(nn.Module):
 
     @torch.no_grad()
     def generate(self, tokens: Tensor, count: int, temperature: float = 0.8) -> Tensor:
-        """Append `count` characters the usual way: crop to the context, run everything again, draw."""
+        """Append `count` characters: crop to the context, recompute everything, draw."""
         for _ in range(count):
             logits, _ = self(tokens[:, -self.shape.block_size :])
             chosen = torch.multinomial(F.softmax(logits[:, -1] / temperature, dim=-1), 1)
@@ -106,7 +106,7 @@ class PlainTraining:
         )
 
     def step(self) -> float:
-        """One iteration: draw a batch, forward, backward, clip, update; the loss."""
+        """Run one iteration: draw a batch, forward, backward, clip, update; return the loss."""
         _, loss = self.model(*self.drawn(self.data))
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -115,13 +115,13 @@ class PlainTraining:
         return float(loss.item())
 
     def drawn(self, data: Tensor) -> tuple[Tensor, Tensor]:
-        """Random windows of `data`, inputs and targets (B, T)."""
+        """Return random windows of `data`, inputs and targets (B, T)."""
         starts = torch.randint(len(data) - self.block_size, (self.batch_size,)).tolist()
         inputs = torch.stack([data[s : s + self.block_size].long() for s in starts])
         return inputs, torch.stack([data[s + 1 : s + 1 + self.block_size].long() for s in starts])
 
     def set_rate(self, step: int, steps: int, peak: float) -> None:
-        """A climb over 100 steps, then a cosine down to a tenth."""
+        """Return the learning rate: linear warm-up over 100 steps, then cosine decay to a tenth."""
         done = max(0.0, (step - 100) / max(1, steps - 100))
         rate = peak * min((step + 1) / 101, 0.1 + 0.45 * (1.0 + math.cos(math.pi * done)))
         for group in self.optimizer.param_groups:
@@ -129,7 +129,7 @@ class PlainTraining:
 
     @torch.no_grad()
     def estimate(self, data: Tensor, batches: int) -> float:
-        """Mean loss over a few random batches, nats per character."""
+        """Return the mean loss over a few random batches, in nats per character."""
         self.model.eval()
         losses = [float(self.model(*self.drawn(data))[1].item()) for _ in range(batches)]
         self.model.train()

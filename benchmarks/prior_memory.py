@@ -1,11 +1,12 @@
-"""How much memory and time the n-gram prior takes on large and on strange texts.
+"""Measure the memory and time of the n-gram prior on large and unusual texts.
 
     python benchmarks/prior_memory.py [--megabytes 100] [--only NAME ...]
 
-The texts are made up, the same in every run: English-like (words of TinyShakespeare in random order), 5,000 distinct
+The texts are synthetic, the same in every run: English-like (words of TinyShakespeare in random order), 5,000 distinct
 characters by Zipf's law, and random bytes. Each is measured in a process of its own: the peak of its resident memory
-once the text is there in tokens, and again after the prior has counted it, made its cross-fitted tables and a hundred
-batches of rows, as `quick` does. What the prior takes is the difference. Needs Linux, which can forget an earlier peak.
+once the text is there in tokens, and again after the prior has counted it, computed its cross-fitted tables and a
+hundred batches of rows, as `quick` does. The difference is the memory of the prior. Needs Linux, which can reset the
+peak.
 """
 
 import argparse
@@ -64,7 +65,7 @@ print(json.dumps({
 
 
 def main() -> None:
-    """A row of Markdown a text."""
+    """Print a row of Markdown per text."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megabytes", type=float, default=100.0)
     parser.add_argument("--only", nargs="+", default=list(KINDS), choices=KINDS)

@@ -1,10 +1,10 @@
-"""How long until something is there: the first picture of the app beside an empty Textual app's, and `--help`.
+"""Measure the time to the first frame of the app and of an empty Textual app, and the time of `--help`.
 
     python benchmarks/startup.py
 
 Each start is a process of its own on a pseudo-terminal of 120 x 36; the clock starts with the process and is read
-inside it, once the picture is written and once the whole main screen is up. Both apps start in turns, so that a busy
-moment of the machine hits both.
+inside it, once the first frame is written and once the complete main screen is up. Both apps start in turns, so that a
+busy moment of the machine affects both.
 """
 
 import statistics
@@ -22,8 +22,8 @@ import json, sys, time
 from textual.app import App
 class Empty(App):
     def on_mount(self):
-        self.call_after_refresh(self.tell)
-    def tell(self):
+        self.call_after_refresh(self.report)
+    def report(self):
         seconds = time.time() - float(sys.argv[2])
         open(sys.argv[1], "w").write(json.dumps({"first": seconds}))
         self.exit()
@@ -36,8 +36,8 @@ from tui_gpt.tui.app.app import TuiGptApp
 class Timed(TuiGptApp):
     facts = {}
     def on_mount(self):
-        self.call_after_refresh(self.tell)
-    def tell(self):
+        self.call_after_refresh(self.report)
+    def report(self):
         self.facts = {"first": time.time() - float(sys.argv[2]), "torch": "torch" in sys.modules}
         self.set_interval(0.005, self.look)
     def look(self):
@@ -67,12 +67,12 @@ def main() -> None:
         f"| `tui-gpt`, first picture (torch imported by then: {any(f['torch'] for f in ours)}) | {first:.3f} "
         f"| {first / bare:.2f} |"
     )
-    print(f"| `tui-gpt`, whole main screen | {whole:.3f} | {whole / bare:.2f} |")
-    print(f"| `tui-gpt --help`, whole process | {help_seconds():.3f} | |")
+    print(f"| `tui-gpt`, complete main screen | {whole:.3f} | {whole / bare:.2f} |")
+    print(f"| `tui-gpt --help`, entire process | {help_seconds():.3f} | |")
 
 
 def help_seconds() -> float:
-    """Median wall time of `tui-gpt --help`."""
+    """Return the median wall time of `tui-gpt --help`."""
     command = [str(Path(sys.executable).with_name("tui-gpt")), "--help"]
     times = []
     for _ in range(ROUNDS):

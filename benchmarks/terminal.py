@@ -1,4 +1,4 @@
-"""A process on a pseudo-terminal of its own, for benchmarks of the app."""
+"""Run a process on a pseudo-terminal, for benchmarks of the app."""
 
 import fcntl
 import json
@@ -14,23 +14,23 @@ from typing import Any
 
 
 def run_on_a_terminal(script: str, *arguments: str, rows: int = 36, columns: int = 120) -> dict[str, Any]:
-    """Run Python source on a terminal; the JSON it writes to `sys.argv[1]`. `sys.argv[2]` is when its process began."""
+    """Run Python source on a terminal; return the JSON it writes to `sys.argv[1]`. `sys.argv[2]` is its start time."""
     with tempfile.TemporaryDirectory() as folder:
-        told = Path(folder) / "told.json"
+        result = Path(folder) / "result.json"
         pid, terminal = pty.fork()
         if pid == 0:
             environment = {**os.environ, "TUI_GPT_HOME": folder, "TERM": "xterm-256color"}
-            command = [sys.executable, "-c", script, str(told), repr(time.time()), *arguments]
+            command = [sys.executable, "-c", script, str(result), repr(time.time()), *arguments]
             os.execve(sys.executable, command, environment)
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         _drain(terminal)
         os.waitpid(pid, 0)
-        facts: dict[str, Any] = json.loads(told.read_text())
+        facts: dict[str, Any] = json.loads(result.read_text())
         return facts
 
 
 def _drain(terminal: int) -> None:
-    """Read what the process draws until it is gone."""
+    """Read what the process draws until it exits."""
     try:
         while os.read(terminal, 65_536):
             pass

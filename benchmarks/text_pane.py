@@ -1,4 +1,4 @@
-"""What one more burst of text costs on a screen that shows 100,000 characters already.
+"""Measure the cost of one more burst of text on a screen that already shows 100,000 characters.
 
 The Generate tab's view beside Textual's own `Log` (which does not wrap) and `Static` (which does), each in the same
 app, at the same size, in the same run: append a burst, let the screen draw it, and take the processor time of both
@@ -24,7 +24,7 @@ from tui_gpt.tui.generate.notebook import Answer, Card
 
 SIZE = (120, 40)
 BURST = "What, ho! my lord, the king is come."
-"""A thirtieth of a second at about 1,000 characters a second."""
+"""A thirtieth of a second at about 1,000 characters per second."""
 TEXT = "To be, or not to be, that is the question:\nWhether 'tis nobler in the mind to suffer the slings and arrows\n"
 
 
@@ -37,7 +37,7 @@ class Screen(App[None]):
         self.text = (TEXT * (characters // len(TEXT) + 1))[:characters]
 
     def compose(self) -> ComposeResult:
-        """The widget that is measured."""
+        """Yield the widget that is measured."""
         if self.kind == "view":
             yield NotebookView()
         elif self.kind == "log":
@@ -48,7 +48,7 @@ class Screen(App[None]):
         yield Footer()
 
     def writer(self) -> Callable[[str], None]:
-        """What appends a burst, after the text so far was put there."""
+        """Show the text so far; return a function that appends a burst."""
         if self.kind == "view":
             return self._view_writer()
         if self.kind == "log":
@@ -85,12 +85,12 @@ class Screen(App[None]):
 
 
 def void(value: object) -> None:
-    """Nothing, whatever was returned."""
+    """Do nothing; the returned value is ignored."""
     del value
 
 
 async def burst_milliseconds(kind: str, characters: int, bursts: int) -> list[float]:
-    """Milliseconds of processor time from a burst to its being drawn, for each of so many bursts."""
+    """Return the milliseconds of processor time until a burst is drawn, for each burst."""
     app = Screen(kind, characters)
     drawn = asyncio.Event()
     async with app.run_test(size=SIZE) as pilot:
@@ -109,7 +109,7 @@ async def burst_milliseconds(kind: str, characters: int, bursts: int) -> list[fl
 
 
 def main() -> None:
-    """Print a row a widget: the median, the worst of twenty, the worst."""
+    """Print a row per widget: the median, the 95th percentile and the maximum."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--characters", type=int, default=100_000)
     parser.add_argument("--bursts", type=int, default=100)

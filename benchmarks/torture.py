@@ -1,14 +1,14 @@
-"""Is work ever lost? Crashes, damage and long runs, in numbers.
+"""Measure whether work is ever lost: crashes, damaged files and long runs.
 
-    python -m benchmarks.torture kill [--kills 500]       SIGKILL at random instants of real trainings
-    python -m benchmarks.torture faults                   SIGKILL at each touch of the disk of a real training
-    python -m benchmarks.torture fuzz [--files 10000]     damaged files opened
-    python -m benchmarks.torture resume [--points 55]     interruptions at random instants, with writing in between
+    python -m benchmarks.torture kill [--kills 500]       SIGKILL real trainings at random instants
+    python -m benchmarks.torture faults                   SIGKILL a real training at each disk operation
+    python -m benchmarks.torture fuzz [--files 10000]     open damaged files
+    python -m benchmarks.torture resume [--points 55]     interrupt and resume at random instants, and generate
     python -m benchmarks.torture signals                  every signal in every phase, on a terminal
-    python -m benchmarks.torture save                     how long training pauses for a checkpoint of `classic`
+    python -m benchmarks.torture save                     pauses of training for a checkpoint of `classic`
     python -m benchmarks.torture memory [--steps 20000]   memory and file descriptors of a long run
-    python -m benchmarks.torture idle                     CPU time of an app that nobody touches
-    python -m benchmarks.torture app [--minutes 120]      memory, files and threads of an app that is used now and then
+    python -m benchmarks.torture idle                     CPU time of an idle app
+    python -m benchmarks.torture app [--minutes 120]      memory, files and threads of an app in occasional use
 
 Each prints rows of Markdown. Work that is to be killed runs in forks of one process that has imported torch but never
 computed with it, so a crash costs milliseconds instead of an import; run it from the repository's root, on POSIX.
@@ -77,13 +77,13 @@ F2, F3, F4 = "\x1bOQ", "\x1bOR", "\x1bOS"
 
 
 def config_of(architecture: str, **settings: Any) -> RunConfig:
-    """A tiny run of that architecture."""
+    """Return the config of a tiny run of that architecture."""
     chosen = {**ARCHITECTURES[architecture], **TINY, **settings}
     return resolve(chosen.pop("preset"), str(Path(os.environ["TUI_GPT_HOME"]) / "fox.txt"), **chosen)
 
 
 def request_of(store: RunStore, config: RunConfig) -> TrainRequest:
-    """Go on with the run, or begin it."""
+    """Resume the run, or start it."""
     return (
         TrainRequest(config=config, resume=RUN)
         if (store.root / RUN).exists()
@@ -92,7 +92,7 @@ def request_of(store: RunStore, config: RunConfig) -> TrainRequest:
 
 
 def train(root: Path, config: RunConfig) -> None:
-    """To the end, from wherever the run in `root` stands, with saves between evaluations too."""
+    """Train to the end from the current step of the run in `root`, with saves between evaluations too."""
     store, control = RunStore(root), Control()
     for event in Session(store).train(request_of(store, config), control):
         if isinstance(event, Progress):
@@ -100,7 +100,7 @@ def train(root: Path, config: RunConfig) -> None:
 
 
 def fingerprint(root: Path) -> str:
-    """A hash of all that a run has learned: weights, optimizer, generators, prior, and its log without the clock."""
+    """Return a hash of what a run has learned: weights, optimizer, generators, prior, and its log without times."""
     run = RunStore(root).get(RUN)
     digest = hashlib.sha256()
     for which in ("last", "best"):
@@ -114,7 +114,7 @@ def fingerprint(root: Path) -> str:
 
 
 def without_clock(event: Event) -> Event | None:
-    """What an event tells of the learning; None for what differs between a straight run and an interrupted one."""
+    """Return the part of an event that must not depend on interruptions, or None."""
     match event:
         case Progress():
             return replace(event, tokens_per_second=0.0, elapsed_seconds=0.0)
@@ -125,7 +125,7 @@ def without_clock(event: Event) -> Event | None:
 
 
 def in_a_fork(work: Callable[[], object], kill_after: float | None = None) -> tuple[bool, str]:
-    """Run `work` in a child; whether it came to its end, and what it returned or raised."""
+    """Run `work` in a child; return whether it completed, and what it returned or raised."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -136,13 +136,13 @@ def in_a_fork(work: Callable[[], object], kill_after: float | None = None) -> tu
         time.sleep(kill_after)
         os.kill(child, signal.SIGKILL)
     with os.fdopen(reader, "rb") as answer:
-        told = answer.read().decode()
+        result = answer.read().decode()
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         return False, ""
     if os.waitstatus_to_exitcode(status) != 0:
-        raise SystemExit(f"the work failed: {told}")
-    return True, told
+        raise SystemExit(f"the work failed: {result}")
+    return True, result
 
 
 def _report(writer: int, work: Callable[[], object]) -> None:
@@ -157,7 +157,7 @@ def _report(writer: int, work: Callable[[], object]) -> None:
 
 
 def straight(root: Path, config: RunConfig) -> tuple[str, float]:
-    """The fingerprint of the run when nothing happens to it, and the seconds that it takes."""
+    """Return the fingerprint of an uninterrupted run, and the seconds that it takes."""
     began = time.monotonic()
     in_a_fork(lambda: train(root, config))
     seconds = time.monotonic() - began
@@ -165,7 +165,7 @@ def straight(root: Path, config: RunConfig) -> tuple[str, float]:
 
 
 def valid_step(root: Path) -> int | None:
-    """The step of the newest valid `last` checkpoint; None before the first. Raises CheckpointError."""
+    """Return the step of the newest valid `last` checkpoint; None before the first. Raises CheckpointError."""
     if not (root / RUN).exists() or not RunStore(root).get(RUN).ever_saved("last"):
         return None
     return read_checkpoint(RunStore(root).get(RUN).require_checkpoint("last"), training=True).info.step
@@ -176,7 +176,7 @@ def valid_step(root: Path) -> int | None:
 
 def kill(options: argparse.Namespace) -> None:
     """Kill trainings at random instants, any number of times each, until enough kills were survived."""
-    chance = random.Random(options.seed)
+    rng = random.Random(options.seed)
     kills = runs = equal = went_back = 0
     names = list(ARCHITECTURES)
     began = time.monotonic()
@@ -186,7 +186,7 @@ def kill(options: argparse.Namespace) -> None:
             config = config_of(name, max_iters=60, eval_interval=4)
             expected, seconds = straight(Path(folder) / "straight", config)
             root, killed, newest = Path(folder) / "killed", 0, -1
-            while not in_a_fork(lambda: train(root, config), chance.uniform(0.0, 0.7 * seconds))[0]:  # noqa: B023  # used at once
+            while not in_a_fork(lambda: train(root, config), rng.uniform(0.0, 0.7 * seconds))[0]:  # noqa: B023  # used at once
                 killed += 1
                 step = int(in_a_fork(lambda: -1 if (found := valid_step(root)) is None else found)[1])  # noqa: B023
                 went_back += step < newest
@@ -195,14 +195,14 @@ def kill(options: argparse.Namespace) -> None:
                     raise SystemExit("the run makes no headway")
             equal += in_a_fork(lambda: fingerprint(root))[1] == expected  # noqa: B023
             kills, runs = kills + killed, runs + 1
-            say(f"{name}: {killed} kills, {kills} in all, {equal}/{runs} runs equal, {time.monotonic() - began:.0f} s")
+            log(f"{name}: {killed} kills, {kills} in all, {equal}/{runs} runs equal, {time.monotonic() - began:.0f} s")
     row("SIGKILLs at random instants, a valid checkpoint and a resumable run after each", f"{kills} of {kills}")
     row("checkpoints that went back after a kill", f"{went_back}")
     row_of_all("killed runs whose weights, optimizer, generators, prior and log equal a straight run's", equal, runs)
 
 
 def faults(options: argparse.Namespace) -> None:
-    """Kill a short training at each of its touches of the disk, and let it go on."""
+    """Kill a short training at each of its disk operations, and resume it."""
     point = equal = 0
     with tempfile.TemporaryDirectory() as folder:
         config = config_of("classic", max_iters=6, eval_interval=3, sample_interval=0, log_interval=2)
@@ -215,9 +215,9 @@ def faults(options: argparse.Namespace) -> None:
             shutil.rmtree(root)
             point += options.stride
             if point % 20 == 0:
-                say(f"{point} points, {equal} equal")
+                log(f"{point} points, {equal} equal")
     tried = -(-point // options.stride)
-    row_of_all("touches of the disk in a training with four saves: killed there, it goes on exactly", equal, tried)
+    row_of_all("disk operations of a training with four saves: killed there, it resumes exactly", equal, tried)
 
 
 # Damage
@@ -226,24 +226,24 @@ def faults(options: argparse.Namespace) -> None:
 def fuzz(options: argparse.Namespace) -> None:
     """Open damaged files of every kind."""
     names = ["run.json", "events.jsonl", "last/checkpoint.json", "last/model.safetensors", "last/training.safetensors"]
-    share = options.files // 11 + 1
+    per_kind = options.files // 11 + 1
     slowest = opened = 0.0
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "runs"
         jobs: list[tuple[str, Callable[[], int]]] = [
-            *((name, partial(open_mutated, root, name, share, options.seed)) for name in names),
-            *((f"forged {name}", partial(open_mutated, root, name, share, 2, forged=True)) for name in names[3:]),
-            ("written from and gone on with", partial(resume_altered, root, share, 3)),
+            *((name, partial(open_mutated, root, name, per_kind, options.seed)) for name in names),
+            *((f"forged {name}", partial(open_mutated, root, name, per_kind, 2, forged=True)) for name in names[3:]),
+            ("generated from and resumed", partial(resume_altered, root, per_kind, 3)),
             *(
-                (name, partial(open_mutated_settings, name, share, 4))
+                (name, partial(open_mutated_settings, name, per_kind, 4))
                 for name in ("config.toml", "state.json", "notebook")
             ),
         ]
         for label, job in jobs:
             began = time.monotonic()
             opened += job()
-            slowest = max(slowest, (time.monotonic() - began) / share)
-            say(f"{label}: {opened:.0f} files, {time.monotonic() - began:.0f} s")
+            slowest = max(slowest, (time.monotonic() - began) / per_kind)
+            log(f"{label}: {opened:.0f} files, {time.monotonic() - began:.0f} s")
     row("damaged files opened: one line or tolerated, nothing changed on the disk", f"{opened:.0f} of {opened:.0f}")
     row("memory after all of them, MB", f"{_peak_megabytes():.0f} at most")
 
@@ -256,8 +256,8 @@ def _peak_megabytes() -> float:
 
 
 def resume(options: argparse.Namespace) -> None:
-    """Stop trainings at random instants, also in the middle of a step, with writing from the live weights."""
-    chance = random.Random(options.seed)
+    """Stop trainings at random instants, also during a step, while generating from the live weights."""
+    rng = random.Random(options.seed)
     points = equal = runs = written = 0
     names = list(ARCHITECTURES)
     while points < options.points:
@@ -267,16 +267,16 @@ def resume(options: argparse.Namespace) -> None:
             expected, seconds = straight(Path(folder) / "straight", config)
             root, stops = Path(folder) / "stopped", 0
             while True:
-                delay = chance.uniform(0.1, 0.6) * seconds
-                _, told = in_a_fork(lambda: stop_after(root, config, delay))  # noqa: B023  # used at once
-                facts = json.loads(told)
+                delay = rng.uniform(0.1, 0.6) * seconds
+                _, result = in_a_fork(lambda: stop_after(root, config, delay))  # noqa: B023  # used at once
+                facts = json.loads(result)
                 written += facts["written"]
                 if facts["finished"]:
                     break
                 stops += 1
             equal += stops * (in_a_fork(lambda: fingerprint(root))[1] == expected)  # noqa: B023
             points, runs = points + stops, runs + 1
-            say(f"{name}: {stops} stops, {equal} of {points} exact, {written} characters written")
+            log(f"{name}: {stops} stops, {equal} of {points} exact, {written} characters written")
     row_of_all(
         f"interruptions at random instants over {len(names)} architectures, {written:,} characters written in between, "
         "bit-identical to the straight run",
@@ -286,7 +286,7 @@ def resume(options: argparse.Namespace) -> None:
 
 
 def stop_after(root: Path, config: RunConfig, seconds: float) -> str:
-    """Train until then, and write meanwhile; what came of it, in JSON."""
+    """Train until then while generating; return what happened, in JSON."""
     control, session, store = Control(), Session(RunStore(root)), RunStore(root)
     facts = {"finished": False, "written": 0}
     timer = threading.Timer(seconds, control.stop)
@@ -313,22 +313,22 @@ def _write_live(session: Session, facts: dict[str, Any]) -> None:
 
 
 def signals(options: argparse.Namespace) -> None:
-    """Each signal, and two, in each phase, in the app and without it; how long it takes to leave."""
+    """Send one signal, and two, in each phase, to the app and to the headless command; measure the time to exit."""
     from tests.cli.phases import PHASES
-    from tests.cli.test_signals_on_a_pty import FACES, SIGNALS, seconds_to_leave
+    from tests.cli.test_signals_on_a_pty import INTERFACES, SIGNALS, seconds_to_exit
 
     seconds: list[float] = []
-    for face in FACES:
+    for interface in INTERFACES:
         for phase in PHASES:
             for numbers in [[number] for number in SIGNALS] * options.rounds:
                 with tempfile.TemporaryDirectory() as folder:
-                    seconds.append(seconds_to_leave(phase, face, numbers, Path(folder)))
-                say(f"{face} {phase} {numbers[0].name}: {seconds[-1]:.1f} s")
+                    seconds.append(seconds_to_exit(phase, interface, numbers, Path(folder)))
+                log(f"{interface} {phase} {numbers[0].name}: {seconds[-1]:.1f} s")
         with tempfile.TemporaryDirectory() as folder:
-            leaving = seconds_to_leave("step", face, [signal.SIGINT, signal.SIGTERM], Path(folder))
-        row(f"a second signal during a step, {face}: exit 143, terminal restored, after", f"{leaving:.1f} s")
-    cells = len(FACES) * len(PHASES) * len(SIGNALS)
-    row("signals x phases x faces: exit code, terminal, valid checkpoint", f"{cells} of {cells}")
+            leaving = seconds_to_exit("step", interface, [signal.SIGINT, signal.SIGTERM], Path(folder))
+        row(f"a second signal during a step, {interface}: exit 143, terminal restored, after", f"{leaving:.1f} s")
+    cells = len(INTERFACES) * len(PHASES) * len(SIGNALS)
+    row("signals x phases x interfaces: exit code, terminal, valid checkpoint", f"{cells} of {cells}")
     row("from the signal to the exit: median / longest, s", f"{statistics.median(seconds):.1f} / {max(seconds):.1f}")
     if max(seconds) > LONGEST_EXIT_SECONDS:
         sys.exit(1)
@@ -341,7 +341,7 @@ def save(options: argparse.Namespace) -> None:
     """Train a model of the size of `classic` in small steps, and save now and then.
 
     The trainer's thread waits for the copies; then the writer takes processor time from the steps beside it. Both are
-    told: the first by the clock around the call, the second as what all steps until the save's end took too long.
+    printed: the first by the clock around the call, the second as the excess time of all steps until the save's end.
     """
     shape: dict[str, Any] = {"batch_size": 2, "max_iters": 1_000_000, "eval_interval": 1_000_000, "log_interval": 1}
     config = resolve("classic", threads=options.threads, device="cpu", autosave_seconds=86_400.0, **shape)
@@ -370,7 +370,7 @@ def save(options: argparse.Namespace) -> None:
             durations.append(now - asked)
             is_saving = False
             took = [round(seconds * 1e3) for seconds in beside[-1]]
-            say(f"step {event.step}: waited {waits[-1] * 1e3:.0f} ms, steps of {took} ms")
+            log(f"step {event.step}: waited {waits[-1] * 1e3:.0f} ms, steps of {took} ms")
     step = statistics.median(usual)
     lost = [sum(seconds - step for seconds in steps) for steps in beside if steps]
     noise = statistics.quantiles([abs(seconds - step) for seconds in usual], n=10)[-1]
@@ -391,13 +391,13 @@ def save(options: argparse.Namespace) -> None:
 
 
 def in_milliseconds(seconds: list[float]) -> str:
-    """Median and maximum; of two figures, both."""
+    """Return median and maximum; of two figures, both."""
     first, second = seconds if len(seconds) == 2 else (statistics.median(seconds), max(seconds))
     return f"{first * 1e3:.0f} / {second * 1e3:.0f}"
 
 
 def _timed_saves() -> list[float]:
-    """Where the seconds are put that each save of a trainer keeps it from its steps, from now on."""
+    """Return a list that receives the seconds that each save delays the trainer."""
     seconds: list[float] = []
     inner = Checkpointer.save
 
@@ -406,7 +406,7 @@ def _timed_saves() -> list[float]:
         inner(checkpoints, kind)
         seconds.append(time.monotonic() - began)
 
-    Checkpointer.save = timed  # type: ignore[method-assign,assignment]  # to look at the clock
+    Checkpointer.save = timed  # type: ignore[method-assign,assignment]  # to time it
     return seconds
 
 
@@ -414,7 +414,7 @@ def _timed_saves() -> list[float]:
 
 
 def memory(options: argparse.Namespace) -> None:
-    """Train long, look at the process's memory and its open files all the way."""
+    """Train for long, and record the memory and the open files of the process."""
     config = config_of("nano", max_iters=options.steps, eval_interval=500, sample_interval=1000, log_interval=10)
     sizes: list[tuple[int, float]] = []
     files: list[int] = []
@@ -439,7 +439,7 @@ def _resident_megabytes() -> float:
 
 
 def idle(options: argparse.Namespace) -> None:
-    """Open the app on a terminal, leave it alone, and look at its CPU time."""
+    """Open the app on a terminal, leave it idle, and measure its CPU time."""
     from tests.cli.terminals import Terminal
 
     with Terminal(["-m", "tui_gpt"], Path(os.environ["TUI_GPT_HOME"])) as terminal:
@@ -447,11 +447,11 @@ def idle(options: argparse.Namespace) -> None:
         terminal.run_for(options.collect_garbage)
         before, began = terminal.cpu_seconds(), time.monotonic()
         terminal.run_for(options.seconds)
-        share = (terminal.cpu_seconds() - before) / (time.monotonic() - began)
-    row(f"CPU of an idle app over {options.seconds:.0f} s", f"{share:.2%}")
+        fraction = (terminal.cpu_seconds() - before) / (time.monotonic() - began)
+    row(f"CPU of an idle app over {options.seconds:.0f} s", f"{fraction:.2%}")
 
 
-# A long afternoon
+# Long use
 
 APP_SETTINGS = {
     **{"preset": "nano", **SHAPE, "device": "cpu", "threads": 1},
@@ -461,27 +461,27 @@ APP_SETTINGS = {
 
 @dataclass(frozen=True)
 class Reading:
-    """What the process holds at one moment, read from outside."""
+    """The resources of a process at one moment, read from outside."""
 
     minute: int
     megabytes: float
     files: int
     threads: int
     busy: float
-    """Share of a core in the minute before."""
+    """Fraction of a core used in the minute before."""
     used: bool
     """Whether the app was used in that minute."""
 
 
 def app(options: argparse.Namespace) -> None:
-    """Use the app once in a few minutes, for hours: train, write, look at every tab; read its size once a minute."""
+    """Use the app every few minutes for hours: train, generate, open every tab; read its size once per minute."""
     from tests.cli.terminals import Terminal
 
     home = Path(os.environ["TUI_GPT_HOME"])
     settings = {**APP_SETTINGS, "corpus": str(home / "fox.txt")}
     lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
     (home / "config.toml").write_text("\n".join(["[train]", *lines, "[generate]", "max_new_tokens = 200", ""]))
-    readings: list[Reading] = []
+    samples: list[Reading] = []
     with Terminal(["-m", "tui_gpt"], home, kernel=True) as terminal:
         terminal.wait_for("Train")
         terminal.run_for(10.0)
@@ -492,15 +492,15 @@ def app(options: argparse.Namespace) -> None:
                 use_the_app(terminal, home)
             terminal.run_for(until - time.monotonic())
             terminal.forget()
-            readings.append(reading_of(terminal.pid, minute + 1, (terminal.cpu_seconds() - before) / 60.0, used))
-            say(f"{readings[-1]}")
+            samples.append(reading_of(terminal.pid, minute + 1, (terminal.cpu_seconds() - before) / 60.0, used))
+            log(f"{samples[-1]}")
         terminal.type("q")
         code = terminal.wait_for_exit()
-    tell_of_the_app(readings, code)
+    report_on_the_app(samples, code)
 
 
 def use_the_app(terminal: Any, home: Path) -> None:
-    """One new run to its end, some writing with it, and back."""
+    """Train one new run to its end, generate with it, and return to the first tab."""
     finished = count_of(home, "*/events.jsonl", '"finished"')
     for key in (F2, "n", "s"):
         terminal.type(key)
@@ -517,17 +517,17 @@ def use_the_app(terminal: Any, home: Path) -> None:
 
 
 def count_of(home: Path, pattern: str, word: str) -> int:
-    """How many files of the runs hold that word."""
+    """Return how many files of the runs contain that word."""
     return sum(word in path.read_text() for path in (home / "runs").glob(pattern))
 
 
 def lines_of(path: Path) -> int:
-    """How many lines it has; none while it is missing."""
+    """Return the number of lines; 0 while the file is missing."""
     return len(path.read_text().splitlines()) if path.exists() else 0
 
 
 def reading_of(pid: int, minute: int, busy: float, used: bool) -> Reading:
-    """What that process holds now (Linux)."""
+    """Return the resources of a process now (Linux)."""
     folder = Path(f"/proc/{pid}")
     pages = int((folder / "statm").read_text().split()[1])
     return Reading(
@@ -540,22 +540,22 @@ def reading_of(pid: int, minute: int, busy: float, used: bool) -> Reading:
     )
 
 
-def tell_of_the_app(readings: list[Reading], code: int) -> None:
-    """Rows on growth after the first quarter, and on what an idle minute costs."""
-    settled = readings[len(readings) // 4 :]
+def report_on_the_app(samples: list[Reading], code: int) -> None:
+    """Print rows on the growth after the first quarter, and on the CPU time of an idle minute."""
+    settled = samples[len(samples) // 4 :]
     slope = statistics.linear_regression([one.minute / 60 for one in settled], [one.megabytes for one in settled]).slope
-    idle_shares = [one.busy for one in readings if not one.used]
+    idle_fractions = [one.busy for one in samples if not one.used]
     files, threads = [one.files for one in settled], [one.threads for one in settled]
-    uses = sum(one.used for one in readings)
+    uses = sum(one.used for one in samples)
     row(
-        f"memory of an app open for {len(readings)} minutes, used {uses} times, MB an hour after the first quarter",
+        f"memory of an app open for {len(samples)} minutes, used {uses} times, MB an hour after the first quarter",
         f"{slope:+.2f} (from {settled[0].megabytes:.0f} to {settled[-1].megabytes:.0f} MB)",
     )
     row("its open files then: first, last, most", f"{files[0]}, {files[-1]}, {max(files)}")
     row("its threads then: first, last, most", f"{threads[0]}, {threads[-1]}, {max(threads)}")
     row(
         "its CPU in minutes without use: median / most",
-        f"{statistics.median(idle_shares):.2%} / {max(idle_shares):.2%}",
+        f"{statistics.median(idle_fractions):.2%} / {max(idle_fractions):.2%}",
     )
     row("its exit code after q", str(code))
 
@@ -563,18 +563,18 @@ def tell_of_the_app(readings: list[Reading], code: int) -> None:
 # The table
 
 
-def say(line: str) -> None:
-    """Progress, for people."""
+def log(line: str) -> None:
+    """Print progress to stderr."""
     print(line, file=sys.stderr, flush=True)
 
 
 def row(what: str, figure: str) -> None:
-    """One row of the table."""
+    """Print a row of the table."""
     print(f"| {what} | {figure} |", flush=True)
 
 
 def row_of_all(what: str, good: int, tried: int) -> None:
-    """One row that allows no exception."""
+    """Print a row that allows no exception."""
     row(what, f"{good} of {tried}")
     if good != tried or tried == 0:
         sys.exit(1)
@@ -593,7 +593,7 @@ def _options() -> Iterator[tuple[str, Callable[[argparse.Namespace], None], dict
 
 
 def main() -> None:
-    """Run what was asked for in a home of its own."""
+    """Run the requested mode in a temporary home."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
     for name, work, numbers in _options():

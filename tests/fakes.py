@@ -1,4 +1,4 @@
-"""Fakes for every test: events, a model that writes from a script, and a session without torch and without sleeping."""
+"""Fakes for all tests: events, a model that generates from a script, and a session that needs no torch."""
 
 import dataclasses
 import threading
@@ -25,7 +25,7 @@ from tui_gpt.requests import Estimate, Evaluation, TrainRequest
 
 
 def started(max_iters: int = 40, step: int = 0, preset: str = "nano") -> Started:
-    """The first event of a run on TinyShakespeare."""
+    """Return the first event of a run on TinyShakespeare."""
     return Started(
         step=step,
         max_iters=max_iters,
@@ -39,14 +39,14 @@ def started(max_iters: int = 40, step: int = 0, preset: str = "nano") -> Started
 
 
 def progress(step: int, loss: float = 2.0) -> Progress:
-    """A progress event where only the step and the loss matter: 20 steps per second."""
+    """Return a progress event at 20 steps per second."""
     return Progress(
         step=step, loss=loss, learning_rate=1e-3, grad_norm=0.5, tokens_per_second=20_000.0, elapsed_seconds=step / 20
     )
 
 
 def evaluated(step: int, val_loss: float, *, is_best: bool = True) -> Evaluated:
-    """An evaluation whose training loss is a little below its validation loss."""
+    """Return an evaluation whose training loss is a little below its validation loss."""
     return Evaluated(
         step=step,
         train_loss=val_loss - 0.1,
@@ -58,22 +58,22 @@ def evaluated(step: int, val_loss: float, *, is_best: bool = True) -> Evaluated:
 
 
 def estimated(step: int, val_loss: float, *, is_best: bool = True) -> Evaluated:
-    """An evaluation on a small part of the validation split."""
+    """Return an evaluation on a small part of the validation split."""
     return dataclasses.replace(evaluated(step, val_loss, is_best=is_best), val_tokens=8_192, is_estimate=True)
 
 
 def finished(step: int = 40, best: float | None = 1.8812, reason: FinishReason = "completed") -> Finished:
-    """The last event of a run."""
+    """Return the last event of a run."""
     return Finished(step=step, reason=reason, best_val_loss=best, elapsed_seconds=step / 20)
 
 
 def short_script() -> list[Event]:
-    """A run of 40 steps that goes well, in five events."""
+    """Return the five events of a successful run of 40 steps."""
     return [started(), progress(20), evaluated(20, 1.8812), Saved(step=40, path="/home/runs/one/last"), finished()]
 
 
 def training_script(steps: int = 1_000, every: int = 10) -> list[Event]:
-    """A run that goes well: the loss falls from 4.17 to about 1.6, is evaluated ten times, and writes a sample."""
+    """Return a run whose loss falls from 4.17 to about 1.6, with ten evaluations and a sample."""
     events: list[Event] = [started(steps, preset="quick")]
     for step in range(every, steps + 1, every):
         loss = 1.5 + 2.67 * (1.0 - step / steps) ** 3
@@ -138,7 +138,7 @@ class FakeTextModel:
 
 
 def requested_changes(control: Control) -> Changes:
-    """Return the sampling settings that `control` asks to change."""
+    """Return the sampling settings that `control` requests to change."""
     return tuple((name, value) for name, value in control.take_changes().items() if isinstance(value, int | float))
 
 

@@ -55,7 +55,7 @@ def test_a_save_request_is_taken_once() -> None:
 
 def test_each_request_for_weights_is_answered_on_its_own() -> None:
     control = Control()
-    first, second = control.ask_weights(), control.ask_weights()
+    first, second = control.request_weights(), control.request_weights()
     assert control.take_weight_requests() == [first, second]
     assert control.take_weight_requests() == []
 
@@ -63,9 +63,9 @@ def test_each_request_for_weights_is_answered_on_its_own() -> None:
 def test_a_worker_that_has_ended_refuses_requests_for_weights_at_once() -> None:
     """The caller must not wait for an answer that never comes."""
     control = Control()
-    waiting = control.ask_weights()
+    waiting = control.request_weights()
     control.close()
-    late = control.ask_weights()
+    late = control.request_weights()
     assert waiting.cancelled()
     assert late.cancelled()
     assert control.take_weight_requests() == []
@@ -73,6 +73,6 @@ def test_a_worker_that_has_ended_refuses_requests_for_weights_at_once() -> None:
 
 def test_suspensions_add_up() -> None:
     control = Control()
-    control.leave_out(2.0)
-    control.leave_out(3.5)
+    control.exclude_seconds(2.0)
+    control.exclude_seconds(3.5)
     assert control.suspended_seconds == 5.5

@@ -10,7 +10,7 @@ import hatch_build
 
 
 def compiler(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A `cc` that does as `script` says, the only program there is."""
+    """Make `cc`, which runs `script`, the only program on the path."""
     folder.mkdir()
     (folder / "cc").write_text(f"#!/bin/sh\n{script}\n")
     (folder / "cc").chmod(0o755)
@@ -18,7 +18,7 @@ def compiler(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def built_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
-    """What the hook tells hatch of a wheel."""
+    """Return the build data that the hook sets."""
     monkeypatch.setattr(hatch_build, "FOLDER", tmp_path)
     data: dict[str, object] = {"pure_python": True}
     hook = object.__new__(hatch_build.BuildHook)
@@ -80,6 +80,16 @@ def test_the_variants_are_those_that_are_looked_for() -> None:
     assert tuple(hatch_build.VARIANTS) == VARIANTS
 
 
+@pytest.mark.slow
+def test_every_variant_that_the_compiler_knows_is_built(tmp_path: Path) -> None:
+    if hatch_build.find_compiler() is None:
+        pytest.skip("there is no C compiler here")
+    built = hatch_build.build_variants(tmp_path)
+    assert built
+    assert sorted(built) == sorted(tmp_path.iterdir())
+
+
+@pytest.mark.slow
 def test_the_source_compiles_without_a_warning(tmp_path: Path) -> None:
     found = hatch_build.find_compiler()
     if found is None:

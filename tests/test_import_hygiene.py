@@ -46,7 +46,7 @@ STARTING = [*LIGHT, *(name for name in package("text") if not name.endswith(("da
 
 
 def loaded_after(code: str) -> set[str]:
-    """The top-level packages that a clean interpreter has imported after running `code`."""
+    """Return the top-level packages that a clean interpreter has imported after running `code`."""
     script = (
         f"{code}\nimport sys, json\nprint()\nprint(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
     )
@@ -59,7 +59,7 @@ def importing(names: Iterable[str]) -> str:
 
 
 def imported_by_source(path: Path) -> set[str]:
-    """The top-level packages that a file imports anywhere, also inside functions (but not for type checkers alone)."""
+    """Return the top-level packages that a file imports, also inside functions, but not only for type checkers."""
     found: set[str] = set()
     pending: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     while pending:
@@ -132,7 +132,7 @@ def test_nothing_reads_a_pickle_but_the_import_command() -> None:
 
 
 def attributes_of(path: Path, owner: str) -> list[str]:
-    """What a file uses of `owner`, e.g. `load` for `torch.load`."""
+    """Return the attributes of `owner` that a file uses, e.g. `load` for `torch.load`."""
     return [
         node.attr
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))

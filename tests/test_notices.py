@@ -39,7 +39,7 @@ WARNINGS: list[tuple[Event, str]] = [
     ),
 ]
 
-NEWS: list[tuple[Event, str]] = [
+NOTICES: list[tuple[Event, str]] = [
     (started(40), "training nano: 810 k parameters, 1.00 M characters, 40 steps on cpu"),
     (started(40, step=8), "resuming nano at step 8: 810 k parameters, 1.00 M characters, 40 steps on cpu"),
     (Paused(step=5), "paused at step 5"),
@@ -57,7 +57,7 @@ def test_a_problem_is_a_warning_that_silence_does_not_hide(event: Event, sentenc
     assert (notice.kind, notice.is_urgent, notice.sentence, notice.step) == ("warning", True, sentence, event.step)
 
 
-@pytest.mark.parametrize(("event", "sentence"), NEWS, ids=lambda value: getattr(value, "type", ""))
+@pytest.mark.parametrize(("event", "sentence"), NOTICES, ids=lambda value: getattr(value, "type", ""))
 def test_news_are_hidden_by_silence(event: Event, sentence: str) -> None:
     notice = notice_of(event)
     assert notice is not None

@@ -86,7 +86,7 @@ class ModelConfig(_FromDict):
     """Whether a `modern` model is fed earlier matches of the current context."""
     members: int = 1
     """Members of an ensemble of `modern` models: networks of this shape whose predicted probabilities are averaged; 0
-    chooses as many as the time allows."""
+    chooses the number that the time allows."""
 
     @property
     def networks(self) -> int:

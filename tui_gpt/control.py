@@ -45,7 +45,7 @@ class Control:
         self._activity = Activity(name, done)
 
     def report_idle(self) -> None:
-        """Report that the worker is doing nothing besides what its events say."""
+        """Report that the worker is doing nothing besides what its events report."""
         self._activity = None
 
     @property
@@ -105,9 +105,11 @@ class Control:
             changes, self._changes = self._changes, {}
         return changes
 
-    def ask_weights(self) -> Future[Any]:
-        """Ask for a copy of the weights as they stand after the step under way: a mapping of names to arrays, with
-        the number of that step. The future is cancelled when the worker ends first, or has ended."""
+    def request_weights(self) -> Future[Any]:
+        """Request a copy of the weights after the step in progress, with the number of that step.
+
+        The future is cancelled if the worker ends first, or has ended.
+        """
         future: Future[Any] = Future()
         with self._lock:
             if self._closed:
@@ -132,8 +134,8 @@ class Control:
         for request in requests:
             request.cancel()
 
-    def leave_out(self, seconds: float) -> None:
-        """Do not count some seconds in which the whole process was suspended."""
+    def exclude_seconds(self, seconds: float) -> None:
+        """Exclude seconds in which the process was suspended from the time budget."""
         self._suspended_seconds += seconds
 
     @property

@@ -1,7 +1,7 @@
 """Estimate how long a run will still take, from its recent pace.
 
 The recent pace, and not the average since the start, reflects at once that the machine has become busier. The estimator
-has no clock of its own and does not know the learning-rate schedule.
+has no clock and does not know the learning-rate schedule.
 """
 
 from collections import deque

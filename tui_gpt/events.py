@@ -16,7 +16,7 @@ from tui_gpt.records import parse_object, read_record
 
 FinishReason = Literal["completed", "stopped", "time_limit", "early_stop"]
 ChangeOrigin = Literal["user", "plan", "trainer"]
-"""Who changed a setting: the user, the time budget's plan, or the trainer itself (a rollback)."""
+"""What changed a setting: the user, the time budget's plan, or the trainer itself (a rollback)."""
 SettingValue = int | float | str | bool | None
 
 

@@ -1,4 +1,4 @@
-"""Events in words: what the progress line, the chart's marks and the app's toasts say of them."""
+"""Describe events in words, for the progress line, the chart's marks and the app's toasts."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -36,7 +36,7 @@ class Notice:
 
     @property
     def is_urgent(self) -> bool:
-        """Whether it is shown even when the user asked for silence."""
+        """Whether it is shown even with --quiet."""
         return self.kind in ("warning", "recovered")
 
 
@@ -76,7 +76,7 @@ def _initialization_notice(event: Initialized) -> Notice:
 
 
 def _change_notice(event: SettingChanged) -> Notice | None:
-    """Return the notice of a changed setting; the time budget's own corrections are none."""
+    """Return the notice of a changed setting; None for the time budget's own corrections."""
     if event.origin == "plan":
         return None
     change = "removed" if event.value is None else f"set to {format_setting(event.value)}"

@@ -75,7 +75,7 @@ class RunRecord:
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> Self:
-        """Return the record of a whole log."""
+        """Return the record of a complete log."""
         record = cls()
         record.apply_all(events)
         return record

@@ -93,8 +93,8 @@ class Session:
     def collect_garbage(self) -> None:
         """Run a full garbage collection, once after `load_torch`.
 
-        It takes 0.25 s in which no other thread runs; the next one is due only after the number of objects has grown by
-        a quarter. `gc.freeze` would be faster, but would never free the widgets that are alive now.
+        It blocks all threads for 0.25 s; the next one is due only after the number of objects has grown by a quarter.
+        `gc.freeze` would be faster, but would never free the widgets that are alive now.
         """
         gc.collect()
 
@@ -190,7 +190,7 @@ class Session:
             raise NotFoundError("nothing is being trained: choose a run, or start one")
         control, prepared = self._live
         try:
-            live = control.ask_weights().result(timeout=_LIVE_TIMEOUT_SECONDS)
+            live = control.request_weights().result(timeout=_LIVE_TIMEOUT_SECONDS)
         except (CancelledError, FutureTimeoutError) as error:
             raise NotFoundError("the run has just ended: choose it by its name instead") from error
         return _sampler(

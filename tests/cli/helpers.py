@@ -22,12 +22,12 @@ class AbcModel(FakeTextModel):
 
 
 def short_session() -> FakeSession:
-    """A session with a run of five events and an `AbcModel`."""
+    """Return a session with a run of five events and an `AbcModel`."""
     return FakeSession(short_script(), model=AbcModel())
 
 
 class FakeTerminal(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -50,13 +50,13 @@ class BrokenPipe(io.StringIO):
 
 def memory_streams(*, quiet: bool = False) -> tuple[Streams, io.StringIO, io.StringIO]:
     """Return streams, and their stdout and stderr."""
-    out, talk = io.StringIO(), io.StringIO()
-    return Streams(out, talk, quiet), out, talk
+    out, messages = io.StringIO(), io.StringIO()
+    return Streams(out, messages, quiet), out, messages
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a command left behind."""
+    """The result of a command."""
 
     code: int
     out: str
@@ -85,5 +85,5 @@ class CommandLine:
 
     @property
     def request(self) -> TrainRequest:
-        """What the last `train` asked for."""
+        """The request of the last `train`."""
         return self.session.requests[-1]

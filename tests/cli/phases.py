@@ -1,4 +1,4 @@
-"""The program, held in the phase in which a signal is to hit it: `python -m tests.cli.phases PHASE FOLDER COMMAND...`
+"""Run the program and hold it in a phase, for a signal: `python -m tests.cli.phases PHASE FOLDER COMMAND...`
 
 In that phase the file `reached` appears in FOLDER, and the program continues when there is a file `go`, or after a
 minute, with a file `forgotten`. The phases are the import of torch, a step, an evaluation, a save (in its own thread),
@@ -21,13 +21,13 @@ STEP = 5
 
 
 class Gate:
-    """Where the program is held, once."""
+    """Holds the program once."""
 
     def __init__(self, folder: Path) -> None:
         self._reached, self._go, self._forgotten = (folder / name for name in ("reached", "go", "forgotten"))
 
     def hold(self) -> None:
-        """Tell that the moment is there, and wait; not the second time."""
+        """Announce that the phase is reached, and wait; only the first time."""
         if self._reached.exists():
             return
         self._reached.touch()
@@ -62,7 +62,7 @@ def _held_before(gate: Gate, function: Callable[..., Any], when: Callable[..., b
 
 
 def arm(phase: str, folder: Path) -> None:
-    """Hold this process when it comes to that phase."""
+    """Hold this process when it reaches that phase."""
     gate = Gate(folder)
     if phase == FAILURE:
         _break_the_app()
@@ -109,12 +109,12 @@ def _pause_at_a_step(gate: Gate, control: Any, trainer: Any) -> None:
             self._control.pause()
         return handle(self)  # type: ignore[no-any-return]
 
-    def told(self: Any) -> Iterator[None]:
+    def announced(self: Any) -> Iterator[None]:
         for _ in wait(self):
             gate.hold()
             yield
 
-    trainer._handle_requests, control.wait_while_paused = paused_once, told
+    trainer._handle_requests, control.wait_while_paused = paused_once, announced
 
 
 if __name__ == "__main__":

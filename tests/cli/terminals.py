@@ -1,4 +1,4 @@
-"""The program on a pseudo-terminal: what it draws, in which state it leaves the terminal, and how it ends.
+"""Run the program on a pseudo-terminal, and observe what it draws, the terminal's state and how it ends.
 
 Every wait has a time limit, so a program that hangs fails its test instead of blocking it. The terminal belongs to the
 child: closing it is what a lost SSH connection does.
@@ -23,14 +23,14 @@ TIMEOUT_SECONDS = 90.0
 
 
 class Terminal:
-    """A Python process and the terminal it runs on. Use it in a `with` block; at its end the process is gone."""
+    """A Python process on a terminal. Use it in a `with` block, at the end of which the process is ended."""
 
     def __init__(
         self, arguments: Sequence[str], home: Path, *, rows: int = 36, columns: int = 120, kernel: bool = False
     ) -> None:
-        """Start `python *arguments`, with the C kernel only where that is asked for."""
+        """Start `python *arguments`, with the C extension only on request."""
         self.screen = ""
-        """All that was drawn, escape sequences and all."""
+        """All that was drawn, including escape sequences."""
         self._status: int | None = None
         self._open = True
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TUI_GPT_")}
@@ -41,7 +41,7 @@ class Terminal:
             os.execve(sys.executable, [sys.executable, *arguments], environment)
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.attributes = termios.tcgetattr(self._master)
-        """As they were before the program could change them."""
+        """The terminal's attributes before the program could change them."""
 
     def __enter__(self) -> Self:
         return self
@@ -55,7 +55,7 @@ class Terminal:
         self.close()
 
     def close(self) -> None:
-        """Take the terminal away."""
+        """Close the terminal."""
         if self._open:
             os.close(self._master)
             self._open = False
@@ -74,7 +74,7 @@ class Terminal:
 
     @property
     def words(self) -> str:
-        """What was drawn, without escape sequences."""
+        """Return what was drawn, without escape sequences."""
         return re.sub(r"\x1b(\[[0-9;?<>=]*[A-Za-z]|\][^\x07]*\x07|[()][A-Z0-9]|P[^\x1b]*\x1b\\|.)", "", self.screen)
 
     def wait_for(self, *anything: str) -> None:
@@ -82,11 +82,11 @@ class Terminal:
         self._wait(lambda: any(word in self.words for word in anything), f"none of {anything} came")
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Wait until something holds, for example about a file."""
+        """Wait until a condition holds, for example of a file."""
         self._wait(condition, "it never came true")
 
     def wait_for_exit(self) -> int:
-        """Wait until the process is gone; its exit code, or minus the signal that ended it."""
+        """Wait until the process has ended; return its exit code, or minus the signal that ended it."""
         self._wait(self._has_ended, "it did not end")
         assert self._status is not None
         while self._open and self._read(0.0):
@@ -94,26 +94,26 @@ class Terminal:
         return os.waitstatus_to_exitcode(self._status)
 
     def run_for(self, seconds: float) -> None:
-        """Let it run, taking what it draws off its hands."""
+        """Let it run for some seconds, reading what it draws."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             self._read(left)
 
     def cpu_seconds(self) -> float:
-        """Processor time that the process has used (Linux)."""
+        """Return the CPU time that the process has used (Linux)."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def is_as_before(self) -> bool:
-        """Whether line editing, echo and signal keys are as the program found them."""
+        """Return whether line editing, echo and signal keys are as the program found them."""
         return termios.tcgetattr(self._master)[:4] == self.attributes[:4]
 
     def mode(self, number: int) -> bool | None:
-        """Whether a private mode (25 cursor, 1049 second screen, 1000 mouse) is set; None if it never was."""
+        """Return whether a private mode (25 cursor, 1049 second screen, 1000 mouse) is set; None if it never was."""
         return next(reversed(self.modes(number)), None)
 
     def modes(self, number: int) -> list[bool]:
-        """Every setting and resetting of a private mode so far, in order."""
+        """Return every setting and resetting of a private mode so far, in order."""
         found = re.findall(rf"\x1b\[\?(?:\d+;)*{number}(?:;\d+)*([hl])", self.screen)
         return [letter == "h" for letter in found]
 
@@ -131,7 +131,7 @@ class Terminal:
         return self._status is not None
 
     def _read(self, seconds: float) -> bool:
-        """Take in what is drawn within that time; whether there was something."""
+        """Read what is drawn within that time; return whether there was anything."""
         if not self._open:
             time.sleep(seconds)
             return False
@@ -140,7 +140,7 @@ class Terminal:
         try:
             data = os.read(self._master, 65_536)
         except OSError:
-            data = b""  # Linux tells the end of a terminal by an error
+            data = b""  # Linux reports the end of a terminal as an error
         self.screen += data.decode(errors="replace")
         if not data:
             time.sleep(min(seconds, 0.02))

@@ -166,7 +166,7 @@ def test_json_is_refused_where_there_is_a_screen(command: CommandLine, terminal:
     assert "add --headless" in command("train", "--json").err
 
 
-# What train asks for
+# The requests of train
 
 
 def test_options_change_the_preset(command: CommandLine) -> None:
@@ -344,7 +344,7 @@ def save_info(run: Run, info: CheckpointInfo) -> None:
 
 
 def test_only_the_command_line_changes_a_run_on_resume(command: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the environment and the file say is about new runs, and never makes a resume fail, right or wrong."""
+    """The environment and the file apply to new runs, and never make a resume fail, whether valid or not."""
     make_run("one")
     paths.config_file().write_text("[train]\nbatch_size = 3\nn_layer = 2\nno_such_setting = 1\n")
     for name, value in {
@@ -567,7 +567,7 @@ def test_an_unexpected_error_leaves_a_report_and_no_traceback(command: CommandLi
     ],
 )
 def test_running_out_of_memory_is_one_line_with_a_remedy(command: CommandLine, error: Exception) -> None:
-    """And nothing is said to be saved unless it is."""
+    """And nothing is reported as saved unless it is."""
     command.session.script = [error]
     result = command("train", "--headless", "--quiet")
     assert result.code == 1
@@ -862,18 +862,18 @@ def test_rm_refuses_a_running_run(command: CommandLine) -> None:
 
 
 def test_export_takes_best_or_last(command: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[str, str]] = []
+    calls: list[tuple[str, str]] = []
 
     make_run("one")
 
     def export(self: RunStore, name: str, which: str, target: Path) -> Path:
-        asked.append((name, which))
+        calls.append((name, which))
         return target
 
     monkeypatch.setattr(RunStore, "export", export)
     for source in ("one", "one@best", "one@last"):
         assert command("runs", "export", source, str(tmp_path / "copy")).out == f"{tmp_path / 'copy'}\n"
-    assert asked == [("one", "best"), ("one", "best"), ("one", "last")]
+    assert calls == [("one", "best"), ("one", "best"), ("one", "last")]
     assert command("runs", "export", "one@middle", str(tmp_path / "copy")).code == 1
 
 

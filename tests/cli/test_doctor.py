@@ -20,7 +20,7 @@ def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
     return CommandLine(capsys, monkeypatch)
 
 
-def test_the_quick_checks_pass_here() -> None:
+def test_the_fast_checks_pass_here() -> None:
     for check in (doctor.check_python(), doctor.check_home(), doctor.check_config(), doctor.check_corpus()):
         assert check.status == "ok", check
 
@@ -102,7 +102,7 @@ def test_a_torch_that_cannot_be_imported_fails_with_a_remedy(monkeypatch: pytest
     assert "pip install torch" in check.remedy
 
 
-def test_a_check_that_stumbles_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_that_raises_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     def stumble() -> Check:
         raise RuntimeError("who knows")
 
@@ -118,11 +118,15 @@ def findings(*checks: Check) -> Iterator[Check]:
 def test_a_failed_check_shows_in_the_exit_code_a_warning_does_not(
     command: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fine, odd, bad = Check("a", "ok", "fine"), Check("b", "warning", "odd", "mend"), Check("c", "failed", "bad", "mend")
+    fine, odd, bad = (
+        Check("a", "ok", "fine"),
+        Check("b", "warning", "odd", "repair"),
+        Check("c", "failed", "bad", "repair"),
+    )
     monkeypatch.setattr(doctor_command, "examine", lambda: findings(fine, odd))
     result = command("doctor")
     assert result.code == 0
-    assert "→ mend" in result.out
+    assert "→ repair" in result.out
     monkeypatch.setattr(doctor_command, "examine", lambda: findings(fine, bad))
     result = command("doctor", "--json")
     assert result.code == 1

@@ -1,4 +1,4 @@
-"""The line that tells how far a run has come."""
+"""The progress line of a run."""
 
 import io
 import threading
@@ -91,7 +91,7 @@ def test_a_silent_line_writes_nothing_but_what_is_urgent() -> None:
         finished(),
     ):
         line.note(event)
-    line.say("hello")
+    line.write_line("hello")
     assert stream.getvalue() == ""
     line.note(StorageProblem(step=1, problem="the disk is full"))
     assert stream.getvalue() == "warning: the disk is full\n"
@@ -201,5 +201,5 @@ def test_a_closed_stream_does_not_end_the_run() -> None:
 
     line = ProgressLine(Deaf())
     line.note(progress(1))
-    line.say("still here")
+    line.write_line("still here")
     assert line.record.step == 1

@@ -22,7 +22,9 @@ from tui_gpt.events import Finished
 from tui_gpt.storage.runs import RunStore
 from tui_gpt.training.checkpoints.tensors import read_checkpoint
 
-FACES = ("headless", "app")
+INTERFACES = ("headless", "app")
+EITHER_INTERFACE = [INTERFACES[0], pytest.param(INTERFACES[1], marks=pytest.mark.slow)]
+"""Where the app adds little to what other tests show."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TINY = (
     "--preset", "nano", "--n-layer", "1", "--n-embd", "16", "--n-head", "2", "--block-size", "16", "--batch-size", "2",
@@ -32,28 +34,28 @@ TINY = (
 TEXT = "the quick brown fox jumps over the lazy dog.\n" * 200
 
 
-def train_on_a_terminal(phase: str, face: str, folder: Path) -> Terminal:
-    """A training that will be held at that phase."""
-    return Terminal(training_arguments(phase, face, folder), folder / "home")
+def train_on_a_terminal(phase: str, interface: str, folder: Path) -> Terminal:
+    """Start a training that will be held in that phase."""
+    return Terminal(training_arguments(phase, interface, folder), folder / "home")
 
 
-def training_arguments(phase: str, face: str, folder: Path) -> list[str]:
+def training_arguments(phase: str, interface: str, folder: Path) -> list[str]:
     (folder / "text.txt").write_text(TEXT)
     command = ["train", str(folder / "text.txt"), "--name", "one", *TINY]
     arguments = ["-m", "tests.cli.phases", phase, str(folder), *command]
-    return arguments + (["--headless"] if face == "headless" else [])
+    return arguments + (["--headless"] if interface == "headless" else [])
 
 
 def let_go(folder: Path) -> None:
     (folder / "go").touch()
 
 
-def seconds_to_leave(phase: str, face: str, numbers: Sequence[int], folder: Path) -> float:
-    """Hold a training at that phase, send it signals, and check all that is promised; the seconds it took to leave.
+def seconds_to_exit(phase: str, interface: str, numbers: Sequence[int], folder: Path) -> float:
+    """Hold a training in that phase, send it signals, and check the promises; return the seconds it took to exit.
 
-    With one signal the program goes on where it was held; two have to do without.
+    After one signal the program is released; after two it is not.
     """
-    with train_on_a_terminal(phase, face, folder) as terminal:
+    with train_on_a_terminal(phase, interface, folder) as terminal:
         terminal.wait_until((folder / "reached").exists)
         began = time.monotonic()
         for number in numbers:
@@ -65,16 +67,16 @@ def seconds_to_leave(phase: str, face: str, numbers: Sequence[int], folder: Path
         code = terminal.wait_for_exit()
         seconds = time.monotonic() - began
         assert code == 128 + numbers[-1], terminal.words[-2000:]
-        check_terminal(terminal, face)
+        check_terminal(terminal, interface)
     if len(numbers) == 1:
         check_run(folder, phase)
     return seconds
 
 
-def check_terminal(terminal: Terminal, face: str) -> None:
+def check_terminal(terminal: Terminal, interface: str) -> None:
     assert terminal.is_as_before()
     assert "Traceback" not in terminal.words
-    if face == "app":
+    if interface == "app":
         assert (terminal.mode(1049), terminal.mode(25)) == (False, True), repr(terminal.screen[-500:])
         assert not any(terminal.mode(number) for number in (1000, 1003, 1006, 2004))
 
@@ -93,7 +95,7 @@ def check_run(folder: Path, phase: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("phase", "face", "number"),
+    ("phase", "interface", "number"),
     [
         ("import", "app", signal.SIGHUP),
         ("step", "headless", signal.SIGTERM),
@@ -103,24 +105,24 @@ def check_run(folder: Path, phase: str) -> None:
     ],
 )
 def test_a_signal_saves_and_leaves_the_terminal_as_it_was(
-    phase: str, face: str, number: signal.Signals, tmp_path: Path
+    phase: str, interface: str, number: signal.Signals, tmp_path: Path
 ) -> None:
-    seconds_to_leave(phase, face, [number], tmp_path)
+    seconds_to_exit(phase, interface, [number], tmp_path)
 
 
 def test_a_second_signal_does_not_wait_for_anything(tmp_path: Path) -> None:
     """The step is never released, so only an immediate exit ends the program."""
-    seconds_to_leave("step", "app", [signal.SIGINT, signal.SIGTERM], tmp_path)
+    seconds_to_exit("step", "app", [signal.SIGINT, signal.SIGTERM], tmp_path)
 
 
-@pytest.mark.parametrize("face", FACES)
-def test_a_signal_does_not_wait_for_an_import(face: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("interface", EITHER_INTERFACE)
+def test_a_signal_does_not_wait_for_an_import(interface: str, tmp_path: Path) -> None:
     """The import of torch is never released."""
-    with train_on_a_terminal("import", face, tmp_path) as terminal:
+    with train_on_a_terminal("import", interface, tmp_path) as terminal:
         terminal.wait_until((tmp_path / "reached").exists)
         terminal.send(signal.SIGHUP)
         assert terminal.wait_for_exit() == 128 + signal.SIGHUP
-        check_terminal(terminal, face)
+        check_terminal(terminal, interface)
     check_run(tmp_path, "import")
 
 
@@ -140,10 +142,10 @@ subprocess.Popen([sys.executable, *sys.argv[1:]]).wait()
 """
 
 
-@pytest.mark.parametrize("face", FACES)
-def test_a_parent_that_is_killed_loses_no_work(face: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("interface", EITHER_INTERFACE)
+def test_a_parent_that_is_killed_loses_no_work(interface: str, tmp_path: Path) -> None:
     """The shell of a session dies by SIGKILL while a training runs in its foreground."""
-    arguments = training_arguments("step", face, tmp_path)
+    arguments = training_arguments("step", interface, tmp_path)
     with Terminal(["-c", LEADER, *arguments], tmp_path / "home") as terminal:
         terminal.wait_until((tmp_path / "reached").exists)
         run = RunStore(tmp_path / "home" / "runs").get("one")
@@ -155,8 +157,9 @@ def test_a_parent_that_is_killed_loses_no_work(face: str, tmp_path: Path) -> Non
     check_run(tmp_path, "step")
 
 
+@pytest.mark.slow
 def test_two_apps_at_once_train_two_runs_and_refuse_to_share_one(tmp_path: Path) -> None:
-    """The second is refused with the first one's process, and both quit as if they were alone."""
+    """The second is refused, naming the first one's process, and both quit normally."""
     (tmp_path / "text.txt").write_text(TEXT)
     home, store = tmp_path / "home", RunStore(tmp_path / "home" / "runs")
     command = ["-m", "tui_gpt", "train", str(tmp_path / "text.txt"), *TINY]
@@ -229,6 +232,7 @@ def test_ctrl_z_goes_back_to_the_shell_and_fg_brings_everything_back(tmp_path: P
     assert store.get("one").state == "stopped"
 
 
+@pytest.mark.slow
 def test_ctrl_z_without_the_app_stops_the_training_and_its_clock(tmp_path: Path) -> None:
     home, store = tmp_path / "home", RunStore(tmp_path / "home" / "runs")
     (tmp_path / "text.txt").write_text(TEXT)
@@ -263,10 +267,10 @@ def test_ctrl_z_without_a_shell_to_go_back_to_changes_nothing(tmp_path: Path) ->
         assert terminal.wait_for_exit() == EXIT_DONE
 
 
-@pytest.mark.parametrize("face", FACES)
-def test_a_terminal_that_is_closed_loses_no_work(face: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("interface", [pytest.param(INTERFACES[0], marks=pytest.mark.slow), INTERFACES[1]])
+def test_a_terminal_that_is_closed_loses_no_work(interface: str, tmp_path: Path) -> None:
     """What a lost SSH connection does, and the end of the parent that held the terminal."""
-    with train_on_a_terminal("step", face, tmp_path) as terminal:
+    with train_on_a_terminal("step", interface, tmp_path) as terminal:
         terminal.wait_until((tmp_path / "reached").exists)
         terminal.close()
         let_go(tmp_path)

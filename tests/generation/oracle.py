@@ -20,13 +20,13 @@ from tui_gpt.prior.ngram import NgramPrior
 
 
 def layer_norm(x: Tensor) -> Tensor:
-    """Rows with mean 0 and variance 1."""
+    """Return rows with mean 0 and variance 1."""
     centred = x - x.mean(-1, keepdim=True)
     return centred / torch.sqrt((centred**2).mean(-1, keepdim=True) + 1e-5)
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor, block_size: int) -> Tensor:
-    """softmax(q kᵀ / √D) v of one head (T, D), where each position sees itself and the block_size - 1 before it."""
+    """Return softmax(q kᵀ / √D) v of one head (T, D); each position sees itself and the block_size - 1 before it."""
     T, D = q.shape
     scores = q @ k.T / D**0.5
     unseen = torch.ones(T, T).triu(1) + torch.ones(T, T).tril(-block_size)
@@ -36,8 +36,8 @@ def attention(q: Tensor, k: Tensor, v: Tensor, block_size: int) -> Tensor:
     return result
 
 
-def turned(x: Tensor) -> Tensor:
-    """(T, D): the pairs (i, i + D / 2) of the row at position t, as complex numbers, turned by t · 10000^(-2i / D)."""
+def rotated(x: Tensor) -> Tensor:
+    """Return (T, D): the pairs (i, i + D / 2) of row t, as complex numbers, rotated by t · 10000^(-2i / D)."""
     T, D = x.shape
     speed = 10_000.0 ** (-2 * torch.arange(D // 2, dtype=torch.float64) / D)
     angles = torch.arange(T, dtype=torch.float64)[:, None] * speed
@@ -46,7 +46,7 @@ def turned(x: Tensor) -> Tensor:
 
 
 def classic_logits(model: Classic, tokens: Sequence[int]) -> Tensor:
-    """(T, V): after each of the tokens of one window."""
+    """Return logits (T, V) after each of the tokens of one window."""
     w: dict[str, Tensor] = {name: value.double() for name, value in model.state_dict().items()}
     x = w["token_embedding.weight"][list(tokens)]
     if model.config.n_layer == 0:
@@ -66,7 +66,7 @@ def classic_logits(model: Classic, tokens: Sequence[int]) -> Tensor:
 
 
 def ngram_embedding(tables: Tensor, tokens: Sequence[int], vocab_size: int) -> Tensor:
-    """(C,): the rows of the last 2, 3 and 4 tokens, each found by a hash; before the first token there are zeros."""
+    """Return (C,): the sum of the hashed embeddings of the last 2, 3 and 4 tokens; zeros precede the first token."""
     newest_first = [*reversed(tokens), 0, 0, 0]
     x, begin = torch.zeros(tables.shape[1], dtype=tables.dtype), 0
     for n, size in zip((2, 3, 4), NGRAM_TABLES, strict=True):
@@ -81,13 +81,13 @@ def ngram_embedding(tables: Tensor, tokens: Sequence[int], vocab_size: int) -> T
 
 @functools.cache
 def prior_row(prior: NgramPrior, context: tuple[int, ...]) -> Tensor:
-    """(V,): the prior's log-probabilities after `context`."""
+    """Return (V,): the prior's log-probabilities after `context`."""
     return torch.from_numpy(prior.rows(np.array([context]))[0, -1]).double()
 
 
 def matches(tokens: Sequence[int], folded: Sequence[int]) -> tuple[int, int, dict[int, int]]:
-    """Of the text's end: the longest match of at most 8 characters in the 1,024 before, the latest of those; what
-    followed it; and for each token the longest match that it followed."""
+    """Return the length of the longest match of the text's end, at most 8 characters, in the 1,024 before (the latest
+    of equal length); the token that followed it; for each token the length of the longest match that it followed."""
     longest, follower, candidates = 0, 0, dict[int, int]()
     for end in range(max(1, len(tokens) - 1_024), len(tokens)):
         length = 0
@@ -102,7 +102,7 @@ def matches(tokens: Sequence[int], folded: Sequence[int]) -> tuple[int, int, dic
 
 
 def modern_logits(model: Modern, tokens: Sequence[int], prior: NgramPrior | None) -> Tensor:
-    """(T, V): after each of the tokens of a text, of any length."""
+    """Return logits (T, V) after each of the tokens of a text of any length."""
     w: dict[str, Tensor] = {name: value.double() for name, value in model.state_dict().items()}
     x = w["token_embedding.weight"][list(tokens)]
     if model.ngram_embedding is not None:
@@ -125,7 +125,7 @@ def modern_logits(model: Modern, tokens: Sequence[int], prior: NgramPrior | None
         q, k, v = (layer_norm(x) @ matrix.T for matrix in w[b + "attention.qkv"])
         heads = zip(*(part.chunk(model.config.n_head, dim=-1) for part in (q, k, v)), strict=True)
         size = model.config.block_size
-        y = torch.cat([attention(turned(layer_norm(q)), turned(layer_norm(k)), v, size) for q, k, v in heads], dim=-1)
+        y = torch.cat([attention(rotated(layer_norm(q)), rotated(layer_norm(k)), v, size) for q, k, v in heads], dim=-1)
         x = x + y @ w[b + "attention.projection"].T
         h = (layer_norm(x) @ w[b + "feed_forward.expand"].T).clamp(min=0) ** 2
         x = x + h @ w[b + "feed_forward.contract"].T
@@ -141,11 +141,11 @@ def modern_logits(model: Modern, tokens: Sequence[int], prior: NgramPrior | None
 
 
 LONGEST_CONTEXT = 16
-"""More characters than any prior of a test, or an embedding of n-grams, looks back."""
+"""More context than any test's prior or n-gram embedding uses."""
 
 
 def window(tokens: Sequence[int], block_size: int) -> Sequence[int]:
-    """A classic model's rule: when the window is full only its newest quarter stays, and it grows again."""
+    """Return a classic model's window: when it is full only its newest quarter stays, and it grows again."""
     start = 0
     while len(tokens) - start > block_size:
         start += block_size - block_size // 4
@@ -153,22 +153,22 @@ def window(tokens: Sequence[int], block_size: int) -> Sequence[int]:
 
 
 def next_logits(model: LanguageModel, tokens: Sequence[int], prior: NgramPrior | None = None) -> Tensor:
-    """(V,): after all of `tokens`, however many."""
+    """Return logits (V,) after all of `tokens`, however many."""
     config = model.config
     if isinstance(model, Classic):
         return classic_logits(model, window(tokens, config.block_size))[-1]
     looks_up = len(tokens) if config.induction else LONGEST_CONTEXT
     seen = tokens[-(config.n_layer * config.block_size + looks_up) :]
     if isinstance(model, Ensemble):
-        votes = [modern_logits(network, seen, prior)[-1].softmax(-1) for network in model.networks]
-        return torch.stack(votes).mean(0).log()
+        probs = [modern_logits(network, seen, prior)[-1].softmax(-1) for network in model.networks]
+        return torch.stack(probs).mean(0).log()
     return modern_logits(model, seen, prior)[-1]
 
 
 def written(
     model: LanguageModel, prompt: Sequence[int], count: int, choose: Callable[[Any], int], prior: NgramPrior | None
 ) -> list[int]:
-    """The `count` tokens that `choose` picks from logits (V,), one after the other."""
+    """Return the `count` tokens that `choose` picks from logits (V,), one after the other."""
     tokens = list(prompt)[-model.config.block_size :] if isinstance(model, Classic) else list(prompt)
     begin = len(tokens)
     for _ in range(count):

@@ -9,9 +9,9 @@ import torch
 
 import hatch_build
 from tests.generation import oracle
-from tests.generation.writers import CONFIGS, TEXT, TOKENIZER, V, tiny_model, tiny_prior, tiny_weights, weights_of
+from tests.generation.tiny_models import CONFIGS, TEXT, TOKENIZER, V, tiny_model, tiny_prior, tiny_weights, weights_of
 from tui_gpt.config import SampleConfig
-from tui_gpt.generation.decoder import Decoder, NumpyDecoder, context_start, reach
+from tui_gpt.generation.decoder import Decoder, NumpyDecoder, context_start, receptive_field
 from tui_gpt.generation.kernel.decoder import KernelDecoder
 from tui_gpt.generation.kernel.packing import PackedModel
 from tui_gpt.generation.sampling import choose
@@ -26,7 +26,7 @@ Make = Callable[[Model], Decoder]
 
 @pytest.fixture(params=["numpy", "kernel"])
 def make(request: pytest.FixtureRequest) -> Make:
-    """Makes a decoder of either kind."""
+    """Makes a decoder of one kind."""
     if request.param == "numpy":
         return NumpyDecoder
     library: ctypes.CDLL = request.getfixturevalue("library")
@@ -35,7 +35,7 @@ def make(request: pytest.FixtureRequest) -> Make:
 
 @pytest.fixture
 def makes(request: pytest.FixtureRequest) -> list[Make]:
-    """Makers of both kinds, where there is a compiler."""
+    """Return a maker of each kind; only NumPy's without a compiler."""
     if hatch_build.find_compiler() is None:
         return [NumpyDecoder]
     library: ctypes.CDLL = request.getfixturevalue("library")
@@ -43,12 +43,12 @@ def makes(request: pytest.FixtureRequest) -> list[Make]:
 
 
 def names(make: Make) -> list[str]:
-    """The tiny models that such a decoder is used for."""
+    """Return the names of the tiny models that such a decoder supports."""
     return list(CONFIGS) if make is NumpyDecoder else BLOCKS
 
 
 def read_along(decoder: Decoder, tokens: Ints, start: int = 1) -> Floats:
-    """Logits (n - start + 1, V) after the first `start` and each later one of tokens (n,)."""
+    """Return logits (n - start + 1, V) after the first `start` of tokens (n,) and after each later one."""
     rows = [decoder.start(tokens[:start])[0].copy()]
     rows += [decoder.advance(tokens[t : t + 1])[0].copy() for t in range(start, len(tokens))]
     return np.stack(rows)
@@ -60,7 +60,7 @@ def test_a_full_window_keeps_its_newest_quarter(position: int, start: int) -> No
 
 
 @pytest.mark.parametrize("block_size", [1, 2, 3, 7, 16])
-def test_the_window_rule_is_the_oracles(block_size: int) -> None:
+def test_the_window_begins_where_the_oracles_does(block_size: int) -> None:
     for position in range(60):
         assert (
             list(oracle.window(range(position), block_size))
@@ -68,8 +68,15 @@ def test_the_window_rule_is_the_oracles(block_size: int) -> None:
         )
 
 
-@pytest.mark.parametrize("name", CONFIGS)
-@pytest.mark.parametrize("prompt", [1, 3])
+PROMPTS = [
+    pytest.param(prompt, name, marks=() if number % 2 == prompt // 3 else pytest.mark.slow)
+    for number, name in enumerate(CONFIGS)
+    for prompt in (1, 3)
+]
+"""Each model with a prompt of one or of three characters; with the other one, too, under `-m slow`."""
+
+
+@pytest.mark.parametrize(("prompt", "name"), PROMPTS)
 def test_every_logit_is_the_oracles(name: str, prompt: int, makes: list[Make]) -> None:
     """Within 1e-4, from the first characters to far beyond the window."""
     model, prior = tiny_model(name), tiny_prior(name)
@@ -80,47 +87,51 @@ def test_every_logit_is_the_oracles(name: str, prompt: int, makes: list[Make]) -
         torch.testing.assert_close(logits, expected, atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("count", [300, pytest.param(2_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["classic", "prior"])
-def test_greedy_text_is_the_oracles_over_2000_characters(name: str, makes: list[Make]) -> None:
-    """The window slides two hundred times on the way."""
+def test_greedy_text_is_the_oracles_over_many_characters(name: str, count: int, makes: list[Make]) -> None:
+    """The window slides thirty or two hundred times on the way."""
     prompt, prior = TOKENS[:5], tiny_prior(name)
-    expected = oracle.written(tiny_model(name), prompt.tolist(), 2_000, lambda row: int(row.argmax()), prior)
+    expected = oracle.written(tiny_model(name), prompt.tolist(), count, lambda row: int(row.argmax()), prior)
     for make in makes:
         decoder = make(tiny_weights(name))
         decoder.start(prompt)
-        tokens, _ = decoder.write(SampleConfig(temperature=0.0), np.zeros((2_000, 1)))
+        tokens, _ = decoder.generate(SampleConfig(temperature=0.0), np.zeros((count, 1)))
         assert tokens[:, 0].tolist() == expected
 
 
+@pytest.mark.parametrize("models", [3, pytest.param(1, marks=pytest.mark.slow, id="all")])
 @pytest.mark.parametrize("count", [2, 3, 4, 7, 8, 16, 19])
-def test_a_text_is_the_same_to_the_last_bit_however_many_there_are(make: Make, count: int) -> None:
-    """Though the registers are filled in another way: a difference in the last bit of a logit turns a draw sooner or
-    later."""
+def test_a_text_does_not_depend_on_the_number_of_texts_to_the_last_bit(make: Make, count: int, models: int) -> None:
+    """Another count fills the registers differently; a difference in the last bit would change a draw.
+
+    By default each count is tried with every third model.
+    """
     uniforms = np.random.default_rng(count).random((60, count))
-    for name in names(make):
+    for name in names(make)[count % models :: models]:
         model = tiny_weights(name)
         many = make(model)
         first = many.start(TOKENS[:9], count)
-        tokens, logits = many.write(WARM, uniforms)
+        tokens, logits = many.generate(WARM, uniforms)
         for b in {0, count // 2, count - 1}:
             one = make(model)
             np.testing.assert_array_equal(one.start(TOKENS[:9])[0], first[b])
-            alone, its_logits = one.write(WARM, uniforms[:, b : b + 1])
+            alone, its_logits = one.generate(WARM, uniforms[:, b : b + 1])
             np.testing.assert_array_equal(alone[:, 0], tokens[:, b])
             np.testing.assert_array_equal(its_logits[:, 0], logits[:, b])
 
 
-def test_bursts_of_any_length_write_the_same(make: Make) -> None:
+def test_bursts_of_any_length_generate_the_same_text(make: Make) -> None:
     uniforms = np.random.default_rng(1).random((60, 2))
     for name in names(make):
         whole, parts = make(tiny_weights(name)), make(tiny_weights(name))
         whole.start(TOKENS[:9], 2)
         parts.start(TOKENS[:9], 2)
-        pieces = [parts.write(WARM, uniforms[a:b])[0] for a, b in ((0, 1), (1, 30), (30, 60))]
-        np.testing.assert_array_equal(np.concatenate(pieces), whole.write(WARM, uniforms)[0])
+        pieces = [parts.generate(WARM, uniforms[a:b])[0] for a, b in ((0, 1), (1, 30), (30, 60))]
+        np.testing.assert_array_equal(np.concatenate(pieces), whole.generate(WARM, uniforms)[0])
 
 
-def test_a_decoder_starts_again_as_often_as_asked(make: Make) -> None:
+def test_a_decoder_can_be_started_again(make: Make) -> None:
     for name in names(make):
         decoder = make(tiny_weights(name))
         first = read_along(decoder, TOKENS[:20], 4)
@@ -129,34 +140,34 @@ def test_a_decoder_starts_again_as_often_as_asked(make: Make) -> None:
         np.testing.assert_array_equal(read_along(decoder, TOKENS[:20], 4), first)
 
 
-def test_a_text_that_is_scored_is_predicted_as_one_that_is_generated() -> None:
+def test_scoring_a_text_computes_the_same_logits_as_generating_it() -> None:
     """From its first character to far beyond the window."""
     for name in CONFIGS:
-        every = np.concatenate(list(NumpyDecoder(tiny_weights(name)).readings(TOKENS[:70])))
+        every = np.concatenate(list(NumpyDecoder(tiny_weights(name)).logits_along(TOKENS[:70])))
         np.testing.assert_allclose(every, read_along(NumpyDecoder(tiny_weights(name)), TOKENS[:70]), atol=1e-4)
 
 
-def test_a_long_text_is_scored_in_pieces_that_see_each_other() -> None:
+def test_a_long_text_is_scored_in_chunks_that_see_each_other() -> None:
     for name in ("induction", "ensemble", "endless", "long"):
         text = np.tile(TOKENS, 3)[:700]
-        every = np.concatenate(list(NumpyDecoder(tiny_weights(name)).readings(text)))
+        every = np.concatenate(list(NumpyDecoder(tiny_weights(name)).logits_along(text)))
         np.testing.assert_allclose(every, read_along(NumpyDecoder(tiny_weights(name)), text), atol=1e-4)
 
 
-def test_a_long_prompt_is_as_good_as_having_read_it(make: Make) -> None:
-    """Of which only so much is read as can still matter."""
+def test_only_the_receptive_field_of_a_long_prompt_is_read(make: Make) -> None:
+    """The logits are those after reading all of it."""
     for name in names(make):
         model = tiny_weights(name)
         if model.config.architecture == "classic":
             continue
         text = np.tile(TOKENS, 5)[:1_500]
-        assert reach(model.config) < 1_300
+        assert receptive_field(model.config) < 1_300
         expected = read_along(make(model), text)[-1]
         np.testing.assert_allclose(make(model).start(text)[0], expected, atol=1e-4)
 
 
-def test_matches_reach_just_as_far_back_as_the_oracles(make: Make) -> None:
-    """In a text that never repeats more than a few characters, so that the farthest match often is the longest."""
+def test_matches_go_exactly_as_far_back_as_the_oracles(make: Make) -> None:
+    """The text never repeats more than a few characters, so that the farthest match is often the longest."""
     text = np.random.default_rng(1).integers(0, V, 1_200)
     logits = read_along(make(tiny_weights("induction")), text, 1_100)[-1]
     expected = oracle.next_logits(tiny_model("induction"), text.tolist(), tiny_prior("induction"))
@@ -190,25 +201,25 @@ def test_characters_are_drawn_from_the_logits(make: Make, settings: dict[str, fl
     config = SampleConfig(**{"temperature": 1.0, **settings})  # type: ignore[arg-type]  # names are SampleConfig's
     for size, one in ((40, config), (5, WARM), (40, config)):
         uniforms = np.random.default_rng(size).random((size, 3))
-        tokens, logits = decoder.write(one, uniforms)
+        tokens, logits = decoder.generate(one, uniforms)
         np.testing.assert_array_equal(tokens, choose(logits, one, uniforms))
 
 
-def test_both_decoders_write_the_same_text(library: ctypes.CDLL) -> None:
-    """Half precision holds the weights of these models exactly; texts of others may part after a while."""
+def test_both_decoders_generate_the_same_text(library: ctypes.CDLL) -> None:
+    """Half precision is exact for the weights of these models; with others the texts may diverge after a while."""
     uniforms = np.random.default_rng(3).random((100, 3))
     for name in BLOCKS:
         model = tiny_weights(name)
         written = []
         for decoder in (NumpyDecoder(model), KernelDecoder(model, library, PackedModel(model))):
             decoder.start(TOKENS[:9], 3)
-            written.append(decoder.write(WARM, uniforms))
+            written.append(decoder.generate(WARM, uniforms))
         np.testing.assert_array_equal(written[0][0], written[1][0])
         np.testing.assert_allclose(written[0][1], written[1][1], atol=1e-4)
 
 
-def test_weights_that_overflow_harm_nobody(make: Make) -> None:
-    """A stranger's may be finite and yet too large: what is drawn stays in the alphabet."""
+def test_weights_that_overflow_yield_valid_characters(make: Make) -> None:
+    """A stranger's weights may be finite but too large; the characters drawn are still in the alphabet."""
     model = tiny_model("prior")
     for parameter in model.parameters():
         parameter.data = torch.full_like(parameter, 3e38)
@@ -220,5 +231,5 @@ def test_weights_that_overflow_harm_nobody(make: Make) -> None:
             SampleConfig(temperature=0.5, top_k=3, top_p=0.5, min_p=0.1),
             SampleConfig(temperature=0.0),
         ):
-            tokens, _ = decoder.write(config, np.full((5, 2), 0.5))
+            tokens, _ = decoder.generate(config, np.full((5, 2), 0.5))
             assert ((tokens >= 0) & (tokens < V)).all()

@@ -1,4 +1,4 @@
-"""The matches of NumPy's decoder are those that the models are trained with."""
+"""The NumPy decoder finds the same matches as the models in training."""
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from tui_gpt.generation.matches import find_matches
 from tui_gpt.models import induction
 
 FOLDED = np.array([0, 1, 0, 3, 4])
-"""Characters 0 and 2 are one letter in two cases."""
+"""Characters 0 and 2 are the same letter in two cases."""
 
 
 def texts_of(shape: tuple[int, int]) -> st.SearchStrategy[list[list[int]]]:
@@ -28,8 +28,8 @@ def test_the_matches_are_the_models(texts: list[list[int]], data: st.DataObject)
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name)[:, -last:].numpy(), name)
 
 
-def test_matches_reach_just_so_far_back() -> None:
-    """Of a character that stands alone and one that is just too far away."""
+def test_matches_go_back_exactly_to_the_limit() -> None:
+    """One occurrence is just within the limit, the other just beyond it."""
     text = np.full((1, 1_026), 1)
     text[0, [0, 1, -1]] = [3, 4, 3]
     assert find_matches(text[:, 1:], FOLDED, 1).lengths.tolist() == [[0]]

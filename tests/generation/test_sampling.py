@@ -1,4 +1,4 @@
-"""From logits to a character: what each filter keeps, and that draws follow the probabilities."""
+"""Sampling from logits: what each filter keeps, and that draws follow the probabilities."""
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ def test_softmax_is_a_distribution_even_of_huge_logits() -> None:
     assert log_softmax(np.array([1000.0, 1000.0])).tolist() == pytest.approx([np.log(0.5)] * 2)
 
 
-def test_top_k_keeps_the_k_likeliest() -> None:
+def test_top_k_keeps_the_k_most_likely() -> None:
     assert keep_top_k(probabilities(0.1, 0.4, 0.2, 0.3), 2).tolist() == [0, 0.4, 0, 0.3]
 
 
@@ -38,7 +38,7 @@ def test_top_k_of_nothing_or_everything_keeps_all(k: int) -> None:
     assert keep_top_k(probabilities(0.5, 0.3, 0.2), k).tolist() == [0.5, 0.3, 0.2]
 
 
-def test_top_p_keeps_the_fewest_that_reach_the_share() -> None:
+def test_top_p_keeps_the_fewest_that_reach_the_fraction() -> None:
     row = probabilities(0.125, 0.5, 0.25, 0.125)
     assert keep_top_p(row, 0.5).tolist() == [0, 0.5, 0, 0]
     assert keep_top_p(row, 0.6).tolist() == [0, 0.5, 0.25, 0]
@@ -46,17 +46,17 @@ def test_top_p_keeps_the_fewest_that_reach_the_share() -> None:
     assert keep_top_p(row, 1.0).tolist() == row.tolist()
 
 
-def test_top_p_is_a_share_of_what_the_filter_before_it_left() -> None:
+def test_top_p_is_a_fraction_of_what_the_filter_before_it_left() -> None:
     assert keep_top_p(probabilities(0.25, 0.25, 0, 0), 0.5).tolist() == [0.25, 0, 0, 0]
 
 
-def test_min_p_measures_by_the_likeliest() -> None:
+def test_min_p_is_relative_to_the_most_likely() -> None:
     assert keep_min_p(probabilities(0.5, 0.26, 0.24), 0.5).tolist() == [0.5, 0.26, 0]
     assert keep_min_p(probabilities(0.5, 0.3, 0.2), 0.0).tolist() == [0.5, 0.3, 0.2]
 
 
 @given(logit_rows, st.integers(0, 25), st.floats(1e-6, 1), st.floats(0, 1), st.floats(0.05, 5))
-def test_the_likeliest_character_always_survives(
+def test_the_most_likely_character_is_always_kept(
     logits: Array, top_k: int, top_p: float, min_p: float, temperature: float
 ) -> None:
     config = SampleConfig(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
@@ -66,8 +66,8 @@ def test_the_likeliest_character_always_survives(
 
 
 @given(logit_rows, st.floats(1e-6, 1))
-def test_top_p_holds_the_share_and_not_one_more(logits: Array, p: float) -> None:
-    """What is kept reaches p; without its least likely member it would not."""
+def test_top_p_reaches_the_fraction_with_no_character_to_spare(logits: Array, p: float) -> None:
+    """What is kept reaches p; without its least likely character it would not."""
     row = softmax(logits)
     kept = keep_top_p(row, p)
     assert kept.sum() >= p - 1e-9
@@ -107,12 +107,12 @@ def test_draws_follow_the_probabilities() -> None:
 
 def test_a_low_temperature_sharpens_and_a_high_one_flattens() -> None:
     logits = np.array([0.0, 1.0])
-    shares = [softmax(logits / t)[1] for t in (0.5, 1.0, 2.0)]
+    expected = [softmax(logits / t)[1] for t in (0.5, 1.0, 2.0)]
     kept = [filtered(logits, SampleConfig(temperature=t))[1] for t in (0.5, 1.0, 2.0)]
-    assert kept == pytest.approx(shares)
-    assert shares[0] > shares[1] > shares[2]
+    assert kept == pytest.approx(expected)
+    assert expected[0] > expected[1] > expected[2]
 
 
-def test_temperature_zero_takes_the_likeliest_and_of_equals_the_lower_id() -> None:
+def test_temperature_zero_takes_the_most_likely_and_of_equals_the_lower_id() -> None:
     config = SampleConfig(temperature=0.0, top_k=3)
     assert choose(np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 0.0]]), config, np.array([0.9, 0.9])).tolist() == [1, 0]

@@ -1,9 +1,9 @@
-"""A model is only made of weights whose names and shapes are those of its configuration."""
+"""A model is only created from weights with the names and shapes of its configuration."""
 
 import numpy as np
 import pytest
 
-from tests.generation.writers import CONFIGS, V, tiny_model, tiny_prior
+from tests.generation.tiny_models import CONFIGS, V, tiny_model, tiny_prior
 from tui_gpt.errors import IncompatibleError
 from tui_gpt.generation.weights import Model, expected_shapes
 from tui_gpt.training.checkpoints.tensors import arrays_of
@@ -17,7 +17,7 @@ def test_the_shapes_are_those_of_the_models_state_dict(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["classic", "induction", "ensemble", "bigram"])
 def test_weights_of_another_shape_or_name_are_refused(name: str) -> None:
-    """They could be a stranger's: the decoders would read what is not there."""
+    """They could come from a stranger, and the decoders would read beyond their end."""
     weights, prior = arrays_of(tiny_model(name).state_dict()), tiny_prior(name)
     for key, array in weights.items():
         without = {other: value for other, value in weights.items() if other != key}

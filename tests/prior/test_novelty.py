@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.generation.writers import TEXT, TOKENIZER, tiny_sampler
+from tests.generation.tiny_models import TEXT, TOKENIZER, tiny_sampler
 from tui_gpt.metrics import COPIED_LENGTH
 from tui_gpt.prior.ngram import NgramPrior
 from tui_gpt.prior.novelty import CopyIndex, Tokens

@@ -1,4 +1,4 @@
-"""The main job, for real: the app on a terminal trains, writes, is left, comes back and goes on where it was."""
+"""The app on a real terminal trains, generates, quits, is started again and resumes."""
 
 import sys
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def test_train_generate_quit_come_back_and_resume(tmp_path: Path) -> None:
         terminal.wait_until(has_ended(store, step=30))
         terminal.wait_for("New run")
         terminal.type("g")
-        terminal.wait_for("Enter writes")
+        terminal.wait_for("Enter generates")
         terminal.type("the quick" + ENTER)
         terminal.wait_for("500 characters")
         leave(terminal)
@@ -40,7 +40,7 @@ def test_train_generate_quit_come_back_and_resume(tmp_path: Path) -> None:
         terminal.wait_for("Start")
         terminal.type("3")
         terminal.wait_for("30/30")
-        terminal.wait_for("Write with it")
+        terminal.wait_for("Generate  g")
         terminal.type("r")
         terminal.wait_for("Up to which step?")
         terminal.type(ENTER)
@@ -59,7 +59,7 @@ def run_of(store: RunStore) -> Run:
 
 
 def has_ended(store: RunStore, step: int) -> Callable[[], bool]:
-    """Whether the run is finished, at this step, and its writer gone."""
+    """Return whether the run is finished at this step, and its process has exited."""
     ended: RunState = "finished"
 
     def holds() -> bool:

@@ -1,4 +1,4 @@
-"""The promise: whatever happens, the last checkpoint is there and true, and a stranger's file can at worst fail.
+"""Whatever happens, the last checkpoint is there and correct, and a stranger's file can at worst fail.
 
 A handful of everything here; `benchmarks/torture.py` does the same thousands of times.
 """
@@ -62,7 +62,7 @@ def train(config: RunConfig, name: str, control: Control | None = None) -> Itera
 
 
 def learned(name: str) -> list[Event]:
-    """The run's log without the clock's figures and without what tells of interruptions."""
+    """Return the run's log without times and without the events of interruptions."""
     kept: list[Event] = []
     for event in RunStore().get(name).events():
         if isinstance(event, Progress):
@@ -73,7 +73,7 @@ def learned(name: str) -> list[Event]:
 
 
 def assert_equal_runs(one: str, other: str) -> None:
-    """Equal in all that was learned, to the bit: weights, optimizer, generators, prior, log."""
+    """Check that two runs learned the same, to the bit: weights, optimizer, generators, prior, log."""
     assert learned(one) == learned(other)
     for which in ("last", "best"):
         first, second = (
@@ -88,9 +88,16 @@ def assert_equal_runs(one: str, other: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="forks and kills")
-@pytest.mark.parametrize("arguments", [("kill", "--kills", "3"), ("faults", "--stride", "67")])
-def test_killed_trainings_go_on_exactly(arguments: tuple[str, ...]) -> None:
-    """In a process of its own: a fork of one that has computed with several threads cannot."""
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("faults", "--stride", "101"),
+        pytest.param(("kill", "--kills", "3"), marks=pytest.mark.slow),
+        pytest.param(("faults", "--stride", "67"), marks=pytest.mark.slow),
+    ],
+)
+def test_killed_trainings_resume_exactly(arguments: tuple[str, ...]) -> None:
+    """In a separate process, because a fork of one that has computed with several threads would hang."""
     command = [sys.executable, "-m", "benchmarks.torture", *arguments]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -100,7 +107,7 @@ def test_killed_trainings_go_on_exactly(arguments: tuple[str, ...]) -> None:
 
 ARCHITECTURES: dict[str, dict[str, Any]] = {
     "classic": {"preset": "classic", "dropout": 0.2, "gradient_accumulation": 2},
-    "best": {"preset": "best"},
+    "best": {"preset": "best", "members": 2},
     "nano": {"preset": "nano"},
     "bigram": {"preset": "bigram"},
     "quick": {"preset": "quick", "dropout": 0.1},
@@ -108,7 +115,13 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+BY_DEFAULT = ("classic", "best", "quick on two cores, no prior")
+"""These cover every part of a model, dropout, an ensemble and replicas."""
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in BY_DEFAULT else pytest.param(name, marks=pytest.mark.slow) for name in ARCHITECTURES]
+)
 def test_a_run_interrupted_again_and_again_equals_one_that_was_not(name: str, tmp_path: Path) -> None:
     config = tiny_config(tmp_path, max_iters=12, eval_interval=4, sample_interval=6, **ARCHITECTURES[name])
     list(train(config, "straight"))
@@ -120,7 +133,7 @@ def test_a_run_interrupted_again_and_again_equals_one_that_was_not(name: str, tm
     assert_equal_runs("straight", "broken")
 
 
-def test_a_step_left_in_the_middle_is_made_again_as_if_it_had_never_begun(tmp_path: Path) -> None:
+def test_a_step_aborted_in_the_middle_is_repeated_exactly(tmp_path: Path) -> None:
     """Dropout has drawn from its generator by then."""
     straight, first = Workbench(), Workbench()
     whole = learning_log(straight.run())
@@ -140,7 +153,7 @@ def test_a_step_left_in_the_middle_is_made_again_as_if_it_had_never_begun(tmp_pa
     assert same_weights(straight.weights, resumed.weights)
 
 
-def test_what_is_measured_at_the_step_of_a_checkpoint_is_told_once(tmp_path: Path) -> None:
+def test_what_is_measured_at_the_step_of_a_checkpoint_is_reported_once(tmp_path: Path) -> None:
     """Stopped in an evaluation, resumed, and stopped again right after it."""
     config = tiny_config(tmp_path, "nano", max_iters=12, eval_interval=4, sample_interval=4)
     list(train(config, "straight"))
@@ -158,7 +171,7 @@ def test_what_is_measured_at_the_step_of_a_checkpoint_is_told_once(tmp_path: Pat
 
 
 def test_a_log_ahead_of_its_checkpoint_at_the_same_step_is_cut(tmp_path: Path) -> None:
-    """Killed after an evaluation was told and before it was saved."""
+    """Killed after an evaluation was reported and before it was saved."""
     config = tiny_config(tmp_path, "nano", max_iters=12, eval_interval=4, sample_interval=4)
     list(train(config, "straight"))
     control = Control()
@@ -175,8 +188,8 @@ def test_a_log_ahead_of_its_checkpoint_at_the_same_step_is_cut(tmp_path: Path) -
     assert_equal_runs("straight", "broken")
 
 
-def test_whoever_stops_consuming_at_an_event_changes_nothing(tmp_path: Path) -> None:
-    """A figure that was told is not counted a second time."""
+def test_a_consumer_that_stops_at_an_event_changes_nothing(tmp_path: Path) -> None:
+    """A loss that was reported is not counted a second time."""
     config = tiny_config(tmp_path, "nano", max_iters=12)
     list(train(config, "straight"))
     for step in (2, 3, 8):
@@ -187,8 +200,8 @@ def test_whoever_stops_consuming_at_an_event_changes_nothing(tmp_path: Path) -> 
     assert_equal_runs("straight", "broken")
 
 
-def test_a_change_is_made_again_however_often_the_run_is_interrupted_before_its_step(tmp_path: Path) -> None:
-    """The log is cut at the checkpoint, but what was asked for after it is not forgotten."""
+def test_a_change_is_repeated_however_often_the_run_is_interrupted_before_its_step(tmp_path: Path) -> None:
+    """The log is cut at the checkpoint, but the requests after it are kept."""
     config = tiny_config(tmp_path, "nano", max_iters=12, eval_interval=100)
     _train_with_a_change(config, "straight", until=99)
     saved = tmp_path / "saved"
@@ -220,13 +233,13 @@ def _train_with_a_change(config: RunConfig, name: str, until: int, keep: Path | 
 
 
 def _put_back(saved: Path, last: Path) -> None:
-    """As if the process had been killed before its next save: the log is ahead of the checkpoint."""
+    """Restore the checkpoint, as if the process had been killed before its next save: the log is ahead of it."""
     shutil.rmtree(last)
     shutil.copytree(saved, last)
 
 
-def test_what_was_changed_in_a_pause_holds_after_a_crash_in_it(tmp_path: Path) -> None:
-    """The checkpoint of a pause is older than what is changed in it."""
+def test_a_change_during_a_pause_is_kept_after_a_crash_in_the_pause(tmp_path: Path) -> None:
+    """The checkpoint of a pause is older than the changes during it."""
     config = tiny_config(tmp_path, "nano", max_iters=12, eval_interval=100)
     control, saved = Control(), tmp_path / "saved"
     for event in train(config, "one", control):
@@ -241,10 +254,10 @@ def test_what_was_changed_in_a_pause_holds_after_a_crash_in_it(tmp_path: Path) -
     assert list(train(config, "one"))[-1].step == 8
 
 
-def test_a_run_that_goes_back_after_nan_does_so_again_however_it_was_interrupted(
+def test_a_rollback_after_nan_is_repeated_however_the_run_was_interrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stopped before the first bad step, between the two, and after the second; what it goes back to is between."""
+    """Stopped before the first bad step, between the two, and after the second; the restored state is from between."""
     _spoil_steps(monkeypatch, 6, 10)
     config = tiny_config(tmp_path, max_iters=16, eval_interval=7, dropout=0.1)
     list(train(config, "straight"))
@@ -279,10 +292,8 @@ def test_a_third_bad_step_is_counted_over_interruptions_and_a_lower_rate_helps(
     assert list(Session(RunStore()).train(slower, Control()))[-1].step == 14
 
 
-def test_a_lost_state_to_go_back_to_does_not_keep_a_run_from_going_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It then goes back to where it was resumed."""
+def test_a_run_whose_rollback_state_is_lost_can_be_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It then rolls back to the step at which it was resumed."""
     _spoil_steps(monkeypatch, 6, 10)
     config = tiny_config(tmp_path, "nano", max_iters=16, eval_interval=7)
     control = Control()
@@ -294,7 +305,7 @@ def test_a_lost_state_to_go_back_to_does_not_keep_a_run_from_going_on(
 
 
 def _spoil_steps(monkeypatch: pytest.MonkeyPatch, *steps: int) -> None:
-    """Let the first step to any of these fail like one that meets NaN, and every one that is made again."""
+    """Let the first step to any of these fail as with NaN, and each repetition of it."""
     is_finite = NanGuard.is_finite
 
     def spoilt(guard: NanGuard, loss: Tensor, grad_norm: Tensor) -> bool:
@@ -322,11 +333,11 @@ class RefusingRun(Run):
 def test_events_wait_for_a_full_disk_and_are_written_in_order(tmp_path: Path) -> None:
     run = RefusingRun(RunStore().create(tiny_config(tmp_path, "nano"), "one").path)
     recorder = Recorder(run)
-    told: list[Event] = []
+    reported: list[Event] = []
     for step, is_full in enumerate([False, True, True, False], start=1):
         run.is_full = is_full
-        told += recorder.take(progress(step))
-    assert [event for event in told if not isinstance(event, Progress)] == [
+        reported += recorder.take(progress(step))
+    assert [event for event in reported if not isinstance(event, Progress)] == [
         StorageProblem(step=2, problem="the disk is full: free some space"),
         StorageRecovered(step=4),
     ]
@@ -344,7 +355,7 @@ def test_a_log_that_was_never_written_ends_in_an_error(tmp_path: Path) -> None:
         recorder.require_all()
 
 
-def test_a_best_checkpoint_that_the_disk_refused_is_tried_again() -> None:
+def test_writing_a_best_checkpoint_is_retried() -> None:
     bench = Workbench(train=dataclasses.replace(TRAIN, max_iters=5))
     refused: list[object] = []
 
@@ -375,8 +386,8 @@ STEPS = ["--max-iters", "20", "--eval-interval", "10", "--log-interval", "5", "-
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX systems")
-def test_on_a_full_disk_training_goes_on_says_so_and_the_exit_code_tells(tmp_path: Path) -> None:
-    """A limit on the size of files refuses like a full disk, in the middle of a write."""
+def test_on_a_full_disk_training_continues_reports_it_and_exits_with_an_error(tmp_path: Path) -> None:
+    """A limit on the size of files fails like a full disk, in the middle of a write."""
     (tmp_path / "text.txt").write_text(TEXT)
     program = (
         "import resource, sys; from tui_gpt.cli.main import main; "
@@ -401,10 +412,10 @@ def test_on_a_full_disk_training_goes_on_says_so_and_the_exit_code_tells(tmp_pat
     assert any(event["type"] == "storage_problem" for event in events)
 
 
-def test_a_used_up_quota_is_said_and_saving_goes_on_when_there_is_room_again(
+def test_an_exceeded_quota_is_reported_and_saving_continues_when_there_is_space_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every write is refused while it lasts; what could not be saved then is saved afterwards."""
+    """Every write fails while it lasts; what could not be saved then is saved afterwards."""
     is_used_up = False
     write = os.write
 
@@ -428,7 +439,7 @@ def test_a_used_up_quota_is_said_and_saving_goes_on_when_there_is_room_again(
 
 @pytest.fixture
 def read_only_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home that may not be written; root, whom permissions do not stop, becomes somebody else meanwhile.
+    """A home that must not be written; root, whom permissions do not restrict, becomes another user meanwhile.
 
     That user may not be able to read this checkout, so that all that is imported late is imported before.
     """
@@ -452,7 +463,7 @@ def read_only_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.Tem
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX systems")
-def test_a_folder_that_may_not_be_written_is_one_line(read_only_home: Path) -> None:
+def test_a_read_only_folder_is_reported_in_one_line(read_only_home: Path) -> None:
     config = resolve("bigram", str(read_only_home / "text.txt"), max_iters=3)
     with pytest.raises(StorageError, match="permission denied: change the permissions"):
         list(train(config, "one"))
@@ -462,11 +473,11 @@ def test_a_folder_that_may_not_be_written_is_one_line(read_only_home: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["config.toml", "state.json", "notebook"])
-def test_damaged_files_of_the_user_are_one_line_or_tolerated(name: str) -> None:
+def test_damaged_files_of_the_user_are_reported_in_one_line_or_tolerated(name: str) -> None:
     assert open_mutated_settings(name, 60, seed=1) == 60
 
 
-def test_a_run_with_a_damaged_checkpoint_is_written_from_and_gone_on_with_or_refused(tmp_path: Path) -> None:
+def test_a_run_with_a_damaged_checkpoint_is_generated_from_and_resumed_or_refused(tmp_path: Path) -> None:
     assert resume_altered(tmp_path / "runs", 25, seed=1) == 25
 
 
@@ -483,7 +494,7 @@ def _prior_state() -> dict[str, np.ndarray]:
     return NgramPrior.fit(np.arange(300) % 7, 7, 3).state()
 
 
-def test_a_prior_is_what_was_saved() -> None:
+def test_a_prior_is_restored_as_saved() -> None:
     assert NgramPrior.from_state(_prior_state()).order == 3
 
 
@@ -507,12 +518,12 @@ def test_a_prior_that_unpacks_without_end_is_refused(monkeypatch: pytest.MonkeyP
     ],
 )
 def test_a_prior_out_of_its_range_is_refused(name: str, value: np.ndarray) -> None:
-    """What it counts is used as indices, in C too."""
+    """Its counts are used as indices, in C too."""
     with pytest.raises(ValueError, match=r"^its? "):
         NgramPrior.from_state({**_prior_state(), name: value})
 
 
-def test_a_run_on_a_text_larger_than_the_prior_counts_can_go_on(
+def test_a_run_on_a_text_larger_than_the_prior_counts_can_be_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ngram, "FIT_LIMIT", 900)
@@ -527,10 +538,10 @@ def test_a_run_on_a_text_larger_than_the_prior_counts_can_go_on(
 
 
 RUNS_CODE = {"eval", "exec", "compile", "__import__"}
-"""Built-in functions that run what a text says."""
+"""Built-in functions that execute text."""
 
 
-def test_nothing_in_the_program_unpickles_or_runs_what_a_file_says() -> None:
+def test_nothing_in_the_program_unpickles_or_executes_a_file() -> None:
     """No pickle in any guise, no torch.load but the import command's; numpy's loader is pickle's too."""
     banned = {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "cloudpickle"}
     for path in Path(tui_gpt.__file__).parent.rglob("*.py"):
@@ -557,11 +568,13 @@ EVIL = "evil\x1b]0;owned\x07\x9b2J\u202e[red].txt"
     [
         ["data", "info"],
         ["generate", "--run", "shipped", "--max-new-tokens", "40"],
-        ["train", "--headless", "--json", *TINY, *STEPS, "--sample-interval", "10"],
+        pytest.param(
+            ["train", "--headless", "--json", *TINY, *STEPS, "--sample-interval", "10"], marks=pytest.mark.slow
+        ),
     ],
 )
 def test_a_text_full_of_escape_sequences_does_nothing_to_the_terminal(command: list[str], tmp_path: Path) -> None:
-    """Neither its name nor what it holds, nor what a model that learned from it writes, on stdout or stderr."""
+    """Neither its name nor its content, nor what a model trained on it generates, on stdout or stderr."""
     from tests.cli.terminals import Terminal
 
     text = tmp_path / EVIL
@@ -573,8 +586,8 @@ def test_a_text_full_of_escape_sequences_does_nothing_to_the_terminal(command: l
     assert "words" in terminal.screen or "evil" in terminal.screen
 
 
-def test_a_finished_run_has_kept_its_promise(tmp_path: Path) -> None:
-    """What a run says it saved is what is there."""
+def test_what_a_finished_run_saved_is_there(tmp_path: Path) -> None:
+    """Its files are those that its last events report."""
     events = list(train(tiny_config(tmp_path), "one"))
     run = RunStore().get("one")
     assert isinstance(events[-1], Finished)

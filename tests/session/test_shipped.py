@@ -1,22 +1,22 @@
-"""What comes with the program: a model that answers before anything was trained."""
+"""The model that comes with the program generates before anything has been trained."""
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.session import Session
 from tui_gpt.storage.paths import shipped_dir
 
 SIZE_LIMIT = 8 * 10**6
-"""Bytes of the whole shipped checkpoint."""
+"""Size in bytes of the entire shipped checkpoint."""
 
 
-def test_without_any_run_the_shipped_model_writes() -> None:
+def test_without_any_run_the_shipped_model_generates() -> None:
     model = Session().open_model(None)
     assert model.name == "shipped"
     written = "".join(piece.text for piece in model.stream("ROMEO:", SampleConfig(max_new_tokens=40, seed=1)))
     assert len(written) == 40
 
 
-def test_the_shipped_model_is_better_than_counting_alone() -> None:
-    """The modified Kneser-Ney 7-gram model of the same text stands at 1.5144 nats per character."""
+def test_the_shipped_model_is_better_than_n_gram_counts() -> None:
+    """A modified Kneser-Ney 7-gram model of the same text reaches 1.5144 nats per character."""
     val_loss = Session().open_model("shipped").val_loss
     assert val_loss is not None
     assert val_loss < 1.5144

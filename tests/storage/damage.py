@@ -100,11 +100,11 @@ def _notebook() -> bytes:
     return content
 
 
-def altered(record: Any, chance: random.Random) -> Any:
+def altered(record: Any, rng: random.Random) -> Any:
     """Return a JSON value with one of its leaves replaced."""
     leaves = list(_leaves(record, ()))
-    path = chance.choice(leaves)
-    return _replaced(record, path, chance.choice(_UGLY))
+    path = rng.choice(leaves)
+    return _replaced(record, path, rng.choice(_UGLY))
 
 
 def _leaves(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
@@ -140,11 +140,11 @@ def resume_altered(root: Path, count: int, seed: int) -> int:
     spare = root.parent / "spare"
     shutil.copytree(run, spare)
     record = json.loads((run / "last" / "checkpoint.json").read_text())
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     for _ in range(count):
         shutil.rmtree(run)
         shutil.copytree(spare, run)
-        new = altered(record, chance)
+        new = altered(record, rng)
         if isinstance(new, dict) and isinstance(new.get("config"), dict):
             new["config"]["train"] = record["config"]["train"]
         (run / "last" / "checkpoint.json").write_text(json.dumps(new))

@@ -69,20 +69,20 @@ def _count_down(point: int) -> None:
 
 def mutations(content: bytes, count: int, seed: int) -> Iterator[bytes]:
     """Yield damaged copies: bits flipped, pieces cut, doubled, zeroed or reversed, other numbers, foreign bytes."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     for _ in range(count):
         data = bytearray(content)
-        for _ in range(chance.choice((1, 1, 1, 2, 8))):
-            _damage(data, chance)
+        for _ in range(rng.choice((1, 1, 1, 2, 8))):
+            _damage(data, rng)
         yield bytes(data)
 
 
-def _damage(data: bytearray, chance: random.Random) -> None:
-    place = chance.randrange(len(data) + 1)
-    length = chance.choice((1, 1, 4, 64, 1024))
-    match chance.randrange(9):
+def _damage(data: bytearray, rng: random.Random) -> None:
+    place = rng.randrange(len(data) + 1)
+    length = rng.choice((1, 1, 4, 64, 1024))
+    match rng.randrange(9):
         case 0 if place < len(data):
-            data[place] ^= 1 << chance.randrange(8)
+            data[place] ^= 1 << rng.randrange(8)
         case 1:
             del data[place:]
         case 2:
@@ -92,11 +92,11 @@ def _damage(data: bytearray, chance: random.Random) -> None:
         case 4:
             data[place : place + length] = bytes(len(data[place : place + length]))
         case 5:
-            data[place:place] = chance.randbytes(length)
+            data[place:place] = rng.randbytes(length)
         case 6:
-            data[place:place] = chance.choice(_UGLY)
+            data[place:place] = rng.choice(_UGLY)
         case 7:
-            _replace_number(data, place, chance)
+            _replace_number(data, place, rng)
         case _:
             data[place : place + length] = data[place : place + length][::-1]
 
@@ -107,8 +107,8 @@ _UGLY = (
 )
 
 
-def _replace_number(data: bytearray, place: int, chance: random.Random) -> None:
+def _replace_number(data: bytearray, place: int, rng: random.Random) -> None:
     """Replace the next number, as in a JSON file that someone edited."""
     digits = [index for index in range(place, min(place + 400, len(data))) if 48 <= data[index] <= 57]
     if digits:
-        data[digits[0] : digits[0] + 1] = str(chance.choice((0, 7, 2**31, 2**63, 10**30))).encode()
+        data[digits[0] : digits[0] + 1] = str(rng.choice((0, 7, 2**31, 2**63, 10**30))).encode()

@@ -17,7 +17,7 @@ from tests.storage.helpers import killed_after, killed_at
 from tui_gpt.config import RunConfig, resolve
 from tui_gpt.errors import CheckpointError, DivergedError, IncompatibleError, StorageError, TuiGptError
 from tui_gpt.storage.folders import candidates
-from tui_gpt.storage.manifest import MANIFEST_FILE, MODEL_FILE, TRAINING_FILE, CheckpointInfo, newest_whole
+from tui_gpt.storage.manifest import MANIFEST_FILE, MODEL_FILE, TRAINING_FILE, CheckpointInfo, newest_complete
 from tui_gpt.training.checkpoints.tensors import read_checkpoint, write_checkpoint
 
 CONFIG: RunConfig = resolve("bigram")
@@ -125,7 +125,7 @@ def test_a_process_killed_at_any_point_leaves_a_checkpoint_that_reads(tmp_path: 
         target = save(tmp_path / str(point) / "last", 1)
         if not killed_at(point, lambda target=target: save(target, 2)):  # type: ignore[misc]  # bound at once
             break
-        folder = newest_whole(target)
+        folder = newest_complete(target)
         assert folder is not None
         read = read_checkpoint(folder, training=True)
         assert read.info.step in (1, 2)
@@ -141,13 +141,13 @@ def test_a_process_killed_at_any_point_leaves_a_checkpoint_that_reads(tmp_path: 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a forked process")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_process_killed_at_any_moment_leaves_a_checkpoint_that_reads(tmp_path: Path) -> None:
-    """Not only at the fault points that the tests know of; the saves go on over what each killed one left."""
+    """Not only at the fault points that the tests know of; each save continues over what the killed one left."""
     target = save(tmp_path / "last", 1)
     steps = itertools.count(2)
-    chance = random.Random(1)
+    rng = random.Random(1)
     for _ in range(20):
-        killed_after(chance.uniform(0.0, 0.05), lambda: save(target, next(steps)))
-        folder = newest_whole(target)
+        killed_after(rng.uniform(0.0, 0.05), lambda: save(target, next(steps)))
+        folder = newest_complete(target)
         assert folder is not None
         read = read_checkpoint(folder, training=True)
         assert read.weights["table"][0, 0] == read.info.step
@@ -168,7 +168,7 @@ def test_a_reader_beside_a_writer_always_gets_a_whole_checkpoint(tmp_path: Path)
     writer.start()
     reads = 0
     while not done.is_set():
-        folder = newest_whole(tmp_path / "last")
+        folder = newest_complete(tmp_path / "last")
         if folder is not None:
             read = read_checkpoint(folder)
             assert read.weights["table"][0, 0] == read.info.step
@@ -302,7 +302,7 @@ def test_an_unknown_file_beside_the_checkpoint_is_left_alone(tmp_path: Path) -> 
 def test_candidates_of_a_crash_are_read_under_their_own_names(tmp_path: Path) -> None:
     target = save(tmp_path / "last", 4)
     target.rename(candidates(target)[2])
-    found = newest_whole(target)
+    found = newest_complete(target)
     assert found is not None
     assert read_checkpoint(found).info.step == 4
 

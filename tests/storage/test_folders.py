@@ -2,6 +2,7 @@
 
 import errno
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def commit(target: Path, content: str) -> None:
 
 
 def newest(target: Path) -> str:
-    """Return the content of the newest whole folder, as a reader finds it."""
+    """Return the content of the newest complete folder, as a reader finds it."""
     for folder in candidates(target):
         if (folder / "a").exists() and (folder / "b").exists():
             contents = {(folder / "a").read_text(), (folder / "b").read_text()}
@@ -41,13 +42,20 @@ def test_a_commit_replaces_the_folder_and_leaves_nothing_else(tmp_path: Path) ->
 
 
 @needs_fork
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 @pytest.mark.parametrize("earlier", ["nothing", "one"])
 def test_a_process_killed_at_any_point_leaves_the_old_folder_or_the_new(tmp_path: Path, earlier: str) -> None:
-    """Killed at each fault point of a commit, and again at some points of the commit that repairs it."""
+    """In a process of its own, which has not imported torch and so is forked at little cost."""
+    program = "import sys, pathlib; from tests.storage.test_folders import kill_commits; "
+    program += "kill_commits(pathlib.Path(sys.argv[1]), sys.argv[2])"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    subprocess.run([sys.executable, "-c", program, str(tmp_path), earlier], env=environment, check=True)
+
+
+def kill_commits(folder: Path, earlier: str) -> None:
+    """Kill a process at each fault point of a commit, and again at some points of the commit that repairs it."""
     point = 0
     while True:
-        target = tmp_path / str(point) / "last"
+        target = folder / str(point) / "last"
         if earlier == "one":
             commit(target, "one")
         if not killed_at(point, lambda target=target: commit(target, "two")):  # type: ignore[misc]  # bound at once
@@ -104,7 +112,7 @@ def test_a_real_limit_on_file_sizes_is_a_storage_error(tmp_path: Path) -> None:
 
 
 def test_the_previous_folder_is_kept_while_it_is_the_only_whole_one(tmp_path: Path) -> None:
-    """A whole folder is not removed while it is the only one."""
+    """A complete folder is not removed while it is the only one."""
     target = tmp_path / "last"
     commit(target, "one")
     target.rename(candidates(target)[2])

@@ -19,6 +19,7 @@ from tui_gpt.cli import doctor
 from tui_gpt.cli import main as cli
 from tui_gpt.storage import paths
 from tui_gpt.storage.runs import RunStore
+from tui_gpt.training.compute import machine
 from tui_gpt.tui.app.state import AppState
 from tui_gpt.tui.generate.notebook import Answer, Card, History
 
@@ -38,6 +39,8 @@ HOME_PLACES = (
 )
 """Relative to the user's home."""
 FOLDERS = ("runs", "corpora", "logs")
+GIFT_PLACES = ("run.json", "events.jsonl", "lock", "last", "last/checkpoint.json", "last/model.safetensors")
+"""Relative to a run's folder that is given by its path."""
 LIGHT = (
     *(("runs", "list"), ("runs", "list", "--json"), ("runs", "show", "run"), ("runs", "show", "run", "--json")),
     *(("runs", "export", "run", "{new}/a"), ("runs", "export", "run@last", "{new}/b"), ("config", "show")),
@@ -48,13 +51,32 @@ HEAVY = (
     ("eval", "--run", "run"),
     ("train", "--headless", "--quiet", "--resume", "run", "--max-iters", "7"),
 )
-TRAINED_WITH = ("link", "pipe", "unreadable file")
 LAST = (("runs", "rm", "run", "--yes"), ("runs", "list"))
 HOME = (
     *(("config", "show"), ("config", "init"), ("data", "list"), ("data", "add", "{new}/text.txt", "--name", "own")),
     *(("data", "info", "own"), ("runs", "list"), ("generate", "the ", "--max-new-tokens", "1", "--seed", "1")),
     ("config", "init", "--force"),
 )
+
+
+Pairs = list[tuple[str, str]]
+
+
+def some_pairs(places: Sequence[str], kinds: Sequence[str] = tuple(KINDS)) -> Pairs:
+    """Return each place with one kind of thing and each kind with one place, at least."""
+    count = max(len(places), len(kinds))
+    return [(kinds[number % len(kinds)], places[number % len(places)]) for number in range(count)]
+
+
+def all_pairs(places: Sequence[str], kinds: Sequence[str] = tuple(KINDS)) -> Pairs:
+    """Return each place with each kind of thing."""
+    return [(kind, place) for kind in kinds for place in places]
+
+
+def some_or_all(places: Sequence[str], kinds: Sequence[str] = tuple(KINDS)) -> pytest.MarkDecorator:
+    """Run a test with some pairs of a kind and a place by default, and with all of them under `-m slow`."""
+    every = pytest.param(all_pairs(places, kinds), marks=pytest.mark.slow, id="all")
+    return pytest.mark.parametrize("pairs", [pytest.param(some_pairs(places, kinds), id="some"), every])
 
 
 class Trial:
@@ -160,9 +182,9 @@ def watch(run: str) -> None:
         list(store.open_at(store.root / run).events()) if (store.root / run / "run.json").is_file() else None
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_no_list_export_or_removal_is_harmed_by_what_is_in_a_run(kind: str, healthy: Path, trial: Trial) -> None:
-    for place in RUN_PLACES:
+@some_or_all(RUN_PLACES)
+def test_no_list_export_or_removal_is_harmed_by_what_is_in_a_run(pairs: Pairs, healthy: Path, trial: Trial) -> None:
+    for kind, place in pairs:
         if prepared(kind, f"runs/run/{place}", healthy, trial):
             trial.doing("watch", lambda: watch("run"))
             trial.of([*LIGHT, *LAST])
@@ -170,28 +192,25 @@ def test_no_list_export_or_removal_is_harmed_by_what_is_in_a_run(kind: str, heal
             shutil.rmtree(trial.new / "b", ignore_errors=True)
 
 
-@pytest.mark.parametrize(
-    "kind", [kind if kind in TRAINED_WITH else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
-)
-def test_no_generation_or_training_is_harmed_by_what_is_in_a_run(kind: str, healthy: Path, trial: Trial) -> None:
-    """Every kind goes through the same few functions that open files, so three kinds are enough by default."""
-    for place in RUN_PLACES:
+@some_or_all(RUN_PLACES)
+def test_no_generation_or_training_is_harmed_by_what_is_in_a_run(pairs: Pairs, healthy: Path, trial: Trial) -> None:
+    for kind, place in pairs:
         if prepared(kind, f"runs/run/{place}", healthy, trial):
             trial.of([*HEAVY, *LAST])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@some_or_all(HOME_PLACES)
 def test_no_command_is_harmed_by_what_is_in_a_home(
-    kind: str, healthy: Path, trial: Trial, monkeypatch: pytest.MonkeyPatch
+    pairs: Pairs, healthy: Path, trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for place in HOME_PLACES:
+    monkeypatch.setattr(machine, "MEASURE_SECONDS", 0.0)
+    for kind, place in pairs:
         is_own_choice = kind == "link to a folder" and place in FOLDERS  # made by a user who moves it to another disk
         if not is_own_choice and prepared(kind, place, healthy, trial):
             trial.doing("history", use_history)
             trial.doing("state", lambda: AppState.load().save())
             trial.of(HOME)
             if place == "config.toml":
-                monkeypatch.setattr(doctor, "_MEASURE_SECONDS", 0.0)
                 trial.doing("doctor", lambda: list(doctor.examine({})))
 
 
@@ -221,10 +240,10 @@ def test_only_a_regular_file_is_imported(kind: str, trial: Trial, tmp_path: Path
         assert RunStore().list() == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_folder_given_by_its_path_is_treated_alike(kind: str, healthy: Path, trial: Trial, tmp_path: Path) -> None:
+@some_or_all(GIFT_PLACES)
+def test_a_folder_given_by_its_path_is_treated_alike(pairs: Pairs, healthy: Path, trial: Trial, tmp_path: Path) -> None:
     """A run or a checkpoint can be opened anywhere."""
-    for place in ("run.json", "events.jsonl", "lock", "last", "last/checkpoint.json", "last/model.safetensors"):
+    for kind, place in pairs:
         gift = tmp_path / "gift"
         remove_all(gift)
         shutil.copytree(healthy / "runs" / "run", gift)
@@ -240,21 +259,26 @@ def test_a_folder_given_by_its_path_is_treated_alike(kind: str, healthy: Path, t
             )
 
 
-@pytest.mark.parametrize("kind", ["link", "link to nothing", "hard link", "pipe", "device", "folder", "sparse file"])
-def test_commands_in_their_own_processes_end_in_time_with_one_line(kind: str, healthy: Path, trial: Trial) -> None:
+IN_PROCESSES = ("link", "link to nothing", "hard link", "pipe", "device", "folder", "sparse file")
+COMMANDS = ("runs list", "runs show run", "runs rm run --yes")
+
+
+@some_or_all(COMMANDS, IN_PROCESSES)
+def test_commands_in_their_own_processes_end_in_time_with_one_line(pairs: Pairs, healthy: Path, trial: Trial) -> None:
     """The watchdog's signal cannot interrupt those."""
-    shutil.copytree(healthy, paths.home())
-    for place in ("lock", "events.jsonl", "run.json"):
-        with suppress(NotPossibleHereError):
-            put(kind, paths.runs_dir() / "run" / place, trial.outside)
-    before = trial.outside.state()
-    for command in (["runs", "list"], ["runs", "show", "run"], ["runs", "rm", "run", "--yes"]):
+    for kind, command in pairs:
+        remove_all(paths.home())
+        shutil.copytree(healthy, paths.home())
+        for place in ("lock", "events.jsonl", "run.json"):
+            with suppress(NotPossibleHereError):
+                put(kind, paths.runs_dir() / "run" / place, trial.outside)
+        before = trial.outside.state()
         ended = subprocess.run(
-            [sys.executable, "-m", "tui_gpt", *command], capture_output=True, text=True, timeout=60, check=False
+            [sys.executable, "-m", "tui_gpt", *command.split()], capture_output=True, text=True, timeout=60, check=False
         )
         assert ended.returncode in (0, 1, 2)
         assert ended.stderr.count("\n") == (ended.returncode != 0), ended.stderr
-    assert trial.outside.state() == before
+        assert trial.outside.state() == before
 
 
 def use_history() -> None:

@@ -29,7 +29,7 @@ def test_asking_for_the_holder_does_not_create_the_file(tmp_path: Path) -> None:
 
 
 def test_a_killed_process_holds_no_lock(tmp_path: Path) -> None:
-    """The system releases the lock, whatever the file says."""
+    """The system releases the lock, whatever the file contains."""
     program = "import sys, time; from pathlib import Path; from tui_gpt.storage.locks import FileLock\n"
     program += "FileLock(Path(sys.argv[1])).acquire(); print('held', flush=True); time.sleep(600)"
     path = tmp_path / "lock"

@@ -16,7 +16,7 @@ from tui_gpt.storage.manifest import (
     FileRecord,
     Manifest,
     is_whole,
-    newest_whole,
+    newest_complete,
     read_info,
     read_manifest,
 )
@@ -73,7 +73,7 @@ def test_a_newer_format_asks_for_an_upgrade(tmp_path: Path) -> None:
         {"step": -1},
         {"step": 1.5},
         {"step": ...},
-        {"surprise": 1},
+        {"unexpected": 1},
         {"val_loss": "low"},
         {"config": {}},
         {"config": []},
@@ -106,15 +106,15 @@ def test_a_checkpoint_with_a_file_cut_short_or_missing_is_not_whole(tmp_path: Pa
     assert not is_whole(folder)
 
 
-def test_the_newest_whole_candidate_is_found(tmp_path: Path) -> None:
-    """In the order new, final, previous; what is not whole does not count."""
+def test_the_newest_complete_candidate_is_found(tmp_path: Path) -> None:
+    """In the order new, final, previous; incomplete ones do not count."""
     new, target, old = candidates(tmp_path / "last")
-    assert newest_whole(target) is None
+    assert newest_complete(target) is None
     write(old)
-    assert newest_whole(target) == old
+    assert newest_complete(target) == old
     write(target)
-    assert newest_whole(target) == target
+    assert newest_complete(target) == target
     write(new, size=2)
-    assert newest_whole(target) == target
+    assert newest_complete(target) == target
     (new / MODEL_FILE).write_bytes(b"xxxx")
-    assert newest_whole(target) == new
+    assert newest_complete(target) == new

@@ -90,7 +90,7 @@ def test_the_traces_have_exactly_these_lines(folder: Path) -> None:
 
 
 def _left(*operations: Operation) -> list[Tree]:
-    """What a power loss at the end may leave."""
+    """Return what a power loss at the end may leave."""
     return [tree for marks, tree in power_losses(EMPTY, [*operations, Mark()], limit=1000) if marks]
 
 

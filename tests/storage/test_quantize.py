@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tui_gpt.storage.quantize import FACTORS, NUMBERS, dequantized, quantized
+from tui_gpt.storage.quantize import INT8, SCALES, dequantized, quantized
 
 Array = npt.NDArray[Any]
 
@@ -40,12 +40,12 @@ def test_what_was_never_quantized_stays_as_it_is() -> None:
     assert all(dequantized(before)[name] is array for name, array in before.items())
 
 
-@pytest.mark.parametrize("factors", [None, np.ones((3, 1)), np.ones(5), np.ones((5, 1), np.int32)])
-def test_numbers_without_factors_that_fit_are_refused(factors: Array | None) -> None:
+@pytest.mark.parametrize("scales", [None, np.ones((3, 1)), np.ones(5), np.ones((5, 1), np.int32)])
+def test_integers_without_scales_of_their_shape_are_refused(scales: Array | None) -> None:
     arrays = quantized({"matrix": weights()["matrix"]}, set())
-    del arrays["matrix" + FACTORS]
-    assert set(arrays) == {"matrix" + NUMBERS}
-    if factors is not None:
-        arrays["matrix" + FACTORS] = factors
-    with pytest.raises(ValueError, match="'matrix' has no factors that fit"):
+    del arrays["matrix" + SCALES]
+    assert set(arrays) == {"matrix" + INT8}
+    if scales is not None:
+        arrays["matrix" + SCALES] = scales
+    with pytest.raises(ValueError, match="'matrix' has no scales of its shape"):
         dequantized(arrays)

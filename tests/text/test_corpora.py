@@ -17,7 +17,7 @@ TINY_SHAKESPEARE = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc5
 
 
 def refusal(spec: str, stdin: bytes = b"") -> str:
-    """Return the one line that says why a text cannot be used."""
+    """Return the one line that describes why a text cannot be used."""
     with pytest.raises(CorpusError) as caught:
         read_corpus(spec, io.BytesIO(stdin))
     assert "\n" not in str(caught.value)
@@ -75,7 +75,7 @@ def test_a_missing_file_suggests_similar_names(tmp_path: Path) -> None:
     assert "there is no file" in refusal(str(tmp_path / "no" / "such" / "place"))
 
 
-@pytest.mark.parametrize("spec", ["", "\0", "a" * 5_000, "tinyshakespeare/input.txt/x", "~nobody-of-that-name/x"])
+@pytest.mark.parametrize("spec", ["", "\0", "a" * 5_000, "tinyshakespeare/input.txt/x", "~no-such-user/x"])
 def test_an_impossible_path_is_one_line(spec: str) -> None:
     refusal(spec)
 

@@ -1,4 +1,4 @@
-"""Decoding bytes, and what is said of those that are not UTF-8 text."""
+"""Decoding bytes, and the messages for those that are not UTF-8 text."""
 
 import bz2
 import gzip

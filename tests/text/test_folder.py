@@ -13,7 +13,7 @@ from tui_gpt.text.corpora import read_corpus
 
 
 def refusal(spec: str) -> str:
-    """Return the one line that says why a text cannot be used."""
+    """Return the one line that describes why a text cannot be used."""
     with pytest.raises(CorpusError) as caught:
         read_corpus(spec)
     assert "\n" not in str(caught.value)

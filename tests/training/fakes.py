@@ -46,10 +46,10 @@ class FakeDisk:
 
 
 def settings_of(state: TrainerState, config: TrainConfig = TRAIN) -> RunSettings:
-    """The settings of a run in that state."""
+    """Return the settings of a run in that state."""
     return RunSettings(config, state)
 
 
 def snapshot_of(state: TrainerState) -> Snapshot:
-    """A snapshot whose single weight is the step."""
+    """Return a snapshot whose single weight is the step."""
     return Snapshot(dataclasses.replace(state), TRAIN, {"weight": torch.tensor(float(state.step))}, {})

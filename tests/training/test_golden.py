@@ -1,9 +1,9 @@
 """The validation loss after a few steps, for each kind of model.
 
-Whoever changes one of these numbers changed what the program computes, and should know why. The tolerance allows for
-processors that round differently: a relative change of 1e-6 in every layer norm moves the losses by 1e-5. The modern
-runs are chosen so that every part of the recipe shows: the factors of AdamW's learning rates, the standard deviation of
-the initial weights, and Muon's momentum warm-up move them by 2.4e-4 to 0.28.
+A change of one of these numbers means that the program computes something else, and needs a reason. The tolerance
+allows for processors that round differently: a relative change of 1e-6 in every layer norm moves the losses by 1e-5.
+The modern runs are chosen so that every part of the recipe shows: the factors of AdamW's learning rates, the standard
+deviation of the initial weights, and Muon's momentum warm-up move them by 2.4e-4 to 0.28.
 """
 
 import dataclasses
@@ -24,14 +24,14 @@ MUON = dataclasses.replace(TRAIN, optimizer="muon", learning_rate=0.1, warmup_it
 
 
 def random_words(count: int) -> str:
-    """A text that an n-gram model cannot predict."""
+    """Return a text that an n-gram model cannot predict."""
     words = ("the", "quick", "brown", "fox", "jumps", "over", "lazy", "dogs", "and", "runs", "to", "a", "river", "bank")
     draw = random.Random(0)
     return " ".join(words[int(draw.random() * len(words))] for _ in range(count))
 
 
 def val_loss(bench: Workbench) -> float:
-    """The newest validation loss after the whole run."""
+    """Return the newest validation loss after a complete run."""
     return [event for event in bench.run() if isinstance(event, Evaluated)][-1].val_loss
 
 

@@ -209,7 +209,7 @@ def test_a_time_budget_becomes_a_number_of_steps_that_ends_in_time() -> None:
 
 
 def test_a_time_budget_does_not_change_what_is_learned() -> None:
-    """A run with a time budget learns what a run of as many steps learns."""
+    """A run with a time budget learns what a run of the same number of steps learns."""
     planned, plain = Workbench(train=dataclasses.replace(TRAIN, max_iters=20, max_seconds=1e6)), Workbench()
     planned.run()
     plain.run()
@@ -300,7 +300,7 @@ def test_the_roll_back_point_does_not_depend_on_the_clock(autosave_seconds: floa
 
 
 def test_a_checkpoint_after_a_roll_back_holds_the_snapshot_it_returned_to_unchanged() -> None:
-    """The optimizers go on with copies."""
+    """The optimizers continue with copies."""
     bench = Workbench(train=dataclasses.replace(TRAIN, max_iters=24, eval_interval=10))
     spoil_gradients(bench, {12, 13})
     at_ten: list[dict[str, torch.Tensor]] = []
@@ -370,7 +370,7 @@ def test_live_weights_are_a_copy_and_do_not_affect_the_run() -> None:
     for event in bench.trainer.run():
         events.append(event)
         if event.step == 6 and not answers:
-            answers.append(bench.control.ask_weights())
+            answers.append(bench.control.request_weights())
     live = answers[0].result(timeout=0)
     assert isinstance(live, LiveWeights)
     assert 6 <= live.step <= 7
@@ -383,7 +383,7 @@ def test_a_request_for_weights_after_the_end_is_refused() -> None:
     run = bench.trainer.run()
     for event in run:
         if isinstance(event, Finished):
-            late = bench.control.ask_weights()
+            late = bench.control.request_weights()
     assert late.cancelled()
 
 
@@ -391,7 +391,7 @@ def test_time_while_the_process_is_suspended_does_not_count() -> None:
     bench = Workbench()
     for event in bench.trainer.run():
         if isinstance(event, Started):
-            bench.control.leave_out(1e6)
+            bench.control.exclude_seconds(1e6)
         if isinstance(event, Finished):
             assert event.elapsed_seconds < 0
 

@@ -27,7 +27,7 @@ def evaluations(bench: Workbench) -> list[Evaluated]:
 
 
 def small_estimates(bench: Workbench, tokens: int = 64) -> None:
-    """As a slow machine would: estimates on a part of the split."""
+    """Estimate on a part of the split, as on a slow machine."""
     bench.state.estimate_tokens = tokens
 
 
@@ -54,7 +54,7 @@ def test_checkpoints_and_live_weights_say_whether_their_loss_is_an_estimate() ->
     live: list[Future[LiveWeights]] = []
     for event in bench.trainer.run():
         if isinstance(event, Evaluated) and event.is_estimate and not live:
-            live.append(bench.control.ask_weights())
+            live.append(bench.control.request_weights())
     assert live[0].result().val_is_estimate
     states = [snapshot.state for snapshot in bench.checkpoints["last"]]
     assert {state.record_tokens for state in states} == {bench.parts.batches.record_tokens}
@@ -122,7 +122,7 @@ def test_a_budget_set_during_a_run_counts_from_then() -> None:
 
 
 def stopped_at(step: int, **train: Any) -> Snapshot:
-    """The last checkpoint of a run that was stopped there."""
+    """Return the last checkpoint of a run that was stopped there."""
     bench = timed_workbench(train=dataclasses.replace(TRAIN, max_iters=100_000, **train))
     list(bench.run_until(step))
     return bench.checkpoints["last"][-1]

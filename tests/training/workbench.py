@@ -145,11 +145,11 @@ class Workbench:
         return self.trainer._clock.seconds()
 
     def run(self) -> list[Event]:
-        """Every event of the run."""
+        """Return every event of the run."""
         return list(self.trainer.run())
 
     def run_until(self, step: int) -> Iterator[Event]:
-        """The events of a run that is asked to stop after `step` steps."""
+        """Return the events of a run that is stopped after `step` steps."""
         for event in self.trainer.run():
             if event.step >= step:
                 self.control.stop()
@@ -162,7 +162,7 @@ class Workbench:
 
 
 def fitted_prior(corpus: Corpus, order: int) -> NgramPrior | None:
-    """The n-gram prior of the training split; None for order 0."""
+    """Return the n-gram prior of the training split; None for order 0."""
     if not order:
         return None
     prior = NgramPrior.fit(corpus.train, corpus.tokenizer.vocab_size, order)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, Static
@@ -23,6 +24,18 @@ AppPilot = Pilot[None]
 NARROW, WIDE = (80, 24), (160, 48)
 
 
+class RecordingApp(TuiGptApp):
+    """The app, with its notifications kept for as long as a test may take."""
+
+    def __init__(self, request: TrainRequest | None, session: FakeSession) -> None:
+        super().__init__(request, session=session)
+        self.notices: list[str] = []
+
+    def notify(self, message: str, **options: Any) -> None:
+        self.notices.append(message)
+        super().notify(message, **options)
+
+
 @asynccontextmanager
 async def running(
     session: FakeSession | None = None,
@@ -31,9 +44,9 @@ async def running(
     *,
     notifications: bool = False,
 ) -> AsyncIterator[tuple[AppPilot, MainScreen, FakeSession]]:
-    """The app on a screen, past its first picture."""
+    """Run the app, until it has drawn its first frame."""
     session = session or FakeSession()
-    app = TuiGptApp(request, session=session)
+    app = RecordingApp(request, session)
     async with app.run_test(size=size, notifications=notifications) as pilot:
         await wait_until(pilot, lambda: app.main is not None and app.main.control.loader.is_done)
         main = app.main
@@ -56,7 +69,7 @@ def step_of(main: MainScreen) -> int:
 
 
 def shown(main: MainScreen, selector: str) -> str:
-    """What a Static says."""
+    """Return the text of a Static."""
     return str(main.query_one(selector, Static).content)
 
 
@@ -70,12 +83,13 @@ def footer_keys(main: MainScreen) -> list[str]:
 
 
 def notices(main: MainScreen) -> str:
-    """What passed by."""
-    return "\n".join(notice.message for notice in main.app._notifications)
+    """Return all notifications so far."""
+    assert isinstance(main.app, RecordingApp)
+    return "\n".join(main.app.notices)
 
 
 async def start_and_hold(pilot: AppPilot, main: MainScreen, session: FakeSession) -> None:
-    """Press s, and wait until the script has come to where it holds."""
+    """Press s, and wait until the script is held."""
     await pilot.press("s")
     await wait_until(
         pilot, lambda: main.control.record is not None and main.control.record.step >= (session.hold_at or 0)
@@ -83,7 +97,7 @@ async def start_and_hold(pilot: AppPilot, main: MainScreen, session: FakeSession
 
 
 def is_in_sight(main: MainScreen, selector: str) -> bool:
-    """Whether a click on the widget would reach it: it is laid out, and nothing lies above it."""
+    """Return whether a click on the widget would reach it: it is laid out, and nothing covers it."""
     widget = main.query_one(selector)
     x, y = widget.region.center
     return widget.region.area > 0 and main.get_widget_at(int(x), int(y))[0] is widget
@@ -104,7 +118,7 @@ async def ask_for_the_rate(pilot: AppPilot, main: MainScreen, session: FakeSessi
 
 
 async def type_number(pilot: AppPilot, main: MainScreen, text: str) -> str:
-    """Type a number into the dialog and press Enter; what the dialog then says is wrong."""
+    """Type a number into the dialog and press Enter; return the error that the dialog shows."""
     dialog = main.app.screen
     await wait_until(pilot, lambda: bool(dialog.query("#refusal")))
     refusal = dialog.query_one("#refusal", Static)
@@ -116,7 +130,7 @@ async def type_number(pilot: AppPilot, main: MainScreen, text: str) -> str:
 
 
 def stored(name: str, preset: str = "nano", steps: int = 100) -> None:
-    """A finished run on disk."""
+    """Create a finished run on disk."""
     run = RunStore().create(resolve(preset), name)
     for event in training_script(steps, 10):
         run.record(event)
@@ -131,7 +145,7 @@ async def open_runs(pilot: AppPilot, main: MainScreen, count: int) -> DataTable[
 
 
 class Busy(FakeSession):
-    """Says what it does before its first event and before its estimate, and does so until the gate opens."""
+    """Reports its activity before its first event and before its estimate, until the gate opens."""
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         self._work(control, "counting n-grams", 0.4)

@@ -10,7 +10,7 @@ BEAT_SECONDS = 0.25
 
 
 class Heartbeat:
-    """Calls a function every `BEAT_SECONDS`, in a thread of its own, while it is entered."""
+    """Calls a function every `BEAT_SECONDS`, in its own thread, while it is entered."""
 
     def __init__(self, beat: Callable[[], None]) -> None:
         self._beat = beat

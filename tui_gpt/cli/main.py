@@ -20,7 +20,7 @@ import click
 from click.core import ParameterSource
 
 from tui_gpt import __version__
-from tui_gpt.cli.commands.terminal import NO_TERMINAL, fits_the_app, occupy_closed_descriptors, say_error
+from tui_gpt.cli.commands.terminal import NO_TERMINAL, fits_the_app, occupy_closed_descriptors, print_error
 from tui_gpt.cli.out_of_memory import OUT_OF_MEMORY, is_out_of_memory
 from tui_gpt.errors import EXIT_DONE, EXIT_FAILED, EXIT_SIGINT, EXIT_SIGPIPE, EXIT_USAGE, TuiGptError
 from tui_gpt.storage.names import did_you_mean
@@ -88,7 +88,7 @@ def cli(ctx: click.Context) -> int:
         return EXIT_DONE
     if not fits_the_app():
         click.echo(ctx.get_help(), err=True)
-        say_error(NO_TERMINAL)
+        print_error(NO_TERMINAL)
         return EXIT_USAGE
     from tui_gpt.tui.app.app import run_app
 
@@ -144,16 +144,16 @@ def _invoke(arguments: Sequence[str], began: float | None) -> int:
     try:
         return _dispatch(arguments, began)
     except TuiGptError as error:
-        say_error(str(error))
+        print_error(str(error))
         return error.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return error.exit_code
     except click.ClickException as error:
-        say_error(_usage_sentence(error))
+        print_error(_usage_sentence(error))
         return error.exit_code
     except click.Abort:
-        say_error("aborted: nothing was changed")
+        print_error("aborted: nothing was changed")
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_SIGINT
@@ -163,7 +163,7 @@ def _invoke(arguments: Sequence[str], began: float | None) -> int:
         return _report_crash(error)
     except Exception as error:
         if is_out_of_memory(error):
-            say_error(OUT_OF_MEMORY)
+            print_error(OUT_OF_MEMORY)
             return EXIT_FAILED
         return _report_crash(error)
 
@@ -200,7 +200,7 @@ def _environment_variable_of(error: click.BadParameter, ctx: click.Context) -> s
 def _report_crash(error: Exception) -> int:
     from tui_gpt.storage import crash
 
-    say_error(crash.sentence(crash.write_report(error)))
+    print_error(crash.sentence(crash.write_report(error)))
     return EXIT_FAILED
 
 
@@ -216,5 +216,5 @@ def _stdout_failed(error: OSError) -> int:
     detach_stdout()
     if isinstance(error, BrokenPipeError):
         return EXIT_SIGPIPE
-    say_error(unwritable_stdout(error))
+    print_error(unwritable_stdout(error))
     return EXIT_FAILED

@@ -22,7 +22,7 @@ from tui_gpt.notices import Notice, notice_of
 from tui_gpt.progress import RunRecord
 
 MAX_SILENT_SECONDS = 1.5
-"""Seconds without output after which the line says what the worker is doing, on a terminal as elsewhere."""
+"""Seconds without output after which the line shows what the worker is doing, on a terminal or elsewhere."""
 _SECONDS_BETWEEN_LINES = 1.0
 _SECONDS_BETWEEN_FRAMES = 0.1
 _MIN_BAR_CELLS = 8
@@ -53,9 +53,9 @@ def fitted_line(record: RunRecord, width: int, activity: str = "") -> str:
     while True:
         text = f"{record.fraction_done:4.0%} "
         tail = _GAP + _GAP.join(parts)
-        room = width - 1 - len(text) - len(tail)
-        if room >= _MIN_BAR_CELLS or len(parts) == 1:
-            return (text + bar(record.fraction_done, min(max(room, 0), _MAX_BAR_CELLS)) + tail)[: max(0, width - 1)]
+        free = width - 1 - len(text) - len(tail)
+        if free >= _MIN_BAR_CELLS or len(parts) == 1:
+            return (text + bar(record.fraction_done, min(max(free, 0), _MAX_BAR_CELLS)) + tail)[: max(0, width - 1)]
         parts.pop()
 
 
@@ -97,15 +97,15 @@ class ProgressLine:
             self.record.apply(event)
             notice = notice_of(event)
             if notice is not None:
-                self.say(_line_of(notice), urgent=notice.is_urgent)
+                self.write_line(_line_of(notice), urgent=notice.is_urgent)
             self._show(event)
 
     def _show(self, event: Event) -> None:
         match event:
             case Sampled():
-                self.say(f"sample at step {event.step:,}:\n{escape_controls(event.text)}")
+                self.write_line(f"sample at step {event.step:,}:\n{escape_controls(event.text)}")
             case Evaluated() if not self._terminal:
-                self.say(_evaluation_line(event))
+                self.write_line(_evaluation_line(event))
             case Progress() | Evaluated():
                 self._draw_if_due()
             case _:
@@ -148,8 +148,8 @@ class ProgressLine:
         self._write("\r" + fitted_line(self.record, _columns(self._stream), activity) + "\x1b[K")
         self._is_drawn = True
 
-    def say(self, text: str, *, urgent: bool = False) -> None:
-        """Write a line above the progress line; an urgent one even if silence was asked for."""
+    def write_line(self, text: str, *, urgent: bool = False) -> None:
+        """Write a line above the progress line; an urgent one even if `silent`."""
         with self._lock:
             self.clear()
             if urgent or not self._silent:

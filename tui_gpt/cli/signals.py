@@ -81,7 +81,7 @@ class StopOnSignals:
         signal.signal(number, signal.SIG_DFL)
         self._suspend()
         signal.signal(number, self._handle_suspension)
-        self._control.leave_out(self._clock() - began)
+        self._control.exclude_seconds(self._clock() - began)
 
 
 def _exit_code_of(number: int) -> int:

@@ -1,1 +1,1 @@
-"""Generating text with a trained model: NumPy and, where it could be built, a C extension; never PyTorch."""
+"""Text generation with a trained model: NumPy and, if it could be built, a C extension; never PyTorch."""

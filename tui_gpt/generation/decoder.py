@@ -1,15 +1,15 @@
-"""Predicting a text character by character, in NumPy: keys and values are computed once and cached.
+"""Incremental decoding in NumPy with a KV cache: the forward pass of a model, character by character.
 
 What happens when the window of block_size characters is full depends on how a model encodes positions.
 
 A modern model only sees distances (rotary positions), so its cache stays valid: the newest character replaces the
-oldest, every character is predicted from a full window, and nothing is read twice. Its prior and its matches look
+oldest, every character is predicted from a full window, and nothing is read twice. Its prior and its matches see
 beyond the window. Over 60,000 unseen characters the shipped model loses 1.328 nats per character this way and 1.401 by
 the rule below.
 
-A classic model learned a vector for each place in the window, so its cache cannot slide: the newest quarter of a full
-window is read again as the beginning of the next one (`context_start`). So it sees exactly what it was trained on, for
-the price of reading a quarter of a window now and then.
+A classic model learned a vector for each position in the window, so its cache cannot slide: the newest quarter of a
+full window is read again as the beginning of the next one (`context_start`). So it sees exactly what it was trained on,
+at the cost of reading a quarter of a window now and then.
 
 Shapes: B texts, T positions, C = n_embd, H heads of D = C / H, V characters, S = block_size, M networks, L layers.
 """
@@ -31,9 +31,9 @@ Uniforms = npt.NDArray[np.float64]
 
 NORM_EPSILON = 1e-5
 HISTORY = MATCH_REACH + MATCH_LENGTH
-"""How far back a modern model's matches look."""
-PIECE = 256
-"""Positions that are read at once, at most."""
+"""Characters that a modern model searches for matches."""
+CHUNK = 256
+"""Maximum number of positions that are read at once."""
 
 
 def window_stride(block_size: int) -> int:
@@ -47,8 +47,8 @@ def context_start(position: int, block_size: int) -> int:
     return max(0, -(-(position - block_size) // stride) * stride)
 
 
-def reach(config: ModelConfig) -> int:
-    """Return how many of a text's last characters decide what comes next; to read more changes nothing."""
+def receptive_field(config: ModelConfig) -> int:
+    """Return how many of a text's last characters affect the prediction; reading more changes nothing."""
     if config.architecture == "classic":
         return config.block_size
     looked_up = HISTORY if config.induction else max(config.ngram_order, len(NGRAM_TABLES))
@@ -56,42 +56,42 @@ def reach(config: ModelConfig) -> int:
 
 
 class Decoder(ABC):
-    """Predicts the next character of B texts that are read side by side, however long they become.
+    """Predicts the next character of B texts in parallel, however long they become.
 
-    What a text is predicted and continued with does not depend on how many there are, to the last bit.
+    The logits of a text, and the characters drawn from them, do not depend on B, to the last bit.
     """
 
     def __init__(self, model: Model) -> None:
         self.model = model
         self.logits: Floats = np.zeros((0, model.vocab_size), np.float32)
-        """(B, V): of the next character of each text."""
+        """(B, V): logits of the next character of each text."""
         self._is_modern = model.config.architecture == "modern"
         self._position = 0
-        """Characters that have been read since the cache was cleared."""
+        """Number of characters read since the cache was cleared."""
         self._text: Ints = np.zeros((0, 0), np.int64)
-        """(B, n): the newest characters, as many as can still be needed."""
+        """(B, n): the newest characters, all that can still be needed."""
 
     def start(self, tokens: Ints, count: int = 1) -> Floats:
-        """Read a new text (T,) and continue it as `count` texts; logits (count, V)."""
+        """Read a new text (T,), to be continued as `count` texts; return logits (count, V)."""
         self._clear(1)
-        self._read_pieces(tokens[None, -reach(self.model.config) :])
+        self._read_chunks(tokens[None, -receptive_field(self.model.config) :])
         self._repeat(count)
         self._text = np.repeat(self._text, count, axis=0)
         self.logits = np.repeat(self.logits, count, axis=0)
         return self.logits
 
     def advance(self, tokens: Ints) -> Floats:
-        """Read one more character (B,) of each text; logits (B, V)."""
+        """Read one more character (B,) of each text; return logits (B, V)."""
         read = tokens[:, None]
-        if self._room == 0:
+        if self._free_positions == 0:
             read = np.concatenate([self._text[:, window_stride(self.model.config.block_size) :], read], axis=1)
             self._clear(len(tokens))
-        self._read_pieces(read)
+        self._read_chunks(read)
         return self.logits
 
-    def write(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
-        """Continue each text by n characters, drawn by `uniforms` (n, B) in [0, 1); return tokens (n, B) and the logits
-        (n, B, V) they were drawn from."""
+    def generate(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
+        """Generate n characters per text, drawn with `uniforms` (n, B) in [0, 1); return tokens (n, B) and the logits
+        (n, B, V) that they were drawn from."""
         tokens, logits = [], []
         for row in uniforms:
             logits.append(self.logits)
@@ -100,33 +100,33 @@ class Decoder(ABC):
         return np.stack(tokens), np.stack(logits)
 
     @property
-    def _room(self) -> int | None:
-        """Characters that still fit into a classic model's window; None where there is no end."""
+    def _free_positions(self) -> int | None:
+        """Characters that still fit into a classic model's window; None for a modern model, whose window slides."""
         return None if self._is_modern else self.model.config.block_size - self._position
 
-    def _read_pieces(self, tokens: Ints) -> None:
-        """Read (B, T) more, T at least one."""
-        for begin in range(0, tokens.shape[1], PIECE):
-            self.logits = self._read(tokens[:, begin : begin + PIECE])
+    def _read_chunks(self, tokens: Ints) -> None:
+        """Read (B, T) more characters, T at least one."""
+        for begin in range(0, tokens.shape[1], CHUNK):
+            self.logits = self._read(tokens[:, begin : begin + CHUNK])
 
     def _append(self, tokens: Ints) -> None:
-        """Note that (B, T) have been read."""
+        """Append (B, T) characters to those that have been read."""
         kept = HISTORY if self._is_modern else self.model.config.block_size
         self._text = np.concatenate([self._text, tokens], axis=1)[:, -kept:]
         self._position += tokens.shape[1]
 
     def _clear(self, count: int) -> None:
-        """Forget everything and expect `count` texts."""
+        """Clear the cache, and prepare to read `count` texts."""
         self._position = 0
         self._text = np.zeros((count, 0), np.int64)
 
     @abstractmethod
     def _repeat(self, count: int) -> None:
-        """Let what has been cached of the only text be that of `count` texts."""
+        """Copy the cache of the only text for `count` texts."""
 
     @abstractmethod
     def _read(self, tokens: Ints) -> Floats:
-        """Read (B, T) more, T at most PIECE; logits (B, V) after the last."""
+        """Read (B, T) more characters, T at most CHUNK; return logits (B, V) after the last."""
 
 
 def layer_norm(x: Floats) -> Floats:
@@ -136,7 +136,7 @@ def layer_norm(x: Floats) -> Floats:
 
 
 def rotary_table(position: int, count: int, head_size: int) -> tuple[Floats, Floats]:
-    """Return cosines and sines (count, D / 2) for the positions from `position` on (Su et al. 2021)."""
+    """Return cosines and sines (count, D / 2) for `count` positions, beginning at `position` (Su et al. 2021)."""
     speeds = ROTARY_BASE ** (-2 * np.arange(head_size // 2) / head_size)
     angles = np.arange(position, position + count)[:, None] * speeds
     return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
@@ -150,7 +150,7 @@ def rotated(x: Floats, table: tuple[Floats, Floats]) -> Floats:
 
 
 def ngram_rows(text: Ints, last: int, vocab_size: int) -> Ints:
-    """Return (B, last, 3): rows of the n-gram embedding, for the n-grams that end at the last positions of (B, n)."""
+    """Return (B, last, 3): rows of the n-gram embedding, for the n-grams that end at the `last` positions of (B, n)."""
     padded = np.pad(text, ((0, 0), (len(NGRAM_TABLES), 0)))
     end, offset, rows = padded.shape[1], 0, []
     key = padded[:, end - last :]
@@ -163,7 +163,7 @@ def ngram_rows(text: Ints, last: int, vocab_size: int) -> Ints:
 
 
 def averaged(logits: Floats) -> Floats:
-    """Return (...): the logarithms of the networks' mean probabilities, for logits (M, ..., V); of one its logits."""
+    """Return log(mean of the networks' probabilities) (..., V) for logits (M, ..., V); the logits if M is 1."""
     if len(logits) == 1:
         return logits[0]  # type: ignore[no-any-return]
     return np.logaddexp.reduce(log_softmax(logits), axis=0) - np.float32(np.log(len(logits)))  # type: ignore[no-any-return]
@@ -171,7 +171,7 @@ def averaged(logits: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Lookups:
-    """What is looked up for T positions of B texts before any network reads them."""
+    """The lookups for T positions of B texts, which all networks of an ensemble share."""
 
     prior: Floats | None
     """(B, T, V): the n-gram prior's log-probabilities of the next character."""
@@ -181,19 +181,20 @@ class Lookups:
 
 
 class NumpyDecoder(Decoder):
-    """The forward pass, readable: every network of an ensemble at once, M in front of every shape."""
+    """The forward pass in NumPy, the reference for the C extension: all networks of an ensemble at once, M first in
+    every shape."""
 
     def __init__(self, model: Model) -> None:
         super().__init__(model)
         names = model.networks[0].keys() - {"induction.folded"}
         self._w = {name: np.stack([network[name] for network in model.networks]) for name in names}
         self._cache: Floats = np.zeros(0, np.float32)
-        """(L, 2, M, B, H, S, D): keys and values; position p is at place p % S."""
+        """(L, 2, M, B, H, S, D): keys and values; position p is at index p % S."""
         self._cursor: NgramCursor | None = None
 
-    def readings(self, tokens: Ints) -> Iterator[Floats]:
-        """Read a new text (T,): logits (n, V) after each of its characters, piece by piece."""
-        size, read = (PIECE if self._is_modern else self.model.config.block_size), 0
+    def logits_along(self, tokens: Ints) -> Iterator[Floats]:
+        """Read a new text (T,); yield logits (n, V) after each of its characters, chunk by chunk."""
+        size, read = (CHUNK if self._is_modern else self.model.config.block_size), 0
         self._clear(1)
         while read < len(tokens):
             begin = read
@@ -218,7 +219,7 @@ class NumpyDecoder(Decoder):
         return averaged(self._network_logits(tokens, last_only=True))[:, -1]
 
     def _network_logits(self, tokens: Ints, last_only: bool = False) -> Floats:
-        """Read (B, T); the logits of each network (M, B, T, V), or (M, B, 1, V) of the last position."""
+        """Read (B, T) characters; return each network's logits (M, B, T, V), or (M, B, 1, V) with `last_only`."""
         self._append(tokens)
         found = self._look_up(tokens)
         x = self._embedded(tokens, found)
@@ -236,7 +237,7 @@ class NumpyDecoder(Decoder):
         )
 
     def _prior_rows(self, tokens: Ints) -> Floats | None:
-        """Return (B, T, V): the prior's log-probabilities after each of `tokens`, which `_text` ends with."""
+        """Return (B, T, V): the prior's log-probabilities after each of `tokens` (B, T), the end of `_text`."""
         prior, T = self.model.prior, tokens.shape[1]
         if prior is None:
             return None
@@ -262,7 +263,7 @@ class NumpyDecoder(Decoder):
         return x if gain is None else x * gain[:, None, None] + self._w[name + ".bias"][:, None, None]
 
     def _embedded(self, tokens: Ints, found: Lookups) -> Floats:
-        """Return (M, B, T, C): what enters the first block."""
+        """Return the input (M, B, T, C) of the first block."""
         x: Floats = self._w["token_embedding"][:, tokens]
         if "position_embedding" in self._w:
             position = self._position - tokens.shape[1]
@@ -276,7 +277,7 @@ class NumpyDecoder(Decoder):
         return layer_norm(x) if self._is_modern else x
 
     def _attention(self, block: str, x: Floats) -> Floats:
-        """Return what causal self-attention adds to the stream (M, B, T, C)."""
+        """Return what causal self-attention adds to the residual stream (M, B, T, C)."""
         M, B, T, C = x.shape
         H = self.model.config.n_head
         qkv = self._linear(x, block + "attention.qkv").reshape(M, B, T, 3, H, C // H)
@@ -289,14 +290,14 @@ class NumpyDecoder(Decoder):
         return self._linear(y.swapaxes(2, 3).reshape(M, B, T, C), block + "attention.projection")
 
     def _attention_weights(self, q: Floats, keys: Floats, ages: Ints) -> Floats:
-        """Return (M, B, H, T, n): how much each query takes of each of n values that are `ages` (T, n) older."""
+        """Return the weights (M, B, H, T, n) of n values that are `ages` (T, n) positions older than the queries."""
         scores = q @ keys.swapaxes(-1, -2) / np.float32(np.sqrt(q.shape[-1]))
         is_visible = (ages >= 0) & (ages < self.model.config.block_size)
         return softmax(np.where(is_visible, scores, np.float32(-np.inf)))
 
     def _remember(self, layer: int, new: Floats) -> tuple[Floats, Ints]:
-        """Put keys and values (2, M, B, H, T, D) of the newest positions into the cache; return all that these may see
-        (2, M, B, H, n, D), and by how much (T, n) each is older."""
+        """Store keys and values (2, M, B, H, T, D) of the newest positions in the cache; return all that these may see
+        (2, M, B, H, n, D), and by how many positions (T, n) each is older."""
         ring, size, T = self._cache[layer], self.model.config.block_size, new.shape[-2]
         positions = np.arange(self._position - T, self._position)
         first = max(0, positions[0] - size)
@@ -306,12 +307,12 @@ class NumpyDecoder(Decoder):
         return seen, positions[:, None] - np.concatenate([before, positions])
 
     def _feed_forward(self, block: str, x: Floats) -> Floats:
-        """Return what the feed-forward network adds to the stream (M, B, T, C)."""
+        """Return what the feed-forward layer adds to the residual stream (M, B, T, C)."""
         hidden = np.maximum(self._linear(x, block + "feed_forward.expand"), 0)
         return self._linear(hidden * hidden if self._is_modern else hidden, block + "feed_forward.contract")
 
     def _head(self, x: Floats, found: Lookups) -> Floats:
-        """Return each network's logits (M, B, T, V) for the last T of the positions looked up."""
+        """Return each network's logits (M, B, T, V) for x (M, B, T, C), the last T positions of `found`."""
         if not self.model.config.n_layer:
             return x
         T, w = x.shape[2], self._w

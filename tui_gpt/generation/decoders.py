@@ -1,4 +1,4 @@
-"""Which decoder generates: the compiled one where it can be, on several threads where there are several texts."""
+"""Choose the decoder: the C extension if it is available, on several threads for several texts, else NumPy."""
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -15,45 +15,45 @@ from tui_gpt.generation.kernel.packing import PackedModel
 from tui_gpt.generation.weights import Floats, Ints, Model
 
 TEXTS_PER_THREAD = 2
-"""At least so many, as the texts of a thread share each weight that is read."""
+"""At least this many, because the texts of one thread share each weight that is read from memory."""
 
 
 class Generator(Protocol):
-    """What continues texts; see `Decoder`."""
+    """A decoder that can generate; see `Decoder`."""
 
     def start(self, tokens: Ints, count: int = 1) -> Floats:
         """See `Decoder.start`."""
 
-    def write(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
-        """See `Decoder.write`."""
+    def generate(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
+        """See `Decoder.generate`."""
 
 
-class Decoders:
+class DecoderFactory:
     """Makes the decoders of one model."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
 
     def numpy(self) -> NumpyDecoder:
-        """Return a new decoder that can score, too."""
+        """Return a new decoder that can also score a text (`logits_along`)."""
         return NumpyDecoder(self._model)
 
     def generator(self, count: int) -> Generator:
-        """Return a new decoder for `count` texts. A model without blocks has nothing to compile."""
+        """Return a new decoder for `count` texts. The C extension does not support models without blocks."""
         compiled = library() if self._model.config.n_layer else None
         if compiled is None:
             return self.numpy()
         threads = max(1, min(available_cores(), count // TEXTS_PER_THREAD))
         parts = [KernelDecoder(self._model, compiled, self._packed) for _ in range(threads)]
-        return parts[0] if threads == 1 else SideBySide(parts)
+        return parts[0] if threads == 1 else ThreadedDecoder(parts)
 
     @cached_property
     def _packed(self) -> PackedModel:
         return PackedModel(self._model)
 
 
-class SideBySide:
-    """Decoders that share out the texts, each in a thread of its own: the library holds no lock of the interpreter."""
+class ThreadedDecoder:
+    """Divides the texts among decoders, each in its own thread; ctypes releases the GIL during a call."""
 
     def __init__(self, parts: list[KernelDecoder]) -> None:
         self._parts: list[Decoder] = list(parts)
@@ -64,9 +64,9 @@ class SideBySide:
         counts = [len(part) for part in np.array_split(np.arange(count), len(self._parts))]
         return np.concatenate(list(self._threads.map(lambda part, n: part.start(tokens, n), self._parts, counts)))
 
-    def write(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
-        """See `Decoder.write`."""
+    def generate(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
+        """See `Decoder.generate`."""
         columns = np.array_split(uniforms, len(self._parts), axis=1)
-        written = self._threads.map(lambda part, drawn: part.write(config, drawn), self._parts, columns)
-        tokens, logits = zip(*written, strict=True)
+        generated = self._threads.map(lambda part, drawn: part.generate(config, drawn), self._parts, columns)
+        tokens, logits = zip(*generated, strict=True)
         return np.concatenate(tokens, axis=1), np.concatenate(logits, axis=1)

@@ -1,6 +1,6 @@
-"""Earlier places in a text that are like its end: where its last characters occurred before, and what followed them.
+"""Find earlier occurrences of the last characters of a text, and what followed them.
 
-The same as models/induction.py, which describes the idea, for NumPy.
+models/induction.py describes the idea and does the same with torch.
 """
 
 from dataclasses import dataclass
@@ -13,21 +13,22 @@ from tui_gpt.generation.weights import Ints
 
 @dataclass(frozen=True)
 class Matches:
-    """For T positions of B texts."""
+    """The matches at T positions of B texts."""
 
     lengths: Ints
-    """(B, T): characters of the longest match, at most MATCH_LENGTH; 0 is none."""
+    """(B, T): the length of the longest match, at most MATCH_LENGTH; 0 without a match."""
     followers: Ints
-    """(B, T): the character after it; the latest of equally long matches counts. 0 where there is none."""
+    """(B, T): the character after the longest match, the latest one of equal length; 0 without a match."""
     candidates: Ints
-    """(B, T, V): for each character the longest match that it followed."""
+    """(B, T, V): for each character, the length of the longest match that it followed."""
 
 
 def find_matches(text: Ints, folded: Ints, last: int) -> Matches:
-    """Return the matches at the `last` positions of `text` (B, n); characters are compared as `folded` (V,) says."""
+    """Return the matches at the `last` positions of `text` (B, n); characters are equal if `folded` (V,) maps them to
+    the same number."""
     B, n = text.shape
     reach = min(n, MATCH_REACH)
-    extra = min(MATCH_LENGTH - 1, n - last)  # positions before the first wanted one, which its match may extend over
+    extra = min(MATCH_LENGTH - 1, n - last)  # positions before the first requested one, over which its match may extend
     keys = folded[text]
     same = _before(keys, reach, last + extra, fill=-1) == keys[:, n - last - extra :, None]  # (B, T + extra, reach)
     run, lengths = same.copy(), same.astype(np.int64)

@@ -1,9 +1,8 @@
-"""A trained model that writes: prompt in, characters out, with what the model thought of each.
+"""Generate text with a trained model: takes a prompt, yields characters with their log-probabilities.
 
-`Sampler` is the `TextModel` that faces hold. It yields a piece as soon as it is chosen and looks at its `Control`
-before every character. Randomness comes from a generator of its own, seeded for each stream, so that equal seeds write
-equal text and training beside it is never disturbed. It deliberately knows neither prompts' history nor what a face
-does with a piece.
+`Sampler` is the `TextModel` of the interfaces. It checks its `Control` before every character. Each stream has its own
+random generator, so equal seeds generate equal text, and training at the same time is not affected. It knows neither
+the notebook nor what an interface does with a piece.
 """
 
 import itertools
@@ -18,7 +17,7 @@ import numpy as np
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
 from tui_gpt.generation.decoder import Uniforms
-from tui_gpt.generation.decoders import Decoders
+from tui_gpt.generation.decoders import DecoderFactory
 from tui_gpt.generation.sampling import log_softmax
 from tui_gpt.generation.text_model import CHANGEABLE, Changes, Piece
 from tui_gpt.generation.weights import Floats, Ints, Model
@@ -28,14 +27,14 @@ from tui_gpt.storage.checkpoint import read_checkpoint
 from tui_gpt.text.tokenizer import CharTokenizer
 
 ALTERNATIVES = 10
-"""How many characters `details` shows."""
+"""Number of characters in `Piece.alternatives`."""
 UNIFORMS_AT_ONCE = 256
 BURST_SECONDS = 0.008
-"""How long characters are computed before they are handed out."""
+"""Time for which characters are computed before they are yielded."""
 
 
 class Sampler:
-    """Generates with a model whose weights do not change meanwhile."""
+    """Generates and scores text with a model whose weights must not change."""
 
     def __init__(
         self,
@@ -47,7 +46,7 @@ class Sampler:
         val_loss: float | None = None,
         val_is_estimate: bool = False,
     ) -> None:
-        self._decoders = Decoders(model)
+        self._decoders = DecoderFactory(model)
         self._prior = model.prior
         self._tokenizer = tokenizer
         self._characters = [tokenizer.decode(np.array([token])) for token in range(tokenizer.vocab_size)]
@@ -56,7 +55,7 @@ class Sampler:
         self.val_loss = val_loss
         self.val_is_estimate = val_is_estimate
         self.last_seed: int | None = None
-        """The seed of the newest stream; where the config named none, the one drawn for it."""
+        """The seed of the newest stream, drawn at random if its config had none."""
 
     @classmethod
     def open(cls, folder: Path, name: str) -> "Sampler":
@@ -74,87 +73,87 @@ class Sampler:
         )
 
     def unknown(self, text: str) -> str:
-        """The distinct characters of `text` that the model never saw, in order; they are left out of a prompt."""
+        """Return the distinct characters of `text` that are not in the alphabet, in order; prompts are used without."""
         return self._tokenizer.unknown(text)
 
     def stream(
         self, prompt: str, config: SampleConfig, control: Control | None = None, *, details: bool = False
     ) -> Iterator[Piece]:
-        """Write after `prompt`, a character a piece; an empty prompt stands for a line break.
+        """Yield the continuation of `prompt`, one piece per character; an empty prompt is treated as a line break.
 
-        `details` fills `alternatives`. Ends early when `control` stops, and takes on what `control` changes. Of a long
-        prompt only the end counts (see `decoder.reach`).
+        `details` fills `alternatives`. Ends early when `control` stops, and applies its changes to the settings. Only
+        the end of a long prompt has an effect (see `decoder.receptive_field`).
         """
-        for (piece,) in self._written(prompt, config, 1, control, details):
+        for (piece,) in self._generate(prompt, config, 1, control, details):
             yield piece
 
     def stream_many(
         self, prompt: str, config: SampleConfig, count: int, control: Control | None = None
     ) -> Iterator[tuple[Piece, ...]]:
-        """Write `count` answers to one prompt at once: each item holds the next piece of every answer.
+        """Generate `count` answers to one prompt at once; each item holds the next piece of every answer.
 
-        Answer k (from 0) is what `stream` writes with the seed plus k, however many there are.
+        Answer k (from 0) is what `stream` generates with the seed plus k, whatever `count` is.
         """
-        yield from self._written(prompt, config, count, control, details=False)
+        yield from self._generate(prompt, config, count, control, details=False)
 
     def copied(self, text: str) -> float | None:
         """See `TextModel.copied`."""
         return None if self._prior is None else self._prior.copy_index.copied_fraction(self._tokenizer.lookup(text))
 
     def score(self, text: str, *, details: bool = False) -> Iterator[Piece]:
-        """How well the model predicts `text`: one piece a known character, each from what `stream` would have seen.
+        """Yield one piece per known character of `text`, with the log-probability that the model gave it.
 
-        The first is predicted as the first character of a text, after the line break that an empty prompt stands for.
-        Of a long text, only a piece is held in more than a byte or two per character.
+        The context of each is what `stream` would have seen; that of the first is a line break, as for an empty prompt.
+        A long text is scored in chunks and takes one or two bytes of memory per character.
         """
         known = self._tokenizer.encode_compact(text)
         tokens = np.concatenate([self._prompt_tokens("").astype(known.dtype), known])
-        rows = itertools.chain.from_iterable(self._decoders.numpy().readings(tokens[:-1]))
+        rows = itertools.chain.from_iterable(self._decoders.numpy().logits_along(tokens[:-1]))
         for row, token in zip(rows, tokens[1:], strict=True):
             yield self._piece(row, int(token), details)
 
-    def _written(
+    def _generate(
         self, prompt: str, config: SampleConfig, count: int, control: Control | None, details: bool
     ) -> Iterator[tuple[Piece, ...]]:
-        """The next piece of every answer, a character at a time, though they are computed in bursts."""
+        """Yield the next piece of every answer, character by character, though they are computed in bursts."""
         for tokens, logits, changes in self._bursts(prompt, config, count, control or Control()):
             logprobs = log_softmax(logits)
             chosen = np.take_along_axis(logprobs, tokens[..., None], -1)[..., 0].tolist()
             for t, row in enumerate(tokens.tolist()):
                 if control is not None and control.stop_requested:
                     return
-                likeliest = [self._likeliest(one) for one in logprobs[t]] if details else itertools.repeat(())
+                alternatives = [self._most_likely(one) for one in logprobs[t]] if details else itertools.repeat(())
                 texts = map(self._characters.__getitem__, row)
-                yield tuple(map(Piece, texts, chosen[t], likeliest, itertools.repeat(changes if t == 0 else ())))
+                yield tuple(map(Piece, texts, chosen[t], alternatives, itertools.repeat(changes if t == 0 else ())))
 
     def _bursts(
         self, prompt: str, config: SampleConfig, count: int, control: Control
     ) -> Iterator[tuple[Ints, Floats, Changes]]:
-        """Tokens (n, count), the logits (n, count, V) they were drawn from, and what was changed before them.
+        """Yield tokens (n, count), the logits (n, count, V) they were drawn from, and the settings changed before them.
 
-        A burst lasts about BURST_SECONDS, so that a wish is heard soon and Python seldom asked.
+        A burst takes about BURST_SECONDS: short enough to react to `control` quickly, long enough to amortise the call.
         """
         self.last_seed = draw_seed() if config.seed is None else config.seed
         uniforms = _Uniforms(self.last_seed, count)
         generator = self._decoders.generator(count)
         started = False
-        written, size = 0, 1
+        generated, size = 0, 1
         while not control.stop_requested:
             config, changes = _changed(config, control)
-            if written >= config.max_new_tokens:
+            if generated >= config.max_new_tokens:
                 return
             if not started:
                 generator.start(self._prompt_tokens(prompt), count)
                 started = True
             began = time.perf_counter()
-            chances = uniforms.take(min(size, config.max_new_tokens - written))
-            yield *generator.write(config, chances), changes
-            written += len(chances)
-            pace = len(chances) / max(time.perf_counter() - began, 1e-6)
+            drawn = uniforms.take(min(size, config.max_new_tokens - generated))
+            yield *generator.generate(config, drawn), changes
+            generated += len(drawn)
+            pace = len(drawn) / max(time.perf_counter() - began, 1e-6)
             size = max(1, min(2 * size, int(BURST_SECONDS * pace), UNIFORMS_AT_ONCE))
 
     def _prompt_tokens(self, prompt: str) -> Ints:
-        """The known characters of `prompt` (T,), or what stands for none: a line break, else the first character."""
+        """Return the known characters of `prompt` (T,); without any, a line break, or token 0 if it is unknown."""
         tokens = self._tokenizer.encode(prompt)
         if not len(tokens):
             tokens = self._tokenizer.encode("\n")
@@ -162,24 +161,24 @@ class Sampler:
 
     def _piece(self, logits: Floats, token: int, details: bool) -> Piece:
         logprobs = log_softmax(logits)
-        return Piece(self._characters[token], float(logprobs[token]), self._likeliest(logprobs) if details else ())
+        return Piece(self._characters[token], float(logprobs[token]), self._most_likely(logprobs) if details else ())
 
-    def _likeliest(self, logprobs: Floats) -> tuple[tuple[str, float], ...]:
-        """The first ALTERNATIVES characters of (V,) and their probabilities."""
+    def _most_likely(self, logprobs: Floats) -> tuple[tuple[str, float], ...]:
+        """Return the ALTERNATIVES most likely characters for (V,) log-probabilities, with their probabilities."""
         order = np.argsort(-logprobs, kind="stable")[:ALTERNATIVES]
         return tuple((self._characters[other], math.exp(logprobs[other])) for other in order)
 
 
 class _Uniforms:
-    """Rows (count,) of random numbers in [0, 1), the same however many are taken at once; column k has a generator of
-    its own, with the seed plus k."""
+    """Rows (count,) of random numbers in [0, 1), which do not depend on how many are taken at once; column k comes from
+    its own generator, with the seed plus k."""
 
     def __init__(self, seed: int, count: int) -> None:
         self._generators = [np.random.default_rng((seed + k) % 2**63) for k in range(count)]
         self._left: Uniforms = np.zeros((0, count))
 
     def take(self, n: int) -> Uniforms:
-        """The next n rows (n, count), n at most UNIFORMS_AT_ONCE."""
+        """Return the next n rows (n, count), n at most UNIFORMS_AT_ONCE."""
         if len(self._left) < n:
             columns = [generator.random(UNIFORMS_AT_ONCE) for generator in self._generators]
             self._left = np.concatenate([self._left, np.stack(columns, axis=1)])
@@ -188,10 +187,10 @@ class _Uniforms:
 
 
 def _changed(config: SampleConfig, control: Control) -> tuple[SampleConfig, Changes]:
-    """The settings with what `control` asks for, as far as they can change in the middle, and what that was."""
-    asked = control.take_changes()
-    names = [name for name in CHANGEABLE if name in asked and getattr(config, name) != asked[name]]
+    """Return the settings with the changes requested by `control`, and those changes; only CHANGEABLE ones apply."""
+    requested = control.take_changes()
+    names = [name for name in CHANGEABLE if name in requested and getattr(config, name) != requested[name]]
     if not names:
         return config, ()
-    changed = SampleConfig.from_dict(asdict(config) | {name: asked[name] for name in names})
+    changed = SampleConfig.from_dict(asdict(config) | {name: requested[name] for name in names})
     return changed, tuple((name, getattr(changed, name)) for name in names)

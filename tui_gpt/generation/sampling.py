@@ -1,8 +1,7 @@
-"""From logits to a character: temperature, the three filters and the draw, as pure functions of NumPy arrays.
+"""Sampling from logits: temperature, top-k, top-p, min-p and the draw, as pure functions of NumPy arrays.
 
-Every function takes logits or probabilities of shape (..., V), so one stream and a batch of streams share it. Where two
-characters are equally likely the lower id wins, so that equal inputs always give equal text. NumPy and not torch,
-because on rows as short as an alphabet a call's own cost is all there is, and NumPy's is the smaller.
+Every function takes logits or probabilities of shape (..., V), one row or a batch. Among equally likely characters the
+lower id comes first, so equal inputs always give equal text.
 """
 
 from typing import Any
@@ -17,19 +16,22 @@ Ints = npt.NDArray[np.int64]
 
 
 def softmax(logits: Floats) -> Floats:
-    """Probabilities (..., V)."""
+    """Return probabilities (..., V)."""
     exponentials = np.exp(logits - logits.max(-1, keepdims=True))
     return exponentials / exponentials.sum(-1, keepdims=True)  # type: ignore[no-any-return]
 
 
 def log_softmax(logits: Floats) -> Floats:
-    """Log-probabilities (..., V)."""
+    """Return log-probabilities (..., V)."""
     shifted = logits - logits.max(-1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))  # type: ignore[no-any-return]
 
 
 def keep_top_k(probabilities: Floats, k: int) -> Floats:
-    """The k likeliest, the others zero; 0 keeps all (Fan et al. 2018). Not normalised."""
+    """Return the probabilities with all but the k most likely set to zero; 0 keeps all (Fan et al. 2018).
+
+    The result is not normalised.
+    """
     if not 0 < k < probabilities.shape[-1]:
         return probabilities
     dropped = np.argsort(-probabilities, axis=-1, kind="stable")[..., k:]
@@ -37,7 +39,10 @@ def keep_top_k(probabilities: Floats, k: int) -> Floats:
 
 
 def keep_top_p(probabilities: Floats, p: float) -> Floats:
-    """The fewest likeliest that hold at least the share p of the whole (Holtzman et al. 2020). Not normalised."""
+    """Keep the smallest set of most likely characters with at least the fraction p of the total (Holtzman et al. 2020).
+
+    The others become zero. The result is not normalised.
+    """
     if p >= 1:
         return probabilities
     order = np.argsort(-probabilities, axis=-1, kind="stable")
@@ -48,15 +53,18 @@ def keep_top_p(probabilities: Floats, p: float) -> Floats:
     return np.where(kept, probabilities, 0)
 
 
-def keep_min_p(probabilities: Floats, share: float) -> Floats:
-    """Those at least `share` as likely as the likeliest (Nguyen et al. 2024); 0 keeps all. Not normalised."""
-    if share <= 0:
+def keep_min_p(probabilities: Floats, fraction: float) -> Floats:
+    """Keep the characters with at least `fraction` of the highest probability (Nguyen et al. 2024); 0 keeps all.
+
+    The others become zero. The result is not normalised.
+    """
+    if fraction <= 0:
         return probabilities
-    return np.where(probabilities >= share * probabilities.max(-1, keepdims=True), probabilities, 0)
+    return np.where(probabilities >= fraction * probabilities.max(-1, keepdims=True), probabilities, 0)
 
 
 def filtered(logits: Floats, config: SampleConfig) -> Floats:
-    """What is drawn from, not normalised: the temperature, then top_k, top_p and min_p, each on what the last left."""
+    """Apply the temperature, then top_k, top_p and min_p in turn; return probabilities, not normalised."""
     probabilities = softmax(logits.astype(np.float64) / config.temperature)
     probabilities = keep_top_k(probabilities, config.top_k)
     probabilities = keep_top_p(probabilities, config.top_p)
@@ -64,16 +72,16 @@ def filtered(logits: Floats, config: SampleConfig) -> Floats:
 
 
 def draw(probabilities: Floats, uniforms: Floats) -> Ints:
-    """One id (...) from each distribution (..., V), which need not be normalised, by inverting its cumulative sum.
+    """Draw one id (...) from each distribution (..., V), normalised or not, by inverting its cumulative sum.
 
-    `uniforms` (...) lie in [0, 1).
+    `uniforms` (...) are in [0, 1).
     """
     held = np.cumsum(probabilities, axis=-1, dtype=np.float64)
     return np.asarray(np.argmax(held > uniforms[..., None] * held[..., -1:], axis=-1))
 
 
 def choose(logits: Floats, config: SampleConfig, uniforms: Floats) -> Ints:
-    """The next ids (...) after `logits` (..., V); temperature 0 takes the likeliest whatever the filters."""
+    """Return the next ids (...) for `logits` (..., V); temperature 0 takes the most likely, whatever the filters."""
     if config.temperature == 0:
         return np.asarray(np.argmax(logits, axis=-1))
     return draw(filtered(logits, config), uniforms)

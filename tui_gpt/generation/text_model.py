@@ -1,7 +1,6 @@
-"""What a model writes, seen from a face: pieces of text, and the one thing that streams them.
+"""The interface of a model that generates text, and the pieces it yields.
 
-A face never holds a model, only a `TextModel`; so the Generate tab, the command line and the tests' fakes need no
-torch.
+The app and the command line hold a `TextModel` and never a model itself, so the tests can replace it with a fake.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,26 +10,26 @@ from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
 
 CHANGEABLE = ("temperature", "top_k", "top_p", "min_p", "max_new_tokens")
-"""Settings that `Control.change` may change while text is being written."""
+"""Settings that `Control.change` may change during generation."""
 
 Changes = tuple[tuple[str, float], ...]
 """Settings and their new values."""
 
 
 class Piece(NamedTuple):
-    """One written (or read) character and what the model thought of it before it was chosen."""
+    """One generated (or scored) character, and the probabilities that the model gave it and its alternatives."""
 
     text: str
     logprob: float
     """Natural logarithm of the model's own probability of `text` (temperature 1, no filter)."""
     alternatives: tuple[tuple[str, float], ...] = ()
-    """The ten likeliest characters with their probabilities, likeliest first; empty unless asked for."""
+    """The ten most likely characters with their probabilities, most likely first; empty unless requested."""
     changes: Changes = ()
-    """What was changed just before this character was drawn."""
+    """Settings that changed just before this character was drawn."""
 
 
 class TextModel(Protocol):
-    """A trained model that is ready to write. One stream at a time."""
+    """A trained model that is ready to generate, one stream at a time."""
 
     @property
     def name(self) -> str:
@@ -42,35 +41,37 @@ class TextModel(Protocol):
 
     @property
     def val_loss(self) -> float | None:
-        """Validation loss in nats per character, where it was measured."""
+        """Validation loss in nats per character; None if it was not measured."""
 
     @property
     def val_is_estimate(self) -> bool:
-        """Whether that loss was measured on a smaller part than the loss of record is."""
+        """Whether that loss was measured on a smaller part of the text than the loss of record."""
 
     def unknown(self, text: str) -> str:
-        """The distinct characters of `text` that the model never saw, in order; they are left out of a prompt."""
+        """Return the distinct characters of `text` that are not in the alphabet, in order; prompts are used without."""
 
     def stream(
         self, prompt: str, config: SampleConfig, control: Control | None = None, *, details: bool = False
     ) -> Iterator[Piece]:
-        """Write after `prompt`, a character a piece; `details` fills `alternatives`. Ends early when `control`
-        stops, and takes on what it changes."""
+        """Yield the continuation of `prompt`, one piece per character; `details` fills `alternatives`.
+
+        Ends early when `control` stops, and applies its changes to the settings.
+        """
 
     def stream_many(
         self, prompt: str, config: SampleConfig, count: int, control: Control | None = None
     ) -> Iterator[tuple[Piece, ...]]:
-        """Write `count` answers to one prompt at once: each item holds the next piece of every answer.
+        """Generate `count` answers to one prompt at once; each item holds the next piece of every answer.
 
-        Answer k (from 0) is what `stream` writes with the seed plus k, however many there are.
+        Answer k (from 0) is what `stream` generates with the seed plus k, whatever `count` is.
         """
 
     def copied(self, text: str) -> float | None:
-        """Return the share of the characters of `text` that lie in a piece of at least COPIED_LENGTH characters which
-        stands, character for character, in the training text, as far as the n-gram prior has counted it.
+        """Return the fraction of the characters of `text` that are copied: part of a passage of at least COPIED_LENGTH
+        characters that occurs verbatim in the training text, or in the part of it that the n-gram prior counted.
 
-        None where there is no prior, or the text is shorter than a piece. The first call takes a fraction of a second.
+        None without a prior, or if the text is shorter than COPIED_LENGTH. The first call takes a fraction of a second.
         """
 
     def score(self, text: str, *, details: bool = False) -> Iterable[Piece]:
-        """How well the model predicts `text`: one piece a known character, the first without any context."""
+        """Yield one piece per known character of `text`, with its log-probability; the first has no context."""

@@ -1,4 +1,4 @@
-"""A trained model as NumPy arrays: what a checkpoint holds, or a copy of the weights of a model in training."""
+"""A trained model as NumPy arrays: those of a checkpoint, or a copy of the weights of a model in training."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,18 +23,20 @@ class Model:
     config: ModelConfig
     vocab_size: int
     networks: Sequence[Mapping[str, Floats]]
-    """The weights of each network of the ensemble, often of just one, by their names in a state dict; both
+    """The weights of each network of the ensemble, or of the only one, by their names in a state dict; both
     architectures use the names of `classic` without `.weight`, and `attention.qkv` is (3C, C)."""
     prior: NgramPrior | None
     folded: Ints | None
-    """(V,): the number under which each character is compared when matches are sought."""
+    """(V,): equal numbers for characters that are equal in a match (case folding)."""
 
     @classmethod
     def of(
         cls, config: ModelConfig, vocab_size: int, weights: Mapping[str, npt.NDArray[Any]], prior: NgramPrior | None
     ) -> "Model":
-        """Return the model of a state dict; arrays that are single precision are not copied. Raises IncompatibleError
-        where names or shapes are not those of `config`."""
+        """Return the model of a state dict; single-precision arrays are not copied.
+
+        Raises IncompatibleError if names or shapes are not those of `config`.
+        """
         if {name: array.shape for name, array in weights.items()} != expected_shapes(config, vocab_size):
             raise IncompatibleError(
                 "the checkpoint's weights do not fit the model it describes: it was altered, or written by another "
@@ -56,7 +58,7 @@ def _network(weights: Mapping[str, npt.NDArray[Any]], prefix: str, n_embd: int) 
 
 
 def _prefixes(config: ModelConfig) -> list[str]:
-    """What each network's names begin with in a state dict."""
+    """Return the prefix of each network's names in a state dict."""
     return [f"members.{number}." for number in range(config.networks)] if config.networks > 1 else [""]
 
 

@@ -75,7 +75,7 @@ class Block(nn.Module):
 
 
 class Classic(nn.Module):
-    """The whole model; `dropout` is shared by its blocks and owns the random generator."""
+    """The complete model; `dropout` is shared by its blocks and owns the random generator."""
 
     def __init__(self, config: ModelConfig, vocab_size: int) -> None:
         super().__init__()

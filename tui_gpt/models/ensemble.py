@@ -2,7 +2,7 @@
 
 Networks that start from different weights make different mistakes on unseen text, and the average of their predictions
 makes fewer (Lakshminarayanan et al. 2017). On a small corpus that is worth more than one larger network, which
-over-fits sooner. Each member trains on windows of its own, which makes them differ more.
+over-fits sooner. Each member trains on different windows, which makes them differ more.
 """
 
 import math
@@ -36,7 +36,7 @@ class Ensemble(nn.Module):
 
     @property
     def networks(self) -> Sequence[Modern]:
-        """The members, each a model of its own."""
+        """The members, each a complete model."""
         return cast("Sequence[Modern]", self.members)
 
     def forward(

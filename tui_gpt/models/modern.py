@@ -126,7 +126,7 @@ def ngram_rows(tokens: Tensor, vocab_size: int) -> Tensor:
     """Return (B, T, 3): the embedding rows of the 2-, 3- and 4-grams that end at each of `tokens` (B, T).
 
     An n-gram's row is a hash of its tokens, so no list of n-grams is needed; where the alphabet is small enough, each
-    pair has a row of its own. Tokens before the first one count as 0.
+    pair has its own row. Tokens before the first one count as 0.
     """
     key, offset, rows = tokens, 0, []
     for n, size in enumerate(NGRAM_TABLES, 1):
@@ -152,7 +152,7 @@ class NgramEmbedding(nn.Module):
 
 
 class Modern(nn.Module):
-    """The whole model; `dropout`, which owns the random generator, may be shared with other members of an ensemble."""
+    """The model; `dropout`, which owns the random generator, may be shared with other members of an ensemble."""
 
     def __init__(self, config: ModelConfig, vocab_size: int, dropout: Dropout | None = None) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The n-gram prior in a checkpoint: arrays among the model's weights, under names with a prefix of their own."""
+"""Store and load the n-gram prior in a checkpoint: arrays among the model's weights, with a prefix."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -14,24 +14,24 @@ _Value = TypeVar("_Value")
 
 
 def prior_arrays(prior: NgramPrior | None) -> dict[str, npt.NDArray[Any]]:
-    """Return the arrays that a checkpoint stores of the prior; none without one."""
+    """Return the arrays of the prior for a checkpoint; empty for None."""
     if prior is None:
         return {}
     return {PRIOR_PREFIX + name: np.ascontiguousarray(array) for name, array in prior.state().items()}
 
 
 def without_prior(weights: Mapping[str, _Value]) -> dict[str, _Value]:
-    """Return the weights of the model alone."""
+    """Return the model's weights without the arrays of the prior."""
     return {name: value for name, value in weights.items() if not name.startswith(PRIOR_PREFIX)}
 
 
 def read_prior(
     arrays: Mapping[str, npt.NDArray[Any]], vocab_size: int, order: int, tokens: Tokens | None = None
 ) -> NgramPrior | None:
-    """Return the prior among a checkpoint's arrays, for a model of this alphabet and order; None where it has none.
+    """Return the prior among a checkpoint's arrays, for a model of this alphabet and order; None if `order` is 0.
 
-    `tokens` is the training text, needed to train further. Raises CheckpointError where the prior is damaged or does
-    not fit.
+    `tokens` is the training text, needed to train further. Raises CheckpointError if the prior is damaged or
+    does not fit.
     """
     state = {name.removeprefix(PRIOR_PREFIX): a for name, a in arrays.items() if name.startswith(PRIOR_PREFIX)}
     try:

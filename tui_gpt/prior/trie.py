@@ -16,7 +16,7 @@ Contexts = list[Ints]
 """contexts[k]: the k-gram that ends at each position, -1 where the text or the window has none; [0] is all 0."""
 
 NODE_LIMIT = 7_000_000
-"""Distinct n-grams of all orders together, of at most 125 bytes each. Beyond it longer n-grams are left out: where so
+"""Distinct n-grams of all orders together, of at most 125 bytes each. Beyond it longer n-grams are left out: where that
 many are distinct, few of them recur."""
 
 

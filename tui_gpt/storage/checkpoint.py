@@ -1,9 +1,9 @@
-"""Checkpoints: a folder of arrays (safetensors) and one JSON file, committed whole or not at all.
+"""Checkpoints: a folder of arrays (safetensors) and one JSON file, committed atomically.
 
-A checkpoint is data, never code: nothing here unpickles. What is read is first compared with the size and SHA-256 that
-`checkpoint.json` states, so damage is found before an array exists; and weights that are not finite are neither written
-nor read, so a run that diverged cannot spoil its last good checkpoint. `folders.candidates` lists where a checkpoint
-can be, and `manifest` reads its description.
+A checkpoint is data, never code: nothing here unpickles. The size and SHA-256 of each file are checked against
+`checkpoint.json` before an array is created, so damage is found early. Weights that are not finite are neither written
+nor read, so a run that diverged cannot overwrite its last good checkpoint. `folders.candidates` lists the possible
+locations of a checkpoint, and `manifest` reads its description.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from tui_gpt.storage.manifest import (
     FileRecord,
     Manifest,
     damaged,
-    newest_whole,
+    newest_complete,
     read_manifest,
 )
 from tui_gpt.storage.plain_files import read_plain_file
@@ -39,7 +39,7 @@ from tui_gpt.storage.quantize import dequantized, quantized
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 PRIOR_PREFIX = "prior."
-"""What the names of the n-gram prior's arrays begin with, among the model's weights."""
+"""The prefix of the names of the n-gram prior's arrays, among the model's weights."""
 
 _TYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype(np.float64),
@@ -52,21 +52,21 @@ _TYPES: dict[str, np.dtype[Any]] = {
     "U8": np.dtype(np.uint8),
     "BOOL": np.dtype(np.bool_),
 }
-"""What arrays are stored as, by the format's names."""
+"""The types of stored arrays, by their names in the format."""
 _TYPE_NAMES = {dtype: name for name, dtype in _TYPES.items()}
 _WEIGHT_TYPES = _TYPES.keys() - {"F64", "BOOL"}
 _READ_ATTEMPTS = 20
-"""A reader may meet a writer that commits the next checkpoint to the same place."""
+"""Reading is retried when a writer replaces the checkpoint meanwhile."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What `read_checkpoint` found."""
+    """A checkpoint in memory."""
 
     info: CheckpointInfo
     weights: dict[str, npt.NDArray[Any]]
     training: dict[str, npt.NDArray[Any]] | None
-    """Optimizer and generators, where asked for and there."""
+    """The state of the optimizer and the random generators; None if it was not requested or not saved."""
 
 
 def write_checkpoint(
@@ -75,10 +75,10 @@ def write_checkpoint(
     weights: Arrays,
     training: Arrays | None = None,
 ) -> None:
-    """Commit a checkpoint to the folder `target`; at every instant the previous one or this one is whole.
+    """Commit a checkpoint to the folder `target`; at every instant the previous one or this one is complete.
 
-    The arrays must not change meanwhile. Raises DivergedError when a weight is not finite, StorageError; the previous
-    checkpoint then stays.
+    The arrays must not change meanwhile. Raises DivergedError if a weight is not finite, and StorageError; then the
+    previous checkpoint stays.
     """
     name = _not_finite(weights)
     if name is not None:
@@ -96,8 +96,8 @@ def write_checkpoint(
 def _write_arrays(path: Path, arrays: Arrays) -> FileRecord:
     """Write the safetensors format: length of the header, header, the arrays' bytes.
 
-    The library's own `save` copies everything while it holds the interpreter's lock, 0.1 s for `classic`; this goes
-    straight from the arrays to the disk, so training continues beside it.
+    The library's own `save` copies everything while it holds the GIL, 0.1 s for `classic`; this writes the arrays
+    directly to the disk, so training continues at the same time.
     """
     plain = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()}
     ordered = sorted(plain.items(), key=lambda item: (-item[1].itemsize, item[0]))
@@ -117,7 +117,7 @@ def _write_arrays(path: Path, arrays: Arrays) -> FileRecord:
 
 
 def _not_finite(weights: Arrays) -> str | None:
-    """The name of an array that holds NaN or infinity."""
+    """Return the name of an array that contains NaN or infinity, if any."""
     return next((name for name, array in weights.items() if not _is_finite(array)), None)
 
 
@@ -131,9 +131,9 @@ def _is_finite(array: npt.NDArray[Any]) -> bool:
 
 
 def quantize_checkpoint(folder: Path) -> None:
-    """Bring the weights of the checkpoint in `folder` to eight bits; the prior stays exact.
+    """Quantize the weights of the checkpoint in `folder` to eight bits; the prior stays exact.
 
-    Raises CheckpointError, StorageError, DivergedError where a weight is too large.
+    Raises CheckpointError, StorageError, and DivergedError if a weight is too large.
     """
     checkpoint = read_checkpoint(folder)
     prior = {name for name in checkpoint.weights if name.startswith(PRIOR_PREFIX)}
@@ -141,13 +141,13 @@ def quantize_checkpoint(folder: Path) -> None:
 
 
 def read_checkpoint(folder: Path, *, training: bool = False) -> Checkpoint:
-    """Read and check the checkpoint in `folder`; what only training needs where asked for.
+    """Read and check the checkpoint in `folder`; `training` includes the state that only training needs.
 
-    Where a writer has just replaced it, the newer one is read.
-    Raises CheckpointError when it is damaged in any way, IncompatibleError when a newer program wrote it.
+    If a writer has just replaced it, the newer one is read.
+    Raises CheckpointError if it is damaged in any way, IncompatibleError if a newer version wrote it.
     """
     for _ in range(_READ_ATTEMPTS):
-        place = folder if os.path.lexists(folder) else newest_whole(commit_target(folder)) or folder
+        place = folder if os.path.lexists(folder) else newest_complete(commit_target(folder)) or folder
         before = _identity(place)
         try:
             return _read(place, training)
@@ -158,7 +158,7 @@ def read_checkpoint(folder: Path, *, training: bool = False) -> Checkpoint:
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:
-    """What tells a folder from another one that took its name."""
+    """Return what distinguishes a folder from another one that has replaced it; None if there is none."""
     try:
         status = folder.lstat()
     except OSError:
@@ -213,7 +213,7 @@ def _read_file(folder: Path, name: str, record: FileRecord) -> bytes:
 
 
 def _check_weights(folder: Path, info: CheckpointInfo, weights: Arrays) -> None:
-    """Finite, and at least as many as the blocks' matrices: nobody shall build a model that is only claimed."""
+    """Refuse weights that are not finite, and a manifest that describes a larger model than the file contains."""
     name = _not_finite(weights)
     if name is not None:
         raise damaged(folder, f"the weights {name!r} are not finite")

@@ -2,7 +2,7 @@
 
 No file is overwritten in place: the new content is written beside the old, forced to the disk, and renamed, so that
 after a crash of the process or a power loss either the old or the new content is there, whole. Nothing is locked here:
-two writers of one file need a lock of their own (see `locks`).
+several writers of one file need a lock (see `locks`).
 """
 
 import errno

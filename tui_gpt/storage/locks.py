@@ -35,7 +35,7 @@ class FileLock:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.is_exclusive = True
-        """False while the lock is held on a file system without locks, where it excludes nobody."""
+        """False while the lock is held on a file system without locks, where it has no effect."""
         self._descriptor: int | None = None
 
     def acquire(self, patience: float = _PATIENCE_SECONDS) -> None:

@@ -184,7 +184,7 @@ def is_whole(folder: Path) -> bool:
     return all(is_regular(folder / name, record.size) for name, record in files.items())
 
 
-def newest_whole(target: Path) -> Path | None:
-    """Return the newest whole checkpoint committed to `target`, also after a crash in the middle of a commit."""
+def newest_complete(target: Path) -> Path | None:
+    """Return the newest complete checkpoint committed to `target`, also after a crash in the middle of a commit."""
     folders = candidates(target) * _SEARCHES
     return next((folder for folder in folders if is_whole(folder)), None)

@@ -1,8 +1,7 @@
-"""Weights in eight bits: a quarter of the size, for a checkpoint that is sent around and only read.
+"""Weights in eight bits: a quarter of the size, for a checkpoint that is shared and not trained further.
 
-Every row of a matrix becomes whole numbers from -127 to 127 and one factor, so that a row of small weights keeps its
-digits beside one of large weights; what is not a matrix becomes half precision. Training never sees any of it: a
-checkpoint's reader makes single precision of it again.
+Each row of a matrix is stored as integers from -127 to 127 with its own scale, so rows of small weights keep their
+precision; vectors are stored in half precision. Reading a checkpoint restores single precision.
 """
 
 from collections.abc import Collection, Mapping
@@ -14,12 +13,12 @@ import numpy.typing as npt
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 LARGEST = 127
-NUMBERS, FACTORS = ".eight_bit", ".row_factors"
-"""What is added to a matrix's name."""
+INT8, SCALES = ".eight_bit", ".row_factors"
+"""Suffixes of the names of a matrix's two arrays."""
 
 
 def quantized(weights: Arrays, exact: Collection[str]) -> dict[str, npt.NDArray[Any]]:
-    """Return the weights in eight bits, those in `exact` and whole numbers as they are."""
+    """Return the weights in eight bits; those in `exact` and integers stay as they are."""
     kept: dict[str, npt.NDArray[Any]] = {}
     for name, array in weights.items():
         if name in exact or array.dtype.kind != "f":
@@ -27,23 +26,25 @@ def quantized(weights: Arrays, exact: Collection[str]) -> dict[str, npt.NDArray[
         elif array.ndim < 2:
             kept[name] = array.astype(np.float16)
         else:
-            factors = np.abs(array).max(axis=-1, keepdims=True) / np.float32(LARGEST)
-            kept[name + NUMBERS] = np.rint(array / np.maximum(factors, np.float32(1e-30))).astype(np.int8)
-            kept[name + FACTORS] = factors
+            scales = np.abs(array).max(axis=-1, keepdims=True) / np.float32(LARGEST)
+            kept[name + INT8] = np.rint(array / np.maximum(scales, np.float32(1e-30))).astype(np.int8)
+            kept[name + SCALES] = scales
     return kept
 
 
 def dequantized(arrays: Arrays) -> dict[str, npt.NDArray[Any]]:
-    """Return what `quantized` made as single precision, other arrays as they are. Raises ValueError where a part is
-    missing or does not fit."""
+    """Return quantized arrays in single precision, others as they are.
+
+    Raises ValueError if the scales of a matrix are missing or have the wrong shape.
+    """
     weights: dict[str, npt.NDArray[Any]] = {}
     for name, array in arrays.items():
-        if name.endswith(NUMBERS):
-            whole = name.removesuffix(NUMBERS)
-            factors = arrays.get(whole + FACTORS)
-            if factors is None or factors.shape != (*array.shape[:-1], 1) or factors.dtype.kind != "f":
-                raise ValueError(f"{whole!r} has no factors that fit")
-            weights[whole] = array.astype(np.float32) * factors.astype(np.float32)
-        elif not name.endswith(FACTORS):
+        if name.endswith(INT8):
+            matrix = name.removesuffix(INT8)
+            scales = arrays.get(matrix + SCALES)
+            if scales is None or scales.shape != (*array.shape[:-1], 1) or scales.dtype.kind != "f":
+                raise ValueError(f"{matrix!r} has no scales of its shape")
+            weights[matrix] = array.astype(np.float32) * scales.astype(np.float32)
+        elif not name.endswith(SCALES):
             weights[name] = array
     return weights

@@ -1,7 +1,7 @@
 """Writes a run's log and state during training: failed writes are buffered, reported and retried.
 
-A full disk is no reason to lose a night of training, so training continues and the events wait in memory. The problem
-is reported as an event like any other, and the run ends with an error if it was never solved.
+Training continues on a full disk, while the events wait in memory. The problem is reported as an event, and the run
+ends with an error if it persists to the end.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ class Recorder:
         self._warning = run.lock_problem
 
     def take(self, event: Event) -> Iterator[Event]:
-        """Record an event, and yield it again, followed by an event on the storage if that has changed."""
+        """Record an event and yield it, followed by a storage event if writing has begun to fail or to work again."""
         if self._warning:
             warning, self._warning = self._warning, ""
             yield from self.take(event)
@@ -45,17 +45,17 @@ class Recorder:
         return StorageProblem(step=step, problem=self._problem) if self._problem else StorageRecovered(step=step)
 
     def end(self, state: RunState) -> None:
-        """Write the final state and the buffered events, as far as the disk allows."""
+        """Write the final state and the buffered events, if possible."""
         self._state = state
         self._write()
 
     def require_all(self) -> None:
-        """Raise StorageError if anything is still unwritten."""
+        """Raise StorageError if anything could not be written."""
         if self._problem:
             raise StorageError(self._problem)
 
     def _write(self) -> str:
-        """Write what is buffered; return the problem, or "" when all was written."""
+        """Write what is buffered; return the problem, or "" if everything was written."""
         try:
             while self._waiting:
                 self._run.record(self._waiting[0])

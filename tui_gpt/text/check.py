@@ -13,7 +13,7 @@ FEW_CHARACTERS = 1_000
 def check_texts(config: RunConfig, known: str = "") -> tuple[RunConfig, tuple[str, ...]]:
     """Return `config` with sources that can be read again from any folder, and notes on its texts.
 
-    `known` are characters that the model knows beside those of the training text. Raises CorpusError.
+    `known` are characters that the model knows besides those of the training text. Raises CorpusError.
     """
     text = read_corpus(config.corpus)
     split = Split.of(config.train)

@@ -1,4 +1,4 @@
-"""Decode bytes as UTF-8 text, or say in one sentence what they are instead.
+"""Decode bytes as UTF-8 text, or describe in one sentence what they are instead.
 
 Only UTF-8 is read, because a wrong guess would cost hours of training on garbage; what else a text may be is guessed
 for the sentence alone (guess_encoding.py). Compressed files are recognised by their first bytes.

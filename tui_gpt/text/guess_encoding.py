@@ -79,7 +79,7 @@ def western_word(sample: bytes) -> str | None:
 
 
 def _decode(encoding: str, sample: bytes) -> str:
-    """Return the text of `sample`, which may end in the middle of a character; empty where it is invalid."""
+    """Return the text of `sample`, which may end in the middle of a character; empty if it is invalid."""
     try:
         return codecs.getincrementaldecoder(encoding)().decode(sample)
     except UnicodeDecodeError:

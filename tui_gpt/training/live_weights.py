@@ -15,7 +15,7 @@ from tui_gpt.training.state import TrainerState
 
 @dataclass(frozen=True)
 class LiveWeights:
-    """The answer to `Control.ask_weights`."""
+    """The answer to `Control.request_weights`."""
 
     step: int
     val_loss: float | None

@@ -1,4 +1,4 @@
-"""Measuring a model on a text."""
+"""Evaluating a model on a text."""
 
 import weakref
 from collections.abc import Iterator

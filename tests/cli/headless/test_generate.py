@@ -20,7 +20,7 @@ from tui_gpt.errors import EXIT_SIGPIPE
 from tui_gpt.generation.text_model import Piece
 
 
-def test_text_is_raw_on_a_pipe_and_harmless_on_a_terminal() -> None:
+def test_text_is_raw_on_a_pipe_and_escaped_on_a_terminal() -> None:
     session = short_session()
     session.model.text = "a\x1b\n"
     streams, out, _ = memory_streams()
@@ -39,24 +39,24 @@ def test_on_a_terminal_the_prompt_comes_before_the_text() -> None:
 
 def test_unknown_characters_are_skipped_with_a_message() -> None:
     session = short_session()
-    streams, _, talk = memory_streams()
+    streams, _, messages = memory_streams()
     write(session, streams, "Señor é")
     assert session.model.prompts == ["Seor "]
-    assert talk.getvalue().startswith("skipped in the prompt, as they are not in the model's alphabet: 'ñ' 'é'\n")
+    assert messages.getvalue().startswith("skipped in the prompt, as they are not in the model's alphabet: 'ñ' 'é'\n")
 
 
 def test_a_random_seed_is_shown_so_that_the_text_can_be_repeated() -> None:
     session = short_session()
-    streams, _, talk = memory_streams()
+    streams, _, messages = memory_streams()
     generate(session, None, "", SampleConfig(max_new_tokens=3), streams, samples=1, as_json=False)
-    assert f"seed {session.model.configs[0].seed}\n" in talk.getvalue()
+    assert f"seed {session.model.configs[0].seed}\n" in messages.getvalue()
 
 
 def closing_line(session: FakeSession, *, samples: int = 1, as_json: bool = False) -> str:
-    streams, out, talk = memory_streams()
+    streams, out, messages = memory_streams()
     write(session, streams, samples=samples, as_json=as_json)
     assert "copied" not in out.getvalue()
-    return talk.getvalue().splitlines()[-1]
+    return messages.getvalue().splitlines()[-1]
 
 
 def test_the_closing_line_reports_how_much_of_all_texts_is_copied() -> None:
@@ -104,9 +104,9 @@ def test_a_quiet_command_does_not_look_for_copies() -> None:
 def test_a_validation_loss_that_is_an_estimate_is_marked_as_one(is_estimate: bool, loss: str) -> None:
     session = short_session()
     session.model.val_is_estimate = is_estimate
-    streams, _, talk = memory_streams()
+    streams, _, messages = memory_streams()
     write(session, streams)
-    assert loss in talk.getvalue()
+    assert loss in messages.getvalue()
 
 
 def test_several_texts_have_headings_on_stdout() -> None:
@@ -115,7 +115,7 @@ def test_several_texts_have_headings_on_stdout() -> None:
     assert out.getvalue() == "--- sample 1 ---\nabc\n--- sample 2 ---\nABC\n"
 
 
-def test_json_is_a_line_a_character() -> None:
+def test_json_is_one_line_per_character() -> None:
     streams, out, _ = memory_streams()
     write(short_session(), streams, as_json=True, length=2)
     records = [json.loads(line) for line in out.getvalue().splitlines()]
@@ -145,7 +145,7 @@ def test_the_prompt_comes_before_each_text_on_request() -> None:
     assert out.getvalue() == "--- sample 1 ---\nTo é abc\n--- sample 2 ---\nTo é ABC\n"
 
 
-def test_several_texts_in_json_bear_their_number_and_have_seeds_of_their_own() -> None:
+def test_several_texts_in_json_have_their_number_and_their_own_seeds() -> None:
     session = short_session()
     streams, out, _ = memory_streams()
     write(session, streams, as_json=True, samples=2, length=2)
@@ -153,7 +153,7 @@ def test_several_texts_in_json_bear_their_number_and_have_seeds_of_their_own() -
     assert [config.seed for config in session.model.configs] == [7, 8]
 
 
-def test_an_interrupted_text_is_kept_as_far_as_it_goes() -> None:
+def test_the_part_of_an_interrupted_text_is_kept() -> None:
     class Interrupted(AbcModel):
         def stream(
             self, prompt: str, config: SampleConfig, control: Control | None = None, *, details: bool = False
@@ -171,7 +171,7 @@ def test_an_interrupted_text_is_kept_as_far_as_it_goes() -> None:
 
 
 def test_a_reader_that_exits_ends_the_text_without_an_error() -> None:
-    talk = io.StringIO()
-    code = write(short_session(), Streams(BrokenPipe(2, BrokenPipeError()), talk))
+    messages = io.StringIO()
+    code = write(short_session(), Streams(BrokenPipe(2, BrokenPipeError()), messages))
     assert code == EXIT_SIGPIPE
-    assert "error" not in talk.getvalue()
+    assert "error" not in messages.getvalue()

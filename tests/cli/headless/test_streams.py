@@ -1,4 +1,4 @@
-"""A command that takes long says on stderr what it does."""
+"""A long command reports its activity on stderr."""
 
 import io
 import threading
@@ -23,16 +23,16 @@ from tui_gpt.requests import Evaluation, TrainRequest
 
 
 class Waiting(FakeSession):
-    """Is busy with something until stderr says so."""
+    """Does something until stderr reports it."""
 
-    def __init__(self, talk: io.StringIO) -> None:
+    def __init__(self, messages: io.StringIO) -> None:
         super().__init__()
-        self.talk = talk
+        self.messages = messages
 
     def wait_for(self, shown: str) -> None:
         deadline = time.monotonic() + 60
-        while shown not in self.talk.getvalue():
-            assert time.monotonic() < deadline, self.talk.getvalue()
+        while shown not in self.messages.getvalue():
+            assert time.monotonic() < deadline, self.messages.getvalue()
             threading.Event().wait(0.01)
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
@@ -65,9 +65,9 @@ def test_every_long_phase_is_named(impatient: None) -> None:
     """Each phase ends only once it was named."""
     threads = threading.active_count()
     for screen in (io.StringIO, FakeTerminal):
-        talk = screen()
-        streams = Streams(io.StringIO(), talk)
-        session = Waiting(talk)
+        messages = screen()
+        streams = Streams(io.StringIO(), messages)
+        session = Waiting(messages)
         assert train(session, TrainRequest(), streams, as_json=False) == 0
         assert write(session, streams) == 0
         score(session, None, "abc", streams)
@@ -76,7 +76,7 @@ def test_every_long_phase_is_named(impatient: None) -> None:
 
 
 def test_a_quiet_command_shows_no_activity(impatient: None) -> None:
-    streams, _, talk = memory_streams(quiet=True)
+    streams, _, messages = memory_streams(quiet=True)
     with busy(streams, "waiting"):
         assert not [thread for thread in threading.enumerate() if thread.name == "heartbeat"]
-    assert talk.getvalue() == ""
+    assert messages.getvalue() == ""

@@ -1,4 +1,4 @@
-"""Which library is loaded: the best one that this processor can run and that fits this version, or none."""
+"""The best library that this processor can run and that fits this version is loaded, or none."""
 
 import ctypes
 import shutil
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.generation.test_decoder import BLOCKS, TOKENS, WARM, read_along
-from tests.generation.writers import tiny_weights
+from tests.generation.tiny_models import tiny_weights
 from tui_gpt.generation.decoder import NumpyDecoder
 from tui_gpt.generation.kernel import library as kernel_library
 from tui_gpt.generation.kernel.decoder import KernelDecoder
@@ -18,15 +18,15 @@ from tui_gpt.generation.kernel.packing import PackedModel
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is remembered of other tests, and the compiled decoder is not turned off."""
+    """Clear the cache of other tests, and do not turn the C extension off."""
     monkeypatch.delenv("TUI_GPT_NO_KERNEL")
     monkeypatch.setattr(kernel_library, "found_in", found_in.__wrapped__)
 
 
-def test_without_a_library_there_is_none_and_a_reason(tmp_path: Path) -> None:
+def test_without_a_library_the_reason_is_returned(tmp_path: Path) -> None:
     assert found_in(tmp_path) == (
         None,
-        "not built, as there was no C compiler when tui-gpt was installed, or it failed",
+        "not built: there was no C compiler when tui-gpt was installed, or it failed",
     )
 
 
@@ -38,7 +38,7 @@ def test_the_best_variant_for_this_processor_is_used(built: Path) -> None:
     assert reason == f"compiled for {'any processor of this kind' if best == 'baseline' else best}"
 
 
-def test_a_better_variant_that_is_missing_or_no_library_is_passed_over(built: Path, tmp_path: Path) -> None:
+def test_a_better_variant_that_is_missing_or_no_library_is_skipped(built: Path, tmp_path: Path) -> None:
     shutil.copy(built / "decoder-baseline.so", tmp_path)
     for variant in VARIANTS[1:]:
         (tmp_path / f"decoder-{variant}.so").write_text("rubbish")
@@ -47,16 +47,16 @@ def test_a_better_variant_that_is_missing_or_no_library_is_passed_over(built: Pa
     assert reason == "compiled for any processor of this kind"
 
 
-def test_a_file_that_is_no_library_is_as_good_as_none(tmp_path: Path) -> None:
+def test_a_file_that_is_no_library_is_treated_as_missing(tmp_path: Path) -> None:
     (tmp_path / "decoder-baseline.so").write_text("rubbish")
     assert found_in(tmp_path)[0] is None
 
 
 def test_a_library_of_another_layout_is_refused(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its structs are of another size: it would read what is not there."""
+    """Its structs have other sizes, so it would read beyond their end."""
     shutil.copy(built / "decoder-baseline.so", tmp_path)
     monkeypatch.setattr(kernel_library, "LAYOUT", (*kernel_library.LAYOUT[:-1], 4))
-    assert found_in(tmp_path) == (None, "it is of another version of tui-gpt")
+    assert found_in(tmp_path) == (None, "it was built from another version of tui-gpt")
 
 
 def test_it_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,8 +66,8 @@ def test_it_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_every_variant_reads_the_same(built: Path, variant: str) -> None:
-    """Processors differ in the width of their registers, and some cannot convert half precision."""
+def test_every_variant_computes_the_same_logits(built: Path, variant: str) -> None:
+    """Variants differ in the width of registers, and the baseline has no instruction for half precision."""
     best, _ = found_in(built)
     assert best is not None
     if VARIANTS.index(variant) > best.best_variant() or not (built / f"decoder-{variant}.so").exists():
@@ -81,11 +81,11 @@ def test_every_variant_reads_the_same(built: Path, variant: str) -> None:
             read_along(decoder, TOKENS[:60]), read_along(NumpyDecoder(model), TOKENS[:60]), atol=1e-4
         )
         decoder.start(TOKENS[:9], 13)
-        tokens, logits = decoder.write(WARM, np.tile(np.random.default_rng(1).random((30, 1)), 13))
+        tokens, logits = decoder.generate(WARM, np.tile(np.random.default_rng(1).random((30, 1)), 13))
         assert (tokens == tokens[:, :1]).all()
         assert (logits == logits[:, :1]).all()
 
 
-def test_its_functions_take_only_what_they_are_declared_to(library: ctypes.CDLL) -> None:
+def test_its_functions_check_the_types_of_their_arguments(library: ctypes.CDLL) -> None:
     with pytest.raises(ctypes.ArgumentError):
         library.read_texts(1, 2, 3)

@@ -1,4 +1,4 @@
-"""How the compiled decoder's weights are stored: half precision where that costs next to nothing."""
+"""The C extension's weights are stored in half precision where that costs next to nothing."""
 
 import ctypes
 
@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from tests.generation.test_decoder import TOKENS, read_along
-from tests.generation.writers import tiny_model, tiny_weights, weights_of
+from tests.generation.tiny_models import tiny_model, tiny_weights, weights_of
 from tui_gpt.generation.decoder import NumpyDecoder
 from tui_gpt.generation.kernel.decoder import KernelDecoder
 from tui_gpt.generation.kernel.packing import PackedModel, rounded_weights
@@ -16,7 +16,7 @@ from tui_gpt.models.build import LanguageModel
 
 
 def trained_like() -> LanguageModel:
-    """A model of which half precision cannot hold the weights, which lie within many orders of magnitude."""
+    """Return a model whose weights span many orders of magnitude, which half precision cannot represent exactly."""
     model = tiny_model("classic")
     for parameter in model.parameters():
         parameter.data += 1e-4
@@ -36,8 +36,8 @@ def test_half_precision_costs_less_than_a_thousandth_of_a_nat(library: ctypes.CD
     assert losses[0] != losses[1]
 
 
-def test_on_the_weights_that_are_stored_its_logits_are_the_references(library: ctypes.CDLL) -> None:
-    """So half precision is all that they differ by."""
+def test_with_the_stored_weights_its_logits_are_those_of_the_reference(library: ctypes.CDLL) -> None:
+    """So the two decoders differ only by half precision."""
     model = trained_like()
     fast = logits_of(library, weights_of(model, None))
     for name, parameter in model.named_parameters():
@@ -48,7 +48,7 @@ def test_on_the_weights_that_are_stored_its_logits_are_the_references(library: c
     np.testing.assert_allclose(fast, read_along(NumpyDecoder(weights_of(model, None)), TOKENS), atol=1e-4)
 
 
-def test_a_matrix_that_half_precision_would_spoil_stays_in_single(library: ctypes.CDLL) -> None:
+def test_a_matrix_that_half_precision_would_damage_stays_in_single_precision(library: ctypes.CDLL) -> None:
     """An output whose weights are a billionth of another's would lose its digits; a millionth does no harm."""
     model = tiny_model("classic")
     weights = model.state_dict()["head.weight"]

@@ -129,7 +129,7 @@ class Image:
 
 
 def applied(change: EntryChange, entries: Entries) -> None:
-    """Apply a change of names, as far as the changes that it depends on are not lost."""
+    """Apply a change of names, if the changes that it depends on are not lost."""
     match change:
         case Link():
             entries[change.folder, change.name] = change.inode
@@ -157,19 +157,19 @@ def power_losses(
     About `limit` states are yielded per moment, at most. Syncs of the site `ignored` have no effect.
     """
     disk = _Disk(start)
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     marks = 0
     for operation in trace:
         if isinstance(operation, Mark):
-            yield from ((marks, tree) for tree in disk.states(limit, chance))
+            yield from ((marks, tree) for tree in disk.states(limit, rng))
             marks += 1
         elif isinstance(operation, Sync):
             if operation.site != ignored:
-                yield from ((marks, tree) for tree in disk.states(limit, chance))
+                yield from ((marks, tree) for tree in disk.states(limit, rng))
                 disk.sync(operation.inode)
         else:
             disk.pending.append(operation)
-    yield from ((marks, tree) for tree in disk.states(limit, chance))
+    yield from ((marks, tree) for tree in disk.states(limit, rng))
 
 
 class _Disk:
@@ -215,12 +215,12 @@ class _Disk:
             if (change.inode if isinstance(change, Write | Truncate) else change.folder) in found
         ]
 
-    def states(self, limit: int, chance: random.Random) -> Iterator[Tree]:
+    def states(self, limit: int, rng: random.Random) -> Iterator[Tree]:
         """Yield the trees that a power loss at this moment may leave."""
         names = [change for change in self.pending if not isinstance(change, Write | Truncate)]
         self._exist(names)
         outlines: dict[frozenset[tuple[str, int]], Image] = {}
-        for chosen in _subsets(len(names), limit, chance):
+        for chosen in _subsets(len(names), limit, rng):
             entries = dict(self.durable.entries)
             for change, is_there in zip(names, chosen, strict=True):
                 if is_there:
@@ -231,7 +231,7 @@ class _Disk:
         share = max(4, limit // len(outlines))
         for image in outlines.values():
             alive = [inode for inode in image.reachable() if inode in variants]
-            for contents in _choices([variants[inode] for inode in alive], share, chance):
+            for contents in _choices([variants[inode] for inode in alive], share, rng):
                 merged = {**self.durable.contents, **dict(zip(alive, contents, strict=True))}
                 yield Image(image.entries, merged).tree()
 
@@ -283,7 +283,7 @@ def _torn(change: DataChange, content: bytes) -> Iterator[bytes]:
         yield holed
 
 
-def _subsets(count: int, limit: int, chance: random.Random) -> Iterator[tuple[bool, ...]]:
+def _subsets(count: int, limit: int, rng: random.Random) -> Iterator[tuple[bool, ...]]:
     """Return all subsets if there are at most `limit`, else prefixes, all but one, single ones and a sample."""
     if 2**count <= limit:
         yield from itertools.product((False, True), repeat=count)
@@ -294,10 +294,10 @@ def _subsets(count: int, limit: int, chance: random.Random) -> Iterator[tuple[bo
         yield tuple(place != one for place in range(count))
         yield tuple(place == one for place in range(count))
     for _ in range(max(0, limit - 3 * count - 1)):
-        yield tuple(chance.random() < 0.5 for _ in range(count))
+        yield tuple(rng.random() < 0.5 for _ in range(count))
 
 
-def _choices(variants: Sequence[Sequence[bytes]], limit: int, chance: random.Random) -> Iterator[tuple[bytes, ...]]:
+def _choices(variants: Sequence[Sequence[bytes]], limit: int, rng: random.Random) -> Iterator[tuple[bytes, ...]]:
     """Return all combinations if there are at most `limit`, else those with one torn file and a sample."""
     if math.prod(map(len, variants)) <= limit:
         yield from itertools.product(*variants)
@@ -308,4 +308,4 @@ def _choices(variants: Sequence[Sequence[bytes]], limit: int, chance: random.Ran
             for content in contents:
                 yield tuple(content if at == place else one[extreme] for at, one in enumerate(variants))
     for _ in range(limit):
-        yield tuple(chance.choice(one) for one in variants)
+        yield tuple(rng.choice(one) for one in variants)

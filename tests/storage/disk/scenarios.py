@@ -26,7 +26,7 @@ from tui_gpt.storage import crash
 from tui_gpt.storage.checkpoint import quantize_checkpoint
 from tui_gpt.storage.files import atomic_write, write_synced
 from tui_gpt.storage.folders import candidates, commit_folder
-from tui_gpt.storage.manifest import CheckpointInfo, newest_whole
+from tui_gpt.storage.manifest import CheckpointInfo, newest_complete
 from tui_gpt.storage.recorder import Recorder
 from tui_gpt.storage.runs import Run, RunState, RunStore
 from tui_gpt.text import corpora
@@ -65,7 +65,7 @@ def _commit(target: Path, content: str) -> None:
 
 
 def newest_folder(target: Path) -> int:
-    """Return the content of the newest whole folder, or 0 if there is none."""
+    """Return the content of the newest complete folder, or 0 if there is none."""
     for folder in candidates(target):
         if (folder / "a").exists() and (folder / "b").exists():
             found = {(folder / name).read_text() for name in ("a", "b")}
@@ -160,7 +160,7 @@ LIFE: tuple[tuple[int, int, bool], ...] = (
 
 
 def _live(root: Path) -> Iterator[None]:
-    """A run from its beginning to its end, `good` included."""
+    """Write a run from its beginning to its end, including `good`."""
     run = RunStore(root / "runs").create(CONFIG, NAME)
     yield
     with run.lock():
@@ -206,7 +206,7 @@ def _lives(root: Path, promises: int) -> None:
 
 
 def _checkpoint_step(run: Run, kind: Kind) -> int:
-    """Return the step of a whole and consistent checkpoint, or 0 if there is none."""
+    """Return the step of a complete and consistent checkpoint, or 0 if there is none."""
     folder = run.checkpoint_dir(kind)
     if folder is None:
         return 0
@@ -280,7 +280,7 @@ class _Training:
                     yield
 
     def check(self, root: Path, promises: int) -> None:
-        """The checkpoints are there, and the log with all that was measured until then."""
+        """Check that the checkpoints are there, and the log with all measurements until then."""
         run = Run(root / "runs" / NAME)
         least = self._promised[promises]
         steps = {"best": 0, "last": 0}
@@ -330,7 +330,7 @@ def _is_described(root: Path, promises: int) -> None:
 
 
 def _record(root: Path) -> Iterator[None]:
-    """The log alone, with a checkpoint that must not get ahead of it."""
+    """Write the log, with a checkpoint that must not be ahead of it."""
     run = RunStore(root).create(CONFIG, NAME)
     yield
     for step in (1, 2, 3):
@@ -351,7 +351,7 @@ def _log_is_not_behind(root: Path, promises: int) -> None:
     expect(promises < 5 or 4 in steps, "a recorded save is lost")
 
 
-# Going on
+# Resuming
 
 
 def _interrupted(root: Path) -> None:
@@ -402,7 +402,7 @@ def _export(root: Path) -> Iterator[None]:
 
 
 def _is_exported(root: Path, promises: int) -> None:
-    folder = newest_whole(root / "mine" / "model")
+    folder = newest_complete(root / "mine" / "model")
     expect(folder is not None or promises == 0, "the copy is lost")
     if folder is not None:
         weights = read_checkpoint(folder).weights["table"]

@@ -30,9 +30,14 @@ def _calls(node: ast.AST, function: str) -> Iterator[tuple[str, int]]:
 
 
 def _is_a_site(call: ast.Call) -> bool:
-    """Return whether a call forces something to the disk or renames it; `str.replace` has two arguments."""
+    """Return whether a call forces something to the disk or renames it.
+
+    `str.replace` has two arguments, and that of the notebook unpacks any number of answers.
+    """
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     if name not in _RENAMES:
         return name in _SYNCS
     owner = getattr(getattr(call.func, "value", None), "id", "")
-    return owner != "dataclasses" and not call.keywords and len(call.args) == (2 if owner in ("os", "shutil") else 1)
+    if owner == "dataclasses" or call.keywords or any(isinstance(argument, ast.Starred) for argument in call.args):
+        return False
+    return len(call.args) == (2 if owner in ("os", "shutil") else 1)

@@ -20,7 +20,7 @@ from tui_gpt.config import RunConfig
 
 
 def nothing(root: Path) -> None:
-    """An empty disk."""
+    """Start with an empty disk."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ def trace_of(scenario: Scenario, folder: Path, skipped: str | None = None) -> Tr
     remove(root)
     root.mkdir()
     scenario.start(root)
-    chance = random.Random(scenario.name)
+    rng = random.Random(scenario.name)
     with (
-        patch.object(secrets, "token_hex", lambda size: chance.randbytes(size).hex()),
+        patch.object(secrets, "token_hex", lambda size: rng.randbytes(size).hex()),
         recorded(root, skipped) as trace,
     ):
         for _ in scenario.work(root):

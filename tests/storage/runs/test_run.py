@@ -119,7 +119,7 @@ def test_a_checkpoint_folder_that_is_a_link_is_damaged_and_not_missing(run: Run,
             run.require_checkpoint("last")
 
 
-def test_the_newest_whole_checkpoint_is_found_after_a_crash_in_a_commit(run: Run) -> None:
+def test_the_newest_complete_checkpoint_is_found_after_a_crash_in_a_commit(run: Run) -> None:
     assert run.checkpoint_dir("last") is None
     fake_checkpoint(run.path / ".last.old", 1)
     assert run.checkpoint_dir("last") == run.path / ".last.old"

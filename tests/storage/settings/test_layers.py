@@ -4,7 +4,7 @@ import contextlib
 import re
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -101,9 +101,16 @@ def test_the_effective_settings_name_their_sources(monkeypatch: pytest.MonkeyPat
     assert {row.setting.name: row.value for row in settings.effective("generate")}["temperature"] == 0.8
 
 
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
-@given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
-def test_any_file_is_read_or_refused_with_a_sentence(data: bytes) -> None:
-    write_config(data)
-    with contextlib.suppress(ConfigError):
-        settings.load("train")
+ANY_FILE = st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass"))
+
+
+@pytest.mark.parametrize("count", [40, pytest.param(300, marks=pytest.mark.slow)])
+def test_any_file_is_read_or_refused_with_a_sentence(count: int) -> None:
+    @hypothesis_settings(deadline=None, max_examples=count)
+    @given(ANY_FILE)
+    def read(data: bytes) -> None:
+        write_config(data)
+        with contextlib.suppress(ConfigError):
+            settings.load("train")
+
+    read()

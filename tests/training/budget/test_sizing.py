@@ -1,4 +1,4 @@
-"""As many networks as the time allows, and no more than do good."""
+"""The number of networks is what the time allows, and no more than improves the loss."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def members(config: RunConfig, step_seconds: float = 0.1) -> int:
 
 
 @pytest.mark.parametrize(
-    ("readings", "count"),
+    ("epochs", "count"),
     [
         (0.1, 1),
         (EPOCHS_PER_NETWORK, 1),
@@ -23,8 +23,8 @@ def members(config: RunConfig, step_seconds: float = 0.1) -> int:
         (1e6, MAX_MEMBERS),
     ],
 )
-def test_each_network_is_trained_for_enough_epochs_before_there_is_another(readings: float, count: int) -> None:
-    assert members(resolve("quick", max_seconds=10.0 * readings)) == count
+def test_each_network_is_trained_for_enough_epochs_before_there_is_another(epochs: float, count: int) -> None:
+    assert members(resolve("quick", max_seconds=10.0 * epochs)) == count
 
 
 def test_a_run_without_a_time_budget_has_one_network() -> None:

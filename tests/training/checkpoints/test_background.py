@@ -44,7 +44,7 @@ def test_a_waiting_checkpoint_is_replaced_by_a_newer_one_of_its_kind() -> None:
 
 
 def test_last_is_never_written_before_the_best_that_it_refers_to() -> None:
-    """A crash between the two would lose the best one: the run is resumed from `last`, which says that it is saved."""
+    """A crash between the two would lose the best one: the run resumes from `last`, which records it as saved."""
     saver, gate, written = BackgroundSaver(), threading.Event(), []
 
     def write(name: str) -> Path:

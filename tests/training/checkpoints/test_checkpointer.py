@@ -34,7 +34,7 @@ class Saving:
         )
 
     def save_if_due(self, step: int) -> list[object]:
-        """The events after that step; what it saves is on the disk then."""
+        """Return the events after that step, once what it saves is on the disk."""
         self.state.step = step
         events: list[object] = list(self.checkpoints.save_if_due())
         self.checkpoints.wait()

@@ -93,7 +93,7 @@ class Lecture(nn.Module):
 
 
 def lecture() -> Lecture:
-    """With every parameter away from its initial value."""
+    """Return the lecture's model, with every parameter changed from its initial value."""
     torch.manual_seed(0)
     model = Lecture()
     for parameter in model.parameters():
@@ -116,7 +116,7 @@ def imported(content: object, folder: Path) -> Run:
 
 
 def refusal(content: object, folder: Path) -> str:
-    """The one line; no run was made."""
+    """Return the error, which is one line; check that no run was created."""
     file = content if isinstance(content, Path) else saved(content, folder)
     with pytest.raises(IncompatibleError) as caught:
         import_run(file, text_in(folder), "lecture")
@@ -206,7 +206,7 @@ def test_a_file_with_other_objects_is_refused_unloaded(tmp_path: Path, monkeypat
     """The pickle is disassembled before torch sees it."""
 
     def fail(*_: object, **__: object) -> None:
-        pytest.fail("torch was asked")
+        pytest.fail("torch was imported")
 
     file = saved({"evil": Canary(tmp_path / "canary")}, tmp_path)
     monkeypatch.setattr(torch, "load", fail)

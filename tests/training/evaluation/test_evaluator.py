@@ -47,7 +47,7 @@ class ScriptedMeter:
 
 
 class StoppedMeter(ScriptedMeter):
-    """Was asked to stop."""
+    """A control that requests a stop."""
 
     def validation(self, tokens: int, is_enough: Callable[[int], bool] = lambda _: False) -> Measured:
         return cast(Measured, None)

@@ -19,7 +19,7 @@ SHAPE = {"n_layer": 1, "n_head": 2, "n_embd": 16, "block_size": 16, "batch_size"
 
 
 def start_with(**model: Any) -> Start:
-    """A start whose checkpoint has only a configuration."""
+    """Return a start whose checkpoint has only a configuration."""
     config = ModelConfig(architecture="modern", n_layer=2, n_head=2, n_embd=16, block_size=32, **model)
     info = type("Info", (), {"config": RunConfig(model=config)})()
     return Start("other", type("Checkpoint", (), {"info": info, "weights": {}})())

@@ -2,7 +2,6 @@
 
 import gc
 
-import pytest
 from textual.events import DescendantFocus
 from textual.widgets import DataTable
 from textual.widgets._footer import FooterKey
@@ -20,24 +19,26 @@ from tui_gpt.tui.train.settings_form import SettingsForm
 TABS = {"f2": "train", "f3": "generate", "f4": "runs-tab"}
 
 
-@pytest.mark.parametrize("size", [(80, 24), (80, 31), (100, 35), (100, 36)])
-async def test_every_field_of_the_form_is_on_screen(size: tuple[int, int]) -> None:
-    async with running(size=size) as (_, main, _):
-        for field in FIELDS:
-            row = main.query_one(f"#setting-{field.name}").region
-            assert main.query_one("#setup").region.contains_region(row), field.name
-        form = main.query_one(SettingsForm)
-        assert form.max_scroll_y == 0
+async def test_every_field_of_the_form_is_on_screen() -> None:
+    async with running() as (pilot, main, _):
+        for size in ((80, 24), (80, 31), (100, 35), (100, 36)):
+            await pilot.resize_terminal(*size)
+            for field in FIELDS:
+                row = main.query_one(f"#setting-{field.name}").region
+                assert main.query_one("#setup").region.contains_region(row), (size, field.name)
+            form = main.query_one(SettingsForm)
+            assert form.max_scroll_y == 0, size
 
 
-@pytest.mark.parametrize("size", [(60, 20), NARROW, WIDE])
-async def test_the_form_can_be_started_at_every_size(size: tuple[int, int]) -> None:
-    async with running(size=size) as (pilot, main, _):
-        await pilot.pause()
-        start = main.query_one("#start")
-        assert main.region.contains_region(start.region)
-        assert start.region.height == 1
-        assert ("press s to train" in chart_text(main)) == (size == WIDE)
+async def test_the_form_can_be_started_at_every_size() -> None:
+    async with running() as (pilot, main, _):
+        for size in ((60, 20), NARROW, WIDE):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            start = main.query_one("#start")
+            assert main.region.contains_region(start.region), size
+            assert start.region.height == 1, size
+            assert ("press s to train" in chart_text(main)) == (size == WIDE), size
 
 
 async def test_tabs_change_by_number_and_by_function_key() -> None:
@@ -48,7 +49,7 @@ async def test_tabs_change_by_number_and_by_function_key() -> None:
 
 
 async def test_a_tab_that_gets_the_focus_late_does_not_come_back() -> None:
-    """Two tabs asked for at once: the first one's list is given the keyboard when the second is shown already."""
+    """Two tabs requested at once: the first one's list is given the keyboard when the second is shown already."""
     async with running() as (pilot, main, _):
         await pilot.press("f4")
         await wait_until(pilot, lambda: main.runs_pane.has_focus_within)
@@ -73,7 +74,7 @@ async def test_at_80_by_24_a_run_shows_everything() -> None:
 async def test_keys_that_have_left_the_footer_are_freed() -> None:
     """Each tab has keys of its own; those of the tabs before must not pile up over an afternoon."""
     async with running() as (pilot, main, _):
-        for tab in ("f4", "f3", "f2") * 5:
+        for tab in ("f4", "f3", "f2") * 3:
             await pilot.press(tab)
             await wait_until(pilot, lambda tab=tab: main.tabs.active == TABS[tab])  # type: ignore[misc]  # a default
         gc.collect()

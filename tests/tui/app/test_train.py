@@ -188,12 +188,12 @@ async def test_estimates_and_losses_of_record_are_distinguished() -> None:
 
 
 async def test_events_that_need_attention_are_notifications() -> None:
-    news: list[Event] = [
+    warnings: list[Event] = [
         Initialized(step=0, source="shipped", new_characters="äß"),
         ChangeRefused(step=5, setting="max_iters", reason="the run has made 9 steps"),
         ResumeDiffers(step=5, expected_loss=2.5, loss=2.75),
     ]
-    async with running(FakeSession([started(10), *news, finished(10, None)])) as (pilot, main, _):
+    async with running(FakeSession([started(10), *warnings, finished(10, None)])) as (pilot, main, _):
         await pilot.press("s")
         await wait_until(pilot, lambda: phase(main) == "finished")
         assert "initialized from shipped; new characters: äß" in notices(main)
@@ -213,7 +213,7 @@ async def test_the_activity_of_a_worker_is_on_screen_while_no_event_arrives() ->
 
 
 async def test_short_steps_do_not_flicker_in_the_top_line() -> None:
-    """The trainer says of each step that it makes it."""
+    """The trainer reports each step as an activity."""
     async with running(FakeSession(hold_at=300)) as (pilot, main, session):
         await start_and_hold(pilot, main, session)
         assert main.control.training is not None

@@ -515,7 +515,7 @@ async def test_four_more_answers_are_generated_at_once_and_can_be_repeated() -> 
 
 
 async def begin_four_beside_one(app: Host, pilot: Pilot[None], model: Uneven) -> None:
-    """One answer is done, and four beside it wait after three characters."""
+    """Generate one answer, and hold four beside it after three characters."""
     await Driver(app, pilot).press("x", "enter")
     model.free = 3
     await pilot.press("escape", "n")
@@ -542,7 +542,7 @@ async def test_answers_of_different_heights_look_as_after_a_redraw_when_they_end
 
 
 async def test_text_generated_so_far_survives_a_change_of_layout() -> None:
-    """Side by side as many as there is room for, one alone, and side by side again."""
+    """The answers that fit side by side, then one alone, and side by side again."""
     model = Uneven(free=5)
     app = Host(FakeSession(model=model))
     async with app.run_test(size=(160, 40)) as pilot:

@@ -18,7 +18,7 @@ from tui_gpt.tui.generate.prompt.sampling_settings import KNOBS, SAMPLING_PRESET
 
 
 def rows(block: CardBlock, width: int) -> list[str]:
-    """What a card looks like, without its edge."""
+    """Return the rows of a card, without its edge."""
     return [
         "".join(segment.text for segment in block.draw(row, width, lambda _: Style()))[2:].rstrip()
         for row in range(block.height(width))
@@ -71,8 +71,8 @@ def test_invisible_characters_have_a_name() -> None:
 
 
 def test_tones_go_from_probable_to_improbable() -> None:
-    shares = (1.0, 0.8, 0.5, 0.2, 0.05, 0.001)
-    assert [likely_tone(math.log(share)) for share in shares] == [
+    probs = (1.0, 0.8, 0.5, 0.2, 0.05, 0.001)
+    assert [likely_tone(math.log(prob)) for prob in probs] == [
         "likely-0",
         "likely-0",
         "likely-1",

@@ -45,7 +45,7 @@ def test_a_continuation_keeps_the_probabilities_it_had() -> None:
 
 
 def test_seconds_count_from_the_opened_model_to_the_last_character() -> None:
-    """However late somebody looks."""
+    """However late it is polled."""
     times = iter([9.0, 10.0, 10.5, 11.0, 11.5, 12.5])
     job = GenerationJob(Answer(config=CONFIG), clock=lambda: next(times))
     run(job, FakeSession())
@@ -99,7 +99,7 @@ def test_answers_of_a_batch_have_their_probabilities() -> None:
 
 
 class Copying(FakeTextModel):
-    """Calls as many tenths copied as a text has characters."""
+    """A model whose copied fraction is a tenth per character."""
 
     def copied(self, text: str) -> float | None:
         return len(text) / 10

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pipes, sockets 
 
 
 def gifts(places: Sequence[str], kinds: Sequence[str], outside: Outside) -> int:
-    """Runs that seem to be under way, with a thing in one place of each; how many."""
+    """Create runs that seem to be in progress, each with one hostile file; return their number."""
     for number, (place, kind) in enumerate((place, kind) for place in places for kind in kinds):
         stored(f"gift-{number}", steps=20)
         RunStore().get(f"gift-{number}").set_state("running")

@@ -72,7 +72,7 @@ NURSE_AGAIN = Answer(
 
 
 def training_run() -> list[Event]:
-    """A quarter of a long run that was paused once. All its figures came after two hours: no speed, so no time left."""
+    """Return a quarter of a long run, paused once. All events came after two hours, so no time left is known."""
     whole = training_script(1_000)
     events = [event for event in whole if event.step <= 250 and not isinstance(event, Saved)]
     events = [replace(event, elapsed_seconds=8_000) if isinstance(event, Progress) else event for event in events]
@@ -139,7 +139,7 @@ async def cards(pilot: AppPilot, main: MainScreen) -> None:
 
 
 async def with_cards(pilot: AppPilot, main: MainScreen) -> GeneratePane:
-    """The Generate tab with two cards, of which the second has two answers."""
+    """Show the Generate tab with two cards, of which the second has two answers."""
     for card in (
         Card(id="one", answers=(ROMEO,)),
         Card(id="two", answers=(NURSE, NURSE_AGAIN)),
@@ -163,7 +163,7 @@ async def alternatives(pilot: AppPilot, main: MainScreen) -> None:
 
 
 async def notification(pilot: AppPilot, main: MainScreen) -> None:
-    """It does not cover the prompt."""
+    """Show a notification, which does not cover the prompt."""
     await with_cards(pilot, main)
     main.notify("Saved as tui-gpt-nurse.txt", timeout=60)
     await wait_until(pilot, lambda: bool(main.query(Toast)))

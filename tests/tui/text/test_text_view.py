@@ -1,4 +1,4 @@
-"""The text view: it follows who watches, leaves alone who reads, and shows whatever it is given as it is."""
+"""The text view: it follows the tail unless the user has scrolled up, and shows whatever it is given as it is."""
 
 from collections.abc import Sequence
 
@@ -146,7 +146,7 @@ async def test_the_scroll_bar_follows_who_reads_while_the_text_grows(monkeypatch
 
 
 def drawings_of_the_scroll_bar(app: Host, monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, int]]:
-    """Where its thumb was, and in how many rows, whenever it was drawn."""
+    """Record the position and the size of its thumb whenever it is drawn."""
     bar, drawn = app.view.vertical_scrollbar, list[tuple[float, int]]()
     render = bar.render
 

@@ -12,7 +12,7 @@ WIDTHS = st.integers(min_value=2, max_value=30)
 
 
 def visible(row: str) -> str:
-    """A row without what may hang over its edge: one line break and one space."""
+    """Return a row without the line break and the space that may extend beyond its edge."""
     return row.removesuffix("\n").removesuffix(" ")
 
 

@@ -19,7 +19,7 @@ class Clock:
 def test_the_seconds_of_each_activity_are_counted() -> None:
     clock = Clock()
     watch = ActivityWatch(clock)
-    said = []
+    shown = []
     for seconds, activity in (
         (100.0, Activity("loading PyTorch")),
         (100.4, Activity("loading PyTorch")),
@@ -32,8 +32,8 @@ def test_the_seconds_of_each_activity_are_counted() -> None:
         (108.5, Activity("evaluating", 2.0)),
     ):
         clock.seconds = seconds
-        said.append(watch.words(activity))
-    assert said == [
+        shown.append(watch.words(activity))
+    assert shown == [
         "", "", "", "loading PyTorch, 2 s", "", "evaluating 40 %, 2 s", "", "", "evaluating 100 %, 1 s",
     ]  # fmt: skip
 

@@ -63,7 +63,7 @@ def test_a_resumed_run_drops_what_came_after_its_checkpoint() -> None:
 def test_pauses_and_changes_are_marked() -> None:
     changed = SettingChanged(step=2, setting="learning_rate", value=0.0005)
     record = record_of(started(10), Paused(step=1), Resumed(step=1), changed)
-    assert [(mark.step, mark.sign, mark.text) for mark in record.marks] == [
+    assert [(mark.step, mark.symbol, mark.text) for mark in record.marks] == [
         (1, "‖", "paused"),
         (1, "▸", "continued"),
         (2, "◆", "lr 5e-4"),
@@ -71,7 +71,7 @@ def test_pauses_and_changes_are_marked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "sign", "text"),
+    ("event", "symbol", "text"),
     [
         (StepSkipped(step=4), "!", "step skipped (NaN)"),
         (RolledBack(step=4, to_step=1_500), "!", "rolled back to step 1,500"),
@@ -95,9 +95,9 @@ def test_pauses_and_changes_are_marked() -> None:
         ),
     ],
 )
-def test_a_mark_is_readable_without_knowing_the_log(event: Event, sign: str, text: str) -> None:
+def test_a_mark_is_readable_without_knowing_the_log(event: Event, symbol: str, text: str) -> None:
     record = record_of(started(10), event)
-    assert [(mark.sign, mark.text) for mark in record.marks] == [(sign, text)]
+    assert [(mark.symbol, mark.text) for mark in record.marks] == [(symbol, text)]
 
 
 @pytest.mark.parametrize(("setting", "value"), [("max_iters", 300), ("max_seconds", None)])

@@ -20,15 +20,15 @@ def test_the_time_left_decreases_between_two_events() -> None:
     status = RunStatus(clock=clock)
     record.apply(started(1_000))
     status.show(record)
-    said = [status.time_words()]
+    shown = [status.time_words()]
     figures = {120.0: progress(100, 2.0), 121.0: progress(200, 2.0)}
     for second in (112.0, 120.0, 121.0, 131.0, 170.0):
         clock.seconds = second
         if second in figures:
             record.apply(figures[second])
             status.show(record)
-        said.append(status.time_words())
-    assert said == ["", "12 s so far", "5 s so far", "40 s left", "30 s left", "last update 49 s ago"]
+        shown.append(status.time_words())
+    assert shown == ["", "12 s so far", "5 s so far", "40 s left", "30 s left", "last update 49 s ago"]
 
 
 def test_a_pause_does_not_count_as_time() -> None:

@@ -39,7 +39,7 @@ def make_session(place: TrainConfig | None = None) -> "SessionLike":
 
 
 def own_run(name: str) -> "Run":
-    """Return the run of that name. Raises NotFoundError, which for `shipped` says how to use that model."""
+    """Return the run of that name. Raises NotFoundError, which for `shipped` explains how to use that model."""
     from tui_gpt.storage.runs import RunStore
 
     if name.partition("@")[0] == SHIPPED:

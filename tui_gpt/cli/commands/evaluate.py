@@ -30,7 +30,7 @@ def evaluate(
 ) -> None:
     """Evaluate a model: validation loss (nats per character), bits per character, perplexity.
 
-    The whole validation split of the model's own text is read; --file reads any other text.
+    The entire validation split of the model's own text is read; --file reads any other text.
     """
     source = chosen_source(ctx)
     place = TrainConfig(max_iters=1, device=device, threads=threads)

@@ -27,7 +27,7 @@ class Resumption:
     original: RunConfig
     """Its settings when it was new."""
     info: CheckpointInfo | None
-    """Its last checkpoint; None if it has no whole one."""
+    """Its last checkpoint; None if it has no complete one."""
 
     @classmethod
     def of(cls, run: Run, place: str) -> "Resumption":

@@ -75,7 +75,7 @@ def show_run(name: str, as_json: bool) -> None:
 
 
 def _checkpoint(run: storage.Run, which: storage.Which) -> dict[str, Any] | None:
-    """Return the place and content of a checkpoint; None if there is no whole one."""
+    """Return the place and content of a checkpoint; None if there is no complete one."""
     folder = run.checkpoint_dir(which)
     if folder is None:
         return None

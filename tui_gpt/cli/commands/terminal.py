@@ -16,7 +16,7 @@ def fits_the_app() -> bool:
     return bool(sys.stdin and sys.stdin.isatty() and sys.stderr and sys.stderr.isatty())
 
 
-def say_error(sentence: str) -> None:
+def print_error(sentence: str) -> None:
     """Write an error in one line on stderr, unless stderr is closed."""
     with suppress(OSError):
         click.echo(f"error: {escape_controls(' '.join(sentence.split()))}", err=True)

@@ -70,7 +70,7 @@ def train(ctx: click.Context, /, headless: bool, as_json: bool, quiet: bool, **_
     with busy(streams, "reading the text"):
         request, notes = request_from(ctx)
     for note in notes:
-        streams.say(note)
+        streams.write_line(note)
     request = dataclasses.replace(request, began=ctx.find_root().obj)
     return headless_train.train(common.make_session(), request, streams, as_json=as_json)
 
@@ -89,7 +89,7 @@ def _train_in_app(ctx: click.Context, as_json: bool) -> int:
 
 
 def request_from(ctx: click.Context) -> tuple[TrainRequest, tuple[str, ...]]:
-    """Return the request, checked as far as possible without torch, and notes on the text. Raises TuiGptError.
+    """Return the request, with all checks that need no torch, and notes on the text. Raises TuiGptError.
 
     The environment and `config.toml` hold for new runs only.
     """

@@ -56,9 +56,9 @@ def score(session: SessionLike, source: str | Path | None, text: str, streams: S
         raise TuiGptError("the model knows none of these characters: choose a text like its training text")
     result = _score_of(model, text, total / summed.characters, summed.characters)
     if result.left_out:
-        share = result.left_out / len(text)
-        streams.say(
-            f"warning: the model does not know {share:.1%} of the text's characters; they do not count in the loss"
+        fraction = result.left_out / len(text)
+        streams.write_line(
+            f"warning: the model does not know {fraction:.1%} of the text's characters; they do not count in the loss"
         )
     return result
 

@@ -47,7 +47,7 @@ def generate(
         signals.nothing_to_lose = False
         known = _without_unknown(model, prompt, streams)
         seeded = config if config.seed is not None else replace(config, seed=draw_seed())
-        streams.say(_heading(model, seeded))
+        streams.write_line(_heading(model, seeded))
         began = time.monotonic()
         output = TextOutput(streams.out)
         texts = Samples(model, known, seeded, samples, control)
@@ -60,7 +60,7 @@ def generate(
         except BrokenPipeError:
             detach_stdout()
             return EXIT_SIGPIPE
-        streams.say(tally.sentence(time.monotonic() - began - control.suspended_seconds))
+        streams.write_line(tally.sentence(time.monotonic() - began - control.suspended_seconds))
     return signals.exit_code or EXIT_DONE
 
 
@@ -69,7 +69,7 @@ def _without_unknown(model: TextModel, prompt: str, streams: Streams) -> str:
     unknown = model.unknown(prompt)
     if unknown:
         shown = " ".join(repr(character) for character in unknown[:10]) + (" …" if len(unknown) > 10 else "")
-        streams.say(f"skipped in the prompt, as they are not in the model's alphabet: {shown}")
+        streams.write_line(f"skipped in the prompt, as they are not in the model's alphabet: {shown}")
     return prompt.translate(dict.fromkeys(map(ord, unknown)))
 
 
@@ -98,7 +98,7 @@ def _begin_text(number: int, samples: Samples, output: TextOutput, streams: Stre
     if samples.count > 1:
         output.end_line()
         output.put(f"--- sample {number} ---\n")
-    elif not prompt and output.terminal and streams.talk.isatty() and not streams.quiet:
+    elif not prompt and output.terminal and streams.messages.isatty() and not streams.quiet:
         streams.put(escape_controls(samples.prompt))
     if prompt:
         output.put(prompt)

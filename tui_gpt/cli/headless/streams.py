@@ -14,10 +14,10 @@ from tui_gpt.control import Control
 
 @dataclass(frozen=True)
 class Streams:
-    """Where a command writes: data to `out`, messages for people to `talk`, none of those when `quiet`."""
+    """The output of a command: data goes to `out`, text for people to `messages` unless `quiet`."""
 
     out: TextIO
-    talk: TextIO
+    messages: TextIO
     quiet: bool = False
 
     @classmethod
@@ -25,16 +25,16 @@ class Streams:
         """Return the process's own stdout and stderr."""
         return cls(sys.stdout, sys.stderr, quiet)
 
-    def say(self, line: str) -> None:
-        """Write a line to `talk`, unless quiet."""
+    def write_line(self, line: str) -> None:
+        """Write a line to `messages`, unless quiet."""
         if not self.quiet:
             self.put(line + "\n")
 
     def put(self, text: str) -> None:
-        """Write to `talk`, quiet or not. A closed terminal is no reason to fail."""
+        """Write to `messages`, quiet or not. A closed terminal is no reason to fail."""
         with suppress(OSError, ValueError):
-            self.talk.write(text)
-            self.talk.flush()
+            self.messages.write(text)
+            self.messages.flush()
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def busy(streams: Streams, name: str, control: Control | None = None) -> Iterato
     """Show on stderr every other second what is being done: `name`, until `control` reports something else."""
     reporting = control or Control()
     reporting.report(name)
-    line = ProgressLine(streams.talk, silent=streams.quiet, activity=lambda: reporting.activity)
+    line = ProgressLine(streams.messages, silent=streams.quiet, activity=lambda: reporting.activity)
     try:
         with line.heartbeat():
             yield

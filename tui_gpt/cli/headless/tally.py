@@ -30,10 +30,10 @@ class Tally:
         """Compare what was noted since the last call with the training text."""
         text = "".join(self._parts)
         self._parts.clear()
-        share = self._model.copied(text) if self._model is not None else None
-        if share is not None:
+        fraction = self._model.copied(text) if self._model is not None else None
+        if fraction is not None:
             self._compared += len(text)
-            self._copied += share * len(text)
+            self._copied += fraction * len(text)
 
     def sentence(self, seconds: float) -> str:
         """Return the closing line."""
@@ -41,5 +41,5 @@ class Tally:
         line = f"{self.characters:,} characters in {format_duration(seconds)}, {rate}"
         if not self._compared:
             return line
-        share = f"{self._copied / self._compared:.1%}"
-        return f"{line}; {share} copied from the training text, in pieces of {COPIED_LENGTH} characters or more"
+        percentage = f"{self._copied / self._compared:.1%}"
+        return f"{line}; {percentage} copied from the training text, in pieces of {COPIED_LENGTH} characters or more"

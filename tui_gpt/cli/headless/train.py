@@ -23,7 +23,7 @@ _RECENT_EVENTS = 20
 def train(session: SessionLike, request: TrainRequest, streams: Streams, *, as_json: bool) -> int:
     """Train until the run ends or a signal stops it, and return the exit code. Raises TuiGptError."""
     control = Control()
-    line = ProgressLine(streams.talk, silent=streams.quiet, activity=lambda: control.activity)
+    line = ProgressLine(streams.messages, silent=streams.quiet, activity=lambda: control.activity)
     log = _EventWriter(streams.out if as_json else None, control)
     message = "" if streams.quiet else "saving, then stopping (press again to quit immediately)"
     with StopOnSignals(control, message) as signals:
@@ -37,12 +37,12 @@ def train(session: SessionLike, request: TrainRequest, streams: Streams, *, as_j
         except TuiGptError:
             raise
         except Exception as error:
-            line.say(f"error: {_failure(error, line.record, log)}", urgent=True)
+            line.write_line(f"error: {_failure(error, line.record, log)}", urgent=True)
             return EXIT_FAILED
         finally:
             line.clear()
         for sentence in summary(line.record, session.run_name, request.model_path):
-            line.say(sentence)
+            line.write_line(sentence)
     if log.failure is not None:
         return _stopped_by_stdout(log.failure, line)
     return signals.exit_code or EXIT_DONE
@@ -58,7 +58,7 @@ def _failure(error: Exception, record: RunRecord, log: "_EventWriter") -> str:
 
 def _stopped_by_stdout(failure: OSError, line: ProgressLine) -> int:
     if isinstance(failure, BrokenPipeError):
-        line.say("stdout was closed; the run was saved and stopped")
+        line.write_line("stdout was closed; the run was saved and stopped")
         return EXIT_SIGPIPE
     raise StorageError(f"the run was saved and stopped, as {unwritable_stdout(failure)}")
 

@@ -1,12 +1,12 @@
-/* The forward pass of decoder.py, compiled: texts read characters and are continued by characters drawn from the logits.
+/* Incremental decoding and sampling in C.
 
-   What it computes is what decoder.py and sampling.py compute with NumPy, which are the reference; what differs is the
-   order of additions, and the precision that matrices are stored in.
+   generation/decoder.py and generation/sampling.py are the reference: this file computes the same, except for the order
+   of additions and the precision in which matrices are stored.
 
-   Arrays are row-major and float32 where nothing else is said: B texts, C = n_embd, H heads of D = C / H, V characters,
-   S = block_size, M networks, L layers. A column is one character of one text; N of them go through a network together:
-   the next one of N texts, or N in a row of one text. A null pointer leaves a part out. The structs are mirrored in
-   structs.py; library.py compares their sizes, see `layout`. */
+   Arrays are row-major and float32 unless noted: B texts, C = n_embd, H heads of D = C / H, V characters,
+   S = block_size, M networks, L layers. A column is one character of one text; N of them go through a network
+   together: the next one of N texts, or the next N of one text. A part of a model whose pointer is null is skipped. The
+   structs are mirrored in structs.py; library.py compares their sizes, see `layout`. */
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -14,8 +14,8 @@
 #include "matrix.h"
 
 #define NGRAM_SIZES 3  /* n-gram embeddings of 2, 3 and 4 characters */
-#define MATCH_LENGTH 8 /* characters of a match that count */
-#define MATCH_REACH 1024 /* how many positions back a match may lie */
+#define MATCH_LENGTH 8 /* longest match, in characters */
+#define MATCH_REACH 1024 /* positions before the current one that are searched for matches */
 #define NORM_EPSILON 1e-5f
 
 struct layer {
@@ -36,17 +36,17 @@ struct network {
     const struct layer *layers;
 };
 
-struct grams { /* the k-grams of one length k, in the order of prior/ */
-    const int32_t *symbols;  /* the last token of each; sorted among those with one context */
-    const int64_t *firsts;   /* where each one's extensions begin among the (k+1)-grams */
-    const float *shares;     /* the discounted share of each in its context */
-    const float *backoffs;   /* the weight of the shorter context */
+struct grams { /* the k-grams of one length k, in the order of prior/trie.py */
+    const int32_t *symbols;  /* the last token of each; sorted within a context */
+    const int64_t *firsts;   /* index of each one's first extension among the (k+1)-grams */
+    const float *discounted_probs; /* of the last token, given the context */
+    const float *backoffs;   /* weight of the shorter context */
 };
 
 struct model {
     int64_t n_networks, n_layer, n_head, n_embd, block_size, vocab_size, is_modern;
     int64_t ngram_tables[NGRAM_SIZES];
-    const int64_t *folded;   /* (V,): the number under which each character is compared when matches are sought */
+    const int64_t *folded;   /* (V,): equal numbers for characters that are equal in a match (case folding) */
     int64_t prior_order;
     const float *unigram;    /* (V,) */
     const struct grams *grams; /* (prior_order + 1,), by length */
@@ -54,29 +54,29 @@ struct model {
     float logit_cap;
 };
 
-struct state { /* of B texts */
-    int64_t texts, position; /* B; how many characters have been read since the cache was cleared */
-    int64_t length, room;    /* of each row of `text`: characters before the next one to be read; its size */
-    int64_t *text;           /* (B, room) */
+struct state { /* the state of B texts */
+    int64_t texts, position; /* B; number of characters read since the cache was cleared */
+    int64_t length, capacity; /* characters that have been read of each row of `text`; its size */
+    int64_t *text;           /* (B, capacity) */
     float *cache;            /* (M, L, B, H, head_floats): keys (S, D), then values (D, S), in panels; position p is at p % S */
-    const float *cosines, *sines; /* (T, D / 2) each: of the T positions from `position` on */
-    int64_t *contexts;       /* (B, prior_order): the k-gram of the last k tokens of each text, -1 where there is none */
-    float *rows, *gates;     /* (N, V) each: log-probabilities of the prior, and how far to trust them */
+    const float *cosines, *sines; /* (T, D / 2) each: of the next T positions */
+    int64_t *contexts;       /* (B, prior_order): index of the k-gram of each text's last k tokens, -1 if it was not counted */
+    float *rows, *gates;     /* (N, V) each: log-probabilities of the prior, and their gates */
     int64_t *matches;        /* (N, 2): the length of the longest match and the character after it */
-    int64_t *candidates;     /* (B, V): of each text, for each character the longest match that it followed */
+    int64_t *candidates;     /* (B, V): for each character, the length of the longest match that it followed */
     float *scratch, *scores; /* (N, 7C), (S,) */
-    float *logits;           /* (B, V): of the next characters */
-    double *mixed, *chances; /* (B, V): the sum of the networks' probabilities; (3V,): see `choose` */
+    float *logits;           /* (B, V): logits of the next characters */
+    double *summed_probs, *probs; /* (B, V): sum of the networks' probabilities; (3V,): see `choose` */
 };
 
-struct draw { /* SampleConfig's */
+struct sampling { /* the settings of SampleConfig */
     double temperature, top_p, min_p;
     int64_t top_k;
 };
 
 static int64_t rounded_up(int64_t n) { return (n + PANEL - 1) / PANEL * PANEL; }
 
-/* floats that the keys and values of one head of one text take */
+/* Number of floats for the keys and values of one head of one text. */
 int64_t head_floats(const struct model *m)
 {
     int64_t D = m->n_embd / m->n_head;
@@ -89,8 +89,7 @@ static void add(float *x, const float *y, int64_t n)
         x[i] += y[i];
 }
 
-/* the sum of the products of a and b (n,), or of a alone where b is null, in an order that does not depend on where they
-   lie in memory */
+/* Dot product of a and b (n,), or the sum of a if b is null, in an order that does not depend on their alignment. */
 INLINE float dot(const float *a, const float *b, int64_t n)
 {
     float sums[16] = {0}, total = 0;
@@ -105,7 +104,7 @@ INLINE float dot(const float *a, const float *b, int64_t n)
     return total;
 }
 
-/* y = x with mean 0 and variance 1, times gain, plus shift */
+/* Layer norm: y = x with mean 0 and variance 1, times gain, plus shift. */
 static void normalise(const float *x, float *y, int64_t n, const float *gain, const float *shift)
 {
     const float mean = dot(x, NULL, n) / n;
@@ -118,7 +117,7 @@ static void normalise(const float *x, float *y, int64_t n, const float *gain, co
         y[i] = y[i] * gain[i] + shift[i];
 }
 
-/* pairs of channels (i, i + D / 2) rotated by their angles (Su et al. 2021) */
+/* Rotate pairs of channels (i, i + D / 2) by their angles (Su et al. 2021). */
 static void rotate(float *x, const float *cosines, const float *sines, int64_t D)
 {
     for (int64_t i = 0; i < D / 2; i++) {
@@ -128,7 +127,7 @@ static void rotate(float *x, const float *cosines, const float *sines, int64_t D
     }
 }
 
-/* e^x to seven digits, for x <= 0: a power of two from the exponent's bits, the rest from its series */
+/* e^x to seven digits, for x <= 0: a power of two from the bits of the exponent, the rest by a Taylor series. */
 INLINE float exponential(float x)
 {
     float power = (x > -87 ? x : -87) * 1.44269504f;
@@ -138,21 +137,21 @@ INLINE float exponential(float x)
     return scale * (1 + part * (1 + part * (0.5f + part * (1.f / 6 + part * (1.f / 24 + part * (1.f / 120 + part / 720))))));
 }
 
-/* scores (n,) become their softmax */
-static void soften(float *scores, int64_t n)
+/* Replace scores (n,) by their softmax. */
+static void softmax(float *scores, int64_t n)
 {
     float most = scores[0];
     for (int64_t t = 1; t < n; t++)
         most = scores[t] > most ? scores[t] : most;
     for (int64_t t = 0; t < n; t++)
         scores[t] = exponential(scores[t] - most);
-    const float share = 1 / dot(scores, NULL, n);
+    const float factor = 1 / dot(scores, NULL, n);
     for (int64_t t = 0; t < n; t++)
-        scores[t] *= share;
+        scores[t] *= factor;
 }
 
-/* One head of one text: key and value (D,) of the position t ahead go into the cache, and y (D,) is what the query q (D,)
-   finds there. All is rotated and normalised in place. y null: nothing is looked for. */
+/* Attention of one head at the position t ahead: store its key and value (D,) in the cache, and attend with the query q
+   (D,) to get y (D,); y null only stores. q and k are normalised and rotated in place. */
 static void attend(const struct model *m, const struct state *s, int64_t t, float *cache, float *q, float *k,
                    const float *v, float *y)
 {
@@ -173,12 +172,13 @@ static void attend(const struct model *m, const struct state *s, int64_t t, floa
         return;
     const struct matrix keys_of = {cache, D, 0, 1 / sqrtf(D)}, values_of = {values, P, 0, 1};
     multiply(&keys_of, NULL, q, s->scores, 1, seen, D);
-    soften(s->scores, seen);
+    softmax(s->scores, seen);
     multiply(&values_of, NULL, s->scores, y, 1, D, seen);
 }
 
-/* One block on x (N, C), in place: the T next columns of each of `texts` texts, `cache` being the first one's. `scratch`
-   (N, 6C). In the last block, columns but the last of each text only leave keys and values, and x becomes (texts, C). */
+/* Apply one block in place to x (N, C), the next T columns of `texts` texts; `cache` is that of the first text.
+   `scratch` (N, 6C). In the last block only the last column of each text is computed beyond its keys and values, and x becomes
+   (texts, C). */
 static void transform(const struct model *m, const struct state *s, const struct layer *l, float *x, float *cache,
                       int64_t texts, int64_t T, int is_last, float *scratch)
 {
@@ -214,7 +214,7 @@ static void transform(const struct model *m, const struct state *s, const struct
     add(x, added, N * C);
 }
 
-/* The (k+1)-gram made of k-gram `gram` and one more token; -1 where the text counted has none. */
+/* Index of the (k+1)-gram that extends the k-gram `gram` by a token; -1 if it was not counted. */
 static int64_t extension(const struct model *m, int64_t k, int64_t gram, int64_t token)
 {
     if (gram < 0)
@@ -231,7 +231,7 @@ static int64_t extension(const struct model *m, int64_t k, int64_t gram, int64_t
     return low < end && symbols[low] == token ? low : -1;
 }
 
-/* One text's prior reads a token: contexts (prior_order,) move on, and row (V,) gets log-probabilities. */
+/* Read a token: update contexts (prior_order,) and fill row (V,) with the prior's log-probabilities of the next one. */
 static void read_prior(const struct model *m, int64_t token, int64_t *contexts, float *row)
 {
     for (int64_t k = m->prior_order - 1; k > 0; k--)
@@ -242,15 +242,15 @@ static void read_prior(const struct model *m, int64_t token, int64_t *contexts, 
         for (int64_t i = 0; i < m->vocab_size; i++)
             row[i] *= m->grams[k].backoffs[contexts[k]];
         for (int64_t g = m->grams[k].firsts[contexts[k]]; g < m->grams[k].firsts[contexts[k] + 1]; g++)
-            row[longer->symbols[g]] += longer->shares[g];
+            row[longer->symbols[g]] += longer->discounted_probs[g];
     }
     for (int64_t i = 0; i < m->vocab_size; i++)
         row[i] = logf(row[i]);
 }
 
-/* Where the text up to the character at `end` has occurred in it before: match[0] is the length of the longest match (the
-   latest of several), match[1] the character after it; candidates (V,) has for each character the longest match that it
-   followed. */
+/* Find earlier occurrences of the characters up to `end`: match[0] is the length of the longest match (the latest of
+   equal length), match[1] the character after it; candidates (V,) has for each character the length of the longest match that
+   it followed. */
 static void find_matches(const struct model *m, const int64_t *text, int64_t end, int64_t *match, int64_t *candidates)
 {
     const int64_t *folded = m->folded, last = folded[text[end]];
@@ -269,8 +269,8 @@ static void find_matches(const struct model *m, const int64_t *text, int64_t end
     }
 }
 
-/* The embeddings of the n-grams that end at `end` of a text are added to x (C,): a row of each size by the hash of its
-   characters; what lies before the text counts as character 0. */
+/* Add the embeddings of the n-grams that end at `end` to x (C,), each found by the hash of its characters; positions
+   before the text count as character 0. */
 static void add_ngrams(const struct model *m, const float *table, const int64_t *text, int64_t end, float *x)
 {
     const uint64_t V = m->vocab_size;
@@ -284,14 +284,14 @@ static void add_ngrams(const struct model *m, const float *table, const int64_t 
     }
 }
 
-/* What enters the first block of a network: x (N, C). `scratch` (N, C). */
+/* Compute the input x (N, C) of a network's first block. `scratch` (N, C). */
 static void embed(const struct model *m, const struct network *w, const struct state *s, int64_t b, int64_t texts,
                   int64_t T, float *x, float *scratch)
 {
     int64_t C = m->n_embd, V = m->vocab_size, N = texts * T;
     for (int64_t n = 0; n < N; n++) {
         int64_t end = s->length + n % T;
-        const int64_t *text = s->text + (b + n / T) * s->room, *match = s->matches + 2 * n;
+        const int64_t *text = s->text + (b + n / T) * s->capacity, *match = s->matches + 2 * n;
         memcpy(x + n * C, w->token_embedding + text[end] * C, C * sizeof *x);
         if (w->ngram_embedding)
             add_ngrams(m, w->ngram_embedding, text, end, x + n * C);
@@ -308,7 +308,7 @@ static void embed(const struct model *m, const struct network *w, const struct s
         normalise(x + n * C, x + n * C, C, NULL, NULL);
 }
 
-/* One text's logits (V,) get what its match and the prior say, as far as the normalised x (C,) trusts them. */
+/* Add the gated match and prior to one text's logits (V,); the gates depend on the normalised x (C,) and `trust` (V,). */
 static void add_lookups(const struct model *m, const struct network *w, const int64_t *match, const int64_t *candidates,
                         const float *row, const float *trust, const float *x, float *logits)
 {
@@ -321,7 +321,7 @@ static void add_lookups(const struct model *m, const struct network *w, const in
         logits[v] += (w->prior_gate[0] + trust[v]) * row[v];
 }
 
-/* A network reads the columns: logits (texts, V) are its own of the next characters. */
+/* Run one network on the columns; logits (texts, V) are its own for the next characters. */
 static void run_network(const struct model *m, int64_t number, const struct state *s, int64_t b, int64_t texts, int64_t T,
                         float *logits)
 {
@@ -346,8 +346,8 @@ static void run_network(const struct model *m, int64_t number, const struct stat
                     s->gates + n * V, rest + n * C, logits + n * V);
 }
 
-/* The probabilities that logits (V,) stand for are added to mixed (V,). */
-static void mix(const float *logits, double *mixed, int64_t V)
+/* Add the softmax of logits (V,) to summed_probs (V,). */
+static void add_probs(const float *logits, double *summed_probs, int64_t V)
 {
     double total = 0;
     float most = logits[0];
@@ -356,34 +356,34 @@ static void mix(const float *logits, double *mixed, int64_t V)
     for (int64_t i = 0; i < V; i++)
         total += exp(logits[i] - most);
     for (int64_t i = 0; i < V; i++)
-        mixed[i] += exp(logits[i] - most) / total;
+        summed_probs[i] += exp(logits[i] - most) / total;
 }
 
-/* `texts` texts from b on read the next T characters; their logits are those of the characters after them: one network's,
-   or the logarithms of the mean probabilities of all. */
+/* Read the next T characters of `texts` texts, beginning at text b, and compute the logits after them: those of the only
+   network, or the logarithms of the networks' mean probabilities. */
 static void read_columns(const struct model *m, struct state *s, int64_t b, int64_t texts, int64_t T)
 {
     int64_t V = m->vocab_size;
     float *logits = s->logits + b * V;
     for (int64_t n = 0; n < texts * T; n++) {
         int64_t of = b + n / T, end = s->length + n % T;
-        const int64_t *text = s->text + of * s->room;
+        const int64_t *text = s->text + of * s->capacity;
         if (m->unigram)
             read_prior(m, text[end], s->contexts + of * m->prior_order, s->rows + n * V);
         if (m->folded)
             find_matches(m, text, end, s->matches + 2 * n, s->candidates + of * V);
     }
-    memset(s->mixed, 0, texts * V * sizeof *s->mixed);
+    memset(s->summed_probs, 0, texts * V * sizeof *s->summed_probs);
     for (int64_t number = 0; number < m->n_networks; number++) {
         run_network(m, number, s, b, texts, T, logits);
         for (int64_t n = 0; n < texts && m->n_networks > 1; n++)
-            mix(logits + n * V, s->mixed + n * V, V);
+            add_probs(logits + n * V, s->summed_probs + n * V, V);
     }
     for (int64_t i = 0; i < texts * V && m->n_networks > 1; i++)
-        logits[i] = log(s->mixed[i] / m->n_networks);
+        logits[i] = log(s->summed_probs[i] / m->n_networks);
 }
 
-/* Every text reads its next T characters. */
+/* Read the next T characters of every text. */
 void read_texts(const struct model *m, struct state *s, int64_t T)
 {
     if (T == 1)
@@ -394,80 +394,80 @@ void read_texts(const struct model *m, struct state *s, int64_t T)
     s->position += T;
 }
 
-static int by_chance(const void *left, const void *right) /* the likelier first, then the lower id */
+static int by_probability(const void *left, const void *right) /* the more likely first, then the lower id */
 {
     const double *a = left, *b = right;
     return a[0] != b[0] ? (a[0] < b[0]) - (a[0] > b[0]) : (a[1] > b[1]) - (a[1] < b[1]);
 }
 
-/* Keep the top_k likeliest of probabilities (V,), and of those the fewest that hold the share top_p of the whole. */
-static void keep_likeliest(double *probabilities, int64_t V, const struct draw *d, double *ranked)
+/* Keep the top_k most likely of probabilities (V,), and of those the smallest set with at least the fraction top_p. */
+static void keep_most_likely(double *probabilities, int64_t V, const struct sampling *sampling, double *ranked)
 {
     double total = 0, held = 0;
     for (int64_t i = 0; i < V; i++) {
         ranked[2 * i] = probabilities[i];
         ranked[2 * i + 1] = i;
     }
-    qsort(ranked, V, 2 * sizeof *ranked, by_chance);
-    int64_t most = d->top_k > 0 && d->top_k < V ? d->top_k : V, kept = 0;
+    qsort(ranked, V, 2 * sizeof *ranked, by_probability);
+    int64_t most = sampling->top_k > 0 && sampling->top_k < V ? sampling->top_k : V, kept = 0;
     for (int64_t r = 0; r < most; r++)
         total += ranked[2 * r];
-    for (; kept < most && (d->top_p >= 1 || held < d->top_p * total || kept == 0); kept++)
+    for (; kept < most && (sampling->top_p >= 1 || held < sampling->top_p * total || kept == 0); kept++)
         held += ranked[2 * kept];
     for (int64_t r = kept; r < V; r++)
         probabilities[(int64_t)ranked[2 * r + 1]] = 0;
 }
 
-static int is_finite(double x) /* by its bits, as the compiler may take it for granted */
+static int is_finite(double x) /* checks the bits, as -ffinite-math-only lets the compiler assume finite numbers */
 {
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
     return (bits >> 52 & 0x7ff) != 0x7ff;
 }
 
-/* The next token after logits (V,), as in sampling.py. `chances` (3V,). */
-static int64_t choose(const float *logits, int64_t V, const struct draw *d, double uniform, double *chances)
+/* Draw the next token from logits (V,), as in sampling.py. `probs` (3V,) is scratch memory. */
+static int64_t choose(const float *logits, int64_t V, const struct sampling *sampling, double uniform, double *probs)
 {
     int64_t best = 0;
     double total = 0, most = 0, held = 0;
     for (int64_t i = 1; i < V; i++)
         best = logits[i] > logits[best] ? i : best;
-    if (d->temperature == 0)
+    if (sampling->temperature == 0)
         return best;
     for (int64_t i = 0; i < V; i++)
-        total += chances[i] = exp(logits[i] / d->temperature - logits[best] / d->temperature);
+        total += probs[i] = exp(logits[i] / sampling->temperature - logits[best] / sampling->temperature);
     if (!is_finite(total))
         return best;
     for (int64_t i = 0; i < V; i++)
-        chances[i] /= total;
-    if ((d->top_k > 0 && d->top_k < V) || d->top_p < 1)
-        keep_likeliest(chances, V, d, chances + V);
+        probs[i] /= total;
+    if ((sampling->top_k > 0 && sampling->top_k < V) || sampling->top_p < 1)
+        keep_most_likely(probs, V, sampling, probs + V);
     for (int64_t i = 0; i < V; i++)
-        most = chances[i] > most ? chances[i] : most;
+        most = probs[i] > most ? probs[i] : most;
     total = 0;
     for (int64_t i = 0; i < V; i++) {
-        if (chances[i] < d->min_p * most)
-            chances[i] = 0;
-        total += chances[i];
+        if (probs[i] < sampling->min_p * most)
+            probs[i] = 0;
+        total += probs[i];
     }
     for (int64_t i = 0; i < V; i++) {
-        held += chances[i];
+        held += probs[i];
         if (held > uniform * total)
             return i;
     }
     return best;
 }
 
-/* Every text is continued by `count` characters, drawn by uniforms (count, B) from what is copied to logits (count, B, V);
-   the last of them is read too. */
-void write_texts(const struct model *m, struct state *s, const struct draw *d, const double *uniforms, int64_t count,
-                 float *logits)
+/* Generate and read `count` characters of every text, drawn with uniforms (count, B); logits (count, B, V) are those
+   that they were drawn from. */
+void generate_texts(const struct model *m, struct state *s, const struct sampling *sampling, const double *uniforms,
+                    int64_t count, float *logits)
 {
     int64_t B = s->texts, V = m->vocab_size;
     for (int64_t j = 0; j < count; j++) {
         memcpy(logits + j * B * V, s->logits, B * V * sizeof *logits);
         for (int64_t b = 0; b < B; b++)
-            s->text[b * s->room + s->length] = choose(s->logits + b * V, V, d, uniforms[j * B + b], s->chances);
+            s->text[b * s->capacity + s->length] = choose(s->logits + b * V, V, sampling, uniforms[j * B + b], s->probs);
         read_texts(m, s, 1);
         if (m->is_modern) {
             s->cosines += m->n_embd / m->n_head / 2;
@@ -476,18 +476,18 @@ void write_texts(const struct model *m, struct state *s, const struct draw *d, c
     }
 }
 
-/* What structs.py and decoder.py rely on, sizes of the structs and constants: at most `count` of them; how many there are. */
+/* Copy at most `count` of the sizes and constants that structs.py and decoder.py rely on; return their number. */
 int64_t layout(int64_t *values, int64_t count)
 {
     const int64_t known[] = {sizeof(struct matrix), sizeof(struct layer), sizeof(struct network), sizeof(struct grams),
-                             sizeof(struct model), sizeof(struct state), sizeof(struct draw), PANEL, MATCH_LENGTH,
+                             sizeof(struct model), sizeof(struct state), sizeof(struct sampling), PANEL, MATCH_LENGTH,
                              MATCH_REACH, NGRAM_SIZES};
     const int64_t length = sizeof known / sizeof *known;
     memcpy(values, known, (count < length ? count : length) * sizeof *known);
     return length;
 }
 
-/* The highest variant that this processor can run: 0 is the baseline, 1 needs AVX2, FMA and F16C, 2 AVX-512. */
+/* The best variant for this processor: 0 is the baseline, 1 needs AVX2, FMA and F16C, 2 AVX-512. */
 int64_t best_variant(void)
 {
 #if defined __x86_64__

@@ -1,6 +1,6 @@
-"""The decoder in C: what decoder.py computes, without NumPy's cost of a call for every small operation.
+"""The decoder in C: computes what `generation/decoder.py` computes, without the overhead of NumPy's small operations.
 
-It reads each weight once for all texts, and Python's other threads run meanwhile.
+Each weight is read once for all texts. The GIL is released, so other threads run during a call.
 """
 
 import contextlib
@@ -12,51 +12,53 @@ import numpy as np
 import numpy.typing as npt
 
 from tui_gpt.config import SampleConfig
-from tui_gpt.generation.decoder import PIECE, Decoder, Uniforms, rotary_table
+from tui_gpt.generation.decoder import CHUNK, Decoder, Uniforms, rotary_table
 from tui_gpt.generation.kernel import structs
 from tui_gpt.generation.kernel.packing import PackedModel
 from tui_gpt.generation.weights import Floats, Ints, Model
 
 SCRATCH_WIDTHS = 7
-"""Floats of working space that a column needs, as a multiple of n_embd."""
+"""Floats of scratch memory per column, as a multiple of n_embd."""
 LONGEST_BURST = 256
 
 
 class KernelDecoder(Decoder):
-    """A decoder of the C extension; several may share what was packed."""
+    """A decoder of the C extension; several may share a `PackedModel`."""
 
     def __init__(self, model: Model, library: ctypes.CDLL, packed: PackedModel) -> None:
         super().__init__(model)
         self._library = library
         self._packed = packed
         self._arrays: dict[str, npt.NDArray[Any]] = {}
-        """What the state points to, by its fields."""
+        """The arrays that the fields of `structs.State` point to."""
 
-    def write(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
-        """See `Decoder.write`: in bursts of as many characters as fit into the window."""
-        written = list(self._bursts(config, uniforms))
-        tokens, logits = zip(*written, strict=True)
+    def generate(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
+        """See `Decoder.generate`; generates in bursts that fit into the window."""
+        generated = list(self._bursts(config, uniforms))
+        tokens, logits = zip(*generated, strict=True)
         return np.concatenate(tokens), np.concatenate(logits)
 
     def _bursts(self, config: SampleConfig, uniforms: Uniforms) -> Iterator[tuple[Ints, Floats]]:
         while len(uniforms):
-            if self._room == 0:
-                yield Decoder.write(self, config, uniforms[:1])
+            if self._free_positions == 0:
+                yield Decoder.generate(self, config, uniforms[:1])
                 uniforms = uniforms[1:]
                 continue
-            burst = uniforms[: LONGEST_BURST if self._room is None else min(LONGEST_BURST, self._room)]
-            yield self._write_burst(config, burst)
+            burst = uniforms[
+                : LONGEST_BURST if self._free_positions is None else min(LONGEST_BURST, self._free_positions)
+            ]
+            yield self._generate_burst(config, burst)
             uniforms = uniforms[len(burst) :]
 
-    def _write_burst(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
+    def _generate_burst(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
         count = len(uniforms)
         uniforms = np.ascontiguousarray(uniforms, np.float64)
         drawn_from = np.empty((count, *self.logits.shape), np.float32)
         logits = self.logits.copy()
-        draw = structs.Draw(config.temperature, config.top_p, config.min_p, config.top_k)
+        sampling = structs.Sampling(config.temperature, config.top_p, config.min_p, config.top_k)
         tokens = np.zeros((len(self._text), count), np.int64)
         with self._unread(tokens, logits) as (model, state, text):
-            self._library.write_texts(model, state, draw, uniforms.ctypes.data, count, drawn_from.ctypes.data)
+            self._library.generate_texts(model, state, sampling, uniforms.ctypes.data, count, drawn_from.ctypes.data)
             tokens = text[:, -count:]
         self.logits = logits
         self._append(tokens)
@@ -71,9 +73,9 @@ class KernelDecoder(Decoder):
 
     @contextlib.contextmanager
     def _unread(self, tokens: Ints, logits: Floats) -> Iterator[tuple[structs.Model, structs.State, Ints]]:
-        """Yield what the functions of the library take, and the text (B, n) that ends with the next `tokens` (B, T).
+        """Yield the arguments of the library's functions, and the text (B, n) that ends with the next `tokens` (B, T).
 
-        `logits` (B, V) are those before and, in the end, after them.
+        `logits` (B, V) are those before `tokens`; the functions overwrite them with those after.
         """
         config = self.model.config
         text = np.concatenate([self._text, tokens], axis=1)
@@ -83,7 +85,7 @@ class KernelDecoder(Decoder):
             texts=len(text),
             position=self._position,
             length=self._text.shape[1],
-            room=text.shape[1],
+            capacity=text.shape[1],
             **{name: array.ctypes.data for name, array in arrays.items()},
         )
         yield self._packed.struct, state, text
@@ -103,7 +105,7 @@ class KernelDecoder(Decoder):
     def _allocate(self, cache: Floats, contexts: Ints) -> None:
         model = self._packed.struct
         B, V = len(contexts), model.vocab_size
-        columns = max(B, PIECE)
+        columns = max(B, CHUNK)
         self._arrays = {
             "cache": cache,
             "contexts": contexts,
@@ -113,6 +115,6 @@ class KernelDecoder(Decoder):
             "candidates": np.empty((B, V), np.int64),
             "scratch": np.empty((columns, SCRATCH_WIDTHS * model.n_embd), np.float32),
             "scores": np.empty(model.block_size, np.float32),
-            "mixed": np.empty((B, V), np.float64),
-            "chances": np.empty((3, V), np.float64),
+            "summed_probs": np.empty((B, V), np.float64),
+            "probs": np.empty((3, V), np.float64),
         }

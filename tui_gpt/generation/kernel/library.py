@@ -1,6 +1,6 @@
-"""Finding the compiled decoder: built when the package was, for several instruction sets, and only loaded here.
+"""Load the C extension, which hatch_build.py has built for several instruction sets.
 
-Everything works without it. This module starts nothing and writes nothing.
+The program works without it. Nothing is compiled or written here.
 """
 
 import ctypes
@@ -14,7 +14,7 @@ from tui_gpt.generation.kernel import structs
 
 OFF_VARIABLE = "TUI_GPT_NO_KERNEL"
 VARIANTS = ("baseline", "avx2", "avx512")
-"""The libraries that may lie beside this file, each for processors that can do more than the last."""
+"""The libraries that may be in this folder, each for processors with more instructions than the one before."""
 LAYOUT = (
     *(
         ctypes.sizeof(struct)
@@ -25,7 +25,7 @@ LAYOUT = (
             structs.Grams,
             structs.Model,
             structs.State,
-            structs.Draw,
+            structs.Sampling,
         )
     ),
     structs.PANEL,
@@ -36,12 +36,12 @@ LAYOUT = (
 
 
 def library() -> ctypes.CDLL | None:
-    """Return the compiled decoder, or None where it is turned off or there is none that fits."""
+    """Return the C extension, or None if it is turned off or cannot be used."""
     return found_in(Path(__file__).parent)[0] if not os.environ.get(OFF_VARIABLE) else None
 
 
 def status() -> tuple[bool, str]:
-    """Return whether the compiled decoder is used, and what it was compiled for, or why not."""
+    """Return whether the C extension is used, and what it was compiled for or why it is not used."""
     if os.environ.get(OFF_VARIABLE):
         return False, f"turned off by {OFF_VARIABLE}"
     found, reason = found_in(Path(__file__).parent)
@@ -50,12 +50,12 @@ def status() -> tuple[bool, str]:
 
 @functools.cache
 def found_in(folder: Path) -> tuple[ctypes.CDLL | None, str]:
-    """Return the best library in `folder` for this processor and its name, or None and the reason."""
+    """Return the best library in `folder` for this processor and its variant, or None and the reason."""
     baseline = loaded(folder / "decoder-baseline.so")
     if baseline is None:
-        return None, "not built, as there was no C compiler when tui-gpt was installed, or it failed"
+        return None, "not built: there was no C compiler when tui-gpt was installed, or it failed"
     if _layout_of(baseline) != LAYOUT:
-        return None, "it is of another version of tui-gpt"
+        return None, "it was built from another version of tui-gpt"
     for variant in reversed(VARIANTS[1 : 1 + baseline.best_variant()]):
         better = loaded(folder / f"decoder-{variant}.so")
         if better is not None and _layout_of(better) == LAYOUT:
@@ -64,7 +64,7 @@ def found_in(folder: Path) -> tuple[ctypes.CDLL | None, str]:
 
 
 def loaded(path: Path) -> ctypes.CDLL | None:
-    """Return a library with its functions declared; None where it cannot be loaded or lacks one."""
+    """Return a library with its functions declared, or None if it cannot be loaded or lacks one of them."""
     try:
         library = ctypes.CDLL(str(path))
         model, state = POINTER(structs.Model), POINTER(structs.State)
@@ -72,7 +72,7 @@ def loaded(path: Path) -> ctypes.CDLL | None:
         _declare(library, "best_variant", c_int64)
         _declare(library, "layout", c_int64, POINTER(c_int64), c_int64)
         _declare(library, "read_texts", None, model, state, c_int64)
-        _declare(library, "write_texts", None, model, state, POINTER(structs.Draw), c_void_p, c_int64, c_void_p)
+        _declare(library, "generate_texts", None, model, state, POINTER(structs.Sampling), c_void_p, c_int64, c_void_p)
     except (OSError, AttributeError):
         return None
     return library

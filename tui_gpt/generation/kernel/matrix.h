@@ -1,8 +1,8 @@
-/* Products of matrices and vectors.
+/* Matrix-vector and matrix-matrix products.
 
-   A matrix (out, in) is stored in panels of PANEL outputs, each panel as (in, PANEL), so that a sweep over contiguous
-   memory computes PANEL outputs and every lane of a register sums up an output of its own, from the first input to the
-   last. So a sum does not depend on how many columns are multiplied together. */
+   A matrix (out, in) is stored in panels (in, PANEL) of PANEL outputs each. A pass over the contiguous memory of a
+   panel computes PANEL outputs, one per register lane, each summed from the first input to the last. So the result
+   does not depend on how many columns are multiplied at once. */
 
 #include <math.h>
 #include <stdint.h>
@@ -14,7 +14,7 @@
 #define PANEL 32
 #if defined __AVX512F__
 #define LANES 16  /* floats in a register */
-#define COLUMNS 8 /* columns multiplied in one sweep, as many as the registers hold sums for */
+#define COLUMNS 8 /* columns multiplied in one pass, limited by the registers for their sums */
 #elif defined __AVX__
 #define LANES 8
 #define COLUMNS 3
@@ -29,18 +29,18 @@ typedef float floats __attribute__((vector_size(LANES * 4), aligned(4), may_alia
 
 struct matrix { /* (out, in) */
     const void *panels;
-    int64_t rows;    /* of each panel, at least `in` */
-    int64_t is_half; /* in half precision, else in single */
-    float scale;     /* what the stored numbers are multiplied with */
+    int64_t rows;    /* rows of each panel, at least `in` */
+    int64_t is_half; /* half precision, else single precision */
+    float scale;     /* the stored numbers times this are the weights */
 };
 
-INLINE float widened(uint16_t half)
+INLINE float half_to_float(uint16_t half)
 {
 #ifdef __ARM_FP16_FORMAT_IEEE
     __fp16 value;
     memcpy(&value, &half, sizeof value);
     return value;
-#else /* the bits move where they belong; the exponent's offset becomes a factor */
+#else /* shift the bits into place; the difference of the exponents' biases becomes a factor */
     uint32_t bits = (uint32_t)(half & 0x8000) << 16 | (uint32_t)(half & 0x7fff) << 13;
     float value;
     memcpy(&value, &bits, sizeof value);
@@ -48,7 +48,7 @@ INLINE float widened(uint16_t half)
 #endif
 }
 
-/* row (PANEL,) of a panel as single-precision numbers */
+/* Load a row (PANEL,) of a panel as single-precision numbers. */
 INLINE void load_row(const int is_half, const char *row, floats loaded[VECTORS])
 {
     if (!is_half) {
@@ -66,12 +66,12 @@ INLINE void load_row(const int is_half, const char *row, floats loaded[VECTORS])
     uint16_t halves[PANEL];
     memcpy(halves, row, sizeof halves);
     for (int j = 0; j < PANEL; j++)
-        wide[j] = widened(halves[j]);
+        wide[j] = half_to_float(halves[j]);
     memcpy(loaded, wide, sizeof wide);
 #endif
 }
 
-/* y (n,) = sums (n,) times a factor, plus bias (n,) unless that is null */
+/* y (n,) = sums (n,) times a factor, plus bias (n,) unless it is null */
 INLINE void store(const float *sums, float factor, const float *bias, float *y, int64_t n)
 {
     for (int64_t j = 0; j < n; j++)
@@ -80,7 +80,8 @@ INLINE void store(const float *sums, float factor, const float *bias, float *y, 
         y[j] += bias[j];
 }
 
-/* `panels` panels from output `first` on, times `columns` columns: y (columns, out) = matrix x (columns, in) + bias */
+/* Multiply `panels` panels, beginning at output `first`, by `columns` columns: y (columns, out) = matrix x (columns,
+   in) + bias */
 INLINE void multiply_block(const int panels, const int columns, const int is_half, const struct matrix *matrix,
                            const float *bias, const float *x, float *y, int64_t out, int64_t in, int64_t first)
 {
@@ -107,7 +108,8 @@ INLINE void multiply_block(const int panels, const int columns, const int is_hal
                 store((const float *)sums[p][c], matrix->scale, bias ? bias + first : NULL, y + c * out + first, out - first);
 }
 
-/* one panel, or two where that keeps a single column's registers busy, times all columns; how many panels they were */
+/* Multiply one panel, or for a single column two (which keeps its registers busy), by all columns; return the number of
+   panels. */
 INLINE int64_t multiply_panels(const int is_half, const struct matrix *matrix, const float *bias, const float *x, float *y,
                                int64_t N, int64_t out, int64_t in, int64_t first)
 {
@@ -122,7 +124,7 @@ INLINE int64_t multiply_panels(const int is_half, const struct matrix *matrix, c
     return 1;
 }
 
-/* y (N, out) = matrix x (N, in), plus bias (out,) unless that is null */
+/* y (N, out) = matrix x (N, in), plus bias (out,) unless it is null */
 static __attribute__((noinline)) void multiply(const struct matrix *matrix, const float *bias, const float *x, float *y, int64_t N, int64_t out,
                      int64_t in)
 {

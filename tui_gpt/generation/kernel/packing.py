@@ -1,4 +1,4 @@
-"""A model's weights as the C extension reads them: matrices in panels, mostly in half precision."""
+"""Pack a model's weights for the C extension: matrices in panels, mostly in half precision."""
 
 import ctypes
 import math
@@ -15,37 +15,37 @@ from tui_gpt.generation.weights import Floats, Model
 from tui_gpt.prior.ngram import NgramPrior
 
 LARGEST_HALF_EXPONENT = 15
-"""2 to this power fits into half precision, with room to spare."""
-LEAST_SHARE = 2.0**-22
-"""An output whose weights are all smaller than this share of a matrix's largest weight would lose digits in half
-precision: such a matrix stays in single precision. Otherwise no output's weights change by more than a thousandth of
+"""2 to this power fits into half precision, with a margin."""
+MIN_FRACTION = 2.0**-24
+"""A matrix with an output whose weights are all smaller than this fraction of its largest weight stays in single
+precision, because they would lose digits. Otherwise the weights of an output change by at most a few thousandths of
 their norm."""
-LEAST_EXPONENT = -100
-"""Weights that are all smaller than 2 to this power are as good as zero."""
+MIN_EXPONENT = -100
+"""Weights that are all smaller than 2 to this power are treated as zero."""
 _Struct = TypeVar("_Struct", bound=ctypes.Structure)
 
 
 def rounded_weights(weights: Floats) -> tuple[npt.NDArray[Any], float]:
-    """Return a matrix (out, in) as it is stored, and what it is to be multiplied with.
+    """Return a matrix (out, in) as it is stored, and the factor that restores it.
 
-    A power of two brings the largest weight to the top of what half precision holds, so that small ones keep their
+    A power of two scales the largest weight to the top of the range of half precision, so small weights keep their
     digits.
     """
     largest_of_output = np.maximum(weights.max(axis=-1), -weights.min(axis=-1))
     largest = float(largest_of_output.max())
-    if ((largest_of_output < LEAST_SHARE * largest) & (largest_of_output > 0)).any():
+    if ((largest_of_output < MIN_FRACTION * largest) & (largest_of_output > 0)).any():
         return weights, 1.0
-    exponent = LARGEST_HALF_EXPONENT - max(math.frexp(largest)[1], LEAST_EXPONENT)
+    exponent = LARGEST_HALF_EXPONENT - max(math.frexp(largest)[1], MIN_EXPONENT)
     return (weights * np.float32(2.0**exponent)).astype(np.float16), 2.0**-exponent
 
 
 class PackedModel:
-    """A model for the C extension; owns copies of the weights, and all that `struct` points to."""
+    """A model for the C extension; owns the packed copies of the weights that `struct` points to."""
 
     def __init__(self, model: Model) -> None:
         self._kept: list[npt.NDArray[Any]] = []
         self.matrix_bytes = 0
-        """Size of all matrices, which are read for every character."""
+        """Total size of the matrices, which are read for every character."""
         config = model.config
         self.struct = structs.Model(
             n_networks=len(model.networks),
@@ -104,7 +104,7 @@ class PackedModel:
         for k in range(1, prior.order + 1):
             grams[k].symbols = self._address(trie.symbols[k], np.int32)
             if k > 1:
-                grams[k].shares = self._address(table.discounted_probs[k], np.float32)
+                grams[k].discounted_probs = self._address(table.discounted_probs[k], np.float32)
             if k < prior.order:
                 grams[k].firsts = self._address(trie.firsts[k], np.int64)
                 grams[k].backoffs = self._address(table.backoffs[k], np.float32)
@@ -113,11 +113,11 @@ class PackedModel:
         self.struct.grams = _array(structs.Grams, grams)
 
     def _vector(self, w: Mapping[str, Floats], name: str) -> int | None:
-        """Return the address of a copy of a weight, row-major; None where the network has none of that name."""
+        """Return the address of a row-major copy of a weight, or None if the network does not have it."""
         return self._address(w[name].copy(), np.float32) if name in w else None
 
     def _matrix(self, weights: Floats) -> structs.Matrix:
-        """Return a copy of (out, in) in panels of PANEL outputs each, padded: (in, PANEL)."""
+        """Return a copy of (out, in) in panels (in, PANEL) of PANEL outputs each, the last one padded."""
         stored, scale = rounded_weights(weights)
         padded = np.pad(stored, ((0, -len(stored) % PANEL), (0, 0)))
         panels = np.ascontiguousarray(padded.reshape(-1, PANEL, padded.shape[1]).swapaxes(1, 2))
@@ -130,7 +130,7 @@ class PackedModel:
         )
 
     def _address(self, array: npt.NDArray[Any], dtype: npt.DTypeLike) -> int:
-        """Return the address of `array`, which is copied only where its type or layout differs."""
+        """Return the address of `array`, which is copied only if its type or layout differs."""
         kept = np.ascontiguousarray(array, dtype)
         self._kept.append(kept)
         return kept.ctypes.data

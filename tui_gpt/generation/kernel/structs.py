@@ -1,4 +1,4 @@
-"""The structs of decoder.c and matrix.h; `library` compares their sizes."""
+"""The structs of decoder.c and matrix.h; library.py checks that their sizes agree."""
 
 import ctypes
 from ctypes import POINTER, c_double, c_float, c_int64, c_void_p
@@ -7,7 +7,7 @@ from typing import Any
 from tui_gpt.config import NGRAM_TABLES
 
 PANEL = 32
-"""Outputs of a matrix that are stored, and computed, together."""
+"""Number of outputs of a matrix that are stored and computed together."""
 
 
 def _pointers(names: str) -> list[tuple[str, Any]]:
@@ -40,7 +40,7 @@ class Network(ctypes.Structure):
 
 
 class Grams(ctypes.Structure):
-    _fields_ = _pointers("symbols firsts shares backoffs")
+    _fields_ = _pointers("symbols firsts discounted_probs backoffs")
 
 
 class Model(ctypes.Structure):
@@ -58,12 +58,12 @@ class Model(ctypes.Structure):
 
 class State(ctypes.Structure):
     _fields_ = [
-        *_numbers("texts position length room"),
+        *_numbers("texts position length capacity"),
         *_pointers(
-            "text cache cosines sines contexts rows gates matches candidates scratch scores logits mixed chances"
+            "text cache cosines sines contexts rows gates matches candidates scratch scores logits summed_probs probs"
         ),
     ]
 
 
-class Draw(ctypes.Structure):
+class Sampling(ctypes.Structure):
     _fields_ = [*((name, c_double) for name in ("temperature", "top_p", "min_p")), *_numbers("top_k")]

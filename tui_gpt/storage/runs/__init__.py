@@ -1,4 +1,4 @@
-"""Runs on disk. Nothing here needs torch, so a list of runs is quick."""
+"""Runs on disk. Nothing here needs torch, so listing runs is fast."""
 
 from tui_gpt.storage.runs.run import Run, Which
 from tui_gpt.storage.runs.store import RunStore

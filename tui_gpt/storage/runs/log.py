@@ -65,7 +65,7 @@ class RunLog:
     def ends(self) -> Iterator[Event]:
         """Yield the first event and those in the last bytes, without the progress events among these.
 
-        The last two events are yielded in any case, so they tell how far the run got, however long the log is.
+        The last two events are yielded in any case, so they show how far the run got, however long the log is.
         """
         try:
             with read_plain(self.path, _LOG_LIMIT) as log:

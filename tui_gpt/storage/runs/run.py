@@ -21,7 +21,7 @@ from tui_gpt.records import read_record
 from tui_gpt.storage.files import atomic_write, storage_errors
 from tui_gpt.storage.folders import candidates, remove_tree
 from tui_gpt.storage.locks import FileLock, LockHeldError, lock_holder
-from tui_gpt.storage.manifest import damaged, newest_whole, read_info
+from tui_gpt.storage.manifest import damaged, newest_complete, read_info
 from tui_gpt.storage.plain_files import read_json_object
 from tui_gpt.storage.runs.log import RunLog
 from tui_gpt.storage.runs.summary import RunState, RunSummary, figures_of
@@ -32,7 +32,7 @@ RUN_FILE = "run.json"
 _LOCK_FILE = "lock"
 _RUN_FILE_LIMIT = 1 << 20
 _FORMAT_VERSION = 2
-"""Of `run.json` and of the event log beside it."""
+"""The format version of `run.json` and of the event log."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +114,7 @@ class Run:
     def lock(self) -> Iterator[FileLock]:
         """Hold the run's lock within the block. Raises RunLockedError at once when another process holds it.
 
-        On a file system without locks the block is entered all the same, and `lock_problem` says so.
+        On a file system without locks the block is entered anyway, and `lock_problem` describes the problem.
         """
         lock = FileLock(self.path / _LOCK_FILE)
         try:
@@ -158,8 +158,8 @@ class Run:
         return self.path / which
 
     def checkpoint_dir(self, which: Which) -> Path | None:
-        """Return the newest whole checkpoint of a kind, also after a crash in the middle of a commit."""
-        return newest_whole(self.checkpoint_target(which))
+        """Return the newest complete checkpoint of a kind, also after a crash in the middle of a commit."""
+        return newest_complete(self.checkpoint_target(which))
 
     def newest_checkpoint(self) -> Path | None:
         """Return the whole checkpoint `last`, or else `best`."""

@@ -26,7 +26,7 @@ MODEL_HELP: Mapping[str, str] = MappingProxyType(
         "dropout": "Dropout probability.",
         "ngram_order": "Maximum order of a modern model's n-gram prior; 0 disables it.",
         "induction": "Feed a modern model earlier matches of the current context (induction).",
-        "members": "Ensemble members of a modern model; 0 chooses as many as the time allows.",
+        "members": "Ensemble members of a modern model; 0 chooses the number that the time allows.",
     }
 )
 """One line for each field of ModelConfig."""

@@ -1,7 +1,7 @@
 """Chooses the number of ensemble members that fit a time budget.
 
 On a small text one network over-fits after little more than one epoch. More time is then better spent on more networks
-(models/ensemble.py), each trained for as many epochs as is good for it.
+(models/ensemble.py), each trained for the number of epochs that is best for it.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ def needs_sizing(config: RunConfig) -> bool:
 
 
 def choose_members(config: RunConfig, step_seconds: float, train_tokens: int, most: int = MAX_MEMBERS) -> RunConfig:
-    """Return `config` with as many members as its time budget allows, at most `most`.
+    """Return `config` with the number of members that its time budget allows, at most `most`.
 
     `step_seconds` is the time of a step of one network. Where there is time for more than `most` members, the number of
     steps is limited instead.

@@ -59,7 +59,7 @@ class TimeBudget:
         yield self._event(ESTIMATE, self._state.estimate_tokens)
 
     def repeat(self, changes: Mapping[str, SettingValue]) -> Iterator[Event]:
-        """Repeat what an interrupted run's log says of its budget at this step."""
+        """Apply what an interrupted run's log records of its budget at this step."""
         if changes.get("max_seconds") is not None:
             self._state.budget_step, self._state.budget_evaluations = self._state.step, 0
         if isinstance(tokens := changes.get(ESTIMATE), int):

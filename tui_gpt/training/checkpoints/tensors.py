@@ -23,7 +23,7 @@ class Checkpoint:
     info: CheckpointInfo
     weights: dict[str, Tensor]
     training: dict[str, Tensor] | None
-    """Optimizer and generators, where asked for and there."""
+    """The state of the optimizer and the random generators; None if it was not requested or not saved."""
 
 
 def read_checkpoint(folder: Path, *, training: bool = False) -> Checkpoint:

@@ -13,7 +13,7 @@ from tui_gpt.errors import CheckpointError, ConfigError, TuiGptError
 from tui_gpt.prior.stored import without_prior
 from tui_gpt.records import check_value, field_types
 from tui_gpt.storage.folders import discard_folder
-from tui_gpt.storage.manifest import CheckpointInfo, newest_whole
+from tui_gpt.storage.manifest import CheckpointInfo, newest_complete
 from tui_gpt.storage.runs import Run
 from tui_gpt.training.checkpoints.tensors import read_checkpoint
 from tui_gpt.training.state import Kind, Snapshot, TrainerState
@@ -77,7 +77,7 @@ def read_good(run: Run, state: TrainerState) -> Snapshot | None:
     """Return the snapshot that a run resumed at `state` would roll back to; None if it is `state` itself, or lost."""
     if state.good_step == state.step:
         return None
-    folder = newest_whole(run.path / _GOOD_FOLDER)
+    folder = newest_complete(run.path / _GOOD_FOLDER)
     try:
         checkpoint = None if folder is None else read_checkpoint(folder, training=True)
     except TuiGptError:

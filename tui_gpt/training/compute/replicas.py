@@ -87,11 +87,11 @@ class Replicas:
         return loss.detach(), gradients
 
     def each(self, work: Callable[[nn.Module, Item], Result], items: Sequence[Item]) -> list[Result]:
-        """Apply `work` to each (replica, item) pair in parallel; at most as many items as replicas."""
+        """Apply `work` to each (replica, item) pair in parallel; no more items than replicas."""
         return self.run_parallel([partial(work, *pair) for pair in zip(self.models, items, strict=False)])
 
     def run_parallel(self, jobs: Sequence[Callable[[], Result]]) -> list[Result]:
-        """Return the results of independent jobs, at most as many as replicas, each run in its own thread."""
+        """Return the results of independent jobs, no more than there are replicas, each run in its own thread."""
         if self._threads is None or len(jobs) < 2:
             return [job() for job in jobs]
         others = [self._threads.submit(job) for job in jobs[1:]]

@@ -1,8 +1,8 @@
 """Evaluations of a run: its training and validation loss, and which of its models is the best.
 
 Models are ranked by their loss on equally many validation characters. At the end the last model is measured on the
-whole validation split, or on as much of it as a time budget allows; if an earlier model has the better rank, that one
-is measured again on as much, so the figure of the best model is the loss of record.
+entire validation split, or on the part of it that a time budget allows; if an earlier model has the better rank, it is
+measured again on the same part, so the figure of the best model is the loss of record.
 """
 
 import dataclasses
@@ -64,7 +64,7 @@ class Evaluator:
         self._remember_good = remember_good
 
     def evaluate(self) -> Iterator[Evaluated]:
-        """Measure the current model; save it if it is the best. Nothing is reported when asked to stop meanwhile."""
+        """Measure the current model; save it if it is the best. Yield nothing if a stop was requested meanwhile."""
         began, tokens = self._clock.seconds(), self._rank_tokens()
         train = self._meter.training(max(MIN_TRAIN_TOKENS, int(tokens * TRAIN_TOKENS_PER_VAL_TOKEN)))
         rank = self._meter.validation(tokens)
@@ -76,15 +76,15 @@ class Evaluator:
         yield from self._conclude(train.loss, rank)
 
     def _rank_tokens(self) -> int:
-        """Return the number of validation characters that models are compared on: fewer than those of record where a
-        time budget asks for it."""
+        """Return the number of validation characters that models are compared on: fewer than those of record if a
+        time budget requires it."""
         record = self._state.record_tokens
         if self._settings.config.max_seconds is None:
             return record
         return min(record, self._state.estimate_tokens or record)
 
     def _rank_best_again(self, tokens: int) -> None:
-        """Measure the best model so far on as many characters as models are compared on from now on."""
+        """Measure the best model so far on `tokens` characters, the number that models are compared on from now on."""
         state = self._state
         if state.best_val_loss is None or state.best_rank_tokens == tokens:
             return
@@ -111,8 +111,8 @@ class Evaluator:
         return math.isfinite(rank.loss) and (best is None or rank.loss < best)
 
     def _measure_to_the_end(self, rank: Measured, models: int) -> Measured | None:
-        """Return the current model's loss of record or, with a time budget, its loss on as many characters as there is
-        time for when `models` models are measured."""
+        """Return the current model's loss of record or, with a time budget, its loss on the number of characters that
+        there is time for when `models` models are measured."""
         record = self._state.record_tokens
         if rank.tokens >= record:
             return rank

@@ -25,7 +25,7 @@ class Measured:
     loss: float
     """Nats per character."""
     tokens: int
-    """Number of characters that `loss` is the mean of."""
+    """Number of characters over which `loss` is averaged."""
 
 
 def mean_loss(
@@ -35,7 +35,7 @@ def mean_loss(
     control: Control,
     is_enough: Callable[[int], bool] = lambda _: False,
 ) -> Measured | None:
-    """Return the mean loss over all targets, with dropout off; None when `control` asks to stop meanwhile.
+    """Return the mean loss over all targets, with dropout off; None if `control` requests a stop meanwhile.
 
     `is_enough` is called with the number of characters measured so far, and ends the measurement when true.
     """

@@ -19,7 +19,7 @@ from tui_gpt.training.evaluation.loss import Measured, mean_loss
 
 
 class Meter:
-    """Measures losses in nats per character; each measurement returns None when `control` asks to stop meanwhile."""
+    """Measures losses in nats per character; each measurement returns None if `control` requests a stop meanwhile."""
 
     def __init__(
         self, model: nn.Module, replicas: Replicas, batches: Batches, device: torch.device, control: Control

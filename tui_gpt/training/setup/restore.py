@@ -29,7 +29,7 @@ def restored_model(checkpoint: Checkpoint, corpus: Corpus | None = None) -> tupl
 def original_corpus(
     config: RunConfig, checkpoint: Checkpoint, name: str, *, text_moved: str, validation_moved: str, changed: str
 ) -> Corpus:
-    """Return the corpus that `name` was trained on, from where `config` says it is.
+    """Return the corpus that `name` was trained on, from the place that `config` names.
 
     Raises IncompatibleError where one of its texts has moved or changed; the last three arguments are the remedies.
     """

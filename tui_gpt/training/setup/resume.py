@@ -1,6 +1,6 @@
 """Prepares a run that is resumed from its last checkpoint.
 
-What the run's log says of the steps after that checkpoint is cut off and repeated: the changes of settings at their
+What the run's log records of the steps after that checkpoint is cut off and repeated: the changes of settings at their
 steps, everything else because equal steps give equal events.
 """
 

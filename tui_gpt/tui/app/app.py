@@ -121,7 +121,7 @@ class TuiGptApp(GuardedApp):
     # Signals
 
     def _handle_signals(self) -> None:
-        """On SIGINT, SIGTERM and SIGHUP, save and exit; on a second one, exit immediately."""
+        """Save and exit on SIGINT, SIGTERM and SIGHUP; exit immediately on a second one."""
         if self.is_headless:
             return
         loop = asyncio.get_running_loop()

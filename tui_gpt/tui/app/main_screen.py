@@ -209,7 +209,7 @@ class MainScreen(Screen[None]):
         self._run_changed()
 
     def _is_busy(self) -> bool:
-        """Return whether a run is in progress, and say so if it is."""
+        """Return whether a run is in progress, and notify the user if it is."""
         if self.control.is_training:
             self._warn("a run is training already: stop it first")
         return self.control.is_training
@@ -237,8 +237,8 @@ class MainScreen(Screen[None]):
         if any(isinstance(event, Saved) for event in update.events):
             self._reload_visible_runs()
         for event in update.events:
-            if (news := announcement(event)) is not None:
-                self._warn(news.words, news.severity)
+            if (notice := announcement(event)) is not None:
+                self._warn(notice.words, notice.severity)
         if update.ending is not None:
             self._show_ending(update.ending, update.error)
         if update.is_changed or update.ending is not None:

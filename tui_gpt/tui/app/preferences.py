@@ -1,4 +1,4 @@
-"""The initial settings of both forms: what `config.toml` and the environment say, else what the app remembers."""
+"""The initial settings of both forms: those of `config.toml` and the environment, else those that the app remembers."""
 
 import dataclasses
 

@@ -33,7 +33,7 @@ def percent(probability: float) -> str:
 
 
 class AlternativesPanel(Widget, can_focus=True):
-    """The likeliest characters at one position of a text."""
+    """The most likely characters at one position of a text."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "alternatives--title",

@@ -22,7 +22,7 @@ Position = tuple[str | None, str]
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The likeliest next characters with their probabilities, or the reason why there are none."""
+    """The most likely next characters with their probabilities, or the reason why they are missing."""
 
     alternatives: tuple[tuple[str, float], ...] = ()
     error: str = ""

@@ -57,7 +57,7 @@ class Passage:
         return list(Segment.adjust_line_length(segments, self._wrapped.width, pad=False))
 
     def _tone(self, name: str) -> int:
-        """Return the number that stands for a tone."""
+        """Return the number of a tone."""
         if name not in self._names:
             self._names.append(name)
         return self._names.index(name)

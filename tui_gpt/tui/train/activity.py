@@ -36,18 +36,18 @@ class ActivityWatch:
         seconds = now - self._since
         if activity is None or seconds < _PATIENCE_SECONDS:
             return ""
-        share = "" if activity.done is None else f" {min(max(activity.done, 0.0), 1.0) * 100:.0f} %"
-        return f"{name}{share}, {int(seconds)} s"
+        percentage = "" if activity.done is None else f" {min(max(activity.done, 0.0), 1.0) * 100:.0f} %"
+        return f"{name}{percentage}, {int(seconds)} s"
 
 
 def run_activity(activity: Activity | None, phase: Phase, step: int) -> Activity | None:
     """Return what a run is doing: what its worker reports, with what the user is waiting for."""
     if phase == "paused":
         return None
-    alone, beside = _REQUESTS.get(phase, ("", ""))
+    request, prefix = _REQUESTS.get(phase, ("", ""))
     if phase == "stopping" and not step:
-        alone = beside = "stopping"
+        request = prefix = "stopping"
     if activity is None:
-        return Activity(alone) if alone else None
-    name = activity.name if beside in ("", activity.name) else f"{beside}: {activity.name}"
+        return Activity(request) if request else None
+    name = activity.name if prefix in ("", activity.name) else f"{prefix}: {activity.name}"
     return Activity(name, activity.done)

@@ -29,7 +29,7 @@ class FormField:
 
 
 WIDE_FIELDS = (FormField("val_file", "instead of val_share"),)
-"""Fields with a line of their own."""
+"""Fields that take a full line."""
 COLUMN_FIELDS = (
     FormField("max_seconds", "seconds"),
     FormField("n_layer", "blocks"),

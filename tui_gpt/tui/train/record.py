@@ -1,4 +1,4 @@
-"""A run as the Train tab shows it: its `RunRecord`, and beside it what only a screen needs."""
+"""A run as the Train tab shows it: its `RunRecord`, and what only the screen needs."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,23 +16,23 @@ Phase = Literal["loading", "running", "pausing", "paused", "stopping", "finished
 _PHASES: dict[TrainingState, Phase] = {
     "new": "loading", "running": "running", "paused": "paused", "stopped": "finished", "finished": "finished",
 }  # fmt: skip
-_SIGNS: dict[NoticeKind, str] = {
+_SYMBOLS: dict[NoticeKind, str] = {
     "started": "▸", "paused": "‖", "resumed": "▸", "changed": "◆", "warning": "!", "recovered": "◆",
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A sign on the chart's axis, with a few words that the cursor shows."""
+    """A symbol on the chart's axis, with a few words that the cursor shows."""
 
     step: int
-    sign: str
+    symbol: str
     text: str
 
     @classmethod
     def of(cls, notice: Notice) -> "Mark":
         """Return the mark of a notice that has a label."""
-        return cls(notice.step, _SIGNS[notice.kind], notice.label)
+        return cls(notice.step, _SYMBOLS[notice.kind], notice.label)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class RunView(RunRecord):
     train: Series = field(default_factory=Series)
     """The training loss by step."""
     failure: str | None = None
-    """The sentence that says why the run failed."""
+    """Why the run failed, in one sentence."""
 
     @classmethod
     def replay(cls, name: str, config: RunConfig, events: Iterable[Event]) -> "RunView":

@@ -38,7 +38,7 @@ COMMANDS: dict[RunAction, tuple[str, str]] = {
 def is_available(action: RunAction, shown: RunView | None, *, is_live: bool) -> bool:
     """Return whether an action makes sense for the run `shown` on the Train tab.
 
-    `shown` is None for the form; `is_live` says that the run is in progress in this app.
+    `shown` is None for the form; `is_live` means that the run is in progress in this app.
     """
     if shown is None:
         return action is RunAction.START

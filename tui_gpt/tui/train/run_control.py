@@ -1,6 +1,6 @@
 """The runs of this app without its widgets: start, pause, continue, stop, replay and delete them.
 
-The run in progress has a thread of its own (`feed.Training`); `poll` takes its events. What reads or writes the disk is
+The run in progress has its own thread (`feed.Training`); `poll` takes its events. What reads or writes the disk is
 for a thread, the rest for the event loop.
 """
 
@@ -96,7 +96,7 @@ class RunControl:
     def prepare(self, request: TrainRequest) -> PreparedRun:
         """Check a request and find its text, or its past. Reads the disk. Raises TuiGptError before any run is created.
 
-        The time budget begins now, unless the request says when it began.
+        The time budget begins now, unless the request contains its beginning.
         """
         if request.began is None:
             request = dataclasses.replace(request, began=time.monotonic())
@@ -112,7 +112,7 @@ class RunControl:
         return PreparedRun(request, record)
 
     def start(self, run: PreparedRun) -> None:
-        """Start a run in a thread of its own."""
+        """Start a run in its own thread."""
         self.record = run.record
         self.training = Training(self.session, run.request)
         self.training.start()
@@ -124,7 +124,7 @@ class RunControl:
         training, record = self.training, self.record
         if training is None or record is None:
             return None
-        is_alive = training.is_alive  # asked first: events that come later are taken next time
+        is_alive = training.is_alive  # checked first: later events are taken next time
         events = training.drain()
         before = record.phase, record.saved is None
         self._apply(events, record)
@@ -187,7 +187,7 @@ class RunControl:
     def exclude_seconds(self, seconds: float) -> None:
         """Do not count this time, in which the process was suspended, as the run's."""
         if self.training is not None:
-            self.training.control.leave_out(seconds)
+            self.training.control.exclude_seconds(seconds)
 
     # What there is to wait for
 

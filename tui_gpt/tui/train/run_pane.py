@@ -63,7 +63,7 @@ class RunPane(Vertical):
         return self.query_one(LossChart)
 
     def show(self, record: RunView, *, is_live: bool) -> None:
-        """Draw a run; `is_live` says that it is in progress in this app."""
+        """Draw a run; `is_live` means that it is in progress in this app."""
         if record is not self._record:
             self._record, self._buttons_key, self.chart.cursor = record, None, None
         chart = self.chart
@@ -76,7 +76,7 @@ class RunPane(Vertical):
         self._show_buttons(record, is_live=is_live)
 
     def show_activity(self, words: str) -> None:
-        """Show what the run is busy with; "" while its events say enough."""
+        """Show the activity of the run; "" while its events suffice."""
         if words != self._activity:
             self._activity = words
             self._show_headline()

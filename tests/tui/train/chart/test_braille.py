@@ -24,7 +24,7 @@ FINITE = st.floats(-1e6, 1e6)
 
 
 def row_text(raster: Raster, row: int) -> str:
-    """One row of cells as characters."""
+    """Return one row of cells as characters."""
     return "".join(character(raster.cells.get((row, column), 0)) for column in range(raster.columns))
 
 

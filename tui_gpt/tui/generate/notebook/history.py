@@ -72,7 +72,7 @@ class History:
         return self._append(lambda: {card_id: Layout(card_id, (), 0)})
 
     def _unwritten(self, card: Card) -> _Parts:
-        """Return the answers of a card and its layout, as far as the file does not hold them."""
+        """Return the answers of a card and its layout that are not in the file yet."""
         parts: dict[str, Answer | Layout] = {
             answer.id: answer for answer in card.answers if self._written.get(answer.id) is not answer
         }

@@ -94,7 +94,7 @@ class CollectedCards:
 def collect_cards(parts: Iterable[Answer | Layout], limit: int, *, is_cut: bool) -> CollectedCards:
     """Return the `limit` cards that were changed last, in the order in which they were begun.
 
-    `is_cut` says that there are lines before `parts`. The first card may then be cut off from its answers: it is left
+    `is_cut` means that there are lines before `parts`. The first card may then be cut off from its answers: it is left
     out rather than returned without them.
     """
     answers: dict[str, Answer] = {}

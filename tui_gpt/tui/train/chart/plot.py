@@ -44,7 +44,7 @@ class Plot:
         for reference in self.references:
             self._put_label(reference)
         for mark in record.marks:
-            self.axis[self._column(mark.step)] = (mark.sign, "mark")
+            self.axis[self._column(mark.step)] = (mark.symbol, "mark")
 
     def _row(self, loss: float) -> int:
         return self.y.dot_from_top(loss) // braille.DOTS_Y

@@ -1,6 +1,6 @@
-"""Tiny models that write: every architecture, with weights large enough that each part of them matters.
+"""Tiny models of every architecture, with weights large enough that each part of them matters.
 
-Half precision holds the weights exactly, so that the kernel, which rounds to it, must agree to the last digits.
+Half precision is exact for their weights, so the C extension, which rounds to it, must agree to the last digits.
 """
 
 import torch
@@ -52,7 +52,7 @@ def tiny_prior(name: str) -> NgramPrior | None:
 
 
 def weights_of(model: LanguageModel, prior: NgramPrior | None) -> Model:
-    """The model for the decoders, which shares its memory."""
+    """Return the model for the decoders, which shares memory with `model`."""
     return Model.of(model.config, model.vocab_size, arrays_of(model.state_dict()), prior)
 
 
