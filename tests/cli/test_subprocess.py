@@ -244,7 +244,7 @@ def test_measuring_a_text_ends_at_once_with_the_code_of_the_signal(
 ) -> None:
     (place / "long.txt").write_text("the quick brown fox jumps over the lazy dog.\n" * 200_000)
     process = start(place, "eval", "--run", trained, "--file", "long.txt")
-    assert any("measuring " in line for line in lines_of(process.stderr))
+    assert any("evaluating " in line for line in lines_of(process.stderr))
     process.send_signal(number)
     out, err = process.communicate(timeout=TIMEOUT_SECONDS)
     assert (process.returncode, out) == (code, "")
