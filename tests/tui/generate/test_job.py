@@ -94,8 +94,8 @@ def test_answers_of_a_batch_have_their_probabilities() -> None:
     run(job, FakeSession(model=FakeTextModel(text="bcde")))
     job.take()
     for place, answer in enumerate(job.answers):
-        assert (answer.place, answer.batch, answer.text) == (place, 2, "bcde")
-        assert answer.logprobs == pytest.approx([-0.6931] * 4)
+        assert (answer.place, answer.batch, answer.text) == (place, 2, ("bcde", "BCDE")[place])
+        assert tuple(answer.logprobs) == pytest.approx((-math.log(2),) * 4)
 
 
 class Copying(FakeTextModel):

@@ -75,7 +75,7 @@ def training_run() -> list[Event]:
     """Return a quarter of a long run, paused once. All events came after two hours, so no time left is known."""
     whole = training_script(1_000)
     events = [event for event in whole if event.step <= 250 and not isinstance(event, Saved)]
-    events = [replace(event, elapsed_seconds=8_000) if isinstance(event, Progress) else event for event in events]
+    events = [replace(event, elapsed_seconds=7_981) if isinstance(event, Progress) else event for event in events]
     return [
         started(1_000),
         *events[1:],
@@ -86,7 +86,7 @@ def training_run() -> list[Event]:
             step=250, prompt="", text="ROMEO:\nWhat say you, my lord? [b]The king[/b] is come.\n\nJULIET:\nAy, me!"
         ),
         evaluated(250, 2.63),
-        replace(progress(260, 2.51), elapsed_seconds=8_000),
+        replace(progress(260, 2.51), elapsed_seconds=7_981),
     ]
 
 

@@ -109,6 +109,11 @@ class RunsPane(Widget):
         """Focus the list."""
         self.table.focus()
 
+    def on_resize(self) -> None:
+        """Adapt the names to the new width."""
+        if self._runs:
+            self.show(list(self._runs.values()))
+
     def reload(self) -> None:
         """Read the list again."""
         self._start(self._reload, "runs")
