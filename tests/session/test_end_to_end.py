@@ -42,7 +42,7 @@ def test_train_generate_quit_come_back_and_resume(tmp_path: Path) -> None:
         terminal.wait_for("30/30")
         terminal.wait_for("Generate  g")
         terminal.type("r")
-        terminal.wait_for("At which step")
+        terminal.wait_for("Train further")
         terminal.type(ENTER)
         terminal.wait_until(has_ended(store, step=60))
         leave(terminal)

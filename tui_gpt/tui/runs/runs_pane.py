@@ -73,6 +73,7 @@ class RunsPane(Widget):
         super().__init__(id=id)
         self._control = control
         self._runs: dict[str, RunSummary] = {}
+        self._shown_width = 0
 
     def compose(self) -> ComposeResult:
         """Lay out the table, or a sentence in its place, and the buttons."""
@@ -111,7 +112,7 @@ class RunsPane(Widget):
 
     def on_resize(self) -> None:
         """Adapt the names to the new width."""
-        if self._runs:
+        if self._runs and self._shown_width != self._name_width:
             self.show(list(self._runs.values()))
 
     def reload(self) -> None:
@@ -132,8 +133,9 @@ class RunsPane(Widget):
         table.clear()
         self._runs = {run.name: run for run in runs}
         now = time.time()
+        self._shown_width = self._name_width
         for run in runs:
-            table.add_row(*_cells(run, now, self._name_width), key=run.name)
+            table.add_row(*_cells(run, now, self._shown_width), key=run.name)
         self.query_one("#no-runs", Static).update("no runs yet\n\npress 1, then s, to train the first one")
         self._show_table(bool(runs))
         if selected and selected.name in self._runs:
