@@ -40,7 +40,7 @@ def test_train_generate_quit_come_back_and_resume(tmp_path: Path) -> None:
         terminal.wait_for("Start")
         terminal.type("3")
         terminal.wait_for("30/30")
-        terminal.wait_for("Generate  g")
+        terminal.wait_for("r Resume")  # the footer, once the list has the focus
         terminal.type("r")
         terminal.wait_for("Train further")
         terminal.type(ENTER)
