@@ -38,7 +38,7 @@ class _Sample(NamedTuple):
 
 def fit_discounts(trie: Trie, folds: int) -> Floats:
     """Return (order + 1, 4): the discounts by the n-gram's length and its count 0, 1, 2, and 3 or more."""
-    size = len(trie.ids[1])
+    size = len(trie.longest)
     every = max(1, folds // FOLDS_USED)
     pairs = list(zip(fold_ranges(size, folds), held_out_ranges(size, folds), strict=True))[every // 2 :: every]
     step = max(1, sum(len(fold) for fold, _ in pairs) // SAMPLE_SIZE)

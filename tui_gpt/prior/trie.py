@@ -6,6 +6,7 @@ Positions are read as a ring: the text's beginning follows its end, so every pos
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,12 @@ many are distinct, few of them recur."""
 class Trie:
     """The n-grams of a text. The k-grams are numbered in sorted order, so the extensions of one are consecutive.
 
-    Lists are indexed by k, the length in tokens; entry 0 is unused. U_k is the number of distinct k-grams.
+    Lists are indexed by k, the length in tokens; entry 0 is unused except in `firsts`. U_k k-grams are distinct.
     """
 
     vocab_size: int
-    ids: list[Ints]
-    """ids[k] (N,): the k-gram that starts at each position."""
+    longest: Ints
+    """(N,): the n-gram of the highest order that starts at each position."""
     symbols: list[Ints]
     """symbols[k] (U_k,): the last token of each k-gram."""
     suffixes: list[Ints]
@@ -37,12 +38,21 @@ class Trie:
     keys: list[Ints]
     """keys[k] (U_k,), sorted: (k-1)-gram * vocab_size + last token."""
     firsts: list[Ints]
-    """firsts[k] (U_k + 1,): where the extensions of each k-gram begin among the (k+1)-grams."""
+    """firsts[k] (U_k + 1,): where the extensions of each k-gram begin among the (k+1)-grams; U_0 is 1."""
 
     @property
     def order(self) -> int:
         """The length of the longest n-grams, in tokens."""
-        return len(self.ids) - 1
+        return len(self.symbols) - 1
+
+    @cached_property
+    def ids(self) -> list[Ints]:
+        """ids[k] (N,): the k-gram that starts at each position."""
+        ids = [self.longest]
+        for k in range(self.order, 1, -1):
+            parents = (self.keys[k] // self.vocab_size).astype(np.int32)
+            ids.insert(0, parents[ids[0]])
+        return [np.zeros(0, np.int32), *ids]
 
     def extend(self, k: int, grams: Ints, tokens: Ints) -> Ints:
         """Return the (k+1)-grams that extend k-grams by a token each; -1 where the text lacks it or `grams` is -1."""
@@ -67,34 +77,47 @@ class Trie:
 def build_trie(tokens: Ints, vocab_size: int, order: int) -> Trie:
     """Number the n-grams of `tokens` (N,) of every order up to `order`, or up to the one that exceeds NODE_LIMIT.
 
-    The positions are sorted once by their n-grams of the highest order; each lower order is one pass over them.
+    The positions are sorted once by their n-grams of the highest order. Each lower order is then found among the
+    n-grams of the next higher one: a k-gram begins where two neighbours share fewer than k tokens.
     """
     size = len(tokens)
     ring = np.resize(tokens.astype(np.min_scalar_type(vocab_size - 1)), size + order)
     positions = _sort_positions(ring, order, vocab_size)
-    empty = np.zeros(0, np.int32)
-    trie = Trie(vocab_size, [empty], [empty], [empty], [empty], [empty])
-    is_new = np.zeros(size, bool)  # whether the k-gram at each sorted position differs from the one before
-    is_new[0] = True
-    starts, groups = np.zeros(1, np.int64), np.zeros(size, np.int32)
-    for k in range(1, order + 1):
-        last = ring[positions + (k - 1)]
-        is_new[1:] |= last[1:] != last[:-1]
-        shorter_starts, shorter_groups = starts, groups
-        starts = np.flatnonzero(is_new)
-        if k > 2 and sum(map(len, trie.symbols)) + len(starts) > NODE_LIMIT:
-            break
-        groups = np.cumsum(is_new, dtype=np.int32) - np.int32(1)
-        ids = np.empty(size, np.int32)
-        ids[positions] = groups
-        second = (positions[starts] + 1) % size
-        trie.suffixes.append(trie.ids[k - 1][second] if k > 1 else np.zeros(len(starts), np.int32))
-        trie.ids.append(ids)
-        trie.symbols.append(last[starts].astype(np.int32))
-        trie.keys.append(shorter_groups[starts] * np.int64(vocab_size) + last[starts])
-        if k > 1:
-            trie.firsts.append(np.append(np.searchsorted(starts, shorter_starts), len(starts)))
+    shared = _shared_lengths(ring, positions, order)
+    order = _order_within_limit(shared, order)
+    is_new = shared < order
+    longest = np.empty(size, np.int32)
+    longest[positions] = np.cumsum(is_new, dtype=np.int32) - np.int32(1)
+    trie = Trie(vocab_size, longest, *([np.zeros(0, np.int32)] * (order + 1) for _ in range(4)))
+    places, shared = positions[is_new], shared[is_new]  # of the first occurrence of each k-gram
+    following = longest[(places + 1) % size]  # a k-gram that begins with all but the first token of each k-gram
+    for k in range(order, 0, -1):
+        begins = np.append(np.flatnonzero(shared < k - 1), len(shared))
+        parents = np.repeat(np.arange(len(begins) - 1, dtype=np.int32), np.diff(begins))
+        trie.firsts[k - 1] = begins
+        trie.suffixes[k] = parents[following]
+        trie.symbols[k] = ring[k - 1 :][places].astype(np.int32)
+        trie.keys[k] = parents * np.int64(vocab_size) + trie.symbols[k]
+        places, shared, following = places[begins[:-1]], shared[begins[:-1]], trie.suffixes[k][begins[:-1]]
     return trie
+
+
+def _shared_lengths(ring: Ints, positions: Ints, order: int) -> npt.NDArray[np.int8]:
+    """Return (N,): how many tokens the n-gram at each sorted position shares with the one before; -1 for the first."""
+    lengths = np.zeros(len(positions), np.int8)
+    is_equal = np.ones(len(positions) - 1, bool)
+    for k in range(order):
+        tokens = ring[k:][positions]
+        is_equal &= tokens[1:] == tokens[:-1]
+        lengths[1:] += is_equal
+    lengths[0] = -1
+    return lengths
+
+
+def _order_within_limit(shared: npt.NDArray[np.int8], order: int) -> int:
+    """Return the largest order, at least 2 if `order` is, whose n-grams and all shorter ones are within NODE_LIMIT."""
+    totals = np.cumsum([np.count_nonzero(shared < k) for k in range(1, order + 1)])
+    return max(int(np.searchsorted(totals, NODE_LIMIT, side="right")), min(order, 2))
 
 
 def _sort_positions(ring: Ints, order: int, vocab_size: int) -> Ints:
@@ -106,13 +129,16 @@ def _sort_positions(ring: Ints, order: int, vocab_size: int) -> Ints:
         if span > 2**62 // vocab_size:  # the next token would overflow the key: replace keys by their ranks
             key = np.unique(key, return_inverse=True)[1].reshape(-1)
             span = int(key.max()) + 1
-        key = key * vocab_size + ring[k : k + size]
+        key *= vocab_size
+        key += ring[k : k + size]
         span *= vocab_size
-    if span > 2**63 // size:
+    bits = size.bit_length()
+    if span > 2**63 >> bits:
         return np.argsort(key)
-    key = key * size + np.arange(size)  # numbers are sorted three times as fast as their positions
+    key <<= bits  # numbers are sorted three times as fast as their positions
+    key |= np.arange(size)
     key.sort()
-    return key % size
+    return key & ((1 << bits) - 1)
 
 
 def kneser_ney_counts(trie: Trie, held_out: range) -> list[Ints]:
@@ -121,10 +147,10 @@ def kneser_ney_counts(trie: Trie, held_out: range) -> list[Ints]:
     N-grams of the highest order are counted by their occurrences, shorter ones by the distinct tokens before them
     (continuation counts, Kneser and Ney 1995).
     """
-    order, size = trie.order, len(trie.ids[1])
-    occurrences = np.bincount(trie.ids[order], minlength=len(trie.symbols[order]))
+    order, size = trie.order, len(trie.longest)
+    occurrences = np.bincount(trie.longest, minlength=len(trie.symbols[order]))
     starts = (np.arange(held_out.start, held_out.stop) - (order - 1)) % size
-    counts = [occurrences - np.bincount(trie.ids[order][starts], minlength=len(occurrences))]
+    counts = [occurrences - np.bincount(trie.longest[starts], minlength=len(occurrences))]
     for k in range(order, 1, -1):
         seen = trie.suffixes[k][counts[0] > 0]
         counts.insert(0, np.bincount(seen, minlength=len(trie.symbols[k - 1])))

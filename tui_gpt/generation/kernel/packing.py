@@ -100,8 +100,7 @@ class PackedModel:
     def _add_prior(self, prior: NgramPrior) -> None:
         trie, table = prior.trie, prior.table
         grams = [structs.Grams() for _ in range(prior.order + 1)]
-        grams[0].firsts = self._address(np.array([0, len(trie.symbols[1])]), np.int64)
-        for k in range(1, prior.order + 1):
+        for k in range(prior.order + 1):
             grams[k].symbols = self._address(trie.symbols[k], np.int32)
             if k > 1:
                 grams[k].discounted_probs = self._address(table.discounted_probs[k], np.float32)
