@@ -31,7 +31,7 @@ async def until(predicate: Callable[[], bool]) -> None:
 
 async def trained(config: RunConfig, name: str, *, is_generating: bool) -> tuple[list[LoggedEvent], list[int]]:
     """Train in the app; return the log without what clocks and disks determine, and the steps of the live answers."""
-    AppState(sampling=SampleConfig(max_new_tokens=200)).save()
+    AppState(sampling=SampleConfig(max_new_tokens=100)).save()
     app = TuiGptApp(TrainRequest(config=config, name=name), session=Session())
     async with app.run_test(size=(100, 30)):
         await until(lambda: app.main is not None and app.main.control.is_training)
@@ -66,14 +66,14 @@ async def test_generating_from_live_weights_does_not_change_the_log(tmp_path: Pa
     text = tmp_path / "fox.txt"
     text.write_text(TEXT, encoding="utf-8")
     config = resolve(
-        "quick", str(text), n_layer=1, n_head=2, n_embd=16, block_size=32, batch_size=4, max_iters=120, dropout=0.1,
-        eval_interval=30, log_interval=5, sample_interval=40, device="cpu", threads=1,
+        "quick", str(text), n_layer=1, n_head=2, n_embd=16, block_size=32, batch_size=4, max_iters=40, dropout=0.1,
+        eval_interval=10, log_interval=5, sample_interval=15, device="cpu", threads=1,
     )  # fmt: skip
     quiet, nothing = await trained(config, "quiet", is_generating=False)
     watched, steps = await trained(config, "watched", is_generating=True)
     assert nothing == []
     assert len(steps) >= 2
-    assert 0 < min(steps) < max(steps) <= 120
+    assert 0 < min(steps) < max(steps) <= 40
     for log in (watched, quiet):
         log.sort(key=lambda logged: (logged["step"], logged["type"]))
     assert watched == quiet
