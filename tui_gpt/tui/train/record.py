@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tui_gpt.config import RunConfig
-from tui_gpt.events import Evaluated, Event, Progress, Started
+from tui_gpt.events import Evaluated, Event, Progress, RequestRefused, Started
 from tui_gpt.formatting import format_loss
 from tui_gpt.notices import Notice, NoticeKind
 from tui_gpt.progress import RunRecord, TrainingState, state_after
@@ -62,6 +62,8 @@ class RunView(RunRecord):
     """The training loss by step."""
     failure: str | None = None
     """Why the run failed, in one sentence."""
+    writer: str = ""
+    """The other process that trains the run, e.g. `process 1234`; empty for a run of this app."""
 
     @classmethod
     def replay(cls, name: str, config: RunConfig, events: Iterable[Event]) -> "RunView":
@@ -77,15 +79,17 @@ class RunView(RunRecord):
         match event:
             case Progress():
                 self.train.add(event.step, event.loss)
-            case Started() if event.step:
+            case Started():
                 self.train.cut(event.step)
+            case RequestRefused():
+                self.phase = _PHASES[self.state]
         state = state_after(event)
         if state is not None:
             self.phase = _PHASES[state]
 
     @property
     def is_live(self) -> bool:
-        """Whether a worker of this app is training it."""
+        """Whether it is being trained, by a worker of this app or by the process that the app follows."""
         return self.phase in ("loading", "running", "pausing", "paused", "stopping")
 
     @property
