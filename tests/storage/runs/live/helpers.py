@@ -26,7 +26,7 @@ def wait_until(predicate: Callable[[], bool]) -> None:
 
 
 class Writer:
-    """Trains a run, as far as its folder shows."""
+    """Writes a run like a trainer, and obeys its control."""
 
     def __init__(self, run: Run) -> None:
         self.control = Control()

@@ -43,9 +43,7 @@ def asked(run: Run, service: RequestService, action: Action, **changes: SettingV
     return answer.problem
 
 
-def test_every_request_reaches_the_control_and_is_answered(
-    run: Run, service: RequestService, control: Control
-) -> None:
+def test_every_request_reaches_the_control_and_is_answered(run: Run, service: RequestService, control: Control) -> None:
     assert asked(run, service, "pause") == ""
     assert control.pause_requested
     assert asked(run, service, "resume") == ""

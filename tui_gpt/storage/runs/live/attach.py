@@ -103,6 +103,8 @@ class Relay:
         self._step = 0
         self._is_paused = False
         """Whether the other process is paused, or was asked to."""
+        self._is_pause_awaited = False
+        """Whether it was asked to pause or to continue, and no event has shown yet that it has."""
         self._is_stop_sent = False
         self._request = RunRequest(action="save")
         self._sent: SentRequest | None = None

@@ -1,9 +1,9 @@
 """Requests to the process that trains a run: small files in the run's folder `requests`, and an answer beside each.
 
 A request is written atomically. The process claims it by removing its file, does what it asks for, and writes the
-answer; the sender can withdraw it by removing the file first. So a request has an effect at most once, and none after it
-was withdrawn. The folder may come from a stranger: only small regular files in a real folder are read, and no more than
-a few at a time.
+answer; the sender can withdraw it by removing the file first. So a request has an effect at most once, and none after
+it was withdrawn. The folder may come from a stranger: only small regular files in a real folder are read, and no more
+than a few at a time.
 """
 
 import dataclasses
