@@ -115,7 +115,10 @@ class Relay:
         """Learn from an event of the run whether it is paused, unless a request is about to change that."""
         self._step = event.step
         state = state_after(event)
-        if state is None or (self._sent is not None and self._request.action in ("pause", "resume")):
+        if state is None:
+            return
+        if self._is_pause_awaited:
+            self._is_pause_awaited = (state == "paused") != self._is_paused
             return
         is_in_step = self._control.pause_requested == self._is_paused
         self._is_paused = state == "paused"
@@ -158,7 +161,7 @@ class Relay:
             self._is_stop_sent = True
             return RunRequest(action="stop")
         if control.pause_requested != self._is_paused:
-            self._is_paused = control.pause_requested
+            self._is_paused, self._is_pause_awaited = control.pause_requested, True
             return RunRequest(action="pause" if self._is_paused else "resume")
         if control.take_save_request():
             return RunRequest(action="save")
@@ -180,7 +183,7 @@ class Relay:
             self._control.forget_stop()
             self._set_pause(self._is_paused)
         elif self._request.action in ("pause", "resume"):
-            self._is_paused = not self._is_paused
+            self._is_paused, self._is_pause_awaited = not self._is_paused, False
             self._set_pause(self._is_paused)
 
 
