@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from tui_gpt.cli.commands import common
+from tui_gpt.cli.commands import common, live_runs
 from tui_gpt.config import DEFAULT_CORPUS
 from tui_gpt.errors import NotFoundError, TuiGptError, UsageError
 from tui_gpt.formatting import format_age, format_loss
@@ -24,6 +24,10 @@ _TO_THE_RIGHT = frozenset({3, 4})
 @click.group()
 def runs() -> None:
     """Manage runs."""
+
+
+for _command in live_runs.COMMANDS:
+    runs.add_command(_command)
 
 
 @runs.command("list")

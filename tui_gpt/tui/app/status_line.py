@@ -28,7 +28,7 @@ class StatusLine(Static):
         if self._control.loader.error is not None and not is_leaving:
             return "PyTorch missing"
         activity = self._control.activity()
-        words = self._watch.words(activity) or progress_words(self._control.record)
+        words = self._watch.words(activity) or progress_words(self._control.live_record)
         return words or (f"{activity.name}…" if activity else "")
 
 
