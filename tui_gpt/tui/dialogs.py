@@ -1,4 +1,4 @@
-"""Dialogs: quit while training, delete a run, change a number. One key answers each."""
+"""Dialogs: quit while training, change a number. One key answers each."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -64,18 +64,6 @@ def quit_question(step: int) -> QuestionScreen:
         "Keep training",
         key="s",
         yes_first=True,
-    )
-
-
-def delete_question(name: str) -> QuestionScreen:
-    """Return the question whether to delete a run."""
-    return QuestionScreen(
-        f"Delete {name}?",
-        "Its checkpoints and its log are removed from the disk. This cannot be undone.",
-        "Delete",
-        "Keep",
-        key="d",
-        yes_first=False,
     )
 
 

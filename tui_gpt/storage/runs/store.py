@@ -130,7 +130,7 @@ class RunStore:
     def delete(self, name: str) -> None:
         """Remove a run with its checkpoints. Raises NotFoundError, RunLockedError while it is running, StorageError.
 
-        What a crash leaves of it is removed by the next deletion. Of a link to a run elsewhere, only the link is removed.
+        What a crash leaves of it is removed by the next deletion. Of a link to a run elsewhere, the link is removed.
         """
         self.discard(name)
         self.purge()

@@ -223,6 +223,11 @@ class TuiGptApp(GuardedApp):
 
         return list(farewell(self.main.control.record, self.main.control.store))
 
+    def empty_trash(self) -> None:
+        """Remove the runs that were deleted and not restored."""
+        if self.main is not None:
+            self.main.control.trash.empty()
+
     def wait_for_training(self) -> None:
         """Wait until a run that was asked to stop has been saved, or has failed to end in time."""
         if self.main is not None and self.main.control.training is not None:
@@ -260,6 +265,7 @@ def run_app(
             app.run()
         finally:
             restore_terminal_title(app.alerts)
+    app.empty_trash()
     for line in app.farewell():
         print(line, file=sys.stderr)
     if app.crash_sentence:

@@ -1,11 +1,13 @@
 """The entries of the command palette."""
 
 from collections.abc import Iterable
+from functools import partial
 
 from textual.app import SystemCommand
 
 from tui_gpt.config import PRESETS
 from tui_gpt.tui.app.main_screen import MainScreen
+from tui_gpt.tui.runs.run_commands import RUN_COMMANDS
 from tui_gpt.tui.train.run_actions import COMMANDS
 
 
@@ -14,6 +16,11 @@ def commands(screen: MainScreen) -> Iterable[SystemCommand]:
     for action, (title, explanation) in COMMANDS.items():
         if screen.check_action("run", (action,)):
             yield SystemCommand(title, explanation, lambda action=action: screen.run_action(f"run('{action}')"))
+    if screen.active_tab == "runs":
+        for command in RUN_COMMANDS:
+            yield SystemCommand(
+                command.title, command.explanation, partial(screen.runs_pane.run_action, command.action)
+            )
     for name, preset in PRESETS.items():
         yield SystemCommand(f"Preset {name}", preset.summary, lambda name=name: screen.choose_preset(name))
     yield SystemCommand("Play the demo", "A recorded training in half a minute", lambda: screen.app.run_action("demo"))

@@ -58,7 +58,18 @@ _CARDS: Keys = (
 )
 _RUNS: Keys = (
     ("Enter", "open a run; follow it if another process trains it"),
-    ("r g d", "resume; generate; delete"),
+    ("r g", "resume; generate with its model"),
+    ("Space c", "mark; compare two to six marked runs"),
+    ("/ Esc", "filter by typing; all runs, then no marks"),
+    ("s S, or a heading", "sort by the next column; reverse"),
+    ("n m w", "note; rename; export"),
+    ("d u", "delete; restore the run deleted last"),
+)
+_COMPARE: Keys = (
+    ("p P", "pin the next run; the previous one"),
+    ("← → Home End", "read values at a step of the pinned run"),
+    ("l", "logarithmic loss axis"),
+    ("Esc c q", "back to the list"),
 )
 _EVERYWHERE: Keys = (
     ("1 2 3, F2 F3 F4", "Train, Generate, Runs"),
@@ -71,7 +82,7 @@ _SECTIONS: Mapping[str, tuple[tuple[str, Keys], ...]] = MappingProxyType(
     {
         "train": (("Train", _TRAIN), ("The chart", _CHART)),
         "generate": (("Generate: the prompt", _PROMPT), ("Generate: a card", _CARDS)),
-        "runs": (("Runs", _RUNS),),
+        "runs": (("Runs", _RUNS), ("Comparing runs", _COMPARE)),
     }
 )
 
