@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -98,7 +98,7 @@ class RunStore:
         """Return a summary of every run, also of damaged ones, newest first."""
         return newest_first(run.summary() for run in self.runs())
 
-    def runs(self) -> "list[Run]":
+    def runs(self) -> Sequence[Run]:
         """Return every run, in any order."""
         return [Run(self.root / name) for name in self._names()]
 

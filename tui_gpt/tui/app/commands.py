@@ -16,6 +16,12 @@ def commands(screen: MainScreen) -> Iterable[SystemCommand]:
     for action, (title, explanation) in COMMANDS.items():
         if screen.check_action("run", (action,)):
             yield SystemCommand(title, explanation, lambda action=action: screen.run_action(f"run('{action}')"))
+    shown = screen.train_pane.record
+    if screen.active_tab == "train" and shown is not None and shown.samples:
+        for title, moves in (("Previous sample", -1), ("Next sample", 1)):
+            yield SystemCommand(
+                title, "With the chart's cursor", partial(screen.train_pane.run_pane.action_sample, moves)
+            )
     if screen.active_tab == "runs":
         for command in RUN_COMMANDS:
             yield SystemCommand(

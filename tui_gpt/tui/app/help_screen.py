@@ -24,6 +24,7 @@ _TRAIN: Keys = (
     ("n", "new run"),
     ("l", "logarithmic loss axis"),
     ("← → Home End", "read values and samples at a step"),
+    ("< >", "previous and next sample, with the cursor"),
 )
 _CHART: Keys = (
     ("dim dots", "training loss, minimum to maximum"),
@@ -57,7 +58,7 @@ _CARDS: Keys = (
     ("i", "back to the prompt"),
 )
 _RUNS: Keys = (
-    ("Enter", "open a run; follow it if another process trains it"),
+    ("Enter", "open a run; follow one of another process"),
     ("r g", "resume; generate with its model"),
     ("Space c", "mark; compare two to six marked runs"),
     ("/ Esc", "filter by typing; all runs, then no marks"),

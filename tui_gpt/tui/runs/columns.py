@@ -9,7 +9,7 @@ from tui_gpt.storage.runs import RunSummary
 
 PADDING = 2
 """Cells beside each column."""
-_MAX_NAME, _MAX_NOTE = 40, 60
+_MAX_NAME, _MAX_NOTE = 32, 60
 _STATE_ORDER = ("training here", "paused here", "elsewhere", "elsewhere ‖", "elsewhere ?")
 """The states of runs in progress; they come first in order of state."""
 

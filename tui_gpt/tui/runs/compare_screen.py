@@ -33,7 +33,8 @@ class CompareScreen(Screen[None]):
         Binding("p", "pin(1)", "Pin the next"),
         Binding("P", "pin(-1)", "Pin the previous", show=False),
         Binding("l", "toggle_log", "Log scale"),
-        Binding("c,q,escape", "dismiss", "Back", key_display="Esc", priority=False),
+        Binding("escape", "back", "Back", key_display="Esc", priority=True),
+        Binding("c,q", "back", "Back", show=False),
     ]
 
     def __init__(self, records: Sequence[RunView], styles: Mapping[str, int], *, pinned: str) -> None:
@@ -51,7 +52,7 @@ class CompareScreen(Screen[None]):
             with Horizontal(classes="buttons"):
                 yield Button("Pin next  p", id="pin-next", action="screen.pin(1)", compact=True)
                 yield Button("Log scale  l", id="log-scale", action="screen.toggle_log", compact=True)
-                yield Button("Back  Esc", id="back", action="screen.dismiss", compact=True)
+                yield Button("Back  Esc", id="back", action="screen.back", compact=True)
         with Container(id="compare"):
             yield LossChart(id="overlay")
             with VerticalScroll(id="differences"):
@@ -107,6 +108,13 @@ class CompareScreen(Screen[None]):
         """Pin another run."""
         self.pinned = (self.pinned + places) % len(self._runs)
         self._show()
+
+    def action_back(self) -> None:
+        """Remove the cursor; without one, return to the list."""
+        if self.chart.cursor is not None:
+            self.chart.cursor = None
+        else:
+            self.dismiss()
 
     def action_toggle_log(self) -> None:
         """Switch the loss axis between linear and logarithmic."""

@@ -30,7 +30,6 @@ from tui_gpt.tui.threads import in_background
 from tui_gpt.tui.train.record import RunView
 from tui_gpt.tui.train.run_control import RunControl
 
-_BUTTONS_PER_ROW = 7
 _NO_RUNS = "no runs yet\n\npress 1, then s, to train the first one"
 
 
@@ -92,9 +91,9 @@ class RunsPane(Widget):
         yield Static("", id="no-runs", markup=False)
         yield RunsTable(id="runs")
         yield Static("", id="run-detail", markup=False)
-        for first in range(0, len(RUN_COMMANDS), _BUTTONS_PER_ROW):
+        for row in (1, 2):
             with Horizontal(classes="buttons runs-buttons"):
-                for command in RUN_COMMANDS[first : first + _BUTTONS_PER_ROW]:
+                for command in (command for command in RUN_COMMANDS if command.row == row):
                     yield Button(command.button, id=f"do-{command.action}", compact=True)
 
     def on_mount(self) -> None:
@@ -304,7 +303,7 @@ class RunsPane(Widget):
 def detail(run: RunSummary) -> str:
     """Return what the table may have no space for."""
     parts = (
-        *(run.name, run.preset, run.corpus, f"step {step_words(run)}", format_bytes(run.size)),
-        *(state_sentence(run), run.note),
+        *(run.name, state_sentence(run), run.note),
+        *(run.preset, run.corpus, f"step {step_words(run)}", format_bytes(run.size)),
     )
     return escape_controls(" · ".join(part for part in parts if part)).replace("\n", " ")

@@ -1,7 +1,10 @@
 """A run on screen: headline and buttons, figures, loss chart, and samples."""
 
+from typing import ClassVar
+
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical
 from textual.widgets import Button, Static
 
@@ -13,6 +16,7 @@ from tui_gpt.tui.train.record import Phase, RunView
 from tui_gpt.tui.train.run_actions import RunAction, is_available
 from tui_gpt.tui.train.run_status import RunStatus, headline
 from tui_gpt.tui.train.sample_strip import SampleStrip
+from tui_gpt.tui.train.scrubbing import sample_step
 
 _SYMBOLS: dict[Phase, str] = {
     "loading": "◌",
@@ -28,6 +32,11 @@ _SYMBOLS: dict[Phase, str] = {
 
 class RunPane(Vertical):
     """One run."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("less_than_sign", "sample(-1)", "Previous sample", show=False),
+        Binding("greater_than_sign", "sample(1)", "Next sample", show=False),
+    ]
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -135,6 +144,16 @@ class RunPane(Vertical):
     def _cursor_moved(self, event: LossChart.CursorMoved) -> None:
         self.query_one(SmallCharts).cursor = event.step
         self.query_one(SampleStrip).show(self._record, event.step)
+
+    @on(SampleStrip.Scrubbed)
+    def _scrubbed(self, event: SampleStrip.Scrubbed) -> None:
+        self.action_sample(event.moves)
+
+    def action_sample(self, moves: int) -> None:
+        """Show an earlier or a later sample, and put the chart's cursor on its step."""
+        step = sample_step(self._record.samples, self.chart.cursor, moves)
+        if step is not None:
+            self.chart.cursor = step
 
     @on(LossChart.ViewChanged)
     def _view_changed(self, event: LossChart.ViewChanged) -> None:
