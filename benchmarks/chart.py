@@ -27,7 +27,7 @@ from tui_gpt.events import Evaluated, Event, Progress, Started
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import Session
 from tui_gpt.tui.app.app import TuiGptApp
-from tui_gpt.tui.train.chart.curves import ChartSettings
+from tui_gpt.tui.train.chart.curves import ChartSettings, _layers
 from tui_gpt.tui.train.chart.loss_chart import LossChart
 from tui_gpt.tui.train.chart.overlay import OverlayRun
 from tui_gpt.tui.train.chart.viewport import Viewport
@@ -82,7 +82,9 @@ class Chart(LossChart):
     """The chart of the app, with plain colours: styles are looked up once per theme, not per redraw."""
 
     def _style(self, name: str) -> Style:
-        return self._styles.setdefault(name, Style(bold=name.endswith("pinned")))
+        if name not in self._styles:
+            self._styles[name] = Style(bold=name.endswith("pinned"))
+        return self._styles[name]
 
 
 def redraw_rows(runs: list[OverlayRun], redraws: int) -> Iterator[tuple[str, float]]:
@@ -98,11 +100,21 @@ def redraw_rows(runs: list[OverlayRun], redraws: int) -> Iterator[tuple[str, flo
             chart.show_overlay(runs, pinned)
 
             def redraw() -> None:
+                _layers.clear()
                 for run in runs:
                     run.record.train._smoothed.clear()
                 chart.drawn(*SIZE)
 
-            yield f"tui-gpt, {words}{', one pinned' if pinned is not None else ''}", milliseconds(redraw, redraws)
+            name = f"{words}{', one pinned' if pinned is not None else ''}"
+            yield f"tui-gpt, {name}: all curves", milliseconds(redraw, redraws)
+            yield f"tui-gpt, {name}: one run has a new point", milliseconds(lambda: grow(runs[0], chart), redraws)
+
+
+def grow(run: OverlayRun, chart: LossChart) -> None:
+    """Append a point, and draw."""
+    series = run.record.train
+    series.add(run.record.step, 1.5, series.last_seconds)
+    chart.drawn(*SIZE)
 
 
 def peer_rows(runs: list[OverlayRun]) -> Iterator[tuple[str, float]]:

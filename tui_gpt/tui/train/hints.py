@@ -27,6 +27,9 @@ _LEAST_GAIN = 0.01
 """A difference of validation losses, in nats, that matters."""
 _SIGMAS = 4.0
 _FLAT_BLOCKS = 12
+_FLAT_FALL = 0.03
+"""A fall of the training loss over these blocks, in nats, below which it is flat."""
+_LATER_EVALUATIONS = 3
 _RECENT = 0.25
 """The fraction of a run for which a step that was not finite counts."""
 _LATE = 0.9
@@ -130,7 +133,9 @@ def _over_fitting(record: RunView) -> Hint | None:
     later = [one for one in measured if one.step > best.step]
     noise = evaluation_noise([one.val_loss for one in measured])
     margin = max(_LEAST_GAIN, _SIGMAS * noise)
-    if len(later) < 2 or any(one.val_loss - best.val_loss < margin for one in later[-2:]):
+    if len(later) < _LATER_EVALUATIONS:
+        return None
+    if any(one.val_loss - best.val_loss < margin for one in later[-_LATER_EVALUATIONS:]):
         return None
     if later[-1].train_loss >= best.train_loss:
         return None
@@ -147,7 +152,7 @@ def _flat(record: RunView) -> Hint | None:
     if len(blocks) < _MIN_BLOCKS + _FLAT_BLOCKS // 2 or len(recent) < _FLAT_BLOCKS:
         return None
     fall, error = _fall(recent)
-    if fall + 2 * error > _LEAST_GAIN or fall < -_LEAST_RISE:
+    if fall + 2 * error > _FLAT_FALL or fall < -_LEAST_RISE:
         return None
     since = recent[0].step
     if (_rate_fraction(record) or 1.0) > _LOW_RATE:

@@ -219,14 +219,14 @@ def ticks(low: float, high: float, most: int) -> list[float]:
     """Return at most `most` round numbers from low to high: multiples of 1, 2 or 5 times a power of ten."""
     if not high > low or most < 1:
         return []
-    step = _round_step((high - low) / most)
+    step = round_step((high - low) / most)
     while math.floor(high / step) - math.ceil(low / step) + 1 > most:
-        step = _round_step(step * 1.5)
+        step = round_step(step * 1.5)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [round(k * step, 12) for k in range(first, last + 1)][:most]
 
 
-def _round_step(least: float) -> float:
+def round_step(least: float) -> float:
     """Return the smallest of 1, 2, 5 times a power of ten that is at least `least`."""
     power = 10.0 ** math.floor(math.log10(least))
     return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= least * (1 - 1e-9))
