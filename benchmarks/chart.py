@@ -22,6 +22,7 @@ from unittest import mock
 
 from rich.style import Style
 
+from tui_gpt.config import resolve
 from tui_gpt.control import Control
 from tui_gpt.events import Evaluated, Event, Progress, Started
 from tui_gpt.requests import TrainRequest
@@ -155,12 +156,12 @@ class EventSession(Session):
 
 async def load(size: tuple[int, int], *, training: bool) -> float:
     """Return the processor seconds of the event loop's thread per second."""
-    app = TuiGptApp(None, session=EventSession())
-    async with app.run_test(size=size) as pilot:
+    request = TrainRequest(config=resolve("quick"), name="run") if training else None
+    app = TuiGptApp(request, session=EventSession())
+    async with app.run_test(size=size):
+        while training and (app.main is None or app.main.control.record is None or app.main.control.record.step < 10):
+            await asyncio.sleep(0.1)
         await asyncio.sleep(SETTLE_SECONDS)
-        if training:
-            await pilot.press("s")
-            await asyncio.sleep(SETTLE_SECONDS)
         start, began = time.thread_time(), time.perf_counter()
         await asyncio.sleep(LOAD_SECONDS)
         used = (time.thread_time() - start) / (time.perf_counter() - began)

@@ -39,6 +39,7 @@ def record_of(
 
 def kind_of(record: RunView) -> str | None:
     hint = hint_of(record)
+    assert hint is None or len(hint.words) <= 76, "it fits on 80 columns"
     return hint.kind if hint else None
 
 
@@ -130,7 +131,7 @@ def test_a_run_that_ended_while_its_loss_fell_would_gain_from_more_steps(seed: i
     hint = hint_of(record)
     assert hint is not None
     assert hint.kind == "longer"
-    assert "r resumes" in hint.words
+    assert "r adds steps" in hint.words
 
 
 @SEEDS
@@ -169,7 +170,7 @@ def test_the_loss_is_explained_beside_guessing() -> None:
     assert explanation(record, None) == ""
     record.apply(started(10))
     assert explanation(record, math.log(8)) == (
-        "loss 2.08: as if choosing among 8 characters; guessing one of 65 is ln 65 = 4.17"
+        "now as if choosing among 8 characters; guessing 1 of 65 = ln 65 = 4.17"
     )
 
 

@@ -8,7 +8,7 @@ from textual.widgets import Button, Static
 from tui_gpt.escaping import escape_controls
 from tui_gpt.tui.train.chart.loss_chart import LossChart
 from tui_gpt.tui.train.chart.small_charts import SmallCharts
-from tui_gpt.tui.train.hints import banner, explanation, hint_of
+from tui_gpt.tui.train.hints import Hint, banner, evidence_of, explanation, hint_of
 from tui_gpt.tui.train.record import Phase, RunView
 from tui_gpt.tui.train.run_actions import RunAction, is_available
 from tui_gpt.tui.train.run_status import RunStatus, headline
@@ -35,6 +35,8 @@ class RunPane(Vertical):
         self._activity = ""
         self._buttons_key: tuple[Phase, bool, bool] | None = None
         """What the visible buttons were last chosen by."""
+        self._evidence: tuple[object, ...] = ()
+        self._hint: Hint | None = None
         self._words: dict[str, str] = {}
         """The texts on screen, by widget."""
 
@@ -102,7 +104,10 @@ class RunPane(Vertical):
 
     def _show_hint(self) -> None:
         """Show a hint on the run, or what its loss means."""
-        hint = hint_of(self._record)
+        evidence = evidence_of(self._record)
+        if evidence != self._evidence:
+            self._evidence, self._hint = evidence, hint_of(self._record)
+        hint = self._hint
         loss = self._record.train.line().at(self._record.step)
         self._write("hint", hint.words if hint else explanation(self._record, loss))
         self.query_one("#hint", Static).set_class(hint is not None, "-hint")

@@ -99,7 +99,7 @@ def test_places_on_every_axis_lead_back_to_their_steps(axis: str) -> None:
 def test_the_axis_is_named_and_numbered_in_its_unit() -> None:
     record = run(400, pace=2.5)
     shown = {axis: text([draw_run(record, ChartSettings(axis=axis), *SIZE).x_labels(axis)]) for axis in X_AXES}
-    assert shown["step"].split() == ["0", "200", "steps"]
+    assert shown["step"].split() == ["0", "100", "200", "300", "steps"]
     assert shown["characters"].endswith("characters read")
     assert shown["seconds"].endswith("minutes")
     assert "10" in shown["seconds"].split()

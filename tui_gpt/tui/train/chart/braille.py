@@ -247,8 +247,11 @@ def log_ticks(low: float, high: float, most: int) -> list[float]:
 
 
 def number(value: float) -> str:
-    """Return a tick's value in short form: 0.5, 2, 250, 10k, 1.5M."""
+    """Return a tick's value in short form: 5e-4, 0.5, 2, 250, 10k, 1.5M."""
     for size, unit in ((1e6, "M"), (1e3, "k")):
         if abs(value) >= size and (size > 1e3 or abs(value) >= 1e4):
             return f"{value / size:g}{unit}"
+    if 0.0 < abs(value) < 1e-3:
+        mantissa, _, exponent = f"{value:.1e}".partition("e")
+        return f"{float(mantissa):g}e{int(exponent)}"
     return f"{value:g}"

@@ -9,7 +9,7 @@ from tui_gpt.tui.train.chart import braille
 from tui_gpt.tui.train.chart.braille import Raster, Scale
 from tui_gpt.tui.train.chart.quantities import X_TITLES, XAxis
 
-GUTTER = 6
+GUTTER = 8
 """Cells at the left of the plot: a number and the axis."""
 
 Cell = tuple[str, str]
