@@ -9,6 +9,7 @@ model has 1,024 positions, because its window cannot slide.
 """
 
 import dataclasses
+import gc
 import os
 import statistics
 import sys
@@ -60,6 +61,8 @@ def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
     text = read_corpus("tinyshakespeare").text
     contenders = dict(all_contenders(text))
+    gc.collect()
+    gc.freeze()  # as the app does: with PyTorch's objects, a collection takes as long as many characters
     for contender in contenders.values():
         contender()
     speeds: dict[str, list[float]] = {name: [] for name in contenders}
