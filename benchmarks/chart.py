@@ -121,7 +121,7 @@ def grow(run: OverlayRun, chart: LossChart) -> None:
 def peer_rows(runs: list[OverlayRun]) -> Iterator[tuple[str, float]]:
     """Yield the rows of plotext, if it is installed."""
     try:
-        import plotext  # type: ignore[import-not-found,unused-ignore]  # optional: the peer
+        import plotext  # type: ignore[import-not-found,import-untyped,unused-ignore]  # optional: the peer
     except ImportError:
         return
     curves = [list(run.record.train) for run in runs]
@@ -141,12 +141,17 @@ def peer_rows(runs: list[OverlayRun]) -> Iterator[tuple[str, float]]:
 class EventSession(Session):
     """Sends events at a steady rate and computes nothing."""
 
+    @property
+    def run_name(self) -> str:
+        """The name of every run."""
+        return "run"
+
     def load_torch(self) -> None:
         """Load nothing."""
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         """Yield a long run, ten events per second."""
-        self.run_name = request.name or "run"
+        del request
         for event in events(5_000, 0, every=10):
             yield event
             time.sleep(1.0 / EVENTS_PER_SECOND)

@@ -39,6 +39,8 @@ def draw_overlay(
     values = [value for k, curve in enumerate(curves) for value in curve.extremes(with_range=k == pinned)]
     losses = [loss for run in runs for loss in _visible_losses(run.record, settings, x)]
     canvas = Canvas(x, y_scale([*values, *losses], rows, log=settings.log_y))
+    if pinned is not None and settings.smoothing:
+        curves[pinned].draw_range(canvas, "raw")
     order = [k for k in range(len(runs)) if k != pinned] + ([] if pinned is None else [pinned])
     for k in order:
         _draw_one(canvas, runs[k], curves[k], settings, is_pinned=k == pinned)
@@ -55,8 +57,6 @@ def _visible_losses(record: RunView, settings: ChartSettings, x: braille.Scale) 
 
 def _draw_one(canvas: Canvas, run: OverlayRun, curve: Curve, settings: ChartSettings, *, is_pinned: bool) -> None:
     style = style_name(run.style, is_pinned=is_pinned)
-    if is_pinned and curve.smoothed is not None:
-        curve.draw_range(canvas, "raw")
     curve.draw_line(canvas, style, PATTERNS[run.style], thick=is_pinned)
     if settings.quantity is not LOSS:
         return
