@@ -22,10 +22,10 @@ from unittest import mock
 
 from rich.style import Style
 
-from tui_gpt.config import resolve
+from tui_gpt.config import RunConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.events import Evaluated, Event, Progress, Started
-from tui_gpt.requests import TrainRequest
+from tui_gpt.requests import Estimate, TrainRequest
 from tui_gpt.session import Session
 from tui_gpt.tui.app.app import TuiGptApp
 from tui_gpt.tui.train.chart.curves import ChartSettings, _layers
@@ -148,6 +148,11 @@ class EventSession(Session):
 
     def load_torch(self) -> None:
         """Load nothing."""
+
+    def estimate(self, config: RunConfig, control: Control) -> Estimate:
+        """Return any numbers, at once."""
+        del config, control
+        return Estimate(seconds=60.0, iterations=1_000, parameters=1, train_tokens=1)
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         """Yield a long run, ten events per second."""

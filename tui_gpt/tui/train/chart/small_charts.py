@@ -39,7 +39,7 @@ class SmallCharts(DrawnWidget):
         self._record, self._settings = record, settings
         if key != self._key:
             self._key = key
-            self.redraw()
+            self.redraw_paced()
 
     def watch_cursor(self) -> None:
         self.redraw()
