@@ -11,7 +11,7 @@ from textual.widget import Widget
 from tui_gpt.tui.train.chart.ascii import ascii_line
 from tui_gpt.tui.train.chart.canvas import Cell
 from tui_gpt.tui.train.chart.strips import changed_regions, strip_of
-from tui_gpt.tui.train.pace import Pace
+from tui_gpt.tui.train.pace import SECONDS, Pace
 
 
 class DrawnWidget(Widget):
@@ -19,6 +19,8 @@ class DrawnWidget(Widget):
 
     STYLE_PREFIX: ClassVar[str]
     """The component classes are this prefix and the names of the styles."""
+    PACE_SECONDS: ClassVar[float] = SECONDS
+    """The shortest time between two drawings of new data."""
     CLICKS: ClassVar[Mapping[str, str]] = {}
     """Actions of a click on words of a style."""
 
@@ -31,7 +33,7 @@ class DrawnWidget(Widget):
         self._on_screen: dict[int, Strip] = {}
         """The lines as they were last given to the screen."""
         self._is_scheduled = False
-        self._pace = Pace(self, self._refresh_changes)
+        self._pace = Pace(self, self._refresh_changes, self.PACE_SECONDS)
         self._styles: dict[str, Style] = {}
 
     def cells_of(self, width: int, height: int) -> Sequence[Sequence[Cell]]:
