@@ -42,7 +42,7 @@ class DemoScreen(Screen[DemoChoice | None]):
         Binding("s", "choose('train')", "Train"),
         Binding("g", "choose('generate')", "Generate"),
         Binding("l", "toggle_log", "Log scale", show=False),
-        Binding("q,escape", "leave", "Quit", key_display="q"),
+        Binding("q", "leave", "Quit"),
     ]
 
     def __init__(self, recording: Recording, clock: Callable[[], float] = time.monotonic) -> None:
