@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes import evaluated, finished, progress, started
 from tui_gpt.alerts import Alert, AlertWatch, failure, title_of
-from tui_gpt.events import Event, Paused, RolledBack, StepSkipped, StorageProblem, StorageRecovered
+from tui_gpt.events import Event, FinishReason, Paused, RolledBack, StepSkipped, StorageProblem, StorageRecovered
 from tui_gpt.progress import RunRecord
 
 
@@ -32,7 +32,7 @@ def test_the_end_of_a_run_reports_its_best_loss() -> None:
 
 
 @pytest.mark.parametrize("reason", ["time_limit", "early_stop"])
-def test_a_run_that_ends_early_by_itself_has_finished(reason: str) -> None:
+def test_a_run_that_ends_early_by_itself_has_finished(reason: FinishReason) -> None:
     (alert,) = alerts_of(started(), replace(finished(), reason=reason))
     assert alert.state == "finished"
     assert not alert.is_expected

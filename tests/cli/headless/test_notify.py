@@ -63,7 +63,7 @@ def test_the_facts_are_in_the_environment_and_as_json_on_stdin(tmp_path: Path) -
 
 
 def test_it_is_run_when_a_run_diverges_cannot_save_and_fails(tmp_path: Path) -> None:
-    script = [
+    script: list[Event | Exception] = [
         started(),
         RolledBack(step=10, to_step=5),
         StorageProblem(step=20, problem="the disk is full"),

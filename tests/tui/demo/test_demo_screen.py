@@ -154,7 +154,7 @@ async def test_g_opens_the_generate_tab_with_the_shipped_model() -> None:
 
 async def test_every_action_is_in_the_palette() -> None:
     async with playing() as (_, app):
-        titles = [command.title for command in app.get_system_commands(app.demo)]
+        titles = [command.title for command in app.get_system_commands(app.screen)]
         assert titles[: len(list(app.demo.commands()))] == [command.title for command in app.demo.commands()]
         assert len(list(app.demo.commands())) == len(DemoScreen.BINDINGS)
 
