@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.fakes import FakeSession, training_script
+from tests.fakes import FakeSession, finished, started, training_script
 from tests.tui.driver import (
     AppPilot,
     chart_text,
@@ -144,11 +144,11 @@ async def test_what_was_announced_before_is_not_announced_again() -> None:
     class Past(FakeSession):
         def attach(self, name: str, control: Control) -> Iterator[Event]:
             control.report(READING_LOG)
-            yield self.script[0]
+            yield started()
             yield old
             control.report_idle()
             yield new
-            yield from self.script[1:]
+            yield finished()
 
     with trained_elsewhere():
         async with running(Past()) as (pilot, main, session):
