@@ -17,6 +17,7 @@ from tui_gpt.session import Session
 from tui_gpt.storage.runs import RunStore
 from tui_gpt.storage.runs.live.attach import send_request
 from tui_gpt.storage.runs.live.requests import RunRequest
+from tui_gpt.training.checkpoints.tensors import read_checkpoint
 from tui_gpt.training.setup import resume
 
 
@@ -70,7 +71,7 @@ def test_a_run_that_is_being_prepared_answers_and_its_follower_sees_it_begin(
 ) -> None:
     config = tiny_config(tmp_path, "nano")
     list(Session().train(TrainRequest(config=config, name="far"), Control()))
-    gate, reached, read = threading.Event(), threading.Event(), resume.read_checkpoint
+    gate, reached, read = threading.Event(), threading.Event(), read_checkpoint
 
     def held(*arguments: Any, **options: Any) -> Any:
         reached.set()

@@ -3,8 +3,8 @@
 The log is opened for each look, because Windows does not replace a file that another process has open. Only whole lines
 are read. A run that is resumed from an earlier step replaces its log by the lines that are still true, and appends to
 those: the lines that were read before are then skipped. What such a run appends begins with a `Started` event. So if
-the first new line is another one, a `Started` was skipped because it equals an earlier one, as that of a run that begins
-again from scratch does, and the log is read again from there.
+the first new line is another one, a `Started` was skipped because it equals an earlier one, as it does when a run
+begins again from scratch, and the log is read again from there.
 """
 
 import os
