@@ -59,13 +59,14 @@ async def test_opening_a_run_that_trains_elsewhere_follows_it() -> None:
             record = await attached(pilot, main, session)
             assert (session.attached, session.requests) == (["far"], [])
             assert main.active_tab == "train"
-            assert "training far in process" in shown(main, "#headline-text")
+            assert "following far" in shown(main, "#headline-text")
+            await wait_until(pilot, lambda: shown(main, "#top-status").startswith("process "))
             assert "●" in chart_text(main)
             await wait_until(pilot, lambda: {"Pause", "Stop", "Detach"} <= set(footer_keys(main)))
             assert not {"Resume", "New run"} & set(footer_keys(main))
             session.gate.set()
             await wait_until(pilot, lambda: record.phase == "finished")
-            assert main.control.attachment is None
+            await wait_until(pilot, lambda: main.control.attachment is None)
             await wait_until(pilot, lambda: {"Resume", "New run"} <= set(footer_keys(main)))
 
 

@@ -61,7 +61,7 @@ class MainScreen(Screen[None]):
         Binding("x", "run('stop')", "Stop"),
         Binding("d", "run('detach')", "Detach"),
         Binding("r", "run('resume')", "Resume"),
-        Binding("e", "run('change_learning_rate')", "Learning rate"),
+        Binding("e", "run('change_learning_rate')", "Rate"),
         Binding("g", "run('generate')", "Generate"),
         Binding("n", "run('new')", "New run"),
         Binding("l", "run('toggle_log')", "Log scale"),

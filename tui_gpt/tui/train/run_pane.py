@@ -97,14 +97,15 @@ class RunPane(Vertical):
         if key == self._buttons_key:
             return
         self._buttons_key = key
+        is_followed = is_available(RunAction.DETACH, record, is_live=is_live)
         paused = is_available(RunAction.CONTINUE, record, is_live=is_live)
         for name, shown in (
             ("pause", record.phase == "running" and is_live),
             ("continue", paused),
             ("stop", paused or (record.phase in ("loading", "running") and is_live)),
-            ("detach", is_available(RunAction.DETACH, record, is_live=is_live)),
+            ("detach", is_followed),
             ("resume-run", is_available(RunAction.RESUME, record, is_live=is_live) and record.phase != "finished"),
-            ("generate-with", is_available(RunAction.GENERATE, record, is_live=is_live)),
+            ("generate-with", is_available(RunAction.GENERATE, record, is_live=is_live) and not is_followed),
             ("new", is_available(RunAction.NEW, record, is_live=is_live)),
         ):
             self.query_one(f"#{name}", Button).display = shown

@@ -33,7 +33,7 @@ def headline(record: RunView, activity: str = "") -> str:
         case "loading":
             return f"preparing {record.config.corpus}…"
         case "running":
-            return f"training {record.name}" + (f" in {record.writer}" if record.writer else "")
+            return f"{'following' if record.writer else 'training'} {record.name}"
         case "pausing":
             return "pausing after this step…"
         case "paused":
