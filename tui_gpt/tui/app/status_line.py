@@ -33,7 +33,7 @@ class StatusLine(Static):
 
 
 def progress_words(record: RunView | None) -> str:
-    """Return phase and progress of a run in progress, e.g. `running 30%` or `process 12: paused 30%`; "" without one."""
+    """Return phase and progress of a run in progress, e.g. `running 30%` or `process 7: paused 9%`; "" without one."""
     if record is None or not record.is_live:
         return ""
     words = f"{record.phase} {record.step / record.max_iters:.0%}" if record.max_iters else record.phase
