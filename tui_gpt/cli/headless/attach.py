@@ -2,7 +2,6 @@
 
 from tui_gpt.cli.headless.event_writer import EventWriter
 from tui_gpt.cli.headless.streams import Streams, unwritable_stdout
-from tui_gpt.cli.headless.summary import summary
 from tui_gpt.cli.progress_line import ProgressLine
 from tui_gpt.cli.signals import StopOnSignals
 from tui_gpt.control import Control
@@ -10,6 +9,7 @@ from tui_gpt.errors import EXIT_DONE, EXIT_SIGPIPE, StorageError
 from tui_gpt.events import Event
 from tui_gpt.session import SessionLike
 from tui_gpt.storage.runs.live.attach import READING_LOG
+from tui_gpt.summary import summary
 
 
 def attach(session: SessionLike, name: str, streams: Streams, *, as_json: bool) -> int:

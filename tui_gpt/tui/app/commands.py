@@ -16,5 +16,6 @@ def commands(screen: MainScreen) -> Iterable[SystemCommand]:
             yield SystemCommand(title, explanation, lambda action=action: screen.run_action(f"run('{action}')"))
     for name, preset in PRESETS.items():
         yield SystemCommand(f"Preset {name}", preset.summary, lambda name=name: screen.choose_preset(name))
+    yield SystemCommand("Play the demo", "A recorded training in half a minute", lambda: screen.app.run_action("demo"))
     for name in ("train", "generate", "runs"):
         yield SystemCommand(f"Go to {name.title()}", "Show that tab", lambda name=name: screen.action_tab(name))
