@@ -7,7 +7,7 @@ implements the last two steps, `storage.settings` the others.
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, Self, TypeVar
@@ -208,6 +208,35 @@ class TrainConfig(_FromDict):
             "val_share",
             "val_share and val_file cannot be used together: leave one of them out",
         )
+
+
+LIVE_SETTINGS = frozenset(
+    {
+        "learning_rate", "min_lr_ratio", "max_iters", "max_seconds", "grad_clip", "eval_interval", "log_interval",
+        "sample_interval", "patience", "autosave_seconds",
+    }
+)  # fmt: skip
+"""Settings of a TrainConfig that can change during a run."""
+
+
+def require_live(settings: Iterable[str]) -> None:
+    """Raise ConfigError unless all of these settings can change during a run."""
+    fixed = sorted(set(settings) - LIVE_SETTINGS)
+    if fixed:
+        raise ConfigError(f"{fixed[0]} cannot change during a run: start a new run for it", fixed[0])
+
+
+def require_more_steps(max_iters: int | float | str | bool | None, step: int) -> None:
+    """Raise ConfigError if a run that has made `step` steps is asked for fewer."""
+    if isinstance(max_iters, int) and max_iters < step:
+        raise ConfigError(
+            f"max_iters is {max_iters:,} and {step:,} steps are done: choose a larger number", "max_iters"
+        )
+
+
+def changed(config: TrainConfig, changes: Mapping[str, int | float | str | bool | None]) -> TrainConfig:
+    """Return `config` with some settings replaced. Raises ConfigError for a wrong type or a value out of range."""
+    return TrainConfig.from_dict({**dataclasses.asdict(config), **changes})
 
 
 @dataclass(frozen=True, kw_only=True)

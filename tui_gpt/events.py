@@ -125,6 +125,18 @@ class ChangeRefused:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RequestRefused:
+    """A request to a run of another process was refused or not answered. The log has no such event."""
+
+    type: ClassVar[str] = "request_refused"
+    step: int
+    request: str
+    """`pause`, `resume`, `stop`, `save` or `change`."""
+    reason: str
+    """One sentence."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StepSkipped:
     """Step number `step` left the weights unchanged, because its loss or gradient was NaN or infinite."""
 
@@ -216,6 +228,7 @@ Event = (
     | Resumed
     | SettingChanged
     | ChangeRefused
+    | RequestRefused
     | StepSkipped
     | RolledBack
     | StorageProblem

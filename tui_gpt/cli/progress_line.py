@@ -125,8 +125,7 @@ class ProgressLine:
                 self._activity_name, self._activity_since = name, now
             if self._silent or now - self._last_written < MAX_SILENT_SECONDS:
                 return
-            steps = Activity("starting" if self.record.started is None else "training")
-            text = _activity_text(activity or steps, now - self._activity_since)
+            text = _activity_text(activity or _between_events(self.record), now - self._activity_since)
             if self._terminal:
                 self._draw(text)
             else:
@@ -179,6 +178,12 @@ class ProgressLine:
             self._stream.flush()
         except (OSError, ValueError):
             self._silent = True  # stderr was closed, which is no reason to stop training
+
+
+def _between_events(record: RunRecord) -> Activity:
+    if record.started is None:
+        return Activity("starting")
+    return Activity("paused" if record.state == "paused" else "training")
 
 
 def _activity_text(activity: Activity, seconds: float) -> str:

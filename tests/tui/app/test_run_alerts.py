@@ -11,8 +11,8 @@ from tui_gpt.config import AlertConfig
 from tui_gpt.events import Event, RolledBack, StorageProblem
 from tui_gpt.tui.app.app import TuiGptApp
 from tui_gpt.tui.app.run_alerts import RunAlerts
+from tui_gpt.tui.train.feed import RunUpdate
 from tui_gpt.tui.train.record import RunView
-from tui_gpt.tui.train.run_control import RunUpdate
 
 FOOT: Mapping[str, str] = {"TERM": "foot"}
 
@@ -22,7 +22,7 @@ def sent(*events: Event, error: Exception | None = None) -> list[str]:
     written: list[str] = []
     record = RunView(name="one")
     record.apply_all(events)
-    update = RunUpdate(events, is_changed=True, ending="ended" if error else None, error=error)
+    update = RunUpdate(RunView(), events, is_changed=True, ending="ended" if error else None, error=error)
     if error is not None:
         record.phase, record.failure = "failed", str(error)
     alerts = RunAlerts(AlertConfig(), FOOT, written.append)

@@ -10,9 +10,10 @@ from tui_gpt.errors import ConfigError, DivergedError
 from tui_gpt.events import Event
 from tui_gpt.requests import TrainRequest
 from tui_gpt.storage.runs import RunStore
+from tui_gpt.tui.train.feed import RunUpdate
 from tui_gpt.tui.train.record import Phase, RunView
 from tui_gpt.tui.train.run_actions import RunAction, is_available
-from tui_gpt.tui.train.run_control import RunControl, RunUpdate
+from tui_gpt.tui.train.run_control import RunControl
 
 
 def trained(script: Sequence[Event | Exception]) -> tuple[RunControl, RunUpdate]:

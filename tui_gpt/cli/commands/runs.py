@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from tui_gpt.cli.commands import common
+from tui_gpt.cli.commands import common, live_runs
 from tui_gpt.cli.commands.export import export_run
 from tui_gpt.config import DEFAULT_CORPUS
 from tui_gpt.errors import TuiGptError, UsageError
@@ -25,6 +25,9 @@ _TO_THE_RIGHT = frozenset({3, 4})
 def runs() -> None:
     """Manage runs."""
 
+
+for _command in live_runs.COMMANDS:
+    runs.add_command(_command)
 
 runs.add_command(export_run)
 

@@ -18,6 +18,7 @@ _TRAIN: Keys = (
     ("p", "pause, continue"),
     ("e", "change the learning rate while paused"),
     ("x", "stop and save"),
+    ("d", "detach from a run of another process"),
     ("r", "resume a stopped run"),
     ("g", "generate with this run"),
     ("n", "new run"),
@@ -64,7 +65,7 @@ _CARDS: Keys = (
     ("i", "back to the prompt"),
 )
 _RUNS: Keys = (
-    ("Enter", "open a run"),
+    ("Enter", "open a run; follow it if another process trains it"),
     ("r g d", "resume; generate; delete"),
 )
 _EVERYWHERE: Keys = (

@@ -33,8 +33,10 @@ from tui_gpt.tui.app.steady_tabs import SteadyTabs
 from tui_gpt.tui.dialogs import learning_rate_question, more_steps_question
 from tui_gpt.tui.runs.runs_pane import RunsPane
 from tui_gpt.tui.threads import in_background
+from tui_gpt.tui.train.feed import Ending, RunUpdate
+from tui_gpt.tui.train.record import RunView
 from tui_gpt.tui.train.run_actions import RunAction, is_available
-from tui_gpt.tui.train.run_control import Ending, RunControl, RunUpdate
+from tui_gpt.tui.train.run_control import RunControl
 from tui_gpt.tui.train.setup_pane import SetupPane
 from tui_gpt.tui.train.train_pane import TrainPane
 
@@ -58,8 +60,9 @@ class MainScreen(Screen[None]):
         Binding("p", "run('pause')", "Pause"),
         Binding("p", "run('continue')", "Continue"),
         Binding("x", "run('stop')", "Stop"),
+        Binding("d", "run('detach')", "Detach"),
         Binding("r", "run('resume')", "Resume"),
-        Binding("e", "run('change_learning_rate')", "Learning rate"),
+        Binding("e", "run('change_learning_rate')", "Rate"),
         Binding("g", "run('generate')", "Generate"),
         Binding("n", "run('new')", "New run"),
         Binding("l", "run('toggle_log')", "Log scale"),
@@ -240,14 +243,15 @@ class MainScreen(Screen[None]):
         if self.quitting.has_left:
             return
         self.show_status()
-        self.train_pane.show_activity(self.control.run_activity())
-        update = self.control.poll()
-        self._alerts.show(self.control.record, update)
-        if update is not None:
-            self._show_update(update)
+        self.train_pane.show_activity(self.control.run_activity(self.train_pane.record))
+        own = self.control.poll()
+        self._alerts.show(self.control.record, own)
+        for update in (own, self.control.poll_attached()):
+            if update is not None:
+                self._show_update(update)
 
     def _show_update(self, update: RunUpdate) -> None:
-        if self.train_pane.record is self.control.record:
+        if self.train_pane.record is update.record:
             self.train_pane.refresh_run()
         if any(isinstance(event, Saved) for event in update.events):
             self._reload_visible_runs()
@@ -261,6 +265,8 @@ class MainScreen(Screen[None]):
 
     def _show_ending(self, ending: Ending, error: Exception | None) -> None:
         """Return to the form if the run did not begin."""
+        if ending == "followed":
+            return
         record = self.control.record
         if self.quitting.run_ended() or record is None:
             return
@@ -300,15 +306,18 @@ class MainScreen(Screen[None]):
             case RunAction.START:
                 self.train_pane.setup.request_start()
             case RunAction.PAUSE | RunAction.CONTINUE:
-                self.control.toggle_pause()
+                self.control.toggle_pause(record)
             case RunAction.STOP:
-                self.control.stop()
+                self.control.stop(record)
+            case RunAction.DETACH:
+                self.control.detach()
+                self.train_pane.show_form()
             case RunAction.TOGGLE_LOG:
                 self.train_pane.toggle_log()
             case RunAction.NEW:
                 self.train_pane.show_form()
-            case RunAction.CHANGE_LEARNING_RATE:
-                self._change_learning_rate()
+            case RunAction.CHANGE_LEARNING_RATE if record is not None:
+                self._change_learning_rate(record)
             case RunAction.RESUME if record is not None:
                 planned = record.max_iters or 0
                 self.resume_run(record.name, record.step, planned, is_done=record.step >= max(1, planned))
@@ -319,11 +328,10 @@ class MainScreen(Screen[None]):
         self.show_status()
 
     @work(exclusive=True, group="question", exit_on_error=False)
-    async def _change_learning_rate(self) -> None:
-        if self.control.record is not None:
-            answer = await self.app.push_screen_wait(learning_rate_question(self.control.record))
-            if answer is not None:
-                self.control.change_learning_rate(answer)
+    async def _change_learning_rate(self, record: RunView) -> None:
+        answer = await self.app.push_screen_wait(learning_rate_question(record))
+        if answer is not None:
+            self.control.change_learning_rate(answer, record)
 
     @work(exclusive=True, group="question", exit_on_error=False)
     async def resume_run(self, name: str, step: int, max_iters: int, *, is_done: bool) -> None:
@@ -370,6 +378,7 @@ class MainScreen(Screen[None]):
     def _stop_work(self) -> None:
         """Ask everything but the run in progress to stop."""
         self.control.loader.leave()
+        self.control.detach()
         self.train_pane.setup.cancel_estimate()
         if self.generate_pane is not None:
             self.generate_pane.stop()

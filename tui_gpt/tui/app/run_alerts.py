@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from tui_gpt.alerts import Alert, AlertWatch, failure, title_of
 from tui_gpt.config import AlertConfig
 from tui_gpt.terminal_alerts import TerminalAlerts
+from tui_gpt.tui.train.feed import RunUpdate
 from tui_gpt.tui.train.record import RunView
-from tui_gpt.tui.train.run_control import RunUpdate
 
 _UNNAMED = "training"
 

@@ -6,7 +6,17 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tui_gpt.config import RunConfig
-from tui_gpt.events import Evaluated, Event, Progress, RolledBack, Saved, SettingChanged, Started, StepSkipped
+from tui_gpt.events import (
+    Evaluated,
+    Event,
+    Progress,
+    RequestRefused,
+    RolledBack,
+    Saved,
+    SettingChanged,
+    Started,
+    StepSkipped,
+)
 from tui_gpt.formatting import format_loss
 from tui_gpt.notices import Notice, NoticeKind
 from tui_gpt.progress import RunRecord, TrainingState, state_after
@@ -86,6 +96,8 @@ class RunView(RunRecord):
     """Seconds of training before it was last resumed."""
     failure: str | None = None
     """Why the run failed, in one sentence."""
+    writer: str = ""
+    """The other process that trains the run, e.g. `process 1234`; empty for a run of this app."""
 
     @classmethod
     def replay(cls, name: str, config: RunConfig, events: Iterable[Event]) -> "RunView":
@@ -102,7 +114,7 @@ class RunView(RunRecord):
         match event:
             case Progress():
                 self._add_point(event)
-            case Started() if event.step:
+            case Started():
                 self._cut(event.step)
             case Evaluated():
                 self.measured.append(event)
@@ -113,6 +125,8 @@ class RunView(RunRecord):
                 self.rate_changed_at = event.step
             case Saved():
                 self.checkpoints = [*self.checkpoints[1 - _MAX_CHECKPOINTS :], event.step]
+            case RequestRefused():
+                self.phase = _PHASES[self.state]
         state = state_after(event)
         if state is not None:
             self.phase = _PHASES[state]
@@ -134,6 +148,8 @@ class RunView(RunRecord):
 
     def _cut(self, step: int) -> None:
         """Forget what came after the checkpoint that the run was resumed from."""
+        if step == 0:
+            self._seconds_before = 0.0
         for series in self.curves:
             series.cut(step)
         self.measured = [one for one in self.measured if one.step <= step]
@@ -148,7 +164,7 @@ class RunView(RunRecord):
 
     @property
     def is_live(self) -> bool:
-        """Whether a worker of this app is training it."""
+        """Whether it is being trained, by a worker of this app or by the process that the app follows."""
         return self.phase in ("loading", "running", "pausing", "paused", "stopping")
 
     @property

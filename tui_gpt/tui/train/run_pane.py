@@ -49,6 +49,7 @@ class RunPane(Vertical):
                     ("Pause  p", "pause", RunAction.PAUSE),
                     ("Continue  p", "continue", RunAction.CONTINUE),
                     ("Stop  x", "stop", RunAction.STOP),
+                    ("Detach  d", "detach", RunAction.DETACH),
                     ("Resume  r", "resume-run", RunAction.RESUME),
                     ("Generate  g", "generate-with", RunAction.GENERATE),
                     ("New run  n", "new", RunAction.NEW),
@@ -73,7 +74,7 @@ class RunPane(Vertical):
         return self.query_one(LossChart)
 
     def show(self, record: RunView, *, is_live: bool) -> None:
-        """Draw a run; `is_live` means that it is in progress in this app."""
+        """Draw a run; `is_live` means that it is in progress, in this app or in a process it follows."""
         if record is not self._record:
             self._record, self._buttons_key, self.chart.cursor = record, None, None
         chart = self.chart
@@ -123,13 +124,15 @@ class RunPane(Vertical):
         if key == self._buttons_key:
             return
         self._buttons_key = key
+        is_followed = is_available(RunAction.DETACH, record, is_live=is_live)
         paused = is_available(RunAction.CONTINUE, record, is_live=is_live)
         for name, shown in (
             ("pause", record.phase == "running" and is_live),
             ("continue", paused),
             ("stop", paused or (record.phase in ("loading", "running") and is_live)),
+            ("detach", is_followed),
             ("resume-run", is_available(RunAction.RESUME, record, is_live=is_live) and record.phase != "finished"),
-            ("generate-with", is_available(RunAction.GENERATE, record, is_live=is_live)),
+            ("generate-with", is_available(RunAction.GENERATE, record, is_live=is_live) and not is_followed),
             ("new", is_available(RunAction.NEW, record, is_live=is_live)),
         ):
             self.query_one(f"#{name}", Button).display = shown

@@ -34,7 +34,7 @@ def headline(record: RunView, activity: str = "") -> str:
         case "loading":
             return f"preparing {record.config.corpus}…"
         case "running":
-            return f"training {record.name}"
+            return f"{'following' if record.writer else 'training'} {record.name}"
         case "pausing":
             return "pausing after this step…"
         case "paused":
