@@ -22,12 +22,13 @@ from unittest import mock
 
 from rich.style import Style
 
+from tui_gpt.config import RunConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.events import Evaluated, Event, Progress, Started
-from tui_gpt.requests import TrainRequest
+from tui_gpt.requests import Estimate, TrainRequest
 from tui_gpt.session import Session
 from tui_gpt.tui.app.app import TuiGptApp
-from tui_gpt.tui.train.chart.curves import ChartSettings
+from tui_gpt.tui.train.chart.curves import ChartSettings, _layers
 from tui_gpt.tui.train.chart.loss_chart import LossChart
 from tui_gpt.tui.train.chart.overlay import OverlayRun
 from tui_gpt.tui.train.chart.viewport import Viewport
@@ -82,7 +83,9 @@ class Chart(LossChart):
     """The chart of the app, with plain colours: styles are looked up once per theme, not per redraw."""
 
     def _style(self, name: str) -> Style:
-        return self._styles.setdefault(name, Style(bold=name.endswith("pinned")))
+        if name not in self._styles:
+            self._styles[name] = Style(bold=name.endswith("pinned"))
+        return self._styles[name]
 
 
 def redraw_rows(runs: list[OverlayRun], redraws: int) -> Iterator[tuple[str, float]]:
@@ -98,17 +101,27 @@ def redraw_rows(runs: list[OverlayRun], redraws: int) -> Iterator[tuple[str, flo
             chart.show_overlay(runs, pinned)
 
             def redraw() -> None:
+                _layers.clear()
                 for run in runs:
                     run.record.train._smoothed.clear()
                 chart.drawn(*SIZE)
 
-            yield f"tui-gpt, {words}{', one pinned' if pinned is not None else ''}", milliseconds(redraw, redraws)
+            name = f"{words}{', one pinned' if pinned is not None else ''}"
+            yield f"tui-gpt, {name}: all curves", milliseconds(redraw, redraws)
+            yield f"tui-gpt, {name}: one run has a new point", milliseconds(lambda: grow(runs[0], chart), redraws)
+
+
+def grow(run: OverlayRun, chart: LossChart) -> None:
+    """Append a point, and draw."""
+    series = run.record.train
+    series.add(run.record.step, 1.5, series.last_seconds)
+    chart.drawn(*SIZE)
 
 
 def peer_rows(runs: list[OverlayRun]) -> Iterator[tuple[str, float]]:
     """Yield the rows of plotext, if it is installed."""
     try:
-        import plotext  # type: ignore[import-not-found,unused-ignore]  # optional: the peer
+        import plotext  # type: ignore[import-not-found,import-untyped,unused-ignore]  # optional: the peer
     except ImportError:
         return
     curves = [list(run.record.train) for run in runs]
@@ -128,12 +141,22 @@ def peer_rows(runs: list[OverlayRun]) -> Iterator[tuple[str, float]]:
 class EventSession(Session):
     """Sends events at a steady rate and computes nothing."""
 
+    @property
+    def run_name(self) -> str:
+        """The name of every run."""
+        return "run"
+
     def load_torch(self) -> None:
         """Load nothing."""
 
+    def estimate(self, config: RunConfig, control: Control) -> Estimate:
+        """Return any numbers, at once."""
+        del config, control
+        return Estimate(seconds=60.0, iterations=1_000, parameters=1, train_tokens=1)
+
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         """Yield a long run, ten events per second."""
-        self.run_name = request.name or "run"
+        del request
         for event in events(5_000, 0, every=10):
             yield event
             time.sleep(1.0 / EVENTS_PER_SECOND)
@@ -143,12 +166,12 @@ class EventSession(Session):
 
 async def load(size: tuple[int, int], *, training: bool) -> float:
     """Return the processor seconds of the event loop's thread per second."""
-    app = TuiGptApp(None, session=EventSession())
-    async with app.run_test(size=size) as pilot:
+    request = TrainRequest(config=resolve("quick"), name="run") if training else None
+    app = TuiGptApp(request, session=EventSession())
+    async with app.run_test(size=size):
+        while training and (app.main is None or app.main.control.record is None or app.main.control.record.step < 10):
+            await asyncio.sleep(0.1)
         await asyncio.sleep(SETTLE_SECONDS)
-        if training:
-            await pilot.press("s")
-            await asyncio.sleep(SETTLE_SECONDS)
         start, began = time.thread_time(), time.perf_counter()
         await asyncio.sleep(LOAD_SECONDS)
         used = (time.thread_time() - start) / (time.perf_counter() - began)

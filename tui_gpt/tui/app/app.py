@@ -234,13 +234,11 @@ class TuiGptApp(GuardedApp):
             self.main.control.training.wait(_SAVING_SECONDS)
 
 
-def restore_terminal_title(alerts: "RunAlerts | None") -> None:
-    """Give the terminal its own title back, after the app has left it."""
-    codes = "" if alerts is None else alerts.restore_title()
-    if codes and sys.__stderr__ is not None:
+def write_directly(text: str) -> None:
+    """Write to stderr after the app has left it, unbuffered; a terminal that was closed is no reason to fail."""
+    if text and sys.__stderr__ is not None:
         with suppress(OSError, ValueError):
-            sys.__stderr__.write(codes)
-            sys.__stderr__.flush()
+            os.write(sys.__stderr__.fileno(), text.encode("utf-8", "replace"))
 
 
 def usable_theme(name: str, available: Container[str], *, no_color: bool) -> str:
@@ -264,10 +262,9 @@ def run_app(
         try:
             app.run()
         finally:
-            restore_terminal_title(app.alerts)
+            write_directly("" if app.alerts is None else app.alerts.restore_title())
     app.empty_trash()
-    for line in app.farewell():
-        print(line, file=sys.stderr)
+    write_directly("".join(f"{line}\n" for line in app.farewell()))
     if app.crash_sentence:
         print(app.crash_sentence, file=sys.stderr)
         with suppress(KeyboardInterrupt):

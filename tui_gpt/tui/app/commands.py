@@ -8,14 +8,19 @@ from textual.app import SystemCommand
 from tui_gpt.config import PRESETS
 from tui_gpt.tui.app.main_screen import MainScreen
 from tui_gpt.tui.runs.run_commands import RUN_COMMANDS
+from tui_gpt.tui.train.chart.state import CHART_ACTIONS
 from tui_gpt.tui.train.run_actions import COMMANDS
 
 
 def commands(screen: MainScreen) -> Iterable[SystemCommand]:
-    """Yield the available actions, the presets and the tabs."""
+    """Yield the available actions, those of the chart, the presets and the tabs."""
     for action, (title, explanation) in COMMANDS.items():
         if screen.check_action("run", (action,)):
             yield SystemCommand(title, explanation, lambda action=action: screen.run_action(f"run('{action}')"))
+    if screen.active_tab == "train" and screen.train_pane.record is not None:
+        chart = screen.train_pane.run_pane.chart
+        for name, (_, title, explanation) in CHART_ACTIONS.items():
+            yield SystemCommand(title, explanation, lambda name=name: chart.action_chart(name))
     shown = screen.train_pane.record
     if screen.active_tab == "train" and shown is not None and shown.samples:
         for title, moves in (("Previous sample", -1), ("Next sample", 1)):

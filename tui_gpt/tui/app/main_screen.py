@@ -62,7 +62,7 @@ class MainScreen(Screen[None]):
         Binding("x", "run('stop')", "Stop"),
         Binding("d", "run('detach')", "Detach"),
         Binding("r", "run('resume')", "Resume"),
-        Binding("e", "run('change_learning_rate')", "Learning rate"),
+        Binding("e", "run('change_learning_rate')", "Rate"),
         Binding("g", "run('generate')", "Generate"),
         Binding("n", "run('new')", "New run"),
         Binding("l", "run('toggle_log')", "Log scale"),
@@ -244,11 +244,11 @@ class MainScreen(Screen[None]):
             return
         self.show_status()
         self.train_pane.show_activity(self.control.run_activity(self.train_pane.record))
-        update = self.control.poll()
-        self._alerts.show(self.control.record, update)
-        for each in (update, self.control.poll_attached()):
-            if each is not None:
-                self._show_update(each)
+        own = self.control.poll()
+        self._alerts.show(self.control.record, own)
+        for update in (own, self.control.poll_attached()):
+            if update is not None:
+                self._show_update(update)
 
     def _show_update(self, update: RunUpdate) -> None:
         if self.train_pane.record is update.record:

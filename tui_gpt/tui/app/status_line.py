@@ -33,7 +33,8 @@ class StatusLine(Static):
 
 
 def progress_words(record: RunView | None) -> str:
-    """Return phase and progress of a run in progress, e.g. `running 30%`; "" without one."""
+    """Return phase and progress of a run in progress, e.g. `running 30%` or `process 7: paused 9%`; "" without one."""
     if record is None or not record.is_live:
         return ""
-    return f"{record.phase} {record.step / record.max_iters:.0%}" if record.max_iters else record.phase
+    words = f"{record.phase} {record.step / record.max_iters:.0%}" if record.max_iters else record.phase
+    return f"{record.writer}: {words}" if record.writer else words

@@ -36,13 +36,13 @@ class DemoScreen(Screen[DemoChoice | None]):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-tall")]  # noqa: RUF012  # the same
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Pause"),
-        Binding("minus", "speed(-1)", "Slower", key_display="-"),
-        Binding("plus,equals_sign", "speed(1)", "Faster", key_display="+"),
+        Binding("minus", "speed(-1)", "Slower", key_display="-", priority=True),
+        Binding("plus,equals_sign", "speed(1)", "Faster", key_display="+", priority=True),
         Binding("r", "restart", "Replay"),
         Binding("s", "choose('train')", "Train"),
         Binding("g", "choose('generate')", "Generate"),
         Binding("l", "toggle_log", "Log scale", show=False),
-        Binding("q,escape", "leave", "Quit", key_display="q"),
+        Binding("q", "leave", "Quit"),
     ]
 
     def __init__(self, recording: Recording, clock: Callable[[], float] = time.monotonic) -> None:

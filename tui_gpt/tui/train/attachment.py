@@ -45,7 +45,7 @@ class Attachment:
         """
         is_alive, record = self._following.is_alive, self.record  # checked first: later events are taken next time
         events = self._following.drain(_EVENTS_PER_UPDATE)
-        has_ended = not is_alive and not events
+        has_ended = not is_alive and len(events) < _EVENTS_PER_UPDATE
         if not events and not has_ended:
             return None
         before = record.phase, record.saved is None

@@ -19,6 +19,7 @@ HintKind = Literal["rate_too_high", "over_fitting", "flat", "longer"]
 
 _BLOCKS = 40
 """Parts that a run is divided into."""
+_POINTS_PER_BLOCK = 16
 _MIN_BLOCKS = 8
 _MIN_EVALUATIONS = 4
 _LEAST_RISE = 0.15
@@ -27,6 +28,9 @@ _LEAST_GAIN = 0.01
 """A difference of validation losses, in nats, that matters."""
 _SIGMAS = 4.0
 _FLAT_BLOCKS = 12
+_FLAT_FALL = 0.03
+"""A fall of the training loss over these blocks, in nats, below which it is flat."""
+_LATER_EVALUATIONS = 3
 _RECENT = 0.25
 """The fraction of a run for which a step that was not finite counts."""
 _LATE = 0.9
@@ -52,6 +56,13 @@ class Block:
     error: float
 
 
+def evidence_of(record: RunView) -> tuple[object, ...]:
+    """Return what changes whenever the hint on a run may change: there is no need to look for one before."""
+    block = record.step * _BLOCKS // max(1, record.max_iters, record.step if not record.is_live else 1)
+    seen = (len(record.measured), len(record.problems), record.rate_changed_at)
+    return id(record), block, *seen, record.is_live, record.finished is None
+
+
 def hint_of(record: RunView) -> Hint | None:
     """Return the most important hint on a run; None without evidence."""
     for find in (_rate_too_high, _over_fitting, _flat, _longer):
@@ -68,8 +79,10 @@ def blocks_of(record: RunView) -> list[Block]:
     """Return the complete blocks of the training loss: equal parts of the planned steps."""
     width = max(1, max(record.max_iters, record.step) // _BLOCKS)
     blocks: list[Block] = []
-    for index, points in itertools.groupby(record.train, key=lambda point: (point.step - 1) // width):
-        means = [point.mean for point in points]
+    found = record.train.buckets(0, record.step, _BLOCKS * _POINTS_PER_BLOCK)
+    pairs = zip(found.steps, found.means, strict=True)
+    for index, points in itertools.groupby(pairs, key=lambda pair: (pair[0] - 1) // width):
+        means = [mean for _, mean in points]
         end = (index + 1) * width
         if len(means) >= 3 and end <= record.step:
             blocks.append(Block(end, statistics.fmean(means), _error(means)))
@@ -99,7 +112,7 @@ def evaluation_noise(losses: Sequence[float]) -> float:
 
 
 def _lower_the_rate(record: RunView) -> str:
-    return "p pauses, e lowers it" if record.is_live else "n starts a run with a lower one"
+    return "p pauses, e lowers it" if record.is_live else "n sets a lower one"
 
 
 def _rate_too_high(record: RunView) -> Hint | None:
@@ -109,7 +122,7 @@ def _rate_too_high(record: RunView) -> Hint | None:
     problems = [problem for problem in record.problems if problem.step > max(changed, recent)]
     if problems:
         seen = "a step was not finite" if len(problems) == 1 else f"{len(problems)} steps were not finite"
-        return Hint("rate_too_high", f"{seen}, the learning rate may be too high: {_lower_the_rate(record)}")
+        return Hint("rate_too_high", f"{seen}, the rate may be too high: {_lower_the_rate(record)}")
     blocks = [block for block in blocks_of(record) if block.step > changed]
     if len(blocks) < 3:
         return None
@@ -117,8 +130,8 @@ def _rate_too_high(record: RunView) -> Hint | None:
     for block in blocks[-2:]:
         if block.mean - lowest.mean < _LEAST_RISE + _SIGMAS * (block.error + lowest.error):
             return None
-    words = f"the training loss rises since step {lowest.step:,}, the learning rate is too high"
-    return Hint("rate_too_high", f"{words}: {_lower_the_rate(record)}")
+    words = f"loss rising since step {lowest.step:,}, rate too high: {_lower_the_rate(record)}"
+    return Hint("rate_too_high", words)
 
 
 def _over_fitting(record: RunView) -> Hint | None:
@@ -130,11 +143,13 @@ def _over_fitting(record: RunView) -> Hint | None:
     later = [one for one in measured if one.step > best.step]
     noise = evaluation_noise([one.val_loss for one in measured])
     margin = max(_LEAST_GAIN, _SIGMAS * noise)
-    if len(later) < 2 or any(one.val_loss - best.val_loss < margin for one in later[-2:]):
+    if len(later) < _LATER_EVALUATIONS:
+        return None
+    if any(one.val_loss - best.val_loss < margin for one in later[-_LATER_EVALUATIONS:]):
         return None
     if later[-1].train_loss >= best.train_loss:
         return None
-    action = "x stops, the best model is kept" if record.is_live else "the best model is kept, g generates with it"
+    action = "x stops, the best model is kept" if record.is_live else "g generates with the best model"
     return Hint("over_fitting", f"over-fitting began at step {best.step:,}: {action}")
 
 
@@ -147,12 +162,12 @@ def _flat(record: RunView) -> Hint | None:
     if len(blocks) < _MIN_BLOCKS + _FLAT_BLOCKS // 2 or len(recent) < _FLAT_BLOCKS:
         return None
     fall, error = _fall(recent)
-    if fall + 2 * error > _LEAST_GAIN or fall < -_LEAST_RISE:
+    if fall + 2 * error > _FLAT_FALL or fall < -_LEAST_RISE:
         return None
     since = recent[0].step
     if (_rate_fraction(record) or 1.0) > _LOW_RATE:
-        return Hint("flat", f"the loss has been flat since step {since:,}: p pauses, e lowers the learning rate")
-    return Hint("flat", f"the loss has been flat since step {since:,}: x stops and saves; a larger model may gain more")
+        return Hint("flat", f"loss flat since step {since:,}: p pauses, e lowers the learning rate")
+    return Hint("flat", f"loss flat since step {since:,}: x stops; a larger model may gain more")
 
 
 def _fall(blocks: Sequence[Block]) -> tuple[float, float]:
@@ -168,7 +183,7 @@ def _fall(blocks: Sequence[Block]) -> tuple[float, float]:
 
 def _rate_fraction(record: RunView) -> float | None:
     """Return the learning rate as a fraction of the highest so far."""
-    highest = max((point.max for point in record.rates), default=0.0)
+    highest = max(record.rates.buckets(0, record.step, _BLOCKS).maxs, default=0.0)
     return record.progress.learning_rate / highest if record.progress and highest else None
 
 
@@ -185,9 +200,7 @@ def _longer(record: RunView) -> Hint | None:
     margin = max(_LEAST_GAIN, _SIGMAS * evaluation_noise(losses))
     if not earlier or last > min(losses) or min(earlier) - last < margin:
         return None
-    return Hint(
-        "longer", "the validation loss was still falling: a longer run would gain more; r resumes with more steps"
-    )
+    return Hint("longer", "a longer run would still gain, as validation was falling: r adds steps")
 
 
 # Explanation and banner
@@ -197,11 +210,12 @@ def explanation(record: RunView, loss: float | None) -> str:
     """Return in words what a loss means, beside guessing; "" without a loss."""
     if loss is None:
         return ""
-    now = f"loss {loss:.2f}: as if choosing among {perplexity(loss):.3g} characters"
+    now = f"now as if choosing among {perplexity(loss):.2g} characters"
     guessing = record.guessing_loss
     if guessing is None or record.started is None:
         return now
-    return f"{now}; guessing one of {record.started.vocab_size:,} is ln {record.started.vocab_size:,} = {guessing:.2f}"
+    count = f"{record.started.vocab_size:,}"
+    return f"{now}; guessing 1 of {count} = ln {count} = {guessing:.2f}"
 
 
 def banner(record: RunView) -> str:

@@ -148,6 +148,8 @@ class RunView(RunRecord):
 
     def _cut(self, step: int) -> None:
         """Forget what came after the checkpoint that the run was resumed from."""
+        if step == 0:
+            self._seconds_before = 0.0
         for series in self.curves:
             series.cut(step)
         self.measured = [one for one in self.measured if one.step <= step]

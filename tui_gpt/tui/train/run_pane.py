@@ -11,7 +11,7 @@ from textual.widgets import Button, Static
 from tui_gpt.escaping import escape_controls
 from tui_gpt.tui.train.chart.loss_chart import LossChart
 from tui_gpt.tui.train.chart.small_charts import SmallCharts
-from tui_gpt.tui.train.hints import banner, explanation, hint_of
+from tui_gpt.tui.train.hints import Hint, banner, evidence_of, explanation, hint_of
 from tui_gpt.tui.train.record import Phase, RunView
 from tui_gpt.tui.train.run_actions import RunAction, is_available
 from tui_gpt.tui.train.run_status import RunStatus, headline
@@ -44,6 +44,8 @@ class RunPane(Vertical):
         self._activity = ""
         self._buttons_key: tuple[Phase, bool, bool] | None = None
         """What the visible buttons were last chosen by."""
+        self._evidence: tuple[object, ...] = ()
+        self._hint: Hint | None = None
         self._words: dict[str, str] = {}
         """The texts on screen, by widget."""
 
@@ -112,7 +114,10 @@ class RunPane(Vertical):
 
     def _show_hint(self) -> None:
         """Show a hint on the run, or what its loss means."""
-        hint = hint_of(self._record)
+        evidence = evidence_of(self._record)
+        if evidence != self._evidence:
+            self._evidence, self._hint = evidence, hint_of(self._record)
+        hint = self._hint
         loss = self._record.train.line().at(self._record.step)
         self._write("hint", hint.words if hint else explanation(self._record, loss))
         self.query_one("#hint", Static).set_class(hint is not None, "-hint")
@@ -128,14 +133,15 @@ class RunPane(Vertical):
         if key == self._buttons_key:
             return
         self._buttons_key = key
+        is_followed = is_available(RunAction.DETACH, record, is_live=is_live)
         paused = is_available(RunAction.CONTINUE, record, is_live=is_live)
         for name, shown in (
             ("pause", record.phase == "running" and is_live),
             ("continue", paused),
             ("stop", paused or (record.phase in ("loading", "running") and is_live)),
-            ("detach", is_available(RunAction.DETACH, record, is_live=is_live)),
+            ("detach", is_followed),
             ("resume-run", is_available(RunAction.RESUME, record, is_live=is_live) and record.phase != "finished"),
-            ("generate-with", is_available(RunAction.GENERATE, record, is_live=is_live)),
+            ("generate-with", is_available(RunAction.GENERATE, record, is_live=is_live) and not is_followed),
             ("new", is_available(RunAction.NEW, record, is_live=is_live)),
         ):
             self.query_one(f"#{name}", Button).display = shown

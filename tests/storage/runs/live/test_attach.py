@@ -103,7 +103,7 @@ def test_to_detach_leaves_the_run_alone(run: Run) -> None:
 
 
 def test_what_another_follower_asks_for_is_known_to_this_one(run: Run) -> None:
-    """So that its key for a pause continues a run that somebody else has paused."""
+    """So that its key for a pause continues a run that another user has paused."""
     first, second = Control(), Control()
     with training(run):
         events = attach(run, first)

@@ -70,6 +70,23 @@ def test_a_run_that_is_resumed_from_an_earlier_step_goes_on_from_there(run: Run)
     assert read(follower) == [started(step=10), progress(20, 1.8)]
 
 
+@pytest.mark.parametrize("looks_between", [True, False])
+def test_a_run_that_begins_again_from_scratch_yields_its_start_again(run: Run, looks_between: bool) -> None:
+    """Its first events equal those of the log that was removed."""
+    follower = LogFollower(run.log)
+    for event in (started(), evaluated(0, 4.2), progress(10), progress(20)):
+        run.record(event)
+    assert len(read(follower)) == 4
+    run.log.truncate(-1)
+    again = []
+    for event in (started(), evaluated(0, 4.2), progress(10, 1.9)):
+        run.record(event)
+        again += read(follower) if looks_between else []
+    assert again + read(follower) == [started(), evaluated(0, 4.2), progress(10, 1.9)]
+    run.record(progress(20, 1.8))
+    assert read(follower) == [progress(20, 1.8)]
+
+
 def test_a_log_that_was_cut_is_read_to_its_end_when_it_was_not_read_before(run: Run) -> None:
     follower = LogFollower(run.log)
     for event in (started(), progress(10), progress(20), finished(20)):

@@ -134,7 +134,8 @@ def test_an_empty_range_has_no_ticks() -> None:
 
 
 def test_numbers_are_short() -> None:
-    assert [number(value) for value in (0.5, 2.0, 250, 5_000, 12_000, 1_500_000)] == [
+    assert [number(value) for value in (0.0005, 0.5, 2.0, 250, 5_000, 12_000, 1_500_000)] == [
+        "5e-4",
         "0.5",
         "2",
         "250",

@@ -120,9 +120,9 @@ class Relay:
         if self._is_pause_awaited:
             self._is_pause_awaited = (state == "paused") != self._is_paused
             return
-        is_in_step = self._control.pause_requested == self._is_paused
+        is_in_sync = self._control.pause_requested == self._is_paused
         self._is_paused = state == "paused"
-        if is_in_step:
+        if is_in_sync:
             self._set_pause(self._is_paused)
 
     def _set_pause(self, is_paused: bool) -> None:

@@ -2,7 +2,9 @@
 
 The log is opened for each look, because Windows does not replace a file that another process has open. Only whole lines
 are read. A run that is resumed from an earlier step replaces its log by the lines that are still true, and appends to
-those: the lines that were read before are then skipped.
+those: the lines that were read before are then skipped. What such a run appends begins with a `Started` event. So if
+the first new line is another one, a `Started` was skipped because it equals an earlier one, as it does when a run
+begins again from scratch, and the log is read again from there.
 """
 
 import os
@@ -35,6 +37,10 @@ class LogFollower:
         """The hashes of the lines of the current log."""
         self._earlier = array("q")
         """Those of the log before it was replaced, until a line is not among them."""
+        self._last_start = -1
+        """The number of the last line that was skipped and holds a `Started` event."""
+        self._first_wanted = 0
+        """The number of the first line of the log that is not skipped in any case."""
         self._place = 0
         """The first of the earlier lines that may come next in the new log."""
 
@@ -57,11 +63,28 @@ class LogFollower:
         log.seek(self._offset)
         while chunk := log.read(_CHUNK):
             self._offset += len(chunk)
-            yield from filter(self._is_new, self._whole_lines(chunk))
+            for line in self._whole_lines(chunk):
+                if self._is_new(line):
+                    if self._has_skipped_start(line):
+                        break
+                    self._earlier = array("q")
+                    yield line
+            log.seek(self._offset)
+
+    def _has_skipped_start(self, line: bytes) -> bool:
+        """Return whether a new line follows a start that was skipped; the log is then read again from there."""
+        if not self._earlier or _is_start(line) or self._last_start < 0:
+            return False
+        self._first_wanted = self._last_start
+        self._restart(self._file)
+        self._earlier = array("q")
+        return True
 
     def _restart(self, file: tuple[int, int]) -> None:
+        if file != self._file:
+            self._first_wanted = 0
         self._file, self._offset, self._torn, self._is_too_long = file, 0, b"", False
-        self._earlier, self._lines, self._place = self._lines, array("q"), 0
+        self._earlier, self._lines, self._place, self._last_start = self._lines, array("q"), 0, -1
 
     def _whole_lines(self, chunk: bytes) -> list[bytes]:
         """Return the lines that end in a chunk; keep the rest for the next one."""
@@ -76,11 +99,19 @@ class LogFollower:
     def _is_new(self, line: bytes) -> bool:
         """Return whether a line was not in the log before that was replaced."""
         self._lines.append(hash(line))
+        number = len(self._lines) - 1
+        if number < self._first_wanted:
+            return False
         if not self._earlier:
             return True
         try:
             self._place = self._earlier.index(hash(line), self._place) + 1
         except ValueError:
-            self._earlier = array("q")
             return True
+        if _is_start(line):
+            self._last_start = number
         return False
+
+
+def _is_start(line: bytes) -> bool:
+    return line.startswith(b'{"type": "started"')

@@ -219,14 +219,14 @@ def ticks(low: float, high: float, most: int) -> list[float]:
     """Return at most `most` round numbers from low to high: multiples of 1, 2 or 5 times a power of ten."""
     if not high > low or most < 1:
         return []
-    step = _round_step((high - low) / most)
+    step = round_step((high - low) / most)
     while math.floor(high / step) - math.ceil(low / step) + 1 > most:
-        step = _round_step(step * 1.5)
+        step = round_step(step * 1.5)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [round(k * step, 12) for k in range(first, last + 1)][:most]
 
 
-def _round_step(least: float) -> float:
+def round_step(least: float) -> float:
     """Return the smallest of 1, 2, 5 times a power of ten that is at least `least`."""
     power = 10.0 ** math.floor(math.log10(least))
     return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= least * (1 - 1e-9))
@@ -247,8 +247,11 @@ def log_ticks(low: float, high: float, most: int) -> list[float]:
 
 
 def number(value: float) -> str:
-    """Return a tick's value in short form: 0.5, 2, 250, 10k, 1.5M."""
+    """Return a tick's value in short form: 5e-4, 0.5, 2, 250, 10k, 1.5M."""
     for size, unit in ((1e6, "M"), (1e3, "k")):
         if abs(value) >= size and (size > 1e3 or abs(value) >= 1e4):
             return f"{value / size:g}{unit}"
+    if 0.0 < abs(value) < 1e-3:
+        mantissa, _, exponent = f"{value:.1e}".partition("e")
+        return f"{float(mantissa):g}e{int(exponent)}"
     return f"{value:g}"

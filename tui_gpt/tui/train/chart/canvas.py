@@ -1,6 +1,7 @@
 """A chart as cells: layers of dots, labels, marks and a cursor, and the axes around them."""
 
 import functools
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -8,7 +9,7 @@ from tui_gpt.tui.train.chart import braille
 from tui_gpt.tui.train.chart.braille import Raster, Scale
 from tui_gpt.tui.train.chart.quantities import X_TITLES, XAxis
 
-GUTTER = 6
+GUTTER = 8
 """Cells at the left of the plot: a number and the axis."""
 
 Cell = tuple[str, str]
@@ -17,6 +18,7 @@ _EMPTY: Cell = (" ", "axis")
 _UNDER_CURSOR = ("axis", "reference", "raw")
 _LONG_TIMES = ((3 * 3600.0, 3600.0, "hours"), (600.0, 60.0, "minutes"))
 _CELLS_PER_X_LABEL = 12
+_Y_STEPS = 60
 
 
 @dataclass
@@ -118,12 +120,12 @@ class Canvas:
     def x_labels(self, axis: XAxis) -> list[Cell]:
         """Return the numbers of the x axis, and its name at the right."""
         divisor, title = _x_unit(axis, self.x.high)
-        room = self.columns + GUTTER - len(title) - 2
-        line = [" "] * room
-        for value in braille.ticks(self.x.low / divisor, self.x.high / divisor, max(2, room // _CELLS_PER_X_LABEL)):
+        space = self.columns + GUTTER - len(title) - 2
+        line = [" "] * space
+        for value in braille.ticks(self.x.low / divisor, self.x.high / divisor, max(2, space // _CELLS_PER_X_LABEL)):
             text = braille.number(value)
             start = GUTTER + self.column(value * divisor) - len(text) // 2
-            if start + len(text) <= room:
+            if start + len(text) <= space:
                 line[start : start + len(text)] = text
         return [("".join(line), "axis"), (f"  {title}", "x-title")]
 
@@ -161,9 +163,14 @@ def width_of(line: Sequence[Cell]) -> int:
 
 
 def y_scale(values: Iterable[float], rows: int, *, log: bool, default: tuple[float, float] = (1.0, 4.0)) -> Scale:
-    """Return a scale that covers all values with a margin, never below zero."""
+    """Return a scale that covers all values with a margin, never below zero.
+
+    Its ends are round, so that one new value seldom moves the whole chart.
+    """
     found = list(values)
     low, high = (min(found), max(found)) if found else default
     margin = 0.05 * (high - low) or 0.05 * abs(high) or 0.5
     bottom = max(low - margin, low * 0.9) if log else max(low - margin, 0.0)
-    return Scale(bottom, high + margin, rows * braille.DOTS_Y, log)
+    step = braille.round_step((high + margin - bottom) / _Y_STEPS)
+    bottom, top = math.floor(bottom / step) * step, math.ceil((high + margin) / step) * step
+    return Scale(bottom if bottom > 0 or not log else low * 0.9, top, rows * braille.DOTS_Y, log)

@@ -11,6 +11,7 @@ from textual.widget import Widget
 from tui_gpt.tui.train.chart.ascii import ascii_line
 from tui_gpt.tui.train.chart.canvas import Cell
 from tui_gpt.tui.train.chart.strips import changed_regions, strip_of
+from tui_gpt.tui.train.pace import SECONDS, Pace
 
 
 class DrawnWidget(Widget):
@@ -18,6 +19,8 @@ class DrawnWidget(Widget):
 
     STYLE_PREFIX: ClassVar[str]
     """The component classes are this prefix and the names of the styles."""
+    PACE_SECONDS: ClassVar[float] = SECONDS
+    """The shortest time between two drawings of new data."""
     CLICKS: ClassVar[Mapping[str, str]] = {}
     """Actions of a click on words of a style."""
 
@@ -27,8 +30,10 @@ class DrawnWidget(Widget):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._lines: list[Strip] | None = None
-        self._lines_on_screen: list[Strip] = []
+        self._on_screen: dict[int, Strip] = {}
+        """The lines as they were last given to the screen."""
         self._is_scheduled = False
+        self._pace = Pace(self, self._refresh_changes, self.PACE_SECONDS)
         self._styles: dict[str, Style] = {}
 
     def cells_of(self, width: int, height: int) -> Sequence[Sequence[Cell]]:
@@ -47,10 +52,16 @@ class DrawnWidget(Widget):
             self._is_scheduled = True
             self.call_later(self._refresh_changes)
 
+    def redraw_paced(self) -> None:
+        """Draw again because of new data: soon, but only a few times per second."""
+        self._lines = None
+        self._pace.request()
+
     def _refresh_changes(self) -> None:
         self._is_scheduled = False
-        before = self._lines_on_screen
-        regions = changed_regions(before, self._current_lines(), self.size.width)
+        lines = self._current_lines()
+        before = [self._on_screen.get(y, Strip([])) for y in range(len(lines))]
+        regions = changed_regions(before, lines, self.size.width)
         if regions:
             self.refresh(*regions)
 
@@ -68,13 +79,15 @@ class DrawnWidget(Widget):
 
     def _current_lines(self) -> list[Strip]:
         if self._lines is None:
-            self._lines = self._lines_on_screen = self.drawn(self.size.width, self.size.height)
+            self._lines = self.drawn(self.size.width, self.size.height)
         return self._lines
 
     def render_line(self, y: int) -> Strip:
         """Return one line of the widget."""
         lines = self._current_lines()
-        return lines[y] if y < len(lines) else Strip.blank(self.size.width, self.rich_style)
+        strip = lines[y] if y < len(lines) else Strip.blank(self.size.width, self.rich_style)
+        self._on_screen[y] = strip
+        return strip
 
     def _style(self, name: str) -> Style:
         if name not in self._styles:

@@ -116,7 +116,7 @@ class LossChart(DrawnWidget, can_focus=True):
         self._runs, self._pinned, self._is_overlay = runs, pinned, is_overlay
         if key != self._key:
             self._key = key
-            self.redraw()
+            self.redraw_paced()
 
     def watch_log_y(self) -> None:
         self._state.set_log(self.log_y)

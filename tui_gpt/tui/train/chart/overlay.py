@@ -1,5 +1,6 @@
 """Several runs in one chart: a colour and a line style for each, with the pinned one on top."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from tui_gpt.tui.train.chart.quantities import LOSS, place_of
 from tui_gpt.tui.train.record import RunView
 
 MAX_RUNS = 6
-PATTERNS = ("1", "111100", "100", "11110010", "1111110000", "1111001010")
+PATTERNS = ("1", "111100", "100", "1111000100", "1111110000", "1100")
 """The dots of each line style that are drawn, along the line."""
 
 
@@ -38,6 +39,8 @@ def draw_overlay(
     values = [value for k, curve in enumerate(curves) for value in curve.extremes(with_range=k == pinned)]
     losses = [loss for run in runs for loss in _visible_losses(run.record, settings, x)]
     canvas = Canvas(x, y_scale([*values, *losses], rows, log=settings.log_y))
+    if pinned is not None and settings.smoothing:
+        curves[pinned].draw_range(canvas, "raw")
     order = [k for k in range(len(runs)) if k != pinned] + ([] if pinned is None else [pinned])
     for k in order:
         _draw_one(canvas, runs[k], curves[k], settings, is_pinned=k == pinned)
@@ -54,8 +57,6 @@ def _visible_losses(record: RunView, settings: ChartSettings, x: braille.Scale) 
 
 def _draw_one(canvas: Canvas, run: OverlayRun, curve: Curve, settings: ChartSettings, *, is_pinned: bool) -> None:
     style = style_name(run.style, is_pinned=is_pinned)
-    if is_pinned and curve.smoothed is not None:
-        curve.draw_range(canvas, "raw")
     curve.draw_line(canvas, style, PATTERNS[run.style], thick=is_pinned)
     if settings.quantity is not LOSS:
         return
@@ -68,7 +69,8 @@ def _draw_one(canvas: Canvas, run: OverlayRun, curve: Curve, settings: ChartSett
             canvas.put(canvas.row(one.val_loss), canvas.column(place), symbol_of(one), style)
 
 
-def legend_symbol(style: int, cells: int = 4) -> str:
+@functools.cache
+def legend_symbol(style: int, cells: int = 5) -> str:
     """Return a piece of a run's line."""
     raster = braille.Raster(cells, 1)
     braille.draw_path(raster, [(0, 1), (cells * braille.DOTS_X - 1, 1)], PATTERNS[style])

@@ -20,6 +20,7 @@ class SmallCharts(DrawnWidget):
     """Three charts side by side: a line with name and value over each plot."""
 
     STYLE_PREFIX = "small-charts"
+    PACE_SECONDS = 1.0
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         f"small-charts--{name}" for name in ("axis", "title", "raw", "train", "cursor")
     }
@@ -36,10 +37,11 @@ class SmallCharts(DrawnWidget):
     def show(self, record: RunView, settings: ChartSettings) -> None:
         """Draw a run with the x axis, window and smoothing of the big chart."""
         key = (id(record), record.version, record.phase, settings)
+        is_by_user = settings != self._settings
         self._record, self._settings = record, settings
         if key != self._key:
             self._key = key
-            self.redraw()
+            (self.redraw if is_by_user else self.redraw_paced)()
 
     def watch_cursor(self) -> None:
         self.redraw()

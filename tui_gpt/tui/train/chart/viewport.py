@@ -63,11 +63,16 @@ class Viewport:
         return Viewport(width, right, is_following=fraction > 0 and right >= extent.newest)
 
     def followed(self, extent: Extent) -> "Viewport":
-        """Return the window moved to the newest value, where it stays; everything visible becomes the last fifth."""
-        if self.is_following or self.tail is not None:
-            return dataclasses.replace(self, width=None, is_following=False, tail=None)
+        """Return the window at the newest value, which it follows; one that follows already stays where it is.
+
+        Everything becomes the last fifth, and the other way round.
+        """
+        if self.tail is not None:
+            return WHOLE
         if self.width is None:
             return Viewport(tail=0.2)
+        if self.is_following:
+            return Viewport(self.width, self.window(extent)[1])
         return Viewport(min(self.width, extent.end), extent.newest, is_following=True)
 
     def next_tail(self) -> "Viewport":
