@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from pathlib import Path
 
 from tui_gpt.storage.runs.log import LOG_FILE
@@ -18,8 +19,10 @@ _FILES = ("", RUN_FILE, LOG_FILE, NOTE_FILE)
 class RunList:
     """The runs of a store. Objects may be shared by threads."""
 
-    def __init__(self, store: RunStore) -> None:
+    def __init__(self, store: RunStore, rest: float = 0.0) -> None:
+        """`rest` is the time in seconds to wait after each run that was read, for the other threads of the process."""
         self._store = store
+        self._rest = rest
         self._known: dict[str, tuple[_Stamp, RunSummary]] = {}
         self._busy = threading.Lock()
 
@@ -35,7 +38,10 @@ class RunList:
         known = self._known.get(run.name)
         if known is not None and known[0] == stamp and not known[1].writer and not run.is_written():
             return known
-        return stamp, run.summary()
+        summary = run.summary()
+        if self._rest:
+            time.sleep(self._rest)
+        return stamp, summary
 
 
 def _stamp(folder: Path) -> _Stamp:

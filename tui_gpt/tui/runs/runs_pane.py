@@ -30,6 +30,8 @@ from tui_gpt.tui.threads import in_background
 from tui_gpt.tui.train.record import RunView
 from tui_gpt.tui.train.run_control import RunControl
 
+_REST_SECONDS = 0.003
+"""Between two runs that are read from the disk, each of which takes about as long: keys come first."""
 _NO_RUNS = "no runs yet\n\npress 1, then s, to train the first one"
 
 
@@ -78,10 +80,11 @@ class RunsPane(Widget):
     def __init__(self, control: RunControl, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._control = control
-        self._list = RunList(control.store)
+        self._list = RunList(control.store, rest=_REST_SECONDS)
         self._edits = RunEdits(self, control)
         self._runs: list[RunSummary] = []
         self._order = Order()
+        self._sentence = ""
         self.marks = Marks()
         """The runs that are marked to be compared."""
 
@@ -138,24 +141,24 @@ class RunsPane(Widget):
         """Show the list as it is filtered, sorted and marked."""
         runs = in_order(matching(self._runs, self._filter.value), self._order)
         self.table.show(runs, self.marks.styles, self._order, time.time())
-        if not self._runs:
-            self._show_sentence(_NO_RUNS)
-        else:
-            self._show_sentence("" if runs else "no run has these words\n\nEscape shows all runs")
+        self._show_sentence("" if self._runs else _NO_RUNS)
         self._show_detail()
 
     def _show_sentence(self, words: str) -> None:
         """Show a sentence in place of the table, or the table if there is none."""
+        if words == self._sentence:
+            return
+        self._sentence = words
         self.query_one("#no-runs", Static).update(words)
         self.query_one("#no-runs").display = bool(words)
         self.table.display = not words
         self.query_one("#run-detail").display = not words
-        self.query(".runs-buttons").set(display=bool(self._runs))
+        self.query(".runs-buttons").set(display=not words)
 
     @on(RunsTable.CursorMoved)
     def _show_detail(self) -> None:
         run = self.selected
-        self.query_one("#run-detail", Static).update("" if run is None else detail(run))
+        self.query_one("#run-detail", Static).update("" if run is None else detail(run), layout=False)
 
     @on(RunsTable.HeadingPressed)
     def _heading_pressed(self, event: RunsTable.HeadingPressed) -> None:

@@ -25,6 +25,8 @@ from tui_gpt.tui.runs.order import Order
 from tui_gpt.tui.train.chart.overlay import legend_symbol
 
 _MARK_CELLS = 4
+_NO_MATCH = "    no run has these words: Escape shows all runs"
+_MESSAGE_LINE = 2
 _AGE_SECONDS = 60.0
 """The ages on screen are this old at most."""
 
@@ -131,6 +133,8 @@ class RunsTable(ScrollView, can_focus=True):
             segments = self._heading()
         elif row < len(self._runs):
             segments = self._row(row)
+        elif y == _MESSAGE_LINE and not self._runs:
+            segments = [Segment(fitted(_NO_MATCH, width), self.rich_style)]
         else:
             return Strip.blank(width, self.rich_style)
         return Strip(segments).adjust_cell_length(width, segments[-1].style)
