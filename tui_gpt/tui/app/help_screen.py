@@ -15,6 +15,8 @@ Keys = tuple[tuple[str, str], ...]
 
 _TRAIN: Keys = (
     ("s", "start the run in the form"),
+    ("a", "all settings, each with its range"),
+    ("f", "start from other weights than new ones"),
     ("p", "pause, continue"),
     ("e", "change the learning rate while paused"),
     ("x", "stop and save"),

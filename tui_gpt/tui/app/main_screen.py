@@ -54,6 +54,8 @@ class MainScreen(Screen[None]):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-tall")]  # noqa: RUF012  # the same
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "run('start')", "Start"),
+        Binding("a", "run('all_settings')", "All settings"),
+        Binding("f", "run('start_from')", "Start from"),
         Binding("p", "run('pause')", "Pause"),
         Binding("p", "run('continue')", "Continue"),
         Binding("x", "run('stop')", "Stop"),
@@ -284,6 +286,10 @@ class MainScreen(Screen[None]):
         match RunAction(name):
             case RunAction.START:
                 self.train_pane.setup.request_start()
+            case RunAction.ALL_SETTINGS:
+                await self.train_pane.setup.form.toggle_all()
+            case RunAction.START_FROM:
+                self.train_pane.setup.choose_start(self.control.store)
             case RunAction.PAUSE | RunAction.CONTINUE:
                 self.control.toggle_pause()
             case RunAction.STOP:
