@@ -38,11 +38,15 @@ def package(*names: str) -> list[str]:
 
 TORCH = package("models", "training")
 ARRAYS = ["tui_gpt.storage.checkpoint", "tui_gpt.storage.quantize"]
+ARRAY_TEXTS = ("dataset", "tokenizer", "windows", "report")
 NUMPY = [*TORCH, *ARRAYS, *package("text", "prior", "generation")]
 TUI = package("tui")
 CLI = package("cli", "__main__")
 LIGHT = [name for name in MODULES if name not in {*NUMPY, *TUI, *CLI}]
-STARTING = [*LIGHT, *(name for name in package("text") if not name.endswith(("dataset", "tokenizer", "windows")))]
+STARTING = [
+    *LIGHT,
+    *(name for name in package("text") if not name.endswith(ARRAY_TEXTS)),
+]
 
 
 def loaded_after(code: str) -> set[str]:

@@ -4,7 +4,7 @@ Each order is counted separately. The lower orders of one long model would not d
 (continuation counts), and alone they predict worse than a model of that order.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from tui_gpt.prior.ngram import NgramPrior
 from tui_gpt.prior.sizing import MIN_COUNTED, default_order
@@ -36,9 +36,7 @@ def is_sampled(corpus: Corpus) -> bool:
     return len(corpus.train) > MIN_COUNTED or len(corpus.val) > MEASURED + 1
 
 
-def losses_by_order(corpus: Corpus, is_cancelled: Callable[[], bool]) -> Iterator[tuple[int, float]]:
-    """Yield order and `validation_loss` from order 1 to the highest that is worth counting, until it is cancelled."""
+def losses_by_order(corpus: Corpus) -> Iterator[tuple[int, float]]:
+    """Yield order and `validation_loss` from order 1 to the highest that is worth counting."""
     for order in range(1, default_order(corpus.tokenizer.vocab_size) + 1):
-        if is_cancelled():
-            return
         yield order, validation_loss(corpus, order)

@@ -148,12 +148,13 @@ def add_corpus(spec: str | Path, name: str | None = None) -> CorpusEntry:
     return corpora_by_name()[chosen]
 
 
-def add_file(spec: str) -> CorpusEntry:
+def add_file(spec: str) -> tuple[CorpusEntry, tuple[str, ...]]:
     """Add a copy of a text to the library under a name made from the file's, numbered if another text has that.
 
-    Raises CorpusError where the text cannot be read, and StorageError.
+    Return its entry, and notes on what was left out. Raises CorpusError where it cannot be read, and StorageError.
     """
-    return _added_as(read_corpus(spec, keep=False))
+    text = read_corpus(spec, keep=False)
+    return _added_as(text), text.notes
 
 
 def add_pasted(pasted: str, name: str) -> CorpusEntry:

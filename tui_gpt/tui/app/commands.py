@@ -16,5 +16,5 @@ def commands(screen: MainScreen) -> Iterable[SystemCommand]:
             yield SystemCommand(title, explanation, lambda action=action: screen.run_action(f"run('{action}')"))
     for name, preset in PRESETS.items():
         yield SystemCommand(f"Preset {name}", preset.summary, lambda name=name: screen.choose_preset(name))
-    for name in ("train", "generate", "runs"):
+    for name in ("train", "generate", "runs", "data"):
         yield SystemCommand(f"Go to {name.title()}", "Show that tab", lambda name=name: screen.action_tab(name))

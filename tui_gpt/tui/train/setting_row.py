@@ -9,6 +9,7 @@ from textual.geometry import Size
 from textual.widget import Widget
 
 from tui_gpt.tui.path_input import PathInput
+from tui_gpt.tui.styles import MUTED
 from tui_gpt.tui.train.form import is_number, meaning
 
 _NUMBER_CHARACTERS = frozenset("0123456789.,-+e_")
@@ -67,7 +68,7 @@ class SettingRow(Widget):
         lines = self._lines(self.content_size.width)
         indented = [line.rjust(len(line) + EXPLANATION_COLUMN) for line in lines[1:]]
         first = lines[0].rjust(len(lines[0]) + EXPLANATION_COLUMN - NAME_WIDTH)
-        colour = "$text-error" if self.has_class("wrong") else "$text-muted"
+        colour = "$text-error" if self.has_class("wrong") else MUTED
         return Content.assemble(f"{self._setting:<{NAME_WIDTH}}", ("\n".join([first, *indented]), colour))
 
     def on_descendant_focus(self) -> None:

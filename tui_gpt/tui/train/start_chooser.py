@@ -13,6 +13,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui_gpt.escaping import escape_controls
+from tui_gpt.tui.styles import MUTED
 from tui_gpt.tui.train.start_from import start_label
 
 
@@ -35,7 +36,7 @@ class StartChooser(ModalScreen[str | None]):
 
     def _line(self, source: str, remark: str) -> Content:
         mark = "● " if source == self._current else "  "
-        return Content.assemble(mark, escape_controls(start_label(source)), "  ", (remark, "$text-muted"))
+        return Content.assemble(mark, escape_controls(start_label(source)), "  ", (remark, MUTED))
 
     def on_mount(self) -> None:
         """Highlight the current source."""

@@ -64,7 +64,7 @@ def start_choices(runs: Sequence[RunSummary]) -> list[tuple[str, str]]:
     """Return the sources to choose from, each with a remark."""
     return [
         (NEW_WEIGHTS, "random, the usual start"),
-        (SHIPPED, "trained on TinyShakespeare; comes with the program"),
+        (SHIPPED, "trained on TinyShakespeare"),
         *((run.name, _remark(run)) for run in runs if run.has_checkpoint),
     ]
 
