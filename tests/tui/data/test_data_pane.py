@@ -207,7 +207,7 @@ async def test_a_recent_text_leaves_the_list_and_stays_on_the_disk(poem: Path) -
     async with data_tab(str(poem)) as (pilot, main, _):
         await pilot.press("d")
         await wait_until(pilot, lambda: listed(main) == ["tinyshakespeare"])
-        assert main.state.recent == ()
+        assert list(main.state.recent) == []
         assert poem.exists()
 
 
@@ -220,7 +220,7 @@ async def test_a_text_is_put_into_the_form_and_is_recent_once_it_was_trained_on(
         main.state.recent = ()
         await pilot.press("s")
         await wait_until(pilot, lambda: main.control.record is not None)
-        assert main.state.recent == (str(poem),)
+        assert list(main.state.recent) == [str(poem)]
 
 
 async def test_while_a_run_is_training_no_other_text_is_chosen() -> None:
