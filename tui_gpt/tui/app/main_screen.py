@@ -96,6 +96,7 @@ class MainScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out a line at the top, four tabs, and the keys at the bottom."""
+        self._set_size_classes()
         with Horizontal(id="top"):
             yield Static("tui-gpt", id="title")
             yield StatusLine(self.control, id="top-status")
@@ -107,6 +108,12 @@ class MainScreen(Screen[None]):
                 yield self.runs_pane
             yield TabPane("Data", id="data")
         yield KeyFooter(show_command_palette=False)
+
+    def _set_size_classes(self) -> None:
+        """Set the classes of the breakpoints before there are widgets, each of which they would style a second time."""
+        width, height = self.app.size
+        for size, breakpoints in ((width, self.HORIZONTAL_BREAKPOINTS), (height, self.VERTICAL_BREAKPOINTS)):
+            self.add_class(max(each for each in breakpoints if each[0] <= size)[1])
 
     def on_mount(self) -> None:
         """Defer everything slow until after the first paint."""
