@@ -172,12 +172,12 @@ class SettingsForm(Vertical):
 
     async def toggle_all(self) -> None:
         """Show or hide all settings."""
+        self.set_class(not self.is_open, "-all")  # first: a class styles all that is inside once more
         if self._all is None:
             self._all = AllSettings(self._typed, id="all-settings")
             await self.mount(self._all, before="#sentence")
         else:
             self._all.display = not self._all.display
-        self.set_class(self._all.display, "-all")
         self._validate()
         if self.is_open:
             self._all.focus_first()
