@@ -25,12 +25,12 @@ def test_characters_beyond_ascii_are_counted() -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"abc\n", "UTF-8: all of its characters are ASCII, which is a part of it"),
+        (b"abc\n", "UTF-8: only ASCII characters, which are the same in it"),
         ("é\n".encode(), "UTF-8: every byte sequence in it is valid"),
         (b"\xef\xbb\xbfabc\n", "UTF-8: it begins with that byte order mark, which is left out"),
         (
             b"a\r\nb\r\nc\r",
-            "ASCII, which is a part of it; 2 line ends \\r\\n are read as \\n; 1 line ends \\r are read",
+            "the same in it; line ends \\r\\n are read as \\n (2); line ends \\r are read as \\n (1)",
         ),
     ],
 )
@@ -51,7 +51,7 @@ def test_what_is_left_out_of_a_folder_is_noted(tmp_path: Path) -> None:
     report, _ = inspect(str(tmp_path / "plays"))
     assert report.notes == ("left out 1 binary file: cover.png",)
     assert report.size is None
-    assert report.encoding == "UTF-8: all of its 2 files are valid"
+    assert report.encoding == "UTF-8: valid in each of its files (2)"
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def explain_decoding(data: bytes) -> str:
     why = (
         "it begins with that byte order mark, which is left out"
         if has_bom
-        else "all of its characters are ASCII, which is a part of it"
+        else "only ASCII characters, which are the same in it"
         if data.isascii()
         else "every byte sequence in it is valid"
     )
@@ -72,7 +72,7 @@ def explain_decoding(data: bytes) -> str:
 
 
 def _replaced(line_end: str, count: int) -> str:
-    return f"; {count:,} line ends {line_end} are read as \\n" if count else ""
+    return f"; line ends {line_end} are read as \\n ({count:,})" if count else ""
 
 
 def _refuse_known_formats(data: bytes) -> None:

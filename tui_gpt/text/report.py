@@ -97,7 +97,7 @@ def _beginning(path: Path, spec: str) -> CorpusText:
 
 def _encoding_of(path: Path | None, file_ends: Sequence[int]) -> str:
     if path is None:
-        return f"UTF-8: all of its {len(file_ends):,} files are valid" if file_ends else "UTF-8"
+        return f"UTF-8: valid in each of its files ({len(file_ends):,})" if file_ends else "UTF-8"
     return explain_decoding(_first_bytes(path))
 
 

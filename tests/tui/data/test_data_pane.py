@@ -82,7 +82,7 @@ async def test_a_text_is_described_with_losses_characters_and_its_beginning(poem
         words = shown(main, "#text-details")
         assert "1,840 characters · 40 lines · 23 distinct · 1.84 kB" in words
         assert "train 1,656 · validation 184 (the last 10%)" in words
-        assert "UTF-8: all of its characters are ASCII" in words
+        assert "UTF-8: only ASCII characters" in words
         assert "guessing  3.135" in words
         assert "order 7   0.0" in words
         assert "space" in words

@@ -40,7 +40,7 @@ def test_control_characters_never_reach_the_terminal() -> None:
 def test_a_sample_is_marked_as_one() -> None:
     assert "sample" not in words()
     assert "only the beginning of this file was read" in words(dataclasses.replace(REPORT, is_sample=True))
-    assert "computed on a sample" in words(losses=NgramLosses(is_sample=True))
+    assert "at most 1,000,000 characters counted, 30,000 predicted" in words(losses=NgramLosses(is_sample=True))
 
 
 def test_losses_are_compared_with_guessing() -> None:

@@ -9,6 +9,8 @@ from textual.content import Content
 
 from tui_gpt.escaping import escape_controls
 from tui_gpt.formatting import bar, format_bytes
+from tui_gpt.prior.orders import MEASURED
+from tui_gpt.prior.sizing import MIN_COUNTED
 from tui_gpt.text.report import TextReport
 from tui_gpt.tui.styles import MUTED
 
@@ -65,7 +67,7 @@ def _share(report: TextReport) -> str:
 
 
 def _losses(losses: NgramLosses, alphabet: int, width: int) -> Iterator[Part]:
-    yield ("Validation loss of counting n-grams", "bold $text-primary")
+    yield ("Validation loss of n-gram models", "bold $text-primary")
     yield (", nats per character\n", MUTED)
     guess = math.log(alphabet)
     rows: Mapping[str, float] = {
@@ -76,7 +78,7 @@ def _losses(losses: NgramLosses, alphabet: int, width: int) -> Iterator[Part]:
         yield f"{name:<9}{loss:6.3f} "
         yield (f"{bar(loss / guess if guess else 0.0, _cells(width - 17), empty=' ').rstrip()}\n", "$primary")
     if losses.is_sample:
-        yield ("computed on a sample of the text\n", "$text-warning")
+        yield (f"a sample: at most {MIN_COUNTED:,} characters counted, {MEASURED:,} predicted\n", "$text-warning")
     if losses.status:
         yield (f"{escape_controls(losses.status)}\n", MUTED)
 

@@ -17,6 +17,8 @@ NAME_WIDTH = 22
 """Cells of a setting's name."""
 EXPLANATION_COLUMN = 33
 """Cells left of the explanation."""
+_NARROW = 60
+"""Cells of a row below which the explanation has lines of its own."""
 _PATHS = ("corpus", "val_file")
 
 
@@ -56,20 +58,24 @@ class SettingRow(Widget):
         yield SettingInput(self._setting, self._value)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Return how many lines the explanation takes."""
+        """Return how many lines name and explanation take."""
         del container, viewport
         return len(self._lines(width))
 
     def _lines(self, width: int) -> list[str]:
-        return wrap(self.explanation, max(10, width - EXPLANATION_COLUMN)) or [""]
+        """Return the explanation, indented to be right of the field; on a narrow screen below it."""
+        if width < _NARROW:
+            return ["", *wrap(self.explanation, max(10, width), initial_indent="  ", subsequent_indent="  ")]
+        indent = " " * EXPLANATION_COLUMN
+        return wrap(self.explanation, width, initial_indent=indent, subsequent_indent=indent) or [""]
 
     def render(self) -> Content:
-        """Draw the name, and the explanation right of the field."""
+        """Draw the name, and the explanation."""
         lines = self._lines(self.content_size.width)
-        indented = [line.rjust(len(line) + EXPLANATION_COLUMN) for line in lines[1:]]
-        first = lines[0].rjust(len(lines[0]) + EXPLANATION_COLUMN - NAME_WIDTH)
         colour = "$text-error" if self.has_class("wrong") else MUTED
-        return Content.assemble(f"{self._setting:<{NAME_WIDTH}}", ("\n".join([first, *indented]), colour))
+        return Content.assemble(
+            f"{self._setting:<{NAME_WIDTH}}", ("\n".join(lines)[NAME_WIDTH if lines[0] else 0 :], colour)
+        )
 
     def on_descendant_focus(self) -> None:
         """Scroll to the whole row, and not only to its field."""
