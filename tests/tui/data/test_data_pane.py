@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from textual.binding import Binding
 from textual.events import Paste
 from textual.widgets import Input, OptionList, Static
 
@@ -231,3 +232,16 @@ async def test_while_a_run_is_training_no_other_text_is_chosen() -> None:
         await pilot.press("t")
         await wait_until(pilot, lambda: "a run is training already" in notices(main))
         assert main.train_pane.record is not None
+
+
+async def test_every_key_is_in_the_palette_while_the_tab_is_shown() -> None:
+    async with data_tab("tinyshakespeare") as (pilot, main, pane):
+        commands = {command.title: command for command in main.app.get_system_commands(main)}
+        actions = {binding.action for binding in DataPane.BINDINGS if isinstance(binding, Binding)}
+        assert actions == set(pane.COMMANDS)
+        assert {title for title, _ in pane.COMMANDS.values()} <= commands.keys()
+        main.app.call_later(commands["Add a text"].callback)
+        await wait_until(pilot, lambda: isinstance(main.app.screen, AddScreen))
+        await pilot.press("escape", "1")
+        titles = {command.title for command in main.app.get_system_commands(main)}
+        assert "Add a text" not in titles

@@ -102,7 +102,9 @@ async def test_escape_keeps_what_the_run_starts_from() -> None:
 async def test_the_estimate_ends_with_an_upper_bound_of_the_loss() -> None:
     async with running(BoundedSession()) as (pilot, main, _):
         await wait_until(pilot, lambda: "about" in shown(main, "#estimate"))
-        assert shown(main, "#estimate").endswith("\nvalidation loss below 1.51, which its n-gram prior reaches alone")
+        assert shown(main, "#estimate").endswith(
+            "\nvalidation loss at most about 1.51, which its n-gram prior reaches alone"
+        )
 
 
 def test_without_a_prior_no_loss_is_predicted() -> None:

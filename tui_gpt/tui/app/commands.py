@@ -14,6 +14,10 @@ def commands(screen: MainScreen) -> Iterable[SystemCommand]:
     for action, (title, explanation) in COMMANDS.items():
         if screen.check_action("run", (action,)):
             yield SystemCommand(title, explanation, lambda action=action: screen.run_action(f"run('{action}')"))
+    pane = screen.data_pane
+    if pane is not None and screen.active_tab == "data":
+        for name, (title, explanation) in pane.COMMANDS.items():
+            yield SystemCommand(title, explanation, lambda name=name: pane.run_action(name))
     for name, preset in PRESETS.items():
         yield SystemCommand(f"Preset {name}", preset.summary, lambda name=name: screen.choose_preset(name))
     for name in ("train", "generate", "runs", "data"):

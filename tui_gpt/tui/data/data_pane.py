@@ -51,6 +51,14 @@ class DataPane(Widget):
         Binding("d,delete", "remove", "Remove"),
     ]
 
+    COMMANDS: ClassVar[dict[str, tuple[str, str]]] = {
+        "train": ("Train on this text", "Put it into the form of the next run"),
+        "add": ("Add a text", "A file or a folder of text files"),
+        "rename": ("Rename this text", "If it was added"),
+        "remove": ("Remove this text", "Remove an added text from the disk, after a question"),
+    }
+    """Title and explanation of each action in the command palette."""
+
     class TrainRequested(Message):
         """A model is to be trained on a text."""
 

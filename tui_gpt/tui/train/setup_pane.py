@@ -188,4 +188,4 @@ def estimate_words(estimate: Estimate) -> str:
     )
     if estimate.ngram_loss is None:
         return words
-    return f"{words}\nvalidation loss below {estimate.ngram_loss:.2f}, which its n-gram prior reaches alone"
+    return f"{words}\nvalidation loss at most about {estimate.ngram_loss:.2f}, which its n-gram prior reaches alone"
