@@ -35,6 +35,7 @@ def started(max_iters: int = 40, step: int = 0, preset: str = "nano") -> Started
         val_tokens=111_540,
         preset=preset,
         seed=1337,
+        vocab_size=65,
     )
 
 

@@ -251,6 +251,18 @@ class SampleConfig(_FromDict):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AlertConfig(_FromDict):
+    """How the terminal draws attention to a run."""
+
+    title: bool = True
+    """Whether the terminal's title shows the progress."""
+    bell: bool = True
+    """Whether the bell rings when a run ends, diverges or cannot be saved."""
+    notification: bool = True
+    """Whether there is a desktop notification as well, where the terminal has one."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Preset:
     """A named model and training configuration."""
 

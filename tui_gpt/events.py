@@ -33,6 +33,8 @@ class Started:
     val_tokens: int
     preset: str
     seed: int
+    vocab_size: int = 0
+    """Distinct characters that the model predicts; 0 if unknown."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

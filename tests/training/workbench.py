@@ -101,6 +101,7 @@ class Workbench:
             tokens_per_batch=windows * model.block_size,
             networks=model.networks,
             train_tokens=len(self.corpus.train),
+            vocab_size=self.corpus.tokenizer.vocab_size,
             val_tokens=len(self.corpus.val),
             preset="none",
         )

@@ -155,6 +155,16 @@ class ProgressLine:
             if urgent or not self._silent:
                 self._write(text + "\n")
 
+    def write_warning(self, sentence: str) -> None:
+        """Write a warning above the progress line, even if `silent`."""
+        self.write_line(f"warning: {escape_controls(sentence)}", urgent=True)
+
+    def send(self, codes: str) -> None:
+        """Write escape sequences that draw nothing, to a terminal alone."""
+        with self._lock:
+            if codes and self._terminal:
+                self._write(codes)
+
     def clear(self) -> None:
         """Erase the progress line, so that the next output begins on an empty line."""
         with self._lock:

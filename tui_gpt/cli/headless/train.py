@@ -3,8 +3,9 @@
 from collections import deque
 from typing import TextIO
 
+from tui_gpt.cli.headless.alerts import HeadlessAlerts
+from tui_gpt.cli.headless.notify import Notifier
 from tui_gpt.cli.headless.streams import Streams, detach_stdout, unwritable_stdout
-from tui_gpt.cli.headless.summary import run_folder, summary
 from tui_gpt.cli.out_of_memory import OUT_OF_MEMORY, is_out_of_memory
 from tui_gpt.cli.progress_line import ProgressLine
 from tui_gpt.cli.signals import StopOnSignals
@@ -15,29 +16,41 @@ from tui_gpt.events import Event, to_json
 from tui_gpt.progress import RunRecord
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import SessionLike
-from tui_gpt.storage import crash
+from tui_gpt.storage import crash, settings
+from tui_gpt.summary import run_folder, summary
 
 _RECENT_EVENTS = 20
 
 
-def train(session: SessionLike, request: TrainRequest, streams: Streams, *, as_json: bool) -> int:
-    """Train until the run ends or a signal stops it, and return the exit code. Raises TuiGptError."""
+def train(
+    session: SessionLike, request: TrainRequest, streams: Streams, *, as_json: bool, notify: str | None = None
+) -> int:
+    """Train until the run ends or a signal stops it, and return the exit code. Raises TuiGptError.
+
+    `notify` is the command for the run's alerts.
+    """
     control = Control()
     line = ProgressLine(streams.messages, silent=streams.quiet, activity=lambda: control.activity)
     log = _EventWriter(streams.out if as_json else None, control)
+    notifier = None if notify is None else Notifier.of(notify, line.write_warning)
+    alerts = HeadlessAlerts(line, settings.alert_config(), notifier)
     message = "" if streams.quiet else "saving, then stopping (press again to quit immediately)"
-    with StopOnSignals(control, message) as signals:
+    with StopOnSignals(control, message, leave=alerts.leave) as signals, alerts:
         signals.nothing_to_lose = True
         try:
             with line.heartbeat():
                 for event in session.train(request, control):
                     signals.nothing_to_lose = False
                     line.note(event)
+                    alerts.note(event, session.run_name)
                     log.write(event)
-        except TuiGptError:
+        except TuiGptError as error:
+            alerts.fail(str(error))
             raise
         except Exception as error:
-            line.write_line(f"error: {_failure(error, line.record, log)}", urgent=True)
+            sentence = _failure(error, line.record, log)
+            line.write_line(f"error: {sentence}", urgent=True)
+            alerts.fail(sentence)
             return EXIT_FAILED
         finally:
             line.clear()

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
-from tui_gpt.config import PRESETS, RANGES, ModelConfig, SampleConfig, TrainConfig, range_words
+from tui_gpt.config import PRESETS, RANGES, AlertConfig, ModelConfig, SampleConfig, TrainConfig, range_words
 from tui_gpt.records import check_value, field_types
 
-Section = Literal["train", "generate"]
+Section = Literal["train", "generate", "alerts"]
 
 MODEL_HELP: Mapping[str, str] = MappingProxyType(
     {
@@ -73,6 +73,15 @@ SAMPLE_HELP: Mapping[str, str] = MappingProxyType(
     }
 )
 """One line for each field of SampleConfig."""
+
+ALERT_HELP: Mapping[str, str] = MappingProxyType(
+    {
+        "title": "Show the progress of a run in the terminal's title.",
+        "bell": "Ring the bell when a run ends, diverges or cannot be saved.",
+        "notification": "Show a desktop notification then, in a terminal that has them.",
+    }
+)
+"""One line for each field of AlertConfig."""
 
 RUN_HELP = {"preset": "Preset that the other settings modify.", "corpus": "Text to train on."}
 GENERATE_HELP = {
@@ -158,6 +167,7 @@ SETTINGS: Mapping[Section, Mapping[str, SettingSpec]] = MappingProxyType(
             "generate",
             [(GENERATE_HELP, {"run": str, "num_samples": int}), (SAMPLE_HELP, field_types(SampleConfig))],
         ),
+        "alerts": _table("alerts", [(ALERT_HELP, field_types(AlertConfig))]),
     }
 )
 """Every setting, by section and name."""

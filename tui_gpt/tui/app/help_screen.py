@@ -24,14 +24,22 @@ _TRAIN: Keys = (
     ("g", "generate with this run"),
     ("n", "new run"),
     ("l", "logarithmic loss axis"),
-    ("← → Home End", "read values and samples at a step"),
+    ("← → Home End", "read values and samples at a step; Esc ends"),
+    ("a", "x axis: steps, characters read, seconds"),
+    ("v", "loss, learning rate, gradient norm, speed"),
+    ("[ ]", "smooth less, smooth more"),
+    ("+ - mouse wheel", "zoom in and out at the cursor"),
+    (", .", "earlier and later steps"),
+    ("t f 0", "last steps; follow the newest; the whole run"),
 )
 _CHART: Keys = (
     ("dim dots", "training loss, minimum to maximum"),
     ("bright line", "training loss, smoothed"),
     ("● ○", "validation loss; estimate on part of the text"),
     ("‖ ▸ ◆ !", "paused, resumed, setting changed, problem"),
-    ("dotted lines", "published losses on the same text"),
+    ("▪ « ■", "checkpoint, rolled back, stopped early"),
+    ("gap in the line", "a step that was not finite (NaN)"),
+    ("dotted lines", "guessing; published losses on this text"),
 )
 _PROMPT: Keys = (
     ("Enter", "generate; Ctrl+J starts a new line"),

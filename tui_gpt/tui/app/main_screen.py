@@ -26,6 +26,7 @@ from tui_gpt.tui.app.help_screen import HelpScreen
 from tui_gpt.tui.app.key_footer import KeyFooter
 from tui_gpt.tui.app.preferences import apply_generate_settings, initial_run
 from tui_gpt.tui.app.quitting import Quitting, unsaved_state_sentence
+from tui_gpt.tui.app.run_alerts import RunAlerts
 from tui_gpt.tui.app.state import AppState
 from tui_gpt.tui.app.status_line import StatusLine
 from tui_gpt.tui.app.steady_tabs import SteadyTabs
@@ -74,10 +75,16 @@ class MainScreen(Screen[None]):
     ]
 
     def __init__(
-        self, session: SessionLike, store: RunStore, state: AppState, request: TrainRequest | None = None
+        self,
+        session: SessionLike,
+        store: RunStore,
+        state: AppState,
+        alerts: RunAlerts,
+        request: TrainRequest | None = None,
     ) -> None:
         super().__init__()
         self.state = state
+        self._alerts = alerts
         self.control = RunControl(session, store)
         self.quitting = Quitting(self, self.control, state, self._stop_work)
         self._request = request
@@ -266,6 +273,7 @@ class MainScreen(Screen[None]):
         self.show_status()
         self.train_pane.show_activity(self.control.run_activity())
         update = self.control.poll()
+        self._alerts.show(self.control.record, update)
         if update is not None:
             self._show_update(update)
 

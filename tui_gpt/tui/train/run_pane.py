@@ -2,11 +2,13 @@
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Container, Horizontal, Vertical
 from textual.widgets import Button, Static
 
 from tui_gpt.escaping import escape_controls
 from tui_gpt.tui.train.chart.loss_chart import LossChart
+from tui_gpt.tui.train.chart.small_charts import SmallCharts
+from tui_gpt.tui.train.hints import Hint, banner, evidence_of, explanation, hint_of
 from tui_gpt.tui.train.record import Phase, RunView
 from tui_gpt.tui.train.run_actions import RunAction, is_available
 from tui_gpt.tui.train.run_status import RunStatus, headline
@@ -33,6 +35,10 @@ class RunPane(Vertical):
         self._activity = ""
         self._buttons_key: tuple[Phase, bool, bool] | None = None
         """What the visible buttons were last chosen by."""
+        self._evidence: tuple[object, ...] = ()
+        self._hint: Hint | None = None
+        self._words: dict[str, str] = {}
+        """The texts on screen, by widget."""
 
     def compose(self) -> ComposeResult:
         """Lay out headline, figures, chart and sample."""
@@ -50,8 +56,12 @@ class RunPane(Vertical):
                     yield Button(label, id=name, action=f"screen.run('{action}')", compact=True)
         yield Static("", id="failure", markup=False)
         yield RunStatus(id="status")
-        yield LossChart(id="chart")
-        yield SampleStrip(id="sample")
+        with Container(id="views"):
+            with Vertical(id="charts"):
+                yield LossChart(id="chart")
+                yield SmallCharts(id="small-charts")
+                yield Static("", id="hint", markup=False)
+            yield SampleStrip(id="sample")
 
     def on_mount(self) -> None:
         """Hide the empty sample."""
@@ -69,10 +79,12 @@ class RunPane(Vertical):
         chart = self.chart
         chart.message = _empty_message(record)
         chart.show(record)
+        self.query_one(SmallCharts).show(record, chart.settings)
         self.query_one(RunStatus).show(record)
         self.query_one(SampleStrip).show(record, chart.cursor)
         self._show_headline()
-        self._show_problem(record.failure or record.warning or "")
+        self._show_problem(banner(record))
+        self._show_hint()
         self._show_buttons(record, is_live=is_live)
 
     def show_activity(self, words: str) -> None:
@@ -84,12 +96,27 @@ class RunPane(Vertical):
     def _show_headline(self) -> None:
         record = self._record
         line = f"{_SYMBOLS[record.phase]} {escape_controls(headline(record, self._activity))}"
-        self.query_one("#headline-text", Static).update(line, layout=False)
+        self._write("headline-text", line)
 
     def _show_problem(self, sentence: str) -> None:
-        problem = self.query_one("#failure", Static)
-        problem.update(escape_controls(sentence))
-        problem.display = bool(sentence)
+        self._write("failure", escape_controls(sentence))
+        self.query_one("#failure", Static).display = bool(sentence)
+
+    def _show_hint(self) -> None:
+        """Show a hint on the run, or what its loss means."""
+        evidence = evidence_of(self._record)
+        if evidence != self._evidence:
+            self._evidence, self._hint = evidence, hint_of(self._record)
+        hint = self._hint
+        loss = self._record.train.line().at(self._record.step)
+        self._write("hint", hint.words if hint else explanation(self._record, loss))
+        self.query_one("#hint", Static).set_class(hint is not None, "-hint")
+
+    def _write(self, name: str, words: str) -> None:
+        """Update a text if it has changed."""
+        if words != self._words.get(name):
+            self._words[name] = words
+            self.query_one(f"#{name}", Static).update(words, layout=name == "failure")
 
     def _show_buttons(self, record: RunView, *, is_live: bool) -> None:
         key = (record.phase, record.saved is None, is_live)
@@ -109,7 +136,12 @@ class RunPane(Vertical):
 
     @on(LossChart.CursorMoved)
     def _cursor_moved(self, event: LossChart.CursorMoved) -> None:
+        self.query_one(SmallCharts).cursor = event.step
         self.query_one(SampleStrip).show(self._record, event.step)
+
+    @on(LossChart.ViewChanged)
+    def _view_changed(self, event: LossChart.ViewChanged) -> None:
+        self.query_one(SmallCharts).show(self._record, event.settings)
 
 
 def _empty_message(record: RunView) -> str:
