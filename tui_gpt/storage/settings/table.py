@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
-from tui_gpt.config import PRESETS, AlertConfig, ModelConfig, SampleConfig, TrainConfig
+from tui_gpt.config import PRESETS, RANGES, AlertConfig, ModelConfig, SampleConfig, TrainConfig, range_words
 from tui_gpt.records import check_value, field_types
 
 Section = Literal["train", "generate", "alerts"]
@@ -109,6 +109,16 @@ class SettingSpec:
     def variable(self) -> str:
         """Return the name of its environment variable."""
         return f"TUI_GPT_{self.section}_{self.name}".upper()
+
+    @property
+    def allowed(self) -> str:
+        """Return its range or its choices, e.g. `1 to 256` or `classic, modern`; "" for any text."""
+        hint = non_optional(self.hint)
+        if self.name in RANGES:
+            return range_words(self.name)
+        if hint is bool:
+            return "yes or no"
+        return ", ".join(typing.get_args(hint)) if typing.get_origin(hint) is Literal else ""
 
     def checked(self, value: Any) -> Any:
         """Return `value` if it has the right type. Raises ConfigError."""

@@ -15,6 +15,8 @@ Keys = tuple[tuple[str, str], ...]
 
 _TRAIN: Keys = (
     ("s", "start the run in the form"),
+    ("a", "all settings, each with its range"),
+    ("f", "start from other weights than new ones"),
     ("p", "pause, continue"),
     ("e", "change the learning rate while paused"),
     ("x", "stop and save"),
@@ -80,8 +82,14 @@ _COMPARE: Keys = (
     ("l", "logarithmic loss axis"),
     ("Esc c q", "back to the list"),
 )
+_DATA: Keys = (
+    ("Enter t", "train on the text"),
+    ("a", "add a file or a folder; or drop files here"),
+    ("paste", "add the pasted text"),
+    ("r d", "rename; remove"),
+)
 _EVERYWHERE: Keys = (
-    ("1 2 3, F2 F3 F4", "Train, Generate, Runs"),
+    ("1 2 3 4, F2 to F5", "Train, Generate, Runs, Data"),
     ("Tab, arrows", "move the focus; the mouse works everywhere"),
     ("Ctrl+P", "all commands and themes"),
     ("Ctrl+Z", "back to the shell; fg returns here"),
@@ -92,6 +100,7 @@ _SECTIONS: Mapping[str, tuple[tuple[str, Keys], ...]] = MappingProxyType(
         "train": (("Train", _TRAIN), ("The chart", _CHART)),
         "generate": (("Generate: the prompt", _PROMPT), ("Generate: a card", _CARDS)),
         "runs": (("Runs", _RUNS), ("Comparing runs", _COMPARE)),
+        "data": (("Data", _DATA),),
     }
 )
 

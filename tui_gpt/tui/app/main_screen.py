@@ -1,4 +1,4 @@
-"""The three tabs: connects keys, buttons and messages of widgets to the `RunControl` and the Generate tab.
+"""The four tabs: connects keys, buttons and messages of widgets to the `RunControl` and the Generate tab.
 
 It contains no arithmetic and draws nothing. A timer applies what the training thread has reported ten times per second.
 """
@@ -41,6 +41,7 @@ from tui_gpt.tui.train.setup_pane import SetupPane
 from tui_gpt.tui.train.train_pane import TrainPane
 
 if TYPE_CHECKING:
+    from tui_gpt.tui.data.data_pane import DataPane
     from tui_gpt.tui.generate.generate_pane import GeneratePane
 
 POLL_SECONDS = 0.1
@@ -50,13 +51,15 @@ _PROBLEM_SECONDS = 10.0
 
 
 class MainScreen(Screen[None]):
-    """Train, Generate, Runs."""
+    """Train, Generate, Runs, Data."""
 
     CSS_PATH = "app.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012  # Textual types it as an instance's
     VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-tall")]  # noqa: RUF012  # the same
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "run('start')", "Start"),
+        Binding("a", "run('all_settings')", "All settings"),
+        Binding("f", "run('start_from')", "Start from"),
         Binding("p", "run('pause')", "Pause"),
         Binding("p", "run('continue')", "Continue"),
         Binding("x", "run('stop')", "Stop"),
@@ -69,6 +72,7 @@ class MainScreen(Screen[None]):
         Binding("1,f2", "tab('train')", "Train", show=False),
         Binding("2,f3", "tab('generate')", "Generate", show=False),
         Binding("3,f4", "tab('runs')", "Runs", show=False),
+        Binding("4,f5", "tab('data')", "Data", show=False),
         Binding("f1", "help", "Help", key_display="F1"),
         Binding("q", "quit", "Quit"),
     ]
@@ -94,12 +98,14 @@ class MainScreen(Screen[None]):
         self.runs_pane = RunsPane(self.control)
         self.generate_pane: GeneratePane | None = None
         """Created when its tab is first opened."""
+        self.data_pane: DataPane | None = None
+        """Created when its tab is first opened."""
         self._creating_pane = asyncio.Lock()
 
     # Start
 
     def compose(self) -> ComposeResult:
-        """Lay out a line at the top, three tabs, and the keys at the bottom."""
+        """Lay out a line at the top, four tabs, and the keys at the bottom."""
         self._set_size_classes()
         with Horizontal(id="top"):
             yield Static("tui-gpt", id="title")
@@ -110,6 +116,7 @@ class MainScreen(Screen[None]):
             yield TabPane("Generate", id="generate")
             with TabPane("Runs", id="runs-tab"):
                 yield self.runs_pane
+            yield TabPane("Data", id="data")
         yield KeyFooter(show_command_palette=False)
 
     def _set_size_classes(self) -> None:
@@ -159,6 +166,8 @@ class MainScreen(Screen[None]):
                 self.train_pane.focus_main()
             case "runs":
                 self.runs_pane.focus_main()
+            case "data":
+                (await self.require_data_pane()).focus_main()
             case _:
                 pane = await self.require_generate_pane()
                 if self.active_tab == "generate":
@@ -166,7 +175,7 @@ class MainScreen(Screen[None]):
 
     @property
     def active_tab(self) -> str:
-        """`train`, `generate` or `runs`."""
+        """`train`, `generate`, `runs` or `data`."""
         return self.tabs.active.removesuffix("-tab")
 
     @on(TabbedContent.TabActivated)
@@ -174,6 +183,8 @@ class MainScreen(Screen[None]):
         self.refresh_bindings()
         if self.active_tab == "generate":
             await self.require_generate_pane()
+        elif self.active_tab == "data":
+            (await self.require_data_pane()).reload()
         self._reload_visible_runs()
 
     def _reload_visible_runs(self) -> None:
@@ -193,6 +204,24 @@ class MainScreen(Screen[None]):
                 if self.control.is_training:
                     pane.set_training(self.control.training_name)
         return self.generate_pane
+
+    async def require_data_pane(self) -> "DataPane":
+        """Return the content of the Data tab, creating it the first time."""
+        async with self._creating_pane:
+            if self.data_pane is None:
+                from tui_gpt.tui.data.data_pane import DataPane
+
+                pane = DataPane(self.control.store, self.state)
+                await self.query_one("#data", TabPane).mount(pane)
+                self.data_pane = pane
+        return self.data_pane
+
+    def on_data_pane_train_requested(self, event: "DataPane.TrainRequested") -> None:
+        """Put a text into the form of the next run, and show it."""
+        if not self._is_busy():
+            self.train_pane.show_form()
+            self.train_pane.setup.form.choose_text(event.source)
+            self.action_tab("train")
 
     async def generate_with(self, source: str) -> None:
         """Open the Generate tab with a model."""
@@ -218,6 +247,8 @@ class MainScreen(Screen[None]):
         except TuiGptError as error:
             self._refuse(error)
             return
+        if request.resume is None:
+            self.state.remember_text(run.request.config.corpus)
         for note in run.notes:
             self._warn(note, "information")
         self.control.start(run)
@@ -305,6 +336,10 @@ class MainScreen(Screen[None]):
         match RunAction(name):
             case RunAction.START:
                 self.train_pane.setup.request_start()
+            case RunAction.ALL_SETTINGS:
+                await self.train_pane.setup.form.toggle_all()
+            case RunAction.START_FROM:
+                self.train_pane.setup.choose_start(self.control.store)
             case RunAction.PAUSE | RunAction.CONTINUE:
                 self.control.toggle_pause(record)
             case RunAction.STOP:
@@ -391,6 +426,8 @@ class MainScreen(Screen[None]):
         self.train_pane.setup.cancel_estimate()
         if self.generate_pane is not None:
             self.generate_pane.stop()
+        if self.data_pane is not None:
+            self.data_pane.stop()
 
     def save_state(self) -> None:
         """Save the app's state; report the first failure after a success."""

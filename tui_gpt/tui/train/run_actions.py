@@ -18,12 +18,17 @@ class RunAction(StrEnum):
     GENERATE = "generate"
     NEW = "new"
     TOGGLE_LOG = "toggle_log"
+    ALL_SETTINGS = "all_settings"
+    START_FROM = "start_from"
 
 
+_FORM_ACTIONS = (RunAction.START, RunAction.ALL_SETTINGS, RunAction.START_FROM)
 _PAUSE_REQUESTED = ("pausing", "paused")
 
 COMMANDS: dict[RunAction, tuple[str, str]] = {
     RunAction.START: ("Start training", "Train the run in the form"),
+    RunAction.ALL_SETTINGS: ("All settings", "Show or hide every setting of the next run"),
+    RunAction.START_FROM: ("Start from…", "New weights, the shipped model, or a run"),
     RunAction.PAUSE: ("Pause training", "Wait after the step in progress"),
     RunAction.CONTINUE: ("Continue training", "After a pause"),
     RunAction.STOP: ("Stop training", "Save and end the run"),
@@ -43,9 +48,9 @@ def is_available(action: RunAction, shown: RunView | None, *, is_live: bool) -> 
     `shown` is None for the form; `is_live` means that the run is in progress, in this app or in a process it follows.
     """
     if shown is None:
-        return action is RunAction.START
+        return action in _FORM_ACTIONS
     match action:
-        case RunAction.START:
+        case RunAction.START | RunAction.ALL_SETTINGS | RunAction.START_FROM:
             return False
         case RunAction.PAUSE:
             return is_live and shown.phase not in _PAUSE_REQUESTED
