@@ -9,6 +9,8 @@ model has 1,024 positions, because its window cannot slide.
 """
 
 import dataclasses
+import gc
+import importlib
 import os
 import statistics
 import sys
@@ -60,6 +62,8 @@ def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
     text = read_corpus("tinyshakespeare").text
     contenders = dict(all_contenders(text))
+    gc.collect()
+    gc.freeze()  # as the app does: with PyTorch's objects, a collection takes as long as many characters
     for contender in contenders.values():
         contender()
     speeds: dict[str, list[float]] = {name: [] for name in contenders}
@@ -141,10 +145,9 @@ def cropped(tokens: torch.Tensor, vocab_size: int, count: int = 20) -> float:
 
 def transformers_peer(vocab_size: int) -> Any:
     """Return a GPT-2 of classic's shape."""
-    from transformers import GPT2Config, GPT2LMHeadModel  # type: ignore[import-not-found]  # a peer, not a requirement
-
+    transformers: Any = importlib.import_module("transformers")  # a peer, not a requirement
     config = PRESETS["classic"].model
-    shape = GPT2Config(
+    shape = transformers.GPT2Config(
         vocab_size=vocab_size,
         n_positions=1_024,
         n_layer=config.n_layer,
@@ -153,7 +156,7 @@ def transformers_peer(vocab_size: int) -> Any:
         bos_token_id=0,
         eos_token_id=None,
     )
-    return GPT2LMHeadModel(shape).eval()
+    return transformers.GPT2LMHeadModel(shape).eval()
 
 
 def with_transformers(peer: Any, tokens: torch.Tensor, count: int = 100) -> float:

@@ -35,6 +35,7 @@ def started(max_iters: int = 40, step: int = 0, preset: str = "nano") -> Started
         val_tokens=111_540,
         preset=preset,
         seed=1337,
+        vocab_size=65,
     )
 
 
@@ -162,7 +163,9 @@ class FakeSession:
         self.model = FakeTextModel() if model is None else model
         self.gate = threading.Event()
         self.control = Control()
-        """The control of the newest training."""
+        """The control of the newest training, or of the newest attachment."""
+        self.attached: list[str] = []
+        """The runs that `attach` was called with."""
         self.requests: list[TrainRequest] = []
         self.opened: list[str | Path | None] = []
         """What `open_model` and `evaluate` were called with."""
@@ -179,8 +182,19 @@ class FakeSession:
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         self.requests.append(request)
-        self.control = control
         self.run_name = request.name or request.resume or "fake-run"
+        yield from self._play(control)
+
+    def attach(self, name: str, control: Control) -> Iterator[Event]:
+        """Yield the script as the run of another process, until the test calls `control.detach()`."""
+        self.attached.append(name)
+        for event in self._play(control):
+            if control.detach_requested:
+                return
+            yield event
+
+    def _play(self, control: Control) -> Iterator[Event]:
+        self.control = control
         step = 0
         for event in self.script:
             if control.stop_requested:
@@ -196,11 +210,12 @@ class FakeSession:
 
     def _held(self, step: int, control: Control) -> Iterator[Event]:
         """Wait at the gate, pausing and continuing as requested, until it opens or the run is stopped."""
-        while not self.gate.wait(0.005) and not control.stop_requested:
+        while not self.gate.wait(0.005) and not control.stop_requested and not control.detach_requested:
             if control.pause_requested:
                 yield Paused(step=step)
                 for _ in control.wait_while_paused():
-                    pass
+                    if control.detach_requested:
+                        return
                 yield Resumed(step=step)
 
     def estimate(self, config: RunConfig, control: Control) -> Estimate:

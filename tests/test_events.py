@@ -62,8 +62,8 @@ def test_the_type_comes_first_and_the_keys_are_the_field_names() -> None:
 def test_every_event_class_has_its_own_name() -> None:
     assert sorted(EVENT_TYPES) == [
         "change_refused", "compile_failed", "evaluated", "finished", "initialized", "paused", "progress",
-        "resume_differs", "resumed", "rolled_back", "sampled", "saved", "setting_changed", "started", "step_skipped",
-        "storage_problem", "storage_recovered",
+        "request_refused", "resume_differs", "resumed", "rolled_back", "sampled", "saved", "setting_changed", "started",
+        "step_skipped", "storage_problem", "storage_recovered",
     ]  # fmt: skip
 
 

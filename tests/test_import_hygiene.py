@@ -29,7 +29,8 @@ def name_of(path: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
-MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py")) if "data" not in path.parts}
+FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.relative_to(PACKAGE).parts[0] != "data"]
+MODULES = {name_of(path): path for path in FILES}
 
 
 def package(*names: str) -> list[str]:
@@ -38,11 +39,15 @@ def package(*names: str) -> list[str]:
 
 TORCH = package("models", "training")
 ARRAYS = ["tui_gpt.storage.checkpoint", "tui_gpt.storage.quantize"]
+ARRAY_TEXTS = ("dataset", "tokenizer", "windows", "report")
 NUMPY = [*TORCH, *ARRAYS, *package("text", "prior", "generation")]
 TUI = package("tui")
 CLI = package("cli", "__main__")
 LIGHT = [name for name in MODULES if name not in {*NUMPY, *TUI, *CLI}]
-STARTING = [*LIGHT, *(name for name in package("text") if not name.endswith(("dataset", "tokenizer", "windows")))]
+STARTING = [
+    *LIGHT,
+    *(name for name in package("text") if not name.endswith(ARRAY_TEXTS)),
+]
 
 
 def loaded_after(code: str) -> set[str]:

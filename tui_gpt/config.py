@@ -7,7 +7,7 @@ implements the last two steps, `storage.settings` the others.
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, Self, TypeVar
@@ -53,16 +53,58 @@ def _require(condition: bool, setting: str, sentence: str) -> None:
         raise ConfigError(sentence, setting)
 
 
-def _require_whole(name: str, value: int, low: int, high: int) -> None:
-    _require(low <= value <= high, name, f"{name} is {value}: choose a whole number from {low:,} to {high:,}")
+RANGES: Mapping[str, tuple[int, int] | tuple[float, float]] = MappingProxyType(
+    {
+        "block_size": (1, 65_536),
+        "n_layer": (0, 256),
+        "n_head": (1, 256),
+        "n_embd": (1, 16_384),
+        "dropout": (0.0, 0.9),
+        "ngram_order": (0, 16),
+        "members": (0, 64),
+        "max_iters": (1, 100_000_000),
+        "max_seconds": (1.0, 31_536_000.0),
+        "batch_size": (1, 1_000_000),
+        "gradient_accumulation": (1, 1_000_000),
+        "eval_interval": (1, 1_000_000),
+        "log_interval": (1, 1_000_000),
+        "warmup_iters": (0, 1_000_000),
+        "sample_interval": (0, 1_000_000),
+        "patience": (0, 1_000_000),
+        "seed": (0, 2**63 - 1),
+        "threads": (0, 1024),
+        "learning_rate": (1e-9, 10.0),
+        "min_lr_ratio": (0.0, 1.0),
+        "weight_decay": (0.0, 10.0),
+        "beta1": (0.0, 0.99999),
+        "beta2": (0.0, 0.99999),
+        "grad_clip": (0.0, 1e6),
+        "autosave_seconds": (1.0, 86_400.0),
+        "val_share": (0.001, 0.5),
+        "max_new_tokens": (1, 100_000_000),
+        "temperature": (0.0, 100.0),
+        "top_k": (0, 10_000_000),
+        "top_p": (1e-6, 1.0),
+        "min_p": (0.0, 1.0),
+    }
+)
+"""The lowest and the highest value of each numeric setting; integers for whole numbers."""
 
 
-def _require_number(name: str, value: float, low: float, high: float) -> None:
-    _require(
-        math.isfinite(value) and low <= value <= high,
-        name,
-        f"{name} is {value:g}: choose a number from {low:,.10g} to {high:,.10g}",
-    )
+def range_words(name: str) -> str:
+    """Return the range of a numeric setting, e.g. `1 to 65,536`."""
+    low, high = RANGES[name]
+    return f"{low:,} to {high:,}" if isinstance(low, int) else f"{low:,.10g} to {high:,.10g}"
+
+
+def _require_ranges(config: Any) -> None:
+    """Raise ConfigError for the first setting of a config that is out of its range; None is in every range."""
+    for name, (low, high) in RANGES.items():
+        value = getattr(config, name, None)
+        if value is not None:
+            kind, shown = ("whole number", f"{value}") if isinstance(low, int) else ("number", f"{value:g}")
+            is_inside = math.isfinite(value) and low <= value <= high
+            _require(is_inside, name, f"{name} is {shown}: choose a {kind} from {range_words(name)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,13 +136,7 @@ class ModelConfig(_FromDict):
         return max(1, self.members)
 
     def __post_init__(self) -> None:
-        _require_whole("block_size", self.block_size, 1, 65_536)
-        _require_whole("n_layer", self.n_layer, 0, 256)
-        _require_whole("n_head", self.n_head, 1, 256)
-        _require_whole("n_embd", self.n_embd, 1, 16_384)
-        _require_number("dropout", self.dropout, 0.0, 0.9)
-        _require_whole("ngram_order", self.ngram_order, 0, 16)
-        _require_whole("members", self.members, 0, 64)
+        _require_ranges(self)
         _require(
             self.n_embd % self.n_head == 0,
             "n_embd",
@@ -185,29 +221,41 @@ class TrainConfig(_FromDict):
             "max_iters",
             "the run has no end: set --max-iters or --max-seconds",
         )
-        if self.max_iters is not None:
-            _require_whole("max_iters", self.max_iters, 1, 100_000_000)
-        if self.max_seconds is not None:
-            _require_number("max_seconds", self.max_seconds, 1.0, 31_536_000.0)
-        for name in ("batch_size", "gradient_accumulation", "eval_interval", "log_interval"):
-            _require_whole(name, getattr(self, name), 1, 1_000_000)
-        for name in ("warmup_iters", "sample_interval", "patience"):
-            _require_whole(name, getattr(self, name), 0, 1_000_000)
-        _require_whole("seed", self.seed, 0, 2**63 - 1)
-        _require_whole("threads", self.threads, 0, 1024)
-        _require_number("learning_rate", self.learning_rate, 1e-9, 10.0)
-        _require_number("min_lr_ratio", self.min_lr_ratio, 0.0, 1.0)
-        _require_number("weight_decay", self.weight_decay, 0.0, 10.0)
-        _require_number("beta1", self.beta1, 0.0, 0.99999)
-        _require_number("beta2", self.beta2, 0.0, 0.99999)
-        _require_number("grad_clip", self.grad_clip, 0.0, 1e6)
-        _require_number("autosave_seconds", self.autosave_seconds, 1.0, 86_400.0)
-        _require_number("val_share", self.val_share, 0.001, 0.5)
+        _require_ranges(self)
         _require(
             self.val_file is None or self.val_share == DEFAULT_VAL_SHARE,
             "val_share",
             "val_share and val_file cannot be used together: leave one of them out",
         )
+
+
+LIVE_SETTINGS = frozenset(
+    {
+        "learning_rate", "min_lr_ratio", "max_iters", "max_seconds", "grad_clip", "eval_interval", "log_interval",
+        "sample_interval", "patience", "autosave_seconds",
+    }
+)  # fmt: skip
+"""Settings of a TrainConfig that can change during a run."""
+
+
+def require_live(settings: Iterable[str]) -> None:
+    """Raise ConfigError unless all of these settings can change during a run."""
+    fixed = sorted(set(settings) - LIVE_SETTINGS)
+    if fixed:
+        raise ConfigError(f"{fixed[0]} cannot change during a run: start a new run for it", fixed[0])
+
+
+def require_more_steps(max_iters: int | float | str | bool | None, step: int) -> None:
+    """Raise ConfigError if a run that has made `step` steps is asked for fewer."""
+    if isinstance(max_iters, int) and max_iters < step:
+        raise ConfigError(
+            f"max_iters is {max_iters:,} and {step:,} steps are done: choose a larger number", "max_iters"
+        )
+
+
+def changed(config: TrainConfig, changes: Mapping[str, int | float | str | bool | None]) -> TrainConfig:
+    """Return `config` with some settings replaced. Raises ConfigError for a wrong type or a value out of range."""
+    return TrainConfig.from_dict({**dataclasses.asdict(config), **changes})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,13 +276,19 @@ class SampleConfig(_FromDict):
     """Equal seeds generate equal text; None draws a new seed."""
 
     def __post_init__(self) -> None:
-        _require_whole("max_new_tokens", self.max_new_tokens, 1, 100_000_000)
-        _require_number("temperature", self.temperature, 0.0, 100.0)
-        _require_whole("top_k", self.top_k, 0, 10_000_000)
-        _require_number("top_p", self.top_p, 1e-6, 1.0)
-        _require_number("min_p", self.min_p, 0.0, 1.0)
-        if self.seed is not None:
-            _require_whole("seed", self.seed, 0, 2**63 - 1)
+        _require_ranges(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlertConfig(_FromDict):
+    """How the terminal draws attention to a run."""
+
+    title: bool = True
+    """Whether the terminal's title shows the progress."""
+    bell: bool = True
+    """Whether the bell rings when a run ends, diverges or cannot be saved."""
+    notification: bool = True
+    """Whether there is a desktop notification as well, where the terminal has one."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,10 +26,11 @@ class Activity:
 
 
 class Control:
-    """Requests to one worker, and its activity. All methods but `wait_while_paused` return immediately."""
+    """Requests to one worker, and its activity. All methods but those that wait return at once."""
 
     def __init__(self) -> None:
         self._stop = threading.Event()
+        self._detach = threading.Event()
         self._running = threading.Event()
         self._running.set()
         self._save = threading.Event()
@@ -57,6 +58,23 @@ class Control:
         """Ask the worker to save and end, also while it is paused. This cannot be undone."""
         self._stop.set()
         self._running.set()
+
+    def forget_stop(self) -> None:
+        """Forget a request to stop that never reached a worker in another process."""
+        self._stop.clear()
+
+    def detach(self) -> None:
+        """Ask what follows a worker in another process to end, and to leave that worker alone."""
+        self._detach.set()
+
+    @property
+    def detach_requested(self) -> bool:
+        """Whether what follows a worker in another process should end."""
+        return self._detach.is_set()
+
+    def wait_for_detach(self, seconds: float) -> None:
+        """Wait until `detach` is called, at most `seconds`."""
+        self._detach.wait(seconds)
 
     def pause(self) -> None:
         """Ask the worker to pause after the current step; no effect after `stop`."""

@@ -8,6 +8,9 @@
     ├── NotFoundError           exit 1    no such run, checkpoint or corpus
     ├── CheckpointError         exit 1    a checkpoint is damaged
     ├── RunLockedError          exit 1    another process writes this run
+    ├── NotTrainingError        exit 1    no process trains this run
+    ├── RequestRefusedError     exit 1    the process that trains a run refused a request, or did not answer
+    ├── RunDiedError            exit 1    the process that trained a run failed, or was killed
     ├── StorageError            exit 1    the disk is full, read-only or not permitted
     └── DivergedError           exit 1    the loss became NaN or infinite
 
@@ -72,6 +75,18 @@ class CheckpointError(TuiGptError):
 
 class RunLockedError(TuiGptError):
     """Another process writes this run."""
+
+
+class NotTrainingError(TuiGptError):
+    """No process trains this run."""
+
+
+class RequestRefusedError(TuiGptError):
+    """The process that trains a run has refused a request, or has not answered it."""
+
+
+class RunDiedError(TuiGptError):
+    """The process that trained a run has failed, or was killed, before the run's end."""
 
 
 class StorageError(TuiGptError):

@@ -33,6 +33,8 @@ class Started:
     val_tokens: int
     preset: str
     seed: int
+    vocab_size: int = 0
+    """Distinct characters that the model predicts; 0 if unknown."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,6 +120,18 @@ class ChangeRefused:
     type: ClassVar[str] = "change_refused"
     step: int
     setting: str
+    reason: str
+    """One sentence."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RequestRefused:
+    """A request to a run of another process was refused or not answered. The log has no such event."""
+
+    type: ClassVar[str] = "request_refused"
+    step: int
+    request: str
+    """`pause`, `resume`, `stop`, `save` or `change`."""
     reason: str
     """One sentence."""
 
@@ -214,6 +228,7 @@ Event = (
     | Resumed
     | SettingChanged
     | ChangeRefused
+    | RequestRefused
     | StepSkipped
     | RolledBack
     | StorageProblem

@@ -9,6 +9,7 @@ from tui_gpt.events import (
     Event,
     Initialized,
     Paused,
+    RequestRefused,
     Resumed,
     ResumeDiffers,
     RolledBack,
@@ -102,6 +103,8 @@ def _warning(event: Event) -> Notice | None:
     match event:
         case ChangeRefused():
             words = (f"{event.setting} was not changed: {event.reason}", f"{event.setting} not changed")
+        case RequestRefused():
+            words = (f"the request to {event.request} had no effect: {event.reason}", "")
         case StepSkipped():
             words = (f"step {event.step:,} was skipped: its loss or gradient was not finite", "step skipped (NaN)")
         case RolledBack():

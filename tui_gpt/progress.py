@@ -97,8 +97,7 @@ class RunRecord:
         self._take(event)
 
     def _start(self, event: Started) -> None:
-        if event.step:
-            self._forget_after(event.step)
+        self._forget_after(event.step)
         self.step, self.max_iters = event.step, event.max_iters
         self.started, self.progress, self.finished, self._eta = event, None, None, EtaEstimator()
 

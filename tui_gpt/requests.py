@@ -43,6 +43,8 @@ class Estimate:
     iterations: int
     parameters: int
     train_tokens: int
+    ngram_loss: float | None = None
+    """Validation loss of the n-gram prior alone, in nats per character; None for a model without one."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,6 +26,8 @@ from tui_gpt.storage.names import LIVE, SHIPPED, slug
 from tui_gpt.storage.paths import real_path, shipped_dir
 from tui_gpt.storage.recorder import Recorder
 from tui_gpt.storage.runs import Run, RunStore, Which
+from tui_gpt.storage.runs.live.attach import attach
+from tui_gpt.storage.runs.live.service import obey_requests
 
 if TYPE_CHECKING:
     from tui_gpt.generation.sampler import Sampler
@@ -52,6 +54,13 @@ class SessionLike(Protocol):
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         """Train, and yield each event after it was written to the run's log. Raises TuiGptError."""
+
+    def attach(self, name: str, control: Control) -> Iterator[Event]:
+        """Yield the log of a run that another process trains, from its beginning, then live until the run ends.
+
+        What `control` is asked for (pause, resume, stop, save, change) is requested from that process; `detach` ends
+        the iteration and leaves the run alone. Raises TuiGptError, e.g. when the process dies.
+        """
 
     def estimate(self, config: RunConfig, control: Control) -> Estimate:
         """Estimate the training time of a run by timing a few steps, in a second or two. Raises TuiGptError."""
@@ -114,10 +123,10 @@ class Session:
             )
             ensure_free_space(request.model_path or self._store.root, prepared.disk_space_needed())
             run = self._new_run(request, prepared.config)
-            with run.lock():
+            with run.lock() as lock, obey_requests(run, lock, control):
                 yield from self._train_locked(run, prepared, control, began)
         else:
-            with existing.lock():
+            with existing.lock() as lock, obey_requests(existing, lock, control):
                 prepared = prepare_resumed(existing, request.changes, control, request.corpus)
                 ensure_free_space(existing.path, prepared.disk_space_needed())
                 yield from self._train_locked(existing, prepared, control, began)
@@ -162,6 +171,10 @@ class Session:
         start = Start.read(request.init_from, self._checkpoint_of(request.init_from)[1])
         config = start.configured(request.config, request.chosen, preset_chosen=request.preset_chosen)
         return config, start
+
+    def attach(self, name: str, control: Control) -> Iterator[Event]:
+        """Yield the log of a run that another process trains; see `SessionLike.attach`."""
+        return attach(self._store.get(name), control)
 
     def estimate(self, config: RunConfig, control: Control) -> Estimate:
         """Estimate the training time of a run by timing a few steps, in a second or two. Raises TuiGptError."""

@@ -893,6 +893,20 @@ def test_data_is_listed_added_and_described(command: CommandLine, tmp_path: Path
     assert names == ["tinyshakespeare", "rhyme"]
 
 
+def test_data_is_renamed_and_removed(command: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "poem.txt").write_text("abba\ncaba\n")
+    command("data", "add", str(tmp_path / "poem.txt"))
+    assert command("data", "rename", "poem", "rhyme").out == "rhyme\n"
+    refused = command("data", "rm", "rhyme")
+    assert (refused.code, "--yes" in refused.err) == (2, True)
+    gone = command("data", "rm", "rhyme", "rime", "--yes")
+    assert (gone.code, "did you mean rhyme" in gone.err) == (1, True)
+    assert command("data", "info", "rhyme").code == 0
+    assert command("data", "rm", "rhyme", "--yes").code == 0
+    assert command("data", "info", "rhyme").code == 2
+    assert "comes with the program" in command("data", "rm", "tinyshakespeare", "--yes").err
+
+
 def test_config_prints_its_path_and_writes_its_file(command: CommandLine) -> None:
     path = paths.config_file()
     assert command("config", "path").out == f"{path}\n"

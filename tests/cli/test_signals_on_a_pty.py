@@ -76,6 +76,7 @@ def seconds_to_exit(phase: str, interface: str, numbers: Sequence[int], folder: 
 def check_terminal(terminal: Terminal, interface: str) -> None:
     assert terminal.is_as_before()
     assert "Traceback" not in terminal.words
+    assert terminal.screen.rfind("\x1b[22;2t") <= terminal.screen.rfind("\x1b[23;2t"), "the title was not restored"
     if interface == "app":
         assert (terminal.mode(1049), terminal.mode(25)) == (False, True), repr(terminal.screen[-500:])
         assert not any(terminal.mode(number) for number in (1000, 1003, 1006, 2004))

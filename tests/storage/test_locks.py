@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tui_gpt.storage import locks
-from tui_gpt.storage.locks import FileLock, LockHeldError, lock_holder
+from tui_gpt.storage.locks import FileLock, LockHeldError, lock_holder, silent_seconds
 from tui_gpt.storage.plain_files import UnusableFileError
 
 
@@ -104,7 +104,35 @@ def test_on_a_file_system_without_locks_a_lock_is_taken_without_excluding_anyone
     first.acquire()
     second.acquire()
     assert not first.is_exclusive
+    second.release()
     assert lock_holder(tmp_path / "lock") is None
+
+
+def test_on_a_file_system_without_locks_the_holder_is_known_by_its_signs_of_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> bool:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(locks, "_try_lock", refuse)
+    lock = FileLock(tmp_path / "lock")
+    lock.acquire()
+    assert lock_holder(tmp_path / "lock") == f"process {os.getpid()}"
+    os.utime(tmp_path / "lock", (1e9, 1e9))
+    assert lock_holder(tmp_path / "lock") is None
+    lock.touch()
+    assert lock_holder(tmp_path / "lock") == f"process {os.getpid()}"
+
+
+def test_a_holder_that_is_suspended_is_silent(tmp_path: Path) -> None:
+    lock = FileLock(tmp_path / "lock")
+    lock.acquire()
+    assert silent_seconds(tmp_path / "lock") < locks.SILENT_SECONDS
+    os.utime(tmp_path / "lock", (1e9, 1e9))
+    assert silent_seconds(tmp_path / "lock") > locks.SILENT_SECONDS
+    lock.touch()
+    assert silent_seconds(tmp_path / "lock") < locks.SILENT_SECONDS
+    assert silent_seconds(tmp_path / "no lock") == 0.0
 
 
 def test_another_error_of_the_file_system_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,15 +1,16 @@
 """Texts that have a name."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.text.helpers import write
-from tui_gpt.errors import CorpusError, UsageError
+from tui_gpt.errors import CorpusError, NotFoundError, UsageError
 from tui_gpt.storage import paths
-from tui_gpt.text.corpora import add_corpus, read_corpus
-from tui_gpt.text.library import list_corpora
+from tui_gpt.text.corpora import add_corpus, add_file, add_pasted, read_corpus
+from tui_gpt.text.library import free_name, list_corpora, remove_text, rename_text
 
 
 def test_an_added_text_is_found_by_name_from_anywhere(tmp_path: Path) -> None:
@@ -49,3 +50,48 @@ def test_a_file_that_does_not_have_a_valid_name_is_not_listed() -> None:
         write(paths.corpora_dir() / name, "text")
     (paths.corpora_dir() / "folder.txt").mkdir()
     assert [(entry.name, entry.built_in) for entry in list_corpora()] == [("tinyshakespeare", True), ("good", False)]
+
+
+def test_an_added_text_is_renamed_and_removed(tmp_path: Path) -> None:
+    add_corpus(write(tmp_path / "a.txt", "one\n"), "book")
+    assert rename_text("book", "novel").name == "novel"
+    assert read_corpus("novel").text == "one\n"
+    remove_text("novel")
+    assert [item.name for item in list_corpora()] == ["tinyshakespeare"]
+
+
+def test_a_name_is_not_taken_from_another_text(tmp_path: Path) -> None:
+    add_corpus(write(tmp_path / "a.txt", "one\n"), "book")
+    add_corpus(write(tmp_path / "b.txt", "two\n"), "novel")
+    for taken in ("novel", "tinyshakespeare"):
+        with pytest.raises(UsageError, match=f"there is a text '{taken}' already"):
+            rename_text("book", taken)
+    with pytest.raises(UsageError, match="cannot be a name"):
+        rename_text("book", "../book")
+    assert read_corpus("book").text == "one\n"
+
+
+@pytest.mark.parametrize("change", [remove_text, lambda name: rename_text(name, "other")])
+def test_only_an_added_text_is_renamed_or_removed(change: Callable[[str], object]) -> None:
+    with pytest.raises(UsageError, match="comes with the program"):
+        change("tinyshakespeare")
+    with pytest.raises(NotFoundError, match="there is no text 'gone'"):
+        change("gone")
+
+
+def test_a_dropped_file_gets_a_number_where_another_text_has_its_name(tmp_path: Path) -> None:
+    first = add_file(write(tmp_path / "a" / "book.txt", "one\n"))[0]
+    assert add_file(write(tmp_path / "b" / "book.txt", "one\r\n"))[0] == first
+    assert add_file(write(tmp_path / "c" / "book.txt", "two\n"))[0].name == "book-2"
+    write(tmp_path / "folder" / "cover.png", b"\x89PNG\0\0\0")
+    write(tmp_path / "folder" / "a.txt", "text\n")
+    assert add_file(str(tmp_path / "folder"))[1] == ("left out 1 binary file: cover.png",)
+
+
+def test_a_pasted_text_is_added_under_a_free_name() -> None:
+    assert add_pasted("one\r\ntwo\rthree", "pasted").size == len("one\ntwo\nthree")
+    with pytest.raises(CorpusError, match="another text is already named 'pasted'"):
+        add_pasted("other", "pasted")
+    with pytest.raises(CorpusError, match="blank"):
+        add_pasted(" \n", "blank")
+    assert (free_name("pasted"), free_name("other")) == ("pasted-2", "other")

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tui_gpt.config import ModelConfig, TrainConfig
+from tui_gpt.config import ModelConfig, TrainConfig, changed
 from tui_gpt.control import Control
 from tui_gpt.events import Evaluated, Event, Progress, SettingValue
 from tui_gpt.models.build import build_model, set_case_folding
@@ -21,7 +21,6 @@ from tui_gpt.training.checkpoints.copies import restore_generators, restore_opti
 from tui_gpt.training.compute.device import ComputeDevice
 from tui_gpt.training.evaluation.meter import Meter
 from tui_gpt.training.nan_guard import NanGuard
-from tui_gpt.training.settings import changed
 from tui_gpt.training.setup.components import build_optimizers, build_replicas, random_generators
 from tui_gpt.training.state import Kind, Snapshot, TrainerState
 from tui_gpt.training.trainer import Trainer, TrainerComponents
@@ -101,6 +100,7 @@ class Workbench:
             tokens_per_batch=windows * model.block_size,
             networks=model.networks,
             train_tokens=len(self.corpus.train),
+            vocab_size=self.corpus.tokenizer.vocab_size,
             val_tokens=len(self.corpus.val),
             preset="none",
         )

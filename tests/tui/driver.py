@@ -88,6 +88,14 @@ def notices(main: MainScreen) -> str:
     return "\n".join(main.app.notices)
 
 
+async def open_settings(pilot: AppPilot, main: MainScreen) -> None:
+    """Show all settings of the form."""
+    main.query_one("#presets").focus()
+    await pilot.press("a")
+    await wait_until(pilot, lambda: bool(main.query("#setting-seed")) and main.query_one("#setting-seed").is_mounted)
+    await pilot.pause()
+
+
 async def start_and_hold(pilot: AppPilot, main: MainScreen, session: FakeSession) -> None:
     """Press s, and wait until the script is held."""
     await pilot.press("s")

@@ -40,6 +40,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "train": ("train:train", "Train a model, in the app or headless."),
         "generate": ("generate:generate", "Generate text from a prompt."),
         "eval": ("evaluate:evaluate", "Evaluate a model on its validation split or on any text."),
+        "demo": ("demo:demo", "Replay a recorded training in half a minute."),
         "runs": ("runs:runs", "Manage runs."),
         "data": ("data:data", "Manage training texts."),
         "config": ("config:config", "Show or edit your defaults."),

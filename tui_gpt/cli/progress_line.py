@@ -125,8 +125,7 @@ class ProgressLine:
                 self._activity_name, self._activity_since = name, now
             if self._silent or now - self._last_written < MAX_SILENT_SECONDS:
                 return
-            steps = Activity("starting" if self.record.started is None else "training")
-            text = _activity_text(activity or steps, now - self._activity_since)
+            text = _activity_text(activity or _between_events(self.record), now - self._activity_since)
             if self._terminal:
                 self._draw(text)
             else:
@@ -155,6 +154,16 @@ class ProgressLine:
             if urgent or not self._silent:
                 self._write(text + "\n")
 
+    def write_warning(self, sentence: str) -> None:
+        """Write a warning above the progress line, even if `silent`."""
+        self.write_line(f"warning: {escape_controls(sentence)}", urgent=True)
+
+    def send(self, codes: str) -> None:
+        """Write escape sequences that draw nothing, to a terminal alone."""
+        with self._lock:
+            if codes and self._terminal:
+                self._write(codes)
+
     def clear(self) -> None:
         """Erase the progress line, so that the next output begins on an empty line."""
         with self._lock:
@@ -169,6 +178,12 @@ class ProgressLine:
             self._stream.flush()
         except (OSError, ValueError):
             self._silent = True  # stderr was closed, which is no reason to stop training
+
+
+def _between_events(record: RunRecord) -> Activity:
+    if record.started is None:
+        return Activity("starting")
+    return Activity("paused" if record.state == "paused" else "training")
 
 
 def _activity_text(activity: Activity, seconds: float) -> str:

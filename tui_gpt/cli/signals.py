@@ -20,7 +20,7 @@ _CLEAR_LINE = b"\r\x1b[K"
 
 
 class StopOnSignals:
-    """While entered, SIGINT, SIGTERM and SIGHUP stop `control`, and a second one exits immediately.
+    """While entered, SIGINT, SIGTERM and SIGHUP stop `control`, or call `stop` instead; a second one exits immediately.
 
     SIGTSTP (Ctrl+Z) suspends the process, and `control` does not count that time. Only the main thread may enter it.
     """
@@ -30,6 +30,7 @@ class StopOnSignals:
         control: Control,
         message: str = "",
         *,
+        stop: Callable[[], object] | None = None,
         leave: Callable[[int], Any] = os._exit,
         suspend: Callable[[], Any] = lambda: os.kill(os.getpid(), signal.SIGTSTP),
         clock: Callable[[], float] = time.monotonic,
@@ -40,6 +41,7 @@ class StopOnSignals:
         """True while the first signal may exit immediately, e.g. during the import of torch, which takes seconds and
         polls no `control`."""
         self._control = control
+        self._stop = control.stop if stop is None else stop
         self._message = message
         self._leave = leave
         self._suspend = suspend
@@ -71,7 +73,7 @@ class StopOnSignals:
             self._leave(_exit_code_of(number))
             return
         self.received = number
-        self._control.stop()
+        self._stop()
         if self._message:
             _say(self._message)
 

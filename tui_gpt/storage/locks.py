@@ -4,12 +4,16 @@ A lock is therefore never stale, and the process number in the file only serves 
 does the locking. The library's `FileLock` class is not used: it opens a pipe as a lock file, records no holder of a
 native lock, and raises on file systems that answer ENOLCK or EOPNOTSUPP. So the file is opened here, as a regular file
 of its folder, which may come from a stranger, and nothing is written before it is locked.
+
+A holder may also `touch` its lock every few seconds. Then others can see that it is suspended or frozen, and on a file
+system without locks that there is a holder at all.
 """
 
 import errno
 import os
 import platform
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from tui_gpt.escaping import escape_controls
@@ -19,6 +23,8 @@ _PATIENCE_SECONDS = 0.2
 _PROBE_SECONDS = 0.02
 """`lock_holder` takes a free lock for a moment: two calls at once must not take each other for a holder."""
 _PAUSE_SECONDS = 0.01
+SILENT_SECONDS = 10.0
+"""A holder that touches its lock, and has not for this long, is suspended, frozen or gone."""
 _NAME_LIMIT = 200
 """Bytes of the holder's name."""
 _UNSUPPORTED = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
@@ -64,23 +70,47 @@ class FileLock:
             return False
         return True
 
+    def touch(self) -> None:
+        """Set the time of the lock's file to now, as a sign of life; does nothing where the system cannot."""
+        self._set_time(None)
+
+    def _set_time(self, times: tuple[float, float] | None) -> None:
+        if self._descriptor is not None and os.utime in os.supports_fd:
+            with suppress(OSError):
+                os.utime(self._descriptor, times)
+
     def release(self) -> None:
         """Release the lock, if it is held."""
         if self._descriptor is not None:
+            if not self.is_exclusive:
+                self._set_time((0.0, 0.0))
             os.close(self._descriptor)
             self._descriptor = None
 
 
-def lock_holder(path: Path) -> str | None:
-    """Return the holder of a lock, e.g. `process 1234 on laptop`; None when it is free or cannot be read."""
+def silent_seconds(path: Path) -> float:
+    """Return for how long the holder of a lock has not touched it; 0 when that cannot be read."""
+    try:
+        return max(0.0, time.time() - path.lstat().st_mtime)
+    except OSError:
+        return 0.0
+
+
+def lock_holder(path: Path, patience: float = _PROBE_SECONDS) -> str | None:
+    """Return the holder of a lock, e.g. `process 1234 on laptop`; None when it is free or cannot be read.
+
+    With a `patience` of 0 another call at the same moment may be taken for a holder. On a file system without locks,
+    the holder is the process that has touched the file a moment ago.
+    """
     try:
         descriptor = _open_to_probe(path)
     except OSError:
         return None
     try:
-        return None if _lock_within(descriptor, _PROBE_SECONDS) else _holder_named_in(path)
-    except OSError:
-        return None
+        return None if _lock_within(descriptor, patience) else _holder_named_in(path)
+    except OSError as error:
+        is_touched = error.errno in _UNSUPPORTED and silent_seconds(path) < SILENT_SECONDS
+        return _holder_named_in(path) if is_touched else None
     finally:
         os.close(descriptor)
 

@@ -17,7 +17,7 @@ from typing import BinaryIO
 from tui_gpt.errors import CorpusError
 from tui_gpt.storage.names import checked_name, did_you_mean, slug
 from tui_gpt.text.folder import read_folder
-from tui_gpt.text.library import CorpusEntry, corpora_by_name, store_text
+from tui_gpt.text.library import CorpusEntry, corpora_by_name, free_name, store_text
 from tui_gpt.text.reading import STDIN, decode_named, path_of, read_file, read_stdin, reason_of
 
 _HASH_CHUNK = 1 << 22
@@ -146,6 +146,37 @@ def add_corpus(spec: str | Path, name: str | None = None) -> CorpusEntry:
     elif read_corpus(chosen).digest != text.digest:
         raise CorpusError(f"another text is already named {chosen!r}: choose a name with --name")
     return corpora_by_name()[chosen]
+
+
+def add_file(spec: str) -> tuple[CorpusEntry, tuple[str, ...]]:
+    """Add a copy of a text to the library under a name made from the file's, numbered if another text has that.
+
+    Return its entry, and notes on what was left out. Raises CorpusError where it cannot be read, and StorageError.
+    """
+    text = read_corpus(spec, keep=False)
+    return _added_as(text), text.notes
+
+
+def add_pasted(pasted: str, name: str) -> CorpusEntry:
+    """Add a pasted text to the library.
+
+    Raises CorpusError for a blank text or a taken name, UsageError for an invalid name, and StorageError.
+    """
+    text = _corpus_text(checked_name(name), pasted.replace("\r\n", "\n").replace("\r", "\n"), "the pasted text")
+    if name in corpora_by_name():
+        raise CorpusError(f"another text is already named {name!r}: choose another name")
+    store_text(name, text.text)
+    return corpora_by_name()[name]
+
+
+def _added_as(text: CorpusText) -> CorpusEntry:
+    """Return the entry of a text under its name, or that name and a number; an equal text is not added twice."""
+    known = corpora_by_name()
+    if text.name in known and read_corpus(text.name).digest == text.digest:
+        return known[text.name]
+    name = free_name(text.name)
+    store_text(name, text.text)
+    return corpora_by_name()[name]
 
 
 def corpus_info(spec: str, stdin: BinaryIO | None = None) -> CorpusInfo:

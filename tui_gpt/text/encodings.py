@@ -56,6 +56,25 @@ def decode_text(data: bytes) -> str:
     return text
 
 
+def explain_decoding(data: bytes) -> str:
+    """Return in words how `decode_text` reads `data`: the encoding, why, and what is replaced."""
+    has_bom = data.startswith(codecs.BOM_UTF8)
+    why = (
+        "it begins with that byte order mark, which is left out"
+        if has_bom
+        else "only ASCII characters, which are the same in it"
+        if data.isascii()
+        else "every byte sequence in it is valid"
+    )
+    windows = data.count(b"\r\n")
+    returns = data.count(b"\r") - windows
+    return "".join([f"UTF-8: {why}", _replaced("\\r\\n", windows), _replaced("\\r", returns)])
+
+
+def _replaced(line_end: str, count: int) -> str:
+    return f"; line ends {line_end} are read as \\n ({count:,})" if count else ""
+
+
 def _refuse_known_formats(data: bytes) -> None:
     for bom, encoding in _BOMS:
         if data.startswith(bom):

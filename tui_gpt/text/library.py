@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tui_gpt.config import DEFAULT_CORPUS
+from tui_gpt.errors import NotFoundError, UsageError
 from tui_gpt.storage import paths
-from tui_gpt.storage.files import atomic_write
-from tui_gpt.storage.names import is_name
+from tui_gpt.storage.files import atomic_write, storage_errors, sync_folder
+from tui_gpt.storage.names import checked_name, did_you_mean, is_name
 
 
 @dataclass(frozen=True)
@@ -48,3 +49,42 @@ def corpora_by_name() -> dict[str, CorpusEntry]:
 def store_text(name: str, text: str) -> None:
     """Store a text under `name`. Raises StorageError."""
     atomic_write(paths.corpora_dir() / f"{name}.txt", text.encode("utf-8"))
+
+
+def free_name(name: str) -> str:
+    """Return `name`, or if a text has it already, the first of name-2, name-3, … that none has."""
+    taken, number, free = corpora_by_name(), 1, name
+    while free in taken:
+        number += 1
+        free = f"{name}-{number}"
+    return free
+
+
+def rename_text(name: str, new_name: str) -> CorpusEntry:
+    """Give an added text another name. Raises NotFoundError, UsageError and StorageError."""
+    entry = require_added(name, "renamed")
+    target = paths.corpora_dir() / f"{checked_name(new_name)}.txt"
+    if new_name in corpora_by_name():
+        raise UsageError(f"there is a text {new_name!r} already: choose another name")
+    with storage_errors(f"rename the text {name!r}"):
+        entry.path.rename(target)
+        sync_folder(target.parent)
+    return corpora_by_name()[new_name]
+
+
+def remove_text(name: str) -> None:
+    """Remove an added text. Raises NotFoundError, UsageError and StorageError."""
+    entry = require_added(name, "removed")
+    with storage_errors(f"remove the text {name!r}"):
+        entry.path.unlink()
+        sync_folder(entry.path.parent)
+
+
+def require_added(name: str, action: str) -> CorpusEntry:
+    """Return the added text of that name. Raises NotFoundError, and UsageError for the built-in one."""
+    known = corpora_by_name()
+    if name not in known:
+        raise NotFoundError(f"there is no text {name!r}{did_you_mean(name, known)}: see `tui-gpt data list`")
+    if known[name].built_in:
+        raise UsageError(f"{name} comes with the program and cannot be {action}: name a text that was added")
+    return known[name]

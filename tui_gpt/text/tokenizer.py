@@ -37,7 +37,7 @@ class CharTokenizer:
     def from_text(cls, text: str) -> CharTokenizer:
         """Return the tokenizer of the distinct characters of `text`, which must not be empty."""
         seen = np.zeros(_CODE_POINTS, dtype=bool)
-        for codes in _code_points(text):
+        for codes in code_points(text):
             seen[codes] = True
         return cls("".join(map(chr, np.flatnonzero(seen))))
 
@@ -65,7 +65,7 @@ class CharTokenizer:
 
     def lookup(self, text: str) -> Ids:
         """Return the token of each character of `text`; -1 for an unknown one."""
-        parts = [self._lookup(codes) for codes in _code_points(text)]
+        parts = [self._lookup(codes) for codes in code_points(text)]
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.int32)
 
     def encode(self, text: str) -> Ids:
@@ -76,7 +76,7 @@ class CharTokenizer:
     def encode_compact(self, text: str) -> npt.NDArray[np.unsignedinteger[Any]]:
         """Return `encode` in the smallest unsigned type for the vocabulary: one byte per token for most alphabets."""
         smallest = np.min_scalar_type(self.vocab_size - 1)
-        parts = [ids[ids >= 0].astype(smallest) for ids in map(self._lookup, _code_points(text))]
+        parts = [ids[ids >= 0].astype(smallest) for ids in map(self._lookup, code_points(text))]
         return np.concatenate(parts) if parts else np.empty(0, dtype=smallest)
 
     def decode(self, ids: Sequence[int] | npt.NDArray[np.integer[Any]]) -> str:
@@ -108,7 +108,7 @@ class CharTokenizer:
             ) from error
 
 
-def _code_points(text: str) -> Iterator[npt.NDArray[Any]]:
+def code_points(text: str) -> Iterator[npt.NDArray[Any]]:
     """Yield the code points of `text` in chunks, one byte each for ASCII, else four."""
     encoding, kind = ("ascii", "u1") if text.isascii() else ("utf-32-le", "<u4")
     for start in range(0, len(text), _CHUNK):

@@ -9,13 +9,13 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 
+from tui_gpt.config import LIVE_SETTINGS
 from tui_gpt.events import Evaluated, Event, Sampled, SettingChanged, SettingValue, from_json, to_json
 from tui_gpt.storage.files import atomic_write, storage_errors
 from tui_gpt.storage.manifest import CheckpointInfo
 from tui_gpt.storage.plain_files import read_plain_file
 from tui_gpt.storage.runs import Run
 from tui_gpt.training.budget.time_budget import ESTIMATE, PLAN
-from tui_gpt.training.settings import LIVE_SETTINGS
 
 _FILE = "changes.jsonl"
 _FILE_LIMIT = 16 << 20

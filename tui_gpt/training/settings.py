@@ -6,18 +6,9 @@
 import dataclasses
 from collections.abc import Mapping
 
-from tui_gpt.config import TrainConfig
-from tui_gpt.errors import ConfigError
+from tui_gpt.config import TrainConfig, changed, require_live, require_more_steps
 from tui_gpt.events import SettingValue
 from tui_gpt.training.state import TrainerState
-
-LIVE_SETTINGS = frozenset(
-    {
-        "learning_rate", "min_lr_ratio", "max_iters", "max_seconds", "grad_clip", "eval_interval", "log_interval",
-        "sample_interval", "patience", "autosave_seconds",
-    }
-)  # fmt: skip
-"""Settings that can change during a run."""
 
 
 class RunSettings:
@@ -32,8 +23,8 @@ class RunSettings:
 
         A learning rate that the user sets gives the NaN guard its full count of bad steps again.
         """
-        self._require_live(changes)
-        self._require_steps(changes.get("max_iters"))
+        require_live(changes)
+        require_more_steps(changes.get("max_iters"), self._state.step)
         self.config = changed(self.config, changes)
         if "learning_rate" in changes:
             self._state.bad_steps = 0
@@ -43,19 +34,3 @@ class RunSettings:
     def halve_learning_rate(self) -> None:
         """Continue at half the learning rate."""
         self.config = dataclasses.replace(self.config, learning_rate=self.config.learning_rate / 2)
-
-    def _require_live(self, changes: Mapping[str, SettingValue]) -> None:
-        fixed = sorted(changes.keys() - LIVE_SETTINGS)
-        if fixed:
-            raise ConfigError(f"{fixed[0]} cannot change during a run: start a new run for it")
-
-    def _require_steps(self, max_iters: SettingValue) -> None:
-        if isinstance(max_iters, int) and max_iters < self._state.step:
-            raise ConfigError(
-                f"max_iters is {max_iters:,} and {self._state.step:,} steps are done: choose a larger number"
-            )
-
-
-def changed(config: TrainConfig, changes: Mapping[str, SettingValue]) -> TrainConfig:
-    """Return `config` with some settings replaced. Raises ConfigError for a wrong type or a value out of range."""
-    return TrainConfig.from_dict({**dataclasses.asdict(config), **changes})

@@ -79,6 +79,7 @@ class TrainerComponents:
     networks: int
     """Members of an ensemble; 1 for a single network."""
     train_tokens: int
+    vocab_size: int
     val_tokens: int
     preset: str
 
@@ -261,6 +262,7 @@ class Trainer:
             device=self._components.device.type,
             train_tokens=self._components.train_tokens,
             val_tokens=self._components.val_tokens,
+            vocab_size=self._components.vocab_size,
             preset=self._components.preset,
             seed=self._settings.config.seed,
         )

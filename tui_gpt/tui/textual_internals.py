@@ -26,6 +26,11 @@ class GuardedApp(App[None]):
         if not self.handle_bug(error):
             super()._handle_exception(error)
 
+    def write_to_terminal(self, codes: str) -> None:
+        """Write escape sequences that draw nothing, between two frames; nothing without a terminal."""
+        if codes and self._driver is not None and not self.is_headless:
+            self._driver.write(codes)
+
     @property
     def can_suspend(self) -> bool:
         """Whether the app can give the terminal back and stop."""

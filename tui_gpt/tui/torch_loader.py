@@ -102,6 +102,10 @@ class DeferredSession:
         self._wait(control)
         yield from self._session.train(request, control)
 
+    def attach(self, name: str, control: Control) -> Iterator[Event]:
+        """See `SessionLike.attach`; following needs no torch."""
+        return self._session.attach(name, control)
+
     def estimate(self, config: RunConfig, control: Control) -> Estimate:
         """See `SessionLike.estimate`."""
         self._wait(control)

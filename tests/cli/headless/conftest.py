@@ -2,10 +2,10 @@
 
 import pytest
 
-from tui_gpt.cli.headless import generate, train
+from tui_gpt.cli.headless import event_writer, generate
 
 
 @pytest.fixture(autouse=True)
 def keep_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (generate, train):
+    for module in (generate, event_writer):
         monkeypatch.setattr(module, "detach_stdout", lambda: None)

@@ -94,7 +94,9 @@ def test_the_progress_bar_is_gone_at_the_end() -> None:
     assert "\r\x1b[Kdone after" in messages.getvalue()
 
 
-def test_the_progress_bar_is_gone_before_an_error() -> None:
+def test_the_progress_bar_is_gone_before_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal without a title, as restoring one would be the last thing that is written."""
+    monkeypatch.setenv("TERM", "dumb")
     messages = FakeTerminal()
     session = FakeSession([started(), progress(1), StorageError("the disk is full")])
     with pytest.raises(StorageError):

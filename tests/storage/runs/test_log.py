@@ -115,7 +115,7 @@ def test_the_name_of_a_new_log_is_on_the_disk_before_a_checkpoint(run: Run, monk
 
 def test_a_log_that_cannot_be_read_is_not_replaced_by_an_empty_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     run.record(progress(1))
-    monkeypatch.setattr(log, "_LOG_LIMIT", 10)
+    monkeypatch.setattr(log, "LOG_LIMIT", 10)
     with pytest.raises(StorageError, match=r"could not read the log of the run 'plays': .*more than the 10 expected"):
         run.log.truncate(5)
     monkeypatch.undo()

@@ -1,15 +1,19 @@
 """How long a step takes, and which budgets are too short, are found before a run starts."""
 
+import dataclasses
+from pathlib import Path
+
 import pytest
 import torch
 
 from tui_gpt.config import RunConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.errors import ConfigError
-from tui_gpt.text.corpora import CorpusText
+from tui_gpt.prior.orders import validation_loss
+from tui_gpt.text.corpora import CorpusText, read_corpus
 from tui_gpt.text.dataset import Corpus
 from tui_gpt.training.budget.calibration import time_step
-from tui_gpt.training.budget.estimate import MIN_STEPS, size_run
+from tui_gpt.training.budget.estimate import MIN_STEPS, estimate, size_run
 from tui_gpt.training.compute.device import ComputeDevice
 
 CPU = ComputeDevice(torch.device("cpu"), cores=2)
@@ -57,3 +61,17 @@ def test_a_budget_with_a_small_max_iters_needs_no_more_steps() -> None:
     config = tiny(max_iters=2, max_seconds=30.0)
     assert size_run(config, text_of(3_000), CPU, Control(), lambda: 1.0)[0] == config
     assert MIN_STEPS > 2
+
+
+def test_an_estimate_of_a_run_with_an_n_gram_prior_has_the_loss_of_that_prior(tmp_path: Path) -> None:
+    """It bounds the loss of the run from above. Other models have no such bound."""
+    path = tmp_path / "text.txt"
+    path.write_text("the cat sat on the mat, and the dog slept.\n" * 40)
+    modern = {"architecture": "modern", "ngram_order": 4, "members": 1}
+    config = RunConfig(
+        preset="quick", corpus=str(path), model=tiny("quick", **modern).model, train=tiny(max_iters=3).train
+    )
+    loss = estimate(config, Control()).ngram_loss
+    assert loss is not None
+    assert loss == pytest.approx(validation_loss(Corpus.build(read_corpus(str(path)), 16), 4))
+    assert estimate(dataclasses.replace(tiny(max_iters=3), corpus=str(path)), Control()).ngram_loss is None

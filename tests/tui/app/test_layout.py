@@ -7,27 +7,40 @@ from textual.widgets import DataTable
 from textual.widgets._footer import FooterKey
 
 from tests.fakes import FakeSession
-from tests.tui.driver import NARROW, WIDE, chart_text, footer_keys, running, start_and_hold
+from tests.tui.driver import NARROW, WIDE, chart_text, footer_keys, open_settings, running, start_and_hold
 from tests.tui.fakes import wait_until
 from tui_gpt.config import PRESETS
 from tui_gpt.tui.app.app import usable_theme
 from tui_gpt.tui.app.help_screen import HelpScreen
 from tui_gpt.tui.app.state import DEFAULT_THEME
 from tui_gpt.tui.train.form import FIELDS
-from tui_gpt.tui.train.settings_form import SettingsForm
+from tui_gpt.tui.train.setting_row import EXPLANATION_COLUMN, SettingRow
 
 TABS = {"f2": "train", "f3": "generate", "f4": "runs-tab"}
 
 
-async def test_every_field_of_the_form_is_on_screen() -> None:
+async def test_text_time_start_and_presets_are_on_screen_at_once() -> None:
     async with running() as (pilot, main, _):
         for size in ((80, 24), (80, 31), (100, 35), (100, 36)):
             await pilot.resize_terminal(*size)
-            for field in FIELDS:
-                row = main.query_one(f"#setting-{field.name}").region
-                assert main.query_one("#setup").region.contains_region(row), (size, field.name)
-            form = main.query_one(SettingsForm)
-            assert form.max_scroll_y == 0, size
+            for selector in ("#setting-corpus", "#end", "#start-from", "#presets", "#start", "#all"):
+                region = main.query_one(selector).region
+                assert region.area > 0, (size, selector)
+                assert main.query_one("#setup").region.contains_region(region), (size, selector)
+
+
+async def test_every_setting_can_be_scrolled_to_with_its_whole_meaning() -> None:
+    async with running() as (pilot, main, _):
+        await open_settings(pilot, main)
+        for size in ((80, 24), (100, 36), (160, 48)):
+            await pilot.resize_terminal(*size)
+            for name in FIELDS:
+                main.query_one(f"#setting-{name}").focus()
+                await pilot.pause()
+                row = main.query_one(f"#row-{name}", SettingRow)
+                assert main.query_one("#all-settings").region.contains_region(row.region), (size, name)
+                drawn = " ".join(row.render_line(y).text[EXPLANATION_COLUMN:].strip() for y in range(row.size.height))
+                assert drawn == row.explanation, (size, name)
 
 
 async def test_the_form_can_be_started_at_every_size() -> None:

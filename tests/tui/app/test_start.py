@@ -6,18 +6,19 @@ import time
 from pathlib import Path
 
 import pytest
-from textual.widgets import Button, Input, Static
+from textual.widgets import Button, Input
 
 from tests.fakes import FakeSession
-from tests.tui.driver import notices, phase, running, shown
+from tests.tui.driver import notices, open_settings, phase, running, shown
 from tests.tui.fakes import wait_until
 from tui_gpt.config import PRESETS, SampleConfig, resolve
 from tui_gpt.errors import ConfigError
 from tui_gpt.requests import TrainRequest
 from tui_gpt.storage import paths
 from tui_gpt.tui.app.app import TuiGptApp
+from tui_gpt.tui.app.main_screen import MainScreen
 from tui_gpt.tui.app.state import AppState
-from tui_gpt.tui.train.settings_form import SettingInput
+from tui_gpt.tui.train.setting_row import SettingInput, SettingRow
 
 
 async def test_the_form_offers_the_default_preset_and_says_how_long_it_takes() -> None:
@@ -39,22 +40,25 @@ async def test_the_form_begins_with_the_users_settings_file() -> None:
         assert (config.preset, config.train.max_iters, config.model.n_layer) == ("nano", 150, 2)
 
 
-async def test_an_invalid_setting_shows_its_error_and_cannot_start() -> None:
+async def test_an_invalid_setting_shows_its_error_in_place_of_its_meaning_and_cannot_start() -> None:
     async with running() as (pilot, main, session):
+        await open_settings(pilot, main)
         heads = main.query_one("#setting-n_head", SettingInput)
+        row = main.query_one("#row-n_head", SettingRow)
+        meaning = row.explanation
+        assert meaning == "Attention heads per block (1 to 256)."
         heads.focus()
         heads.value = "7"
         await pilot.pause()
-        sentence = main.query_one("#sentence", Static)
-        assert "multiple of n_head" in str(sentence.content)
-        assert sentence.region.y == heads.region.y + 1
+        assert "multiple of n_head" in row.explanation
+        assert heads.has_class("wrong")
         assert main.query_one("#start", Button).disabled
         await pilot.press("s")
         await pilot.pause()
         assert session.requests == []
         heads.value = "4"
         await pilot.pause()
-        assert not sentence.display
+        assert row.explanation == meaning
         await pilot.press("s")
         await wait_until(pilot, lambda: len(session.requests) == 1)
 
@@ -70,10 +74,11 @@ async def test_a_missing_text_is_reported_under_its_field_and_creates_no_run() -
 
 async def test_a_missing_validation_text_is_reported_under_its_own_field() -> None:
     async with running() as (pilot, main, session):
+        await open_settings(pilot, main)
         main.query_one("#setting-val_file", Input).value = "/no/such/file.txt"
-        main.query_one("#presets").focus()
+        main.query_one("#setting-seed").focus()
         await pilot.press("s")
-        await wait_until(pilot, lambda: "no file" in shown(main, "#sentence"))
+        await wait_until(pilot, lambda: "no file" in main.query_one("#row-val_file", SettingRow).explanation)
         assert main.query_one("#setting-val_file").has_class("wrong")
         assert session.requests == []
 
@@ -82,9 +87,12 @@ async def test_choosing_a_preset_keeps_how_the_text_is_split(tmp_path: Path) -> 
     (tmp_path / "poems.txt").write_text("a poem\nof two lines\n\n" * 100)
     async with running() as (pilot, main, session):
         main.query_one("#setting-corpus", Input).value = str(tmp_path / "poems.txt")
+        await open_settings(pilot, main)
         main.query_one("#setting-val_share", Input).value = "0.2"
         main.query_one("#setting-shuffle_documents", Input).value = "yes"
-        main.query_one("#presets").focus()
+        main.query_one("#setting-seed").focus()
+        await pilot.press("a")
+        assert main.query_one("#presets").has_focus
         await pilot.press(*["down"] * list(PRESETS).index("bigram"))
         assert main.query_one("#setting-val_share", Input).value == "0.2"
         await pilot.press("s")
@@ -99,6 +107,7 @@ async def test_choosing_a_preset_fills_the_form() -> None:
         main.query_one("#presets").focus()
         steps = list(PRESETS).index("bigram")
         await pilot.press(*["down"] * steps)
+        await open_settings(pilot, main)
         assert main.query_one("#setting-n_layer", Input).value == "0"
         await pilot.press("s")
         await wait_until(pilot, lambda: len(session.requests) == 1)
@@ -177,21 +186,31 @@ async def test_settings_that_the_session_refuses_are_reported_in_the_form(senten
     session = FakeSession([ConfigError(sentence)])
     async with running(session) as (pilot, main, _):
         await wait_until(pilot, lambda: "about" in shown(main, "#estimate"))
+        await open_settings(pilot, main)
         main.query_one("#setting-seed", Input).value = "77"
         await pilot.press("s")
-        await wait_until(pilot, lambda: sentence in shown(main, "#sentence") + shown(main, "#estimate"))
+        await wait_until(pilot, lambda: sentence in said(main))
         assert main.train_pane.record is None
         assert main.query_one("#setting-seed", Input).value == "77"
         await wait_until(pilot, lambda: not main.control.is_training)
         await pilot.pause()
         assert not any(worker.group == "estimate" for worker in main.workers if worker.is_running)
-        assert sentence in shown(main, "#sentence") + shown(main, "#estimate")
+        assert sentence in said(main)
+
+
+def said(main: MainScreen) -> str:
+    """Return the estimate, and what is beside the size of a batch."""
+    return main.query_one("#row-batch_size", SettingRow).explanation + shown(main, "#estimate")
 
 
 async def test_a_refused_estimate_is_reported_under_its_field() -> None:
     refusal = ConfigError("max_seconds is 1: the evaluation alone takes 20 s")
     async with running(FakeSession(refuse_estimate=refusal)) as (pilot, main, _):
         await wait_until(pilot, lambda: str(refusal) in shown(main, "#sentence"))
+        assert "a: all settings" in shown(main, "#sentence")
+        main.train_pane.setup.refuse(refusal)
+        await open_settings(pilot, main)
+        main.train_pane.setup.refuse(refusal)
         assert main.query_one("#setting-max_seconds").has_class("wrong")
 
 

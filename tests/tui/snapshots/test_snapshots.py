@@ -16,7 +16,7 @@ from textual.widgets import DataTable, Input
 from textual.widgets._toast import Toast
 
 from tests.fakes import FakeSession, evaluated, progress, started, training_script
-from tests.tui.driver import AppPilot, running, stored
+from tests.tui.driver import AppPilot, open_settings, running, stored
 from tests.tui.fakes import wait_until
 from tui_gpt.config import SampleConfig, resolve
 from tui_gpt.events import Event, Paused, Progress, Resumed, Sampled, Saved
@@ -97,6 +97,7 @@ async def form(pilot: AppPilot, main: MainScreen) -> None:
 
 async def invalid_form(pilot: AppPilot, main: MainScreen) -> None:
     await form(pilot, main)
+    await open_settings(pilot, main)
     field = main.query_one("#setting-n_head", Input)
     field.cursor_blink = False
     field.focus()

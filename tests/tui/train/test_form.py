@@ -2,7 +2,7 @@
 
 import pytest
 
-from tui_gpt.config import PRESETS, RunConfig, TrainConfig, resolve
+from tui_gpt.config import PRESETS, RANGES, RunConfig, TrainConfig, range_words, resolve
 from tui_gpt.errors import ConfigError, CorpusError
 from tui_gpt.events import SettingValue
 from tui_gpt.tui.train.form import (
@@ -12,6 +12,7 @@ from tui_gpt.tui.train.form import (
     config_of,
     field_of,
     later_step,
+    meaning,
     parsed,
     texts,
     with_samples,
@@ -95,9 +96,18 @@ def test_how_the_text_is_split_is_typed_into_the_form() -> None:
     assert config_of(resolve("nano"), "x", typed(val_file="other.txt")).train.val_file == "other.txt"
 
 
-def test_settings_outside_the_form_stay_as_they_are() -> None:
-    base = resolve("nano", min_lr_ratio=0.5)
-    assert config_of(base, "tinyshakespeare", texts(base)).train.min_lr_ratio == 0.5
+def test_a_value_is_spelled_with_all_of_its_digits() -> None:
+    base = resolve("nano", min_lr_ratio=0.123456789)
+    assert config_of(base, "tinyshakespeare", texts(base)) == base
+
+
+def test_every_setting_has_a_meaning_and_its_range_once() -> None:
+    assert meaning("n_head") == "Attention heads per block (1 to 256)."
+    assert meaning("device") == "Device to train on (auto, cpu, cuda, mps)."
+    assert meaning("val_share").count("0.001 to 0.5") == 1
+    for name in FIELDS:
+        low_high = RANGES.get(name)
+        assert low_high is None or range_words(name) in meaning(name), name
 
 
 def test_samples_are_written_at_each_evaluation_unless_asked_otherwise() -> None:
@@ -107,7 +117,7 @@ def test_samples_are_written_at_each_evaluation_unless_asked_otherwise() -> None
 
 def test_every_field_is_a_setting_of_a_run() -> None:
     run = RunConfig().to_dict()
-    assert {field.name for field in FIELDS} <= run["model"].keys() | run["train"].keys()
+    assert set(FIELDS) == run["model"].keys() | run["train"].keys()
 
 
 @pytest.mark.parametrize("text", ["0,001", "0,5", "1,00", "10,5", ",5", "1,0000"])

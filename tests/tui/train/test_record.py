@@ -74,7 +74,7 @@ def test_pauses_and_changes_are_marked() -> None:
     ("event", "symbol", "text"),
     [
         (StepSkipped(step=4), "!", "step skipped (NaN)"),
-        (RolledBack(step=4, to_step=1_500), "!", "rolled back to step 1,500"),
+        (RolledBack(step=4, to_step=1_500), "«", "rolled back to step 1,500"),
         (CompileFailed(step=4, problem="no compiler"), "!", "not compiled"),
         (SettingChanged(step=4, setting="learning_rate", value=0.01, origin="trainer"), "◆", "lr 0.01"),
         (SettingChanged(step=4, setting="learning_rate", value=0.00025), "◆", "lr 2.5e-4"),

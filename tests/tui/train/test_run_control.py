@@ -10,9 +10,10 @@ from tui_gpt.errors import ConfigError, DivergedError
 from tui_gpt.events import Event
 from tui_gpt.requests import TrainRequest
 from tui_gpt.storage.runs import RunStore
+from tui_gpt.tui.train.feed import RunUpdate
 from tui_gpt.tui.train.record import Phase, RunView
 from tui_gpt.tui.train.run_actions import RunAction, is_available
-from tui_gpt.tui.train.run_control import RunControl, RunUpdate
+from tui_gpt.tui.train.run_control import RunControl
 
 
 def trained(script: Sequence[Event | Exception]) -> tuple[RunControl, RunUpdate]:
@@ -67,5 +68,6 @@ def test_actions_are_available_where_they_make_sense(phase: Phase, is_live: bool
     assert {action for action in RunAction if is_available(action, record, is_live=is_live)} == expected
 
 
-def test_the_form_can_only_be_started() -> None:
-    assert [action for action in RunAction if is_available(action, None, is_live=False)] == [RunAction.START]
+def test_the_form_can_only_be_started_and_opened() -> None:
+    available = [action for action in RunAction if is_available(action, None, is_live=False)]
+    assert available == [RunAction.START, RunAction.ALL_SETTINGS, RunAction.START_FROM]

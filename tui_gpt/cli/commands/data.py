@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import sys
 from typing import Any
 
 import click
 
 from tui_gpt.cli.commands import common
+from tui_gpt.errors import UsageError
 from tui_gpt.formatting import format_bytes
 from tui_gpt.text import corpora, library
 
@@ -63,3 +65,33 @@ def show_data(corpus: str, as_json: bool) -> None:
         ("sha256", info.digest),
     ]
     click.echo(common.key_values([*rows, *(("note", note) for note in info.notes)]))
+
+
+@data.command("rename")
+@click.argument("name", metavar="OLD")
+@click.argument("new_name", metavar="NEW")
+def rename_data(name: str, new_name: str) -> None:
+    """Rename an added text.
+
+    A run that names the text by its old name is resumed with the new one: `tui-gpt train NEW --resume RUN`.
+    """
+    click.echo(library.rename_text(name, new_name).name)
+
+
+@data.command("rm")
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="Remove without confirmation.")
+def remove_data(names: tuple[str, ...], yes: bool) -> None:
+    """Remove added texts. Runs that were trained on them can generate, but no longer be resumed."""
+    for name in names:
+        library.require_added(name, "removed")
+    if not yes:
+        _ask(names)
+    for name in names:
+        library.remove_text(name)
+
+
+def _ask(names: tuple[str, ...]) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError("stdin is not a terminal: pass --yes to remove without confirmation")
+    click.confirm(f"Remove {', '.join(names)}? This cannot be undone.", abort=True, err=True)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import shlex
 import sys
 import time
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import Any
 
 import click
 
-from tui_gpt.cli.commands import common
+from tui_gpt.cli.commands import common, live_runs
+from tui_gpt.cli.commands.export import export_run
 from tui_gpt.config import DEFAULT_CORPUS
-from tui_gpt.errors import NotFoundError, TuiGptError, UsageError
+from tui_gpt.errors import TuiGptError, UsageError
 from tui_gpt.formatting import format_age, format_loss
 from tui_gpt.storage import runs as storage
 from tui_gpt.storage.manifest import read_info
@@ -24,6 +24,12 @@ _TO_THE_RIGHT = frozenset({3, 4})
 @click.group()
 def runs() -> None:
     """Manage runs."""
+
+
+for _command in live_runs.COMMANDS:
+    runs.add_command(_command)
+
+runs.add_command(export_run)
 
 
 @runs.command("list")
@@ -125,28 +131,6 @@ def _loss(loss: float | None, is_estimate: bool, tokens: int) -> str:
     if not is_estimate:
         return shown
     return f"{shown} (estimate on {tokens:,} characters)" if tokens > 0 else f"{shown} (estimate)"
-
-
-@runs.command("export")
-@click.argument("source", metavar="RUN[@best|@last]")
-@click.argument("target", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--small", is_flag=True, help="8-bit weights: a quarter of the size, almost the same loss.")
-def export_run(source: str, target: Path, small: bool) -> None:
-    """Copy a checkpoint (by default the best) into a new folder, to be used with --model-path."""
-    name, _, which = source.partition("@")
-    common.own_run(name)
-    if which == "last":
-        place = storage.RunStore().export(name, "last", target)
-    elif which in ("", "best"):
-        place = storage.RunStore().export(name, "best", target)
-    else:
-        raise NotFoundError(f"a run has the checkpoints best and last: name {name}@best or {name}@last")
-    if small:
-        from tui_gpt.storage.checkpoint import quantize_checkpoint
-
-        quantize_checkpoint(place)
-    click.echo(place)
-    click.echo(f"generate with it: tui-gpt generate --model-path {shlex.quote(str(place))}", err=True)
 
 
 @runs.command("import")

@@ -55,8 +55,12 @@ class _TrainCommand(common.SettingsCommand):
     "--json", "as_json", is_flag=True, cls=common.Option, heading="Output", help="One event per line on stdout."
 )
 @click.option("--quiet", is_flag=True, cls=common.Option, heading="Output", help="Print only errors on stderr.")
+@click.option(
+    "--notify", metavar="COMMAND", cls=common.Option, heading="Output",
+    help="Run this when a headless run ends, diverges or cannot be saved (docs/alerts.md).",
+)  # fmt: skip
 @click.pass_context
-def train(ctx: click.Context, /, headless: bool, as_json: bool, quiet: bool, **_: Any) -> int:
+def train(ctx: click.Context, /, headless: bool, as_json: bool, quiet: bool, notify: str | None, **_: Any) -> int:
     """Train a model on CORPUS: a file, a folder of text files, - for stdin, or a name from `tui-gpt data list`.
 
     Opens the app and starts this run; --headless trains without it. Ctrl+C saves and stops; --resume continues.
@@ -64,20 +68,25 @@ def train(ctx: click.Context, /, headless: bool, as_json: bool, quiet: bool, **_
     if not headless:
         return _train_in_app(ctx, as_json)
     from tui_gpt.cli.headless import train as headless_train
+    from tui_gpt.cli.headless.notify import command_words
     from tui_gpt.cli.headless.streams import Streams, busy
 
+    if notify is not None:
+        command_words(notify)
     streams = Streams.standard(quiet=quiet)
     with busy(streams, "reading the text"):
         request, notes = request_from(ctx)
     for note in notes:
         streams.write_line(note)
     request = dataclasses.replace(request, began=ctx.find_root().obj)
-    return headless_train.train(common.make_session(), request, streams, as_json=as_json)
+    return headless_train.train(common.make_session(), request, streams, as_json=as_json, notify=notify)
 
 
 def _train_in_app(ctx: click.Context, as_json: bool) -> int:
     if as_json:
         raise UsageError("--json is for training without the app: add --headless")
+    if common.typed(ctx, "notify"):
+        raise UsageError("--notify is for training without the app: add --headless")
     if not terminal.fits_the_app():
         raise UsageError("the app needs a terminal on stdin and stderr: add --headless to train without it")
     request, notes = request_from(ctx)

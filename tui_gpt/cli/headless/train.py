@@ -1,43 +1,51 @@
 """Training without a screen: `tui-gpt train --headless`."""
 
-from collections import deque
-from typing import TextIO
-
-from tui_gpt.cli.headless.streams import Streams, detach_stdout, unwritable_stdout
-from tui_gpt.cli.headless.summary import run_folder, summary
+from tui_gpt.cli.headless.alerts import HeadlessAlerts
+from tui_gpt.cli.headless.event_writer import EventWriter
+from tui_gpt.cli.headless.notify import Notifier
+from tui_gpt.cli.headless.streams import Streams, unwritable_stdout
 from tui_gpt.cli.out_of_memory import OUT_OF_MEMORY, is_out_of_memory
 from tui_gpt.cli.progress_line import ProgressLine
 from tui_gpt.cli.signals import StopOnSignals
 from tui_gpt.control import Control
 from tui_gpt.errors import EXIT_DONE, EXIT_FAILED, EXIT_SIGPIPE, StorageError, TuiGptError
 from tui_gpt.escaping import escape_controls
-from tui_gpt.events import Event, to_json
 from tui_gpt.progress import RunRecord
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import SessionLike
-from tui_gpt.storage import crash
+from tui_gpt.storage import crash, settings
+from tui_gpt.summary import run_folder, summary
 
-_RECENT_EVENTS = 20
 
+def train(
+    session: SessionLike, request: TrainRequest, streams: Streams, *, as_json: bool, notify: str | None = None
+) -> int:
+    """Train until the run ends or a signal stops it, and return the exit code. Raises TuiGptError.
 
-def train(session: SessionLike, request: TrainRequest, streams: Streams, *, as_json: bool) -> int:
-    """Train until the run ends or a signal stops it, and return the exit code. Raises TuiGptError."""
+    `notify` is the command for the run's alerts.
+    """
     control = Control()
     line = ProgressLine(streams.messages, silent=streams.quiet, activity=lambda: control.activity)
-    log = _EventWriter(streams.out if as_json else None, control)
+    log = EventWriter(streams.out if as_json else None, control.stop)
+    notifier = None if notify is None else Notifier.of(notify, line.write_warning)
+    alerts = HeadlessAlerts(line, settings.alert_config(), notifier)
     message = "" if streams.quiet else "saving, then stopping (press again to quit immediately)"
-    with StopOnSignals(control, message) as signals:
+    with StopOnSignals(control, message, leave=alerts.leave) as signals, alerts:
         signals.nothing_to_lose = True
         try:
             with line.heartbeat():
                 for event in session.train(request, control):
                     signals.nothing_to_lose = False
                     line.note(event)
+                    alerts.note(event, session.run_name)
                     log.write(event)
-        except TuiGptError:
+        except TuiGptError as error:
+            alerts.fail(str(error))
             raise
         except Exception as error:
-            line.write_line(f"error: {_failure(error, line.record, log)}", urgent=True)
+            sentence = _failure(error, line.record, log)
+            line.write_line(f"error: {sentence}", urgent=True)
+            alerts.fail(sentence)
             return EXIT_FAILED
         finally:
             line.clear()
@@ -48,7 +56,7 @@ def train(session: SessionLike, request: TrainRequest, streams: Streams, *, as_j
     return signals.exit_code or EXIT_DONE
 
 
-def _failure(error: Exception, record: RunRecord, log: "_EventWriter") -> str:
+def _failure(error: Exception, record: RunRecord, log: EventWriter) -> str:
     """Return the message for an unexpected error, with the run's folder if anything was saved."""
     message = OUT_OF_MEMORY if is_out_of_memory(error) else crash.sentence(crash.write_report(error, log.recent))
     if record.saved is None:
@@ -61,26 +69,3 @@ def _stopped_by_stdout(failure: OSError, line: ProgressLine) -> int:
         line.write_line("stdout was closed; the run was saved and stopped")
         return EXIT_SIGPIPE
     raise StorageError(f"the run was saved and stopped, as {unwritable_stdout(failure)}")
-
-
-class _EventWriter:
-    """Writes events as JSON lines; when that fails, it stops the run instead of raising in the middle of a step."""
-
-    def __init__(self, out: TextIO | None, control: Control) -> None:
-        self.failure: OSError | None = None
-        self.recent: deque[Event] = deque(maxlen=_RECENT_EVENTS)
-        self._out = out
-        self._control = control
-
-    def write(self, event: Event) -> None:
-        self.recent.append(event)
-        if self._out is None or self.failure is not None:
-            return
-        try:
-            line = to_json(event)
-            self._out.write((escape_controls(line) if self._out.isatty() else line) + "\n")
-            self._out.flush()
-        except OSError as error:
-            self.failure = error
-            self._control.stop()
-            detach_stdout()

@@ -15,9 +15,9 @@ from tui_gpt.storage.json_lines import append_lines, open_to_append, parsed_line
 from tui_gpt.storage.plain_files import read_plain
 
 LOG_FILE = "events.jsonl"
-_LOG_LIMIT = 1 << 30
+LOG_LIMIT = 1 << 30
 """Bytes; a million events need 200 MB."""
-_LINE_LIMIT = 1 << 20
+LINE_LIMIT = 1 << 20
 """Bytes; longer lines are foreign."""
 _TAIL_BYTES = 1 << 16
 
@@ -59,8 +59,8 @@ class RunLog:
         """Yield the lines that hold events, with their events. Raises OSError when the log cannot be read."""
         if not os.path.lexists(self.path):
             return
-        with read_plain(self.path, _LOG_LIMIT) as log:
-            yield from parsed_lines(whole_lines(log, _LINE_LIMIT), from_json)
+        with read_plain(self.path, LOG_LIMIT) as log:
+            yield from parsed_lines(whole_lines(log, LINE_LIMIT), from_json)
 
     def ends(self) -> Iterator[Event]:
         """Yield the first event and those in the last bytes, without the progress events among these.
@@ -68,7 +68,7 @@ class RunLog:
         The last two events are yielded in any case, so they show how far the run got, however long the log is.
         """
         try:
-            with read_plain(self.path, _LOG_LIMIT) as log:
+            with read_plain(self.path, LOG_LIMIT) as log:
                 lines = [log.readline(_TAIL_BYTES)]
                 tail = max(log.tell(), log.seek(0, os.SEEK_END) - _TAIL_BYTES)
                 log.seek(tail)

@@ -20,11 +20,11 @@ from tui_gpt.events import Event
 from tui_gpt.records import read_record
 from tui_gpt.storage.files import atomic_write, storage_errors
 from tui_gpt.storage.folders import candidates, remove_tree
-from tui_gpt.storage.locks import FileLock, LockHeldError, lock_holder
+from tui_gpt.storage.locks import SILENT_SECONDS, FileLock, LockHeldError, lock_holder, silent_seconds
 from tui_gpt.storage.manifest import damaged, newest_complete, read_info
 from tui_gpt.storage.plain_files import read_json_object
 from tui_gpt.storage.runs.log import RunLog
-from tui_gpt.storage.runs.summary import RunState, RunSummary, figures_of
+from tui_gpt.storage.runs.summary import RunState, RunSummary, Writer, figures_of
 
 Which = Literal["best", "last"]
 
@@ -80,13 +80,14 @@ class Run:
     @property
     def state(self) -> RunState:
         """Return the run's state, inferred from `run.json` and the lock."""
+        return self._state(self.writer())
+
+    def _state(self, writer: str | None) -> RunState:
         try:
             state = self._record().state
         except TuiGptError:
             return "damaged"
-        if state in ("running", "paused") and self.writer() is None:
-            return "interrupted"
-        return state
+        return "interrupted" if state in ("running", "paused") and writer is None else state
 
     def _record(self) -> RunRecord:
         try:
@@ -109,6 +110,14 @@ class Run:
     def writer(self) -> str | None:
         """Return the holder of the lock, e.g. `process 1234`; None when it is free."""
         return lock_holder(self.path / _LOCK_FILE)
+
+    def is_written(self) -> bool:
+        """Return whether a process holds the lock, or another one asks this at the same moment. Takes no time."""
+        return lock_holder(self.path / _LOCK_FILE, patience=0.0) is not None
+
+    def silent_seconds(self) -> float:
+        """Return for how long the holder of the lock has given no sign of life; see `locks.SILENT_SECONDS`."""
+        return silent_seconds(self.path / _LOCK_FILE)
 
     @contextmanager
     def lock(self) -> Iterator[FileLock]:
@@ -187,7 +196,8 @@ class Run:
 
     def summary(self) -> RunSummary:
         """Return the run in one line, also of a damaged one."""
-        state = self.state
+        writer = self.writer()
+        state = self._state(writer)
         config = self.config if state != "damaged" else None
         checkpoints = [folder for which in get_args(Which) if (folder := self.checkpoint_dir(which))]
         figures = figures_of(self.log.ends(), checkpoints)
@@ -204,6 +214,8 @@ class Run:
             has_checkpoint=bool(checkpoints),
             best_is_estimate=figures.best_is_estimate,
             best_val_tokens=figures.best_val_tokens,
+            writer=_place_of(writer),
+            writer_is_silent=writer is not None and self.silent_seconds() > SILENT_SECONDS,
         )
 
     def updated(self) -> float:
@@ -213,6 +225,12 @@ class Run:
             with suppress(OSError):
                 times.append(path.lstat().st_mtime)
         return max(times)
+
+
+def _place_of(writer: str | None) -> Writer:
+    if writer is None:
+        return ""
+    return "here" if writer == f"process {os.getpid()}" else "elsewhere"
 
 
 def _problem(error: Exception) -> str:

@@ -14,6 +14,9 @@ from tui_gpt.storage.manifest import CheckpointInfo, read_info
 RunState = Literal["new", "running", "paused", "stopped", "finished", "failed", "interrupted", "damaged"]
 """`interrupted` is a running or paused run whose process is gone; the `run.json` of a `damaged` one is unreadable."""
 
+Writer = Literal["", "here", "elsewhere"]
+"""The process that holds a run's lock: none, this one, or another."""
+
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -36,6 +39,9 @@ class RunSummary:
     """Whether `best_val_loss` was measured on fewer characters than the loss of record."""
     best_val_tokens: int = 0
     """Validation characters that `best_val_loss` was measured on; 0 if unknown."""
+    writer: Writer = ""
+    writer_is_silent: bool = False
+    """Whether the writer has given no sign of life for ten seconds: it is suspended or frozen."""
 
 
 @dataclass

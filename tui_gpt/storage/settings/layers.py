@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tui_gpt.config import DEFAULT_CORPUS, DEFAULT_PRESET, RunConfig, SampleConfig, resolve
+from tui_gpt.config import DEFAULT_CORPUS, DEFAULT_PRESET, AlertConfig, RunConfig, SampleConfig, resolve
 from tui_gpt.errors import ConfigError
 from tui_gpt.storage import paths
 from tui_gpt.storage.names import did_you_mean
@@ -60,7 +60,8 @@ def _checked_document(document: Mapping[str, Any]) -> dict[Section, dict[str, An
     for name, values in document.items():
         section = sections.get(name)
         if section is None or not isinstance(values, dict):
-            raise ConfigError(f"{name!r} is not a section: settings belong under [train] or [generate]")
+            known = " or ".join(f"[{section}]" for section in SETTINGS)
+            raise ConfigError(f"{name!r} is not a section: settings belong under {known}")
         checked[section] = {key: _checked_setting(section, key, value) for key, value in values.items()}
     return checked
 
@@ -140,6 +141,11 @@ def preferred_sample_config() -> SampleConfig:
     return sample_config(config_layers("generate"))
 
 
+def alert_config() -> AlertConfig:
+    """Return how the user wants to be alerted. Raises ConfigError."""
+    return AlertConfig.from_dict(merged(*(level for _, level in config_layers("alerts"))))
+
+
 @dataclass(frozen=True)
 class Effective:
     """The effective value of a setting, and its source."""
@@ -152,7 +158,7 @@ class Effective:
 def effective(section: Section, levels: Levels | None = None) -> list[Effective]:
     """Return the value of every setting of a section, by default with the user's levels. Raises ConfigError."""
     levels = config_layers(section) if levels is None else levels
-    values, fallback = _run_values(levels) if section == "train" else (_sample_values(levels), "default")
+    values, fallback = _run_values(levels) if section == "train" else (_other_values(section, levels), "default")
     sources = merged(*(dict.fromkeys(level, source) for source, level in levels))
     return [
         Effective(setting, values[name], sources.get(name) or ("default" if name in RUN_HELP else fallback))
@@ -166,6 +172,8 @@ def _run_values(levels: Levels) -> tuple[dict[str, Any], str]:
     return own | dataclasses.asdict(config.model) | dataclasses.asdict(config.train), f"preset {config.preset}"
 
 
-def _sample_values(levels: Levels) -> dict[str, Any]:
+def _other_values(section: Section, levels: Levels) -> dict[str, Any]:
+    if section == "alerts":
+        return dataclasses.asdict(AlertConfig()) | merged(*(level for _, level in levels))
     chosen = merged(*(level for _, level in levels))
     return {"run": None, "num_samples": 1, **chosen, **dataclasses.asdict(sample_config(levels))}

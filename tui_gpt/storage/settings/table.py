@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
-from tui_gpt.config import PRESETS, ModelConfig, SampleConfig, TrainConfig
+from tui_gpt.config import PRESETS, RANGES, AlertConfig, ModelConfig, SampleConfig, TrainConfig, range_words
 from tui_gpt.records import check_value, field_types
 
-Section = Literal["train", "generate"]
+Section = Literal["train", "generate", "alerts"]
 
 MODEL_HELP: Mapping[str, str] = MappingProxyType(
     {
@@ -74,6 +74,15 @@ SAMPLE_HELP: Mapping[str, str] = MappingProxyType(
 )
 """One line for each field of SampleConfig."""
 
+ALERT_HELP: Mapping[str, str] = MappingProxyType(
+    {
+        "title": "Show the progress of a run in the terminal's title.",
+        "bell": "Ring the bell when a run ends, diverges or cannot be saved.",
+        "notification": "Show a desktop notification then, in a terminal that has them.",
+    }
+)
+"""One line for each field of AlertConfig."""
+
 RUN_HELP = {"preset": "Preset that the other settings modify.", "corpus": "Text to train on."}
 GENERATE_HELP = {
     "run": "Model to generate with: RUN, RUN@best, RUN@last or shipped; unset is the newest run.",
@@ -100,6 +109,16 @@ class SettingSpec:
     def variable(self) -> str:
         """Return the name of its environment variable."""
         return f"TUI_GPT_{self.section}_{self.name}".upper()
+
+    @property
+    def allowed(self) -> str:
+        """Return its range or its choices, e.g. `1 to 256` or `classic, modern`; "" for any text."""
+        hint = non_optional(self.hint)
+        if self.name in RANGES:
+            return range_words(self.name)
+        if hint is bool:
+            return "yes or no"
+        return ", ".join(typing.get_args(hint)) if typing.get_origin(hint) is Literal else ""
 
     def checked(self, value: Any) -> Any:
         """Return `value` if it has the right type. Raises ConfigError."""
@@ -148,6 +167,7 @@ SETTINGS: Mapping[Section, Mapping[str, SettingSpec]] = MappingProxyType(
             "generate",
             [(GENERATE_HELP, {"run": str, "num_samples": int}), (SAMPLE_HELP, field_types(SampleConfig))],
         ),
+        "alerts": _table("alerts", [(ALERT_HELP, field_types(AlertConfig))]),
     }
 )
 """Every setting, by section and name."""

@@ -10,7 +10,8 @@ from tui_gpt.config import RunConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import ConfigError
 from tui_gpt.formatting import format_duration
-from tui_gpt.prior.sizing import counting_seconds
+from tui_gpt.prior.orders import validation_loss
+from tui_gpt.prior.sizing import capped_order, counting_seconds
 from tui_gpt.requests import Estimate
 from tui_gpt.text.corpora import read_corpus
 from tui_gpt.text.dataset import Corpus
@@ -33,6 +34,9 @@ UNTIMED = StepTime(1.0, 0)
 """Used where no time budget needs the time of a step."""
 IMPORT_SECONDS = 3.0
 """Time to import PyTorch, which an estimate adds because it is made where PyTorch is imported already."""
+
+_ngram_losses: dict[tuple[str, int, int], float] = {}
+"""The last validation loss of an n-gram prior, by text, training characters and order: the form asks at each change."""
 
 
 def size_run(
@@ -133,4 +137,23 @@ def estimate(config: RunConfig, control: Control) -> Estimate:
         iterations = fitting if iterations is None else min(iterations, fitting)
     assert iterations is not None
     seconds = min(config.train.max_seconds or math.inf, set_up + iterations * step.seconds)
-    return Estimate(seconds=seconds, iterations=iterations, parameters=step.parameters, train_tokens=len(corpus.train))
+    return Estimate(
+        seconds=seconds,
+        iterations=iterations,
+        parameters=step.parameters,
+        train_tokens=len(corpus.train),
+        ngram_loss=_ngram_loss(config, corpus, control),
+    )
+
+
+def _ngram_loss(config: RunConfig, corpus: Corpus, control: Control) -> float | None:
+    """Return the validation loss of the run's n-gram prior alone; None where it has none, or is not waited for."""
+    if config.model.ngram_order == 0 or control.stop_requested:
+        return None
+    control.report("counting n-grams")
+    order = capped_order(config.model.ngram_order, corpus.tokenizer.vocab_size)
+    key = corpus.digest, len(corpus.train), order
+    if key not in _ngram_losses:
+        _ngram_losses.clear()
+        _ngram_losses[key] = validation_loss(corpus, order)
+    return _ngram_losses[key]

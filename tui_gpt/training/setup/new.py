@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
-from tui_gpt.config import ModelConfig, RunConfig
+from tui_gpt.config import ModelConfig, RunConfig, changed
 from tui_gpt.control import Control
 from tui_gpt.models.build import build_model, set_case_folding
 from tui_gpt.prior.ngram import NgramPrior
@@ -16,7 +16,6 @@ from tui_gpt.training.budget.estimate import size_run
 from tui_gpt.training.budget.sizing import MAX_MEMBERS
 from tui_gpt.training.checkpoints.tensors import Checkpoint
 from tui_gpt.training.compute.device import ComputeDevice
-from tui_gpt.training.settings import changed
 from tui_gpt.training.setup.initialize import Start
 from tui_gpt.training.setup.prepared import Prepared, assemble
 

@@ -89,6 +89,7 @@ class Prepared:
             tokens_per_batch=order.batch_size * config.block_size,
             networks=config.networks,
             train_tokens=len(self.corpus.train),
+            vocab_size=self.corpus.tokenizer.vocab_size,
             val_tokens=len(self.corpus.val),
             preset=self.config.preset,
         )

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import cast
 
-from tui_gpt.config import RunConfig
+from tui_gpt.config import LIVE_SETTINGS, RunConfig, changed
 from tui_gpt.control import Control
 from tui_gpt.errors import IncompatibleError
 from tui_gpt.events import SettingValue
@@ -25,7 +25,6 @@ from tui_gpt.training.checkpoints.tensors import Checkpoint, read_checkpoint
 from tui_gpt.training.checkpoints.writer import read_good, state_of
 from tui_gpt.training.compute.device import ComputeDevice
 from tui_gpt.training.replay import cut_log
-from tui_gpt.training.settings import LIVE_SETTINGS, changed
 from tui_gpt.training.setup.components import random_generators
 from tui_gpt.training.setup.new import prepare_new
 from tui_gpt.training.setup.prepared import Prepared, assemble

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from textual.notifications import SeverityLevel
 
-from tui_gpt.events import ChangeRefused, Event, Initialized, ResumeDiffers
+from tui_gpt.events import ChangeRefused, Event, Initialized, RequestRefused, ResumeDiffers
 from tui_gpt.notices import notice_of
+
+_ANNOUNCED = (ChangeRefused, RequestRefused, ResumeDiffers, Initialized)
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Announcement:
 
 def announcement(event: Event) -> Announcement | None:
     """Return the notification for an event; None for most of them."""
-    notice = notice_of(event) if isinstance(event, ChangeRefused | ResumeDiffers | Initialized) else None
+    notice = notice_of(event) if isinstance(event, _ANNOUNCED) else None
     if notice is None:
         return None
     return Announcement(notice.sentence, "warning" if notice.kind == "warning" else "information")

@@ -19,7 +19,9 @@ from textual.screen import Screen
 from textual.theme import Theme
 from textual.widgets import Static
 
-from tui_gpt.errors import EXIT_DONE, EXIT_FAILED, SIGNAL_EXIT_CODES
+from tui_gpt.errors import EXIT_DONE, EXIT_FAILED, SIGNAL_EXIT_CODES, TuiGptError
+from tui_gpt.escaping import escape_controls
+from tui_gpt.storage.names import SHIPPED
 from tui_gpt.tui.app.state import DEFAULT_THEME, AppState
 from tui_gpt.tui.app.terminal import native_output_in_a_file, stop_until_foreground
 from tui_gpt.tui.app.themes import THEMES
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from tui_gpt.session import SessionLike
     from tui_gpt.storage.runs import RunStore
     from tui_gpt.tui.app.main_screen import MainScreen
+    from tui_gpt.tui.app.run_alerts import RunAlerts
+    from tui_gpt.tui.demo.demo_screen import DemoChoice
+    from tui_gpt.tui.demo.recording import Recording
 
 
 _SAVING_SECONDS = 10.0
@@ -54,7 +59,9 @@ class TuiGptApp(GuardedApp):
         *,
         session: "SessionLike | None" = None,
         store: "RunStore | None" = None,
+        recording: "Recording | None" = None,
     ) -> None:
+        """Start `request` at once, or show the demo `recording` first."""
         super().__init__()
         self.state = AppState.load()
         self.main: MainScreen | None = None
@@ -64,6 +71,9 @@ class TuiGptApp(GuardedApp):
         self._request = request
         self._given_session = session
         self._given_store = store
+        self._recording = recording
+        self.alerts: RunAlerts | None = None
+        """The terminal's title and bell, from the opening of the main screen on."""
 
     def compose(self) -> ComposeResult:
         """Paint the main screen's top line."""
@@ -80,13 +90,53 @@ class TuiGptApp(GuardedApp):
         self.call_after_refresh(self._open)
 
     async def _open(self) -> None:
+        if self._recording is None:
+            await self._open_main()
+        else:
+            await self.play_demo(self._recording)
+
+    async def play_demo(self, recording: "Recording") -> None:
+        """Show the demo on top of what is on screen."""
+        from tui_gpt.tui.demo.demo_screen import DemoScreen
+
+        await self.push_screen(DemoScreen(recording), self._after_demo)
+
+    async def action_demo(self) -> None:
+        """Show the demo that ships with the program."""
+        from tui_gpt.tui.demo.recording import Recording
+
+        try:
+            await self.play_demo(Recording.load())
+        except TuiGptError as error:
+            self.notify(escape_controls(str(error)), severity="error", markup=False)
+
+    async def _after_demo(self, choice: "DemoChoice | None") -> None:
+        """Show the tab that the user has chosen; without a choice, leave if the app was opened for the demo."""
+        if self.main is None:
+            if choice is None:
+                self.exit(return_code=EXIT_DONE)
+                return
+            await self._open_main()
+        assert self.main is not None
+        if choice == "generate":
+            await self.main.generate_with(SHIPPED)
+        elif choice == "train":
+            self.main.action_tab("train")
+
+    async def _open_main(self) -> None:
         from tui_gpt.session import Session
         from tui_gpt.storage.runs import RunStore
         from tui_gpt.tui.app.main_screen import MainScreen
+        from tui_gpt.tui.app.preferences import alert_settings
+        from tui_gpt.tui.app.run_alerts import RunAlerts
 
         store = self._given_store or RunStore()
-        self.main = MainScreen(self._given_session or Session(store), store, self.state, self._request)
+        config, problem = alert_settings()
+        self.alerts = RunAlerts(config, os.environ, self.write_to_terminal)
+        self.main = MainScreen(self._given_session or Session(store), store, self.state, self.alerts, self._request)
         await self.push_screen(self.main)
+        if problem:
+            self.notify(escape_controls(problem), severity="warning", markup=False)
 
     def _remember_theme(self, theme: Theme) -> None:
         self.state.theme = theme.name
@@ -102,7 +152,11 @@ class TuiGptApp(GuardedApp):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Yield the entries of the command palette."""
-        if self.main is not None:
+        from tui_gpt.tui.demo.demo_screen import DemoScreen
+
+        if isinstance(screen, DemoScreen):
+            yield from screen.commands()
+        elif self.main is not None:
             from tui_gpt.tui.app.commands import commands
 
             yield from commands(self.main)
@@ -146,6 +200,8 @@ class TuiGptApp(GuardedApp):
         """Give the terminal back and stop until the shell's `fg`; training and its clock stop as well."""
         if not self.can_suspend or not hasattr(signal, "SIGTSTP"):
             return
+        if self.alerts is not None:
+            self.write_to_terminal(self.alerts.restore_title())
         with self.suspend():
             asyncio.get_running_loop().remove_signal_handler(signal.SIGTSTP)
             began = time.monotonic()
@@ -162,10 +218,25 @@ class TuiGptApp(GuardedApp):
         else:
             self.main.quitting.leave(code)
 
+    def farewell(self) -> list[str]:
+        """Return the lines for the shell, after the app."""
+        if self.main is None:
+            return []
+        from tui_gpt.tui.app.farewell import farewell
+
+        return list(farewell(self.main.control.record, self.main.control.store))
+
     def wait_for_training(self) -> None:
         """Wait until a run that was asked to stop has been saved, or has failed to end in time."""
         if self.main is not None and self.main.control.training is not None:
             self.main.control.training.wait(_SAVING_SECONDS)
+
+
+def write_directly(text: str) -> None:
+    """Write to stderr after the app has left it, unbuffered; a terminal that was closed is no reason to fail."""
+    if text and sys.__stderr__ is not None:
+        with suppress(OSError, ValueError):
+            os.write(sys.__stderr__.fileno(), text.encode("utf-8", "replace"))
 
 
 def usable_theme(name: str, available: Container[str], *, no_color: bool) -> str:
@@ -178,11 +249,19 @@ def run_app(
     *,
     session: "SessionLike | None" = None,
     store: "RunStore | None" = None,
+    recording: "Recording | None" = None,
 ) -> int:
-    """Run the app until the user leaves; return the exit code. With a request, its run starts at once."""
-    app = TuiGptApp(request, session=session, store=store)
+    """Run the app until the user leaves; return the exit code.
+
+    With a request, its run starts at once; a recording is played first.
+    """
+    app = TuiGptApp(request, session=session, store=store, recording=recording)
     with native_output_in_a_file():
-        app.run()
+        try:
+            app.run()
+        finally:
+            write_directly("" if app.alerts is None else app.alerts.restore_title())
+    write_directly("".join(f"{line}\n" for line in app.farewell()))
     if app.crash_sentence:
         print(app.crash_sentence, file=sys.stderr)
         with suppress(KeyboardInterrupt):

@@ -15,21 +15,32 @@ Keys = tuple[tuple[str, str], ...]
 
 _TRAIN: Keys = (
     ("s", "start the run in the form"),
+    ("a", "all settings, each with its range"),
+    ("f", "start from other weights than new ones"),
     ("p", "pause, continue"),
     ("e", "change the learning rate while paused"),
     ("x", "stop and save"),
+    ("d", "detach from a run of another process"),
     ("r", "resume a stopped run"),
     ("g", "generate with this run"),
     ("n", "new run"),
     ("l", "logarithmic loss axis"),
-    ("← → Home End", "read values and samples at a step"),
+    ("← → Home End", "read values and samples at a step; Esc ends"),
+    ("a", "x axis: steps, characters read, seconds"),
+    ("v", "loss, learning rate, gradient norm, speed"),
+    ("[ ]", "smooth less, smooth more"),
+    ("+ - mouse wheel", "zoom in and out at the cursor"),
+    (", .", "earlier and later steps"),
+    ("t f 0", "last steps; follow the newest; the whole run"),
 )
 _CHART: Keys = (
     ("dim dots", "training loss, minimum to maximum"),
     ("bright line", "training loss, smoothed"),
     ("● ○", "validation loss; estimate on part of the text"),
     ("‖ ▸ ◆ !", "paused, resumed, setting changed, problem"),
-    ("dotted lines", "published losses on the same text"),
+    ("▪ « ■", "checkpoint, rolled back, stopped early"),
+    ("gap in the line", "a step that was not finite (NaN)"),
+    ("dotted lines", "guessing; published losses on this text"),
 )
 _PROMPT: Keys = (
     ("Enter", "generate; Ctrl+J starts a new line"),
@@ -56,11 +67,17 @@ _CARDS: Keys = (
     ("i", "back to the prompt"),
 )
 _RUNS: Keys = (
-    ("Enter", "open a run"),
+    ("Enter", "open a run; follow it if another process trains it"),
     ("r g d", "resume; generate; delete"),
 )
+_DATA: Keys = (
+    ("Enter t", "train on the text"),
+    ("a", "add a file or a folder; or drop files here"),
+    ("paste", "add the pasted text"),
+    ("r d", "rename; remove"),
+)
 _EVERYWHERE: Keys = (
-    ("1 2 3, F2 F3 F4", "Train, Generate, Runs"),
+    ("1 2 3 4, F2 to F5", "Train, Generate, Runs, Data"),
     ("Tab, arrows", "move the focus; the mouse works everywhere"),
     ("Ctrl+P", "all commands and themes"),
     ("Ctrl+Z", "back to the shell; fg returns here"),
@@ -71,6 +88,7 @@ _SECTIONS: Mapping[str, tuple[tuple[str, Keys], ...]] = MappingProxyType(
         "train": (("Train", _TRAIN), ("The chart", _CHART)),
         "generate": (("Generate: the prompt", _PROMPT), ("Generate: a card", _CARDS)),
         "runs": (("Runs", _RUNS),),
+        "data": (("Data", _DATA),),
     }
 )
 

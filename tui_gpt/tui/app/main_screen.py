@@ -1,4 +1,4 @@
-"""The three tabs: connects keys, buttons and messages of widgets to the `RunControl` and the Generate tab.
+"""The four tabs: connects keys, buttons and messages of widgets to the `RunControl` and the Generate tab.
 
 It contains no arithmetic and draws nothing. A timer applies what the training thread has reported ten times per second.
 """
@@ -26,18 +26,22 @@ from tui_gpt.tui.app.help_screen import HelpScreen
 from tui_gpt.tui.app.key_footer import KeyFooter
 from tui_gpt.tui.app.preferences import apply_generate_settings, initial_run
 from tui_gpt.tui.app.quitting import Quitting, unsaved_state_sentence
+from tui_gpt.tui.app.run_alerts import RunAlerts
 from tui_gpt.tui.app.state import AppState
 from tui_gpt.tui.app.status_line import StatusLine
 from tui_gpt.tui.app.steady_tabs import SteadyTabs
 from tui_gpt.tui.dialogs import learning_rate_question, more_steps_question
 from tui_gpt.tui.runs.runs_pane import RunsPane
 from tui_gpt.tui.threads import in_background
+from tui_gpt.tui.train.feed import Ending, RunUpdate
+from tui_gpt.tui.train.record import RunView
 from tui_gpt.tui.train.run_actions import RunAction, is_available
-from tui_gpt.tui.train.run_control import Ending, RunControl, RunUpdate
+from tui_gpt.tui.train.run_control import RunControl
 from tui_gpt.tui.train.setup_pane import SetupPane
 from tui_gpt.tui.train.train_pane import TrainPane
 
 if TYPE_CHECKING:
+    from tui_gpt.tui.data.data_pane import DataPane
     from tui_gpt.tui.generate.generate_pane import GeneratePane
 
 POLL_SECONDS = 0.1
@@ -47,33 +51,43 @@ _PROBLEM_SECONDS = 10.0
 
 
 class MainScreen(Screen[None]):
-    """Train, Generate, Runs."""
+    """Train, Generate, Runs, Data."""
 
     CSS_PATH = "app.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012  # Textual types it as an instance's
     VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-tall")]  # noqa: RUF012  # the same
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "run('start')", "Start"),
+        Binding("a", "run('all_settings')", "All settings"),
+        Binding("f", "run('start_from')", "Start from"),
         Binding("p", "run('pause')", "Pause"),
         Binding("p", "run('continue')", "Continue"),
         Binding("x", "run('stop')", "Stop"),
+        Binding("d", "run('detach')", "Detach"),
         Binding("r", "run('resume')", "Resume"),
-        Binding("e", "run('change_learning_rate')", "Learning rate"),
+        Binding("e", "run('change_learning_rate')", "Rate"),
         Binding("g", "run('generate')", "Generate"),
         Binding("n", "run('new')", "New run"),
         Binding("l", "run('toggle_log')", "Log scale"),
         Binding("1,f2", "tab('train')", "Train", show=False),
         Binding("2,f3", "tab('generate')", "Generate", show=False),
         Binding("3,f4", "tab('runs')", "Runs", show=False),
+        Binding("4,f5", "tab('data')", "Data", show=False),
         Binding("f1", "help", "Help", key_display="F1"),
         Binding("q", "quit", "Quit"),
     ]
 
     def __init__(
-        self, session: SessionLike, store: RunStore, state: AppState, request: TrainRequest | None = None
+        self,
+        session: SessionLike,
+        store: RunStore,
+        state: AppState,
+        alerts: RunAlerts,
+        request: TrainRequest | None = None,
     ) -> None:
         super().__init__()
         self.state = state
+        self._alerts = alerts
         self.control = RunControl(session, store)
         self.quitting = Quitting(self, self.control, state, self._stop_work)
         self._request = request
@@ -84,12 +98,14 @@ class MainScreen(Screen[None]):
         self.runs_pane = RunsPane(self.control)
         self.generate_pane: GeneratePane | None = None
         """Created when its tab is first opened."""
+        self.data_pane: DataPane | None = None
+        """Created when its tab is first opened."""
         self._creating_pane = asyncio.Lock()
 
     # Start
 
     def compose(self) -> ComposeResult:
-        """Lay out a line at the top, three tabs, and the keys at the bottom."""
+        """Lay out a line at the top, four tabs, and the keys at the bottom."""
         self._set_size_classes()
         with Horizontal(id="top"):
             yield Static("tui-gpt", id="title")
@@ -100,6 +116,7 @@ class MainScreen(Screen[None]):
             yield TabPane("Generate", id="generate")
             with TabPane("Runs", id="runs-tab"):
                 yield self.runs_pane
+            yield TabPane("Data", id="data")
         yield KeyFooter(show_command_palette=False)
 
     def _set_size_classes(self) -> None:
@@ -149,6 +166,8 @@ class MainScreen(Screen[None]):
                 self.train_pane.focus_main()
             case "runs":
                 self.runs_pane.focus_main()
+            case "data":
+                (await self.require_data_pane()).focus_main()
             case _:
                 pane = await self.require_generate_pane()
                 if self.active_tab == "generate":
@@ -156,7 +175,7 @@ class MainScreen(Screen[None]):
 
     @property
     def active_tab(self) -> str:
-        """`train`, `generate` or `runs`."""
+        """`train`, `generate`, `runs` or `data`."""
         return self.tabs.active.removesuffix("-tab")
 
     @on(TabbedContent.TabActivated)
@@ -164,6 +183,8 @@ class MainScreen(Screen[None]):
         self.refresh_bindings()
         if self.active_tab == "generate":
             await self.require_generate_pane()
+        elif self.active_tab == "data":
+            (await self.require_data_pane()).reload()
         self._reload_visible_runs()
 
     def _reload_visible_runs(self) -> None:
@@ -183,6 +204,24 @@ class MainScreen(Screen[None]):
                 if self.control.is_training:
                     pane.set_training(self.control.training_name)
         return self.generate_pane
+
+    async def require_data_pane(self) -> "DataPane":
+        """Return the content of the Data tab, creating it the first time."""
+        async with self._creating_pane:
+            if self.data_pane is None:
+                from tui_gpt.tui.data.data_pane import DataPane
+
+                pane = DataPane(self.control.store, self.state)
+                await self.query_one("#data", TabPane).mount(pane)
+                self.data_pane = pane
+        return self.data_pane
+
+    def on_data_pane_train_requested(self, event: "DataPane.TrainRequested") -> None:
+        """Put a text into the form of the next run, and show it."""
+        if not self._is_busy():
+            self.train_pane.show_form()
+            self.train_pane.setup.form.choose_text(event.source)
+            self.action_tab("train")
 
     async def generate_with(self, source: str) -> None:
         """Open the Generate tab with a model."""
@@ -208,6 +247,8 @@ class MainScreen(Screen[None]):
         except TuiGptError as error:
             self._refuse(error)
             return
+        if request.resume is None:
+            self.state.remember_text(run.request.config.corpus)
         for note in run.notes:
             self._warn(note, "information")
         self.control.start(run)
@@ -233,13 +274,15 @@ class MainScreen(Screen[None]):
         if self.quitting.has_left:
             return
         self.show_status()
-        self.train_pane.show_activity(self.control.run_activity())
-        update = self.control.poll()
-        if update is not None:
-            self._show_update(update)
+        self.train_pane.show_activity(self.control.run_activity(self.train_pane.record))
+        own = self.control.poll()
+        self._alerts.show(self.control.record, own)
+        for update in (own, self.control.poll_attached()):
+            if update is not None:
+                self._show_update(update)
 
     def _show_update(self, update: RunUpdate) -> None:
-        if self.train_pane.record is self.control.record:
+        if self.train_pane.record is update.record:
             self.train_pane.refresh_run()
         if any(isinstance(event, Saved) for event in update.events):
             self._reload_visible_runs()
@@ -253,6 +296,8 @@ class MainScreen(Screen[None]):
 
     def _show_ending(self, ending: Ending, error: Exception | None) -> None:
         """Return to the form if the run did not begin."""
+        if ending == "followed":
+            return
         record = self.control.record
         if self.quitting.run_ended() or record is None:
             return
@@ -291,16 +336,23 @@ class MainScreen(Screen[None]):
         match RunAction(name):
             case RunAction.START:
                 self.train_pane.setup.request_start()
+            case RunAction.ALL_SETTINGS:
+                await self.train_pane.setup.form.toggle_all()
+            case RunAction.START_FROM:
+                self.train_pane.setup.choose_start(self.control.store)
             case RunAction.PAUSE | RunAction.CONTINUE:
-                self.control.toggle_pause()
+                self.control.toggle_pause(record)
             case RunAction.STOP:
-                self.control.stop()
+                self.control.stop(record)
+            case RunAction.DETACH:
+                self.control.detach()
+                self.train_pane.show_form()
             case RunAction.TOGGLE_LOG:
                 self.train_pane.toggle_log()
             case RunAction.NEW:
                 self.train_pane.show_form()
-            case RunAction.CHANGE_LEARNING_RATE:
-                self._change_learning_rate()
+            case RunAction.CHANGE_LEARNING_RATE if record is not None:
+                self._change_learning_rate(record)
             case RunAction.RESUME if record is not None:
                 planned = record.max_iters or 0
                 self.resume_run(record.name, record.step, planned, is_done=record.step >= max(1, planned))
@@ -311,11 +363,10 @@ class MainScreen(Screen[None]):
         self.show_status()
 
     @work(exclusive=True, group="question", exit_on_error=False)
-    async def _change_learning_rate(self) -> None:
-        if self.control.record is not None:
-            answer = await self.app.push_screen_wait(learning_rate_question(self.control.record))
-            if answer is not None:
-                self.control.change_learning_rate(answer)
+    async def _change_learning_rate(self, record: RunView) -> None:
+        answer = await self.app.push_screen_wait(learning_rate_question(record))
+        if answer is not None:
+            self.control.change_learning_rate(answer, record)
 
     @work(exclusive=True, group="question", exit_on_error=False)
     async def resume_run(self, name: str, step: int, max_iters: int, *, is_done: bool) -> None:
@@ -362,9 +413,12 @@ class MainScreen(Screen[None]):
     def _stop_work(self) -> None:
         """Ask everything but the run in progress to stop."""
         self.control.loader.leave()
+        self.control.detach()
         self.train_pane.setup.cancel_estimate()
         if self.generate_pane is not None:
             self.generate_pane.stop()
+        if self.data_pane is not None:
+            self.data_pane.stop()
 
     def save_state(self) -> None:
         """Save the app's state; report the first failure after a success."""

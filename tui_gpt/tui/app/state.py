@@ -19,6 +19,7 @@ from tui_gpt.storage.files import atomic_write
 from tui_gpt.storage.plain_files import read_json_object
 
 _SIZE_LIMIT = 1 << 20
+_RECENT_LIMIT = 20
 DEFAULT_THEME = "textual-dark"
 
 
@@ -31,11 +32,21 @@ class AppState:
     """The preset of the latest training."""
     corpus: str = DEFAULT_CORPUS
     """The text of the latest training."""
+    recent: tuple[str, ...] = ()
+    """The texts of the latest trainings, the newest first."""
     log_y: bool = False
     """Whether the chart's loss axis is logarithmic."""
     source: str | None = None
     """The model of the latest generation, as `SessionLike.open_model` takes it; None is the newest."""
     sampling: SampleConfig = field(default_factory=SampleConfig)
+
+    def remember_text(self, source: str) -> None:
+        """Put a text at the beginning of `recent`."""
+        self.recent = (source, *(other for other in self.recent if other != source))[:_RECENT_LIMIT]
+
+    def forget_text(self, source: str) -> None:
+        """Remove a text from `recent`."""
+        self.recent = tuple(other for other in self.recent if other != source)
 
     @classmethod
     def load(cls, path: Path | None = None) -> Self:

@@ -28,12 +28,13 @@ class StatusLine(Static):
         if self._control.loader.error is not None and not is_leaving:
             return "PyTorch missing"
         activity = self._control.activity()
-        words = self._watch.words(activity) or progress_words(self._control.record)
+        words = self._watch.words(activity) or progress_words(self._control.live_record)
         return words or (f"{activity.name}…" if activity else "")
 
 
 def progress_words(record: RunView | None) -> str:
-    """Return phase and progress of a run in progress, e.g. `running 30%`; "" without one."""
+    """Return phase and progress of a run in progress, e.g. `running 30%` or `process 7: paused 9%`; "" without one."""
     if record is None or not record.is_live:
         return ""
-    return f"{record.phase} {record.step / record.max_iters:.0%}" if record.max_iters else record.phase
+    words = f"{record.phase} {record.step / record.max_iters:.0%}" if record.max_iters else record.phase
+    return f"{record.writer}: {words}" if record.writer else words

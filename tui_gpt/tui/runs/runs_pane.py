@@ -180,7 +180,7 @@ class RunsPane(Widget):
     async def _open(self, name: str) -> None:
         try:
             with self._control.task(f"opening {name}"):
-                record = await asyncio.to_thread(self._control.replay, name)
+                record = await asyncio.to_thread(self._control.open, name)
         except TuiGptError as error:
             self._report(error)
         else:

@@ -15,41 +15,44 @@ from tui_gpt.config import ModelConfig, RunConfig, TrainConfig
 from tui_gpt.errors import ConfigError, CorpusError
 from tui_gpt.events import SettingValue
 from tui_gpt.records import check_value
-from tui_gpt.storage.settings import BOOL_WORDS
+from tui_gpt.storage.settings import BOOL_WORDS, MODEL_HELP, SETTINGS
 
 _Config = TypeVar("_Config", ModelConfig, TrainConfig)
 
 
 @dataclass(frozen=True)
-class FormField:
-    """One field of the form, named as the setting is in the config."""
+class Section:
+    """Settings about one subject, named as in the config."""
 
-    name: str
-    unit: str
+    title: str
+    names: tuple[str, ...]
 
 
-WIDE_FIELDS = (FormField("val_file", "instead of val_share"),)
-"""Fields that take a full line."""
-COLUMN_FIELDS = (
-    FormField("max_seconds", "seconds"),
-    FormField("n_layer", "blocks"),
-    FormField("max_iters", "steps"),
-    FormField("n_head", "per block"),
-    FormField("batch_size", "per step"),
-    FormField("n_embd", "wide"),
-    FormField("learning_rate", "peak"),
-    FormField("block_size", "characters"),
-    FormField("weight_decay", ""),
-    FormField("dropout", "0 to 0.9"),
-    FormField("eval_interval", "steps"),
-    FormField("sample_interval", "steps"),
-    FormField("seed", ""),
-    FormField("device", "or cpu"),
-    FormField("val_share", "held out"),
-    FormField("shuffle_documents", "yes or no"),
+SECTIONS = (
+    Section("End of the run", ("max_seconds", "max_iters", "patience")),
+    Section("Text", ("val_share", "val_file", "shuffle_documents")),
+    Section("Model", tuple(MODEL_HELP)),
+    Section(
+        "Optimizer",
+        (
+            "batch_size",
+            "gradient_accumulation",
+            "optimizer",
+            "learning_rate",
+            "min_lr_ratio",
+            "schedule",
+            "warmup_iters",
+            "weight_decay",
+            "beta1",
+            "beta2",
+            "grad_clip",
+        ),
+    ),
+    Section("Progress", ("eval_interval", "log_interval", "sample_interval", "autosave_seconds")),
+    Section("Machine", ("seed", "device", "threads", "compile")),
 )
-"""Fields in two columns, in reading order: training at the left, the model at the right."""
-FIELDS = (*WIDE_FIELDS, *COLUMN_FIELDS)
+"""All settings of a run but preset and text, in reading order."""
+FIELDS = tuple(name for section in SECTIONS for name in section.names)
 SPLIT_FIELDS = ("val_file", "val_share", "shuffle_documents")
 """Fields that belong to the text rather than to a preset."""
 _END_FIELDS = ("max_seconds", "max_iters")
@@ -79,7 +82,14 @@ def _options(hint: Any) -> tuple[Any, ...]:
 
 def texts(config: RunConfig) -> dict[str, str]:
     """Return the text of each field for a run."""
-    return {field.name: _spelled(_value_of(config, field.name)) for field in FIELDS}
+    return {name: _spelled(_value_of(config, name)) for name in FIELDS}
+
+
+def meaning(name: str) -> str:
+    """Return what a setting means, and its range or choices."""
+    setting = SETTINGS["train"][name]
+    allowed = setting.allowed
+    return setting.help if not allowed or allowed in setting.help else f"{setting.help.removesuffix('.')} ({allowed})."
 
 
 def with_samples(config: RunConfig) -> RunConfig:
@@ -102,7 +112,10 @@ def _spelled(value: SettingValue) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        short = f"{value:g}"
+        return short if float(short) == value else repr(value)
+    return str(value)
 
 
 def parsed(name: str, text: str) -> SettingValue:
@@ -190,7 +203,7 @@ def field_of(error: ConfigError | CorpusError) -> str | None:
     first = str(error).split()[0].rstrip(":") if str(error).strip() else ""
     if isinstance(error, CorpusError):
         return first if first in SPLIT_FIELDS else "corpus"
-    return first if any(first == field.name for field in FIELDS) else None
+    return first if first in FIELDS else None
 
 
 def _replaced(config: _Config, values: Mapping[str, Any]) -> _Config:

@@ -1,11 +1,22 @@
 """A run as the Train tab shows it: its `RunRecord`, and what only the screen needs."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from tui_gpt.config import RunConfig
-from tui_gpt.events import Evaluated, Event, Progress, Started
+from tui_gpt.events import (
+    Evaluated,
+    Event,
+    Progress,
+    RequestRefused,
+    RolledBack,
+    Saved,
+    SettingChanged,
+    Started,
+    StepSkipped,
+)
 from tui_gpt.formatting import format_loss
 from tui_gpt.notices import Notice, NoticeKind
 from tui_gpt.progress import RunRecord, TrainingState, state_after
@@ -19,6 +30,10 @@ _PHASES: dict[TrainingState, Phase] = {
 _SYMBOLS: dict[NoticeKind, str] = {
     "started": "▸", "paused": "‖", "resumed": "▸", "changed": "◆", "warning": "!", "recovered": "◆",
 }  # fmt: skip
+_ROLLBACK, _CHECKPOINT, _EARLY_STOP = "«", "▪", "■"
+_SMALL_LIMIT = 16_384
+"""Values of the small charts that are kept."""
+_MAX_CHECKPOINTS = 500
 
 
 @dataclass(frozen=True)
@@ -32,12 +47,13 @@ class Mark:
     @classmethod
     def of(cls, notice: Notice) -> "Mark":
         """Return the mark of a notice that has a label."""
-        return cls(notice.step, _SYMBOLS[notice.kind], notice.label)
+        is_rollback = notice.label.startswith("rolled back")
+        return cls(notice.step, _ROLLBACK if is_rollback else _SYMBOLS[notice.kind], notice.label)
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A published loss to compare with, in nats per character."""
+    """A loss to compare with, in nats per character."""
 
     loss: float
     label: str
@@ -60,8 +76,28 @@ class RunView(RunRecord):
     phase: Phase = "loading"
     train: Series = field(default_factory=Series)
     """The training loss by step."""
+    rates: Series = field(default_factory=lambda: Series(_SMALL_LIMIT))
+    """The learning rate by step."""
+    grad_norms: Series = field(default_factory=lambda: Series(_SMALL_LIMIT))
+    """The norm of the gradient by step."""
+    speeds: Series = field(default_factory=lambda: Series(_SMALL_LIMIT))
+    """The characters per second by step."""
+    measured: list[Evaluated] = field(default_factory=list)
+    """Every evaluation in the order of its arrival; those of `evaluations` may have replaced earlier ones."""
+    problems: list[StepSkipped | RolledBack] = field(default_factory=list)
+    """Steps whose loss or gradient was not finite."""
+    checkpoints: list[int] = field(default_factory=list)
+    """The steps of the newest checkpoints."""
+    rate_changed_at: int = 0
+    """The step at which the user or the trainer last changed the learning rate."""
+    version: int = 0
+    """Changes with every event."""
+    _seconds_before: float = 0.0
+    """Seconds of training before it was last resumed."""
     failure: str | None = None
     """Why the run failed, in one sentence."""
+    writer: str = ""
+    """The other process that trains the run, e.g. `process 1234`; empty for a run of this app."""
 
     @classmethod
     def replay(cls, name: str, config: RunConfig, events: Iterable[Event]) -> "RunView":
@@ -74,30 +110,86 @@ class RunView(RunRecord):
     def apply(self, event: Event) -> None:
         """Fold in the next event."""
         super().apply(event)
+        self.version += 1
         match event:
             case Progress():
-                self.train.add(event.step, event.loss)
-            case Started() if event.step:
-                self.train.cut(event.step)
+                self._add_point(event)
+            case Started():
+                self._cut(event.step)
+            case Evaluated():
+                self.measured.append(event)
+            case StepSkipped() | RolledBack():
+                self.problems.append(event)
+                self.train.add_gap(event.step)
+            case SettingChanged(setting="learning_rate"):
+                self.rate_changed_at = event.step
+            case Saved():
+                self.checkpoints = [*self.checkpoints[1 - _MAX_CHECKPOINTS :], event.step]
+            case RequestRefused():
+                self.phase = _PHASES[self.state]
         state = state_after(event)
         if state is not None:
             self.phase = _PHASES[state]
 
     @property
+    def curves(self) -> tuple[Series, ...]:
+        """Everything that is measured with each progress event."""
+        return self.train, self.rates, self.grad_norms, self.speeds
+
+    def _add_point(self, event: Progress) -> None:
+        seconds = self._seconds_before + event.elapsed_seconds
+        newest = self.train.last_seconds
+        if seconds < newest:
+            self._seconds_before += newest - seconds
+            seconds = newest
+        values = (event.loss, event.learning_rate, event.grad_norm, event.tokens_per_second)
+        for series, value in zip(self.curves, values, strict=True):
+            series.add(event.step, value, seconds)
+
+    def _cut(self, step: int) -> None:
+        """Forget what came after the checkpoint that the run was resumed from."""
+        if step == 0:
+            self._seconds_before = 0.0
+        for series in self.curves:
+            series.cut(step)
+        self.measured = [one for one in self.measured if one.step <= step]
+        self.problems = [one for one in self.problems if one.step <= step]
+        self.checkpoints = [one for one in self.checkpoints if one <= step]
+
+    @property
+    def characters_per_step(self) -> int:
+        """The characters that are read in one step by one process."""
+        train = self.config.train
+        return train.batch_size * train.gradient_accumulation * self.config.model.block_size
+
+    @property
     def is_live(self) -> bool:
-        """Whether a worker of this app is training it."""
+        """Whether it is being trained, by a worker of this app or by the process that the app follows."""
         return self.phase in ("loading", "running", "pausing", "paused", "stopping")
 
     @property
     def references(self) -> tuple[Reference, ...]:
-        """Published losses to compare with; none for a text without any."""
-        is_comparable = self.config.corpus == "tinyshakespeare" and self.config.train.has_standard_split
-        return SHAKESPEARE_REFERENCES if is_comparable else ()
+        """Losses to compare with: published ones if there are any for the text, and that of guessing."""
+        if self.config.corpus == "tinyshakespeare" and self.config.train.has_standard_split:
+            return SHAKESPEARE_REFERENCES
+        guessing = self.guessing_loss
+        return (Reference(guessing, f"guessing {guessing:.2f}"),) if guessing else ()
+
+    @property
+    def guessing_loss(self) -> float | None:
+        """The loss of guessing each character with equal probabilities, ln V; None while V is unknown."""
+        return math.log(self.started.vocab_size) if self.started and self.started.vocab_size > 1 else None
 
     @property
     def marks(self) -> list[Mark]:
-        """The chart's marks, in the order of their events."""
-        return [Mark.of(notice) for notice in self.notices if notice.label]
+        """The chart's marks, the most important last."""
+        saved = [Mark(step, _CHECKPOINT, "checkpoint") for step in self.checkpoints]
+        noticed = [Mark.of(notice) for notice in self.notices if notice.label]
+        return [*saved, *noticed, *self._early_stop()]
+
+    def _early_stop(self) -> list[Mark]:
+        is_early = self.finished is not None and self.finished.reason == "early_stop"
+        return [Mark(self.step, _EARLY_STOP, "stopped early")] if is_early else []
 
     def marks_between(self, first: float, last: float) -> list[Mark]:
         """Return the marks of the steps from `first` to `last`."""

@@ -1,7 +1,7 @@
-"""The runs of this app without its widgets: start, pause, continue, stop, replay and delete them.
+"""The runs of this app without its widgets: start, pause, continue, stop, follow, replay and delete them.
 
-The run in progress has its own thread (`feed.Training`); `poll` takes its events. What reads or writes the disk is
-for a thread, the rest for the event loop.
+The run in progress has its own thread (`feed.Training`); `poll` takes its events. A run of another process may be
+followed at the same time (`attachment`). What reads or writes the disk is for a thread, the rest for the event loop.
 """
 
 import dataclasses
@@ -9,20 +9,21 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
 
-from tui_gpt.control import Activity
+from tui_gpt.control import Activity, Control
 from tui_gpt.errors import TuiGptError, UsageError
 from tui_gpt.events import Event, SettingValue
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import SessionLike, source_characters
 from tui_gpt.storage import crash
 from tui_gpt.storage.runs import RunStore
+from tui_gpt.storage.runs.live.attach import require_writer
 from tui_gpt.text.check import check_texts
 from tui_gpt.tui.torch_loader import LOADING, DeferredSession, TorchLoader
 from tui_gpt.tui.train.activity import run_activity
-from tui_gpt.tui.train.feed import Training
-from tui_gpt.tui.train.record import Phase, RunView
+from tui_gpt.tui.train.attachment import Attachment
+from tui_gpt.tui.train.feed import Ending, RunUpdate, Training
+from tui_gpt.tui.train.record import RunView
 
 _EVENTS_IN_REPORT = 20
 
@@ -37,24 +38,8 @@ class PreparedRun:
     """Remarks on its text."""
 
 
-Ending = Literal["ended", "refused", "cancelled"]
-"""`refused`: its settings cannot be trained. `cancelled`: it was stopped before its first event."""
-
-
-@dataclass(frozen=True)
-class RunUpdate:
-    """What happened to the run in progress since the last `poll`."""
-
-    events: Sequence[Event]
-    is_changed: bool
-    """Whether its phase changed, or its first checkpoint was saved."""
-    ending: Ending | None = None
-    error: Exception | None = None
-    """Why it failed or was refused."""
-
-
 class RunControl:
-    """The run in progress, and the runs on disk."""
+    """The run in progress, a run of another process that is followed, and the runs on disk."""
 
     def __init__(self, session: SessionLike, store: RunStore) -> None:
         self.loader = TorchLoader(session)
@@ -63,6 +48,8 @@ class RunControl:
         self.training: Training | None = None
         self.record: RunView | None = None
         """The run in progress, or the last one."""
+        self.attachment: Attachment | None = None
+        """The run of another process that is followed."""
         self.last_events: list[Event] = []
         """For crash reports."""
         self._tasks: list[str] = []
@@ -84,8 +71,23 @@ class RunControl:
         return self.session.run_name if self.is_training else None
 
     def is_live(self, record: RunView | None) -> bool:
-        """Return whether a record is that of the run in progress."""
-        return record is not None and record is self.record and self.is_training
+        """Return whether a record is that of the run in progress, or of the run that is followed."""
+        return self._control_of(record) is not None
+
+    def _control_of(self, record: RunView | None) -> Control | None:
+        """Return the control of a run that is in progress or followed."""
+        if self.training is not None and record is not None and record is self.record:
+            return self.training.control
+        if self.attachment is not None and record is self.attachment.record:
+            return self.attachment.control
+        return None
+
+    @property
+    def live_record(self) -> RunView | None:
+        """The run in progress, else the one that is followed."""
+        if self.is_training or self.attachment is None:
+            return self.record
+        return self.attachment.record
 
     def is_training_run(self, name: str) -> bool:
         """Return whether the run of that name is in progress in this app."""
@@ -132,7 +134,11 @@ class RunControl:
         if not events and ending is None:
             return None
         return RunUpdate(
-            events, is_changed=before != (record.phase, record.saved is None), ending=ending, error=training.error
+            record,
+            events,
+            is_changed=before != (record.phase, record.saved is None),
+            ending=ending,
+            error=training.error,
         )
 
     def _apply(self, events: Sequence[Event], record: RunView) -> None:
@@ -160,34 +166,73 @@ class RunControl:
             return str(error)
         return crash.sentence(crash.write_report(error, self.last_events))
 
-    def toggle_pause(self) -> None:
-        """Pause, or continue."""
-        if self.training is not None and self.training.control.pause_requested:
-            self.training.control.resume()
-            self._set_phase("running")
-        elif self.training is not None:
-            self.training.control.pause()
-            self._set_phase("pausing")
+    def toggle_pause(self, record: RunView | None = None) -> None:
+        """Pause, or continue: the run of a record, by default the one in progress."""
+        record = record or self.record
+        control = self._control_of(record)
+        if record is None or control is None:
+            return
+        if control.pause_requested:
+            control.resume()
+            record.phase = "running"
+        else:
+            control.pause()
+            record.phase = "pausing"
 
-    def stop(self) -> None:
-        """Ask the run in progress to save and end."""
-        if self.training is not None:
-            self.training.control.stop()
-            self._set_phase("stopping")
+    def stop(self, record: RunView | None = None) -> None:
+        """Ask a run to save and end, by default the one in progress."""
+        record = record or self.record
+        control = self._control_of(record)
+        if record is not None and control is not None:
+            control.stop()
+            record.phase = "stopping"
 
-    def _set_phase(self, phase: Phase) -> None:
-        if self.record is not None:
-            self.record.phase = phase
-
-    def change_learning_rate(self, value: SettingValue) -> None:
+    def change_learning_rate(self, value: SettingValue, record: RunView | None = None) -> None:
         """Change the peak learning rate from the next step on."""
-        if self.training is not None:
-            self.training.control.change("learning_rate", value)
+        control = self._control_of(record or self.record)
+        if control is not None:
+            control.change("learning_rate", value)
 
     def exclude_seconds(self, seconds: float) -> None:
         """Do not count this time, in which the process was suspended, as the run's."""
         if self.training is not None:
             self.training.control.exclude_seconds(seconds)
+
+    # A run of another process
+
+    def open(self, name: str) -> RunView:
+        """Return the record of a run to be shown, which is live if this app or another process trains it.
+
+        Reads the disk. Raises TuiGptError.
+        """
+        is_written = not self.is_training_run(name) and self.store.get(name).writer() is not None
+        return self.attach(name) if is_written else self.replay(name)
+
+    def attach(self, name: str) -> RunView:
+        """Follow a run of another process, instead of the one followed before, and return its record.
+
+        Reads the disk. Raises TuiGptError.
+        """
+        if self.attachment is not None and self.attachment.record.name == name:
+            return self.attachment.record
+        run = self.store.get(name)
+        config, writer = run.config, require_writer(run)
+        self.detach()
+        self.attachment = Attachment(self.session, name, config, writer)
+        return self.attachment.record
+
+    def poll_attached(self) -> RunUpdate | None:
+        """Apply what the followed run has logged since the last call; None if nothing happened."""
+        update = self.attachment.poll(self.sentence_of) if self.attachment is not None else None
+        if update is not None and update.ending is not None:
+            self.attachment = None
+        return update
+
+    def detach(self) -> None:
+        """Leave the run of another process alone."""
+        if self.attachment is not None:
+            self.attachment.detach()
+            self.attachment = None
 
     # What there is to wait for
 
@@ -200,15 +245,17 @@ class RunControl:
         finally:
             self._tasks.remove(name)
 
-    def run_activity(self) -> Activity | None:
-        """Return what the run in progress is busy with."""
+    def run_activity(self, record: RunView | None = None) -> Activity | None:
+        """Return what a run is busy with, by default the one in progress."""
+        if self.attachment is not None and record is self.attachment.record:
+            return self.attachment.activity
         if self.training is None or self.record is None:
             return None
         return run_activity(self.training.control.activity, self.record.phase, self.record.step)
 
     def activity(self) -> Activity | None:
         """Return the most important thing to wait for."""
-        activity = self.run_activity()
+        activity = self.run_activity(self.live_record)
         if activity is None and self._tasks:
             return Activity(self._tasks[-1])
         return Activity(LOADING) if activity is None and not self.loader.is_done else activity

@@ -2,11 +2,13 @@
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Container, Horizontal, Vertical
 from textual.widgets import Button, Static
 
 from tui_gpt.escaping import escape_controls
 from tui_gpt.tui.train.chart.loss_chart import LossChart
+from tui_gpt.tui.train.chart.small_charts import SmallCharts
+from tui_gpt.tui.train.hints import Hint, banner, evidence_of, explanation, hint_of
 from tui_gpt.tui.train.record import Phase, RunView
 from tui_gpt.tui.train.run_actions import RunAction, is_available
 from tui_gpt.tui.train.run_status import RunStatus, headline
@@ -33,6 +35,10 @@ class RunPane(Vertical):
         self._activity = ""
         self._buttons_key: tuple[Phase, bool, bool] | None = None
         """What the visible buttons were last chosen by."""
+        self._evidence: tuple[object, ...] = ()
+        self._hint: Hint | None = None
+        self._words: dict[str, str] = {}
+        """The texts on screen, by widget."""
 
     def compose(self) -> ComposeResult:
         """Lay out headline, figures, chart and sample."""
@@ -43,6 +49,7 @@ class RunPane(Vertical):
                     ("Pause  p", "pause", RunAction.PAUSE),
                     ("Continue  p", "continue", RunAction.CONTINUE),
                     ("Stop  x", "stop", RunAction.STOP),
+                    ("Detach  d", "detach", RunAction.DETACH),
                     ("Resume  r", "resume-run", RunAction.RESUME),
                     ("Generate  g", "generate-with", RunAction.GENERATE),
                     ("New run  n", "new", RunAction.NEW),
@@ -50,8 +57,12 @@ class RunPane(Vertical):
                     yield Button(label, id=name, action=f"screen.run('{action}')", compact=True)
         yield Static("", id="failure", markup=False)
         yield RunStatus(id="status")
-        yield LossChart(id="chart")
-        yield SampleStrip(id="sample")
+        with Container(id="views"):
+            with Vertical(id="charts"):
+                yield LossChart(id="chart")
+                yield SmallCharts(id="small-charts")
+                yield Static("", id="hint", markup=False)
+            yield SampleStrip(id="sample")
 
     def on_mount(self) -> None:
         """Hide the empty sample."""
@@ -63,16 +74,18 @@ class RunPane(Vertical):
         return self.query_one(LossChart)
 
     def show(self, record: RunView, *, is_live: bool) -> None:
-        """Draw a run; `is_live` means that it is in progress in this app."""
+        """Draw a run; `is_live` means that it is in progress, in this app or in a process it follows."""
         if record is not self._record:
             self._record, self._buttons_key, self.chart.cursor = record, None, None
         chart = self.chart
         chart.message = _empty_message(record)
         chart.show(record)
+        self.query_one(SmallCharts).show(record, chart.settings)
         self.query_one(RunStatus).show(record)
         self.query_one(SampleStrip).show(record, chart.cursor)
         self._show_headline()
-        self._show_problem(record.failure or record.warning or "")
+        self._show_problem(banner(record))
+        self._show_hint()
         self._show_buttons(record, is_live=is_live)
 
     def show_activity(self, words: str) -> None:
@@ -84,32 +97,54 @@ class RunPane(Vertical):
     def _show_headline(self) -> None:
         record = self._record
         line = f"{_SYMBOLS[record.phase]} {escape_controls(headline(record, self._activity))}"
-        self.query_one("#headline-text", Static).update(line, layout=False)
+        self._write("headline-text", line)
 
     def _show_problem(self, sentence: str) -> None:
-        problem = self.query_one("#failure", Static)
-        problem.update(escape_controls(sentence))
-        problem.display = bool(sentence)
+        self._write("failure", escape_controls(sentence))
+        self.query_one("#failure", Static).display = bool(sentence)
+
+    def _show_hint(self) -> None:
+        """Show a hint on the run, or what its loss means."""
+        evidence = evidence_of(self._record)
+        if evidence != self._evidence:
+            self._evidence, self._hint = evidence, hint_of(self._record)
+        hint = self._hint
+        loss = self._record.train.line().at(self._record.step)
+        self._write("hint", hint.words if hint else explanation(self._record, loss))
+        self.query_one("#hint", Static).set_class(hint is not None, "-hint")
+
+    def _write(self, name: str, words: str) -> None:
+        """Update a text if it has changed."""
+        if words != self._words.get(name):
+            self._words[name] = words
+            self.query_one(f"#{name}", Static).update(words, layout=name == "failure")
 
     def _show_buttons(self, record: RunView, *, is_live: bool) -> None:
         key = (record.phase, record.saved is None, is_live)
         if key == self._buttons_key:
             return
         self._buttons_key = key
+        is_followed = is_available(RunAction.DETACH, record, is_live=is_live)
         paused = is_available(RunAction.CONTINUE, record, is_live=is_live)
         for name, shown in (
             ("pause", record.phase == "running" and is_live),
             ("continue", paused),
             ("stop", paused or (record.phase in ("loading", "running") and is_live)),
+            ("detach", is_followed),
             ("resume-run", is_available(RunAction.RESUME, record, is_live=is_live) and record.phase != "finished"),
-            ("generate-with", is_available(RunAction.GENERATE, record, is_live=is_live)),
+            ("generate-with", is_available(RunAction.GENERATE, record, is_live=is_live) and not is_followed),
             ("new", is_available(RunAction.NEW, record, is_live=is_live)),
         ):
             self.query_one(f"#{name}", Button).display = shown
 
     @on(LossChart.CursorMoved)
     def _cursor_moved(self, event: LossChart.CursorMoved) -> None:
+        self.query_one(SmallCharts).cursor = event.step
         self.query_one(SampleStrip).show(self._record, event.step)
+
+    @on(LossChart.ViewChanged)
+    def _view_changed(self, event: LossChart.ViewChanged) -> None:
+        self.query_one(SmallCharts).show(self._record, event.settings)
 
 
 def _empty_message(record: RunView) -> str:

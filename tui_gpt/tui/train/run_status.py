@@ -12,6 +12,7 @@ from textual.widget import Widget
 from tui_gpt.escaping import escape_controls
 from tui_gpt.events import Progress
 from tui_gpt.formatting import bar, format_count, format_duration
+from tui_gpt.tui.train.pace import Pace
 from tui_gpt.tui.train.record import RunView, loss_words
 
 _LEAST_CELL = 12
@@ -33,7 +34,7 @@ def headline(record: RunView, activity: str = "") -> str:
         case "loading":
             return f"preparing {record.config.corpus}…"
         case "running":
-            return f"training {record.name}"
+            return f"{'following' if record.writer else 'training'} {record.name}"
         case "pausing":
             return "pausing after this step…"
         case "paused":
@@ -83,6 +84,7 @@ class RunStatus(Widget):
         super().__init__(id=id)
         self._clock = clock
         self._record = RunView()
+        self._pace = Pace(self, self.refresh)
         self._smoothed: float | None = None
         self._progress_shown: Progress | None = None
         self._marked_at = clock()
@@ -95,9 +97,9 @@ class RunStatus(Widget):
         if record.progress is not self._progress_shown:
             self._progress_shown, self._marked_at = record.progress, self._clock()
         self._record = record
-        line = record.train.smoothed()
-        self._smoothed = line[-1][1] if line else None
-        self.refresh()
+        line = record.train.line()
+        self._smoothed = line.values[-1] if line.values else None
+        self._pace.request()
 
     def on_mount(self) -> None:
         """Redraw every second, as the time passes also between two events."""

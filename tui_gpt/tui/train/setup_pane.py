@@ -1,4 +1,4 @@
-"""The form of the next run, with an estimate of its time and the button that starts it."""
+"""The form of the next run, with an estimate of its time and loss, and the button that starts it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,12 +16,15 @@ from tui_gpt.errors import ConfigError, CorpusError, TuiGptError
 from tui_gpt.escaping import escape_controls
 from tui_gpt.formatting import format_count, format_duration
 from tui_gpt.requests import Estimate, TrainRequest
-from tui_gpt.session import SessionLike
+from tui_gpt.session import SessionLike, source_config
+from tui_gpt.storage.runs import RunStore
 from tui_gpt.tui.app.state import AppState
 from tui_gpt.tui.threads import in_background
 from tui_gpt.tui.train.activity import ActivityWatch
 from tui_gpt.tui.train.form import field_of
 from tui_gpt.tui.train.settings_form import SettingsForm
+from tui_gpt.tui.train.start_chooser import StartChooser
+from tui_gpt.tui.train.start_from import NEW_WEIGHTS, StartFrom, start_choices
 
 _REST_SECONDS = 0.4
 """The form must be left alone for this long before its run is timed."""
@@ -62,6 +65,8 @@ class SetupPane(Vertical):
         yield Static("", id="estimate", markup=False)
         with Horizontal(classes="buttons"):
             yield Button("Start  s", id="start", action="screen.run('start')", variant="primary", compact=True)
+            yield Button("All settings  a", id="all", action="screen.run('all_settings')", compact=True)
+            yield Button("Start from  f", id="choose-start", action="screen.run('start_from')", compact=True)
 
     @property
     def form(self) -> SettingsForm:
@@ -83,7 +88,32 @@ class SetupPane(Vertical):
             self.app.bell()
             return
         self._state.preset, self._state.corpus = config.preset, config.corpus
-        self.post_message(self.StartRequested(TrainRequest(config=config)))
+        self.post_message(self.StartRequested(self._request(config)))
+
+    def _request(self, config: RunConfig) -> TrainRequest:
+        start = self.form.start
+        if start is None:
+            return TrainRequest(config=config)
+        return TrainRequest(config=config, init_from=start.source, chosen=start.chosen(config), preset_chosen=True)
+
+    def choose_start(self, store: RunStore) -> None:
+        """Ask what the run starts from."""
+        work: Callable[[], Awaitable[None]] = partial(self._choose_start, store)
+        self.screen.run_worker(work, exclusive=True, group="question", exit_on_error=False)
+
+    async def _choose_start(self, store: RunStore) -> None:
+        form = self.form
+        choices = start_choices(await asyncio.to_thread(store.list))
+        current = NEW_WEIGHTS if form.start is None else form.start.source
+        source = await self.app.push_screen_wait(StartChooser(choices, current))
+        if source is None:
+            return
+        try:
+            start = StartFrom(source, await asyncio.to_thread(source_config, source, store)) if source else None
+        except TuiGptError as error:
+            self.notify(escape_controls(str(error)), severity="error", markup=False)
+        else:
+            form.choose_start(start)
 
     def refuse(self, error: TuiGptError) -> None:
         """Show why the run in the form cannot be started, until the form changes."""
@@ -148,8 +178,14 @@ class SetupPane(Vertical):
 
 
 def estimate_words(estimate: Estimate) -> str:
-    """Return an estimate as one line."""
-    return (
+    """Return an estimate as a line, and a second one with an upper bound of the loss where there is one.
+
+    No loss is predicted: the bound is what the run's n-gram prior reaches alone, and the network only improves on it.
+    """
+    words = (
         f"about {format_duration(estimate.seconds)} · {estimate.iterations:,} steps"
         f" · {format_count(estimate.parameters)} parameters · {format_count(estimate.train_tokens)} characters"
     )
+    if estimate.ngram_loss is None:
+        return words
+    return f"{words}\nvalidation loss at most about {estimate.ngram_loss:.2f}, which its n-gram prior reaches alone"

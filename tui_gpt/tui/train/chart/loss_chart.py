@@ -1,44 +1,41 @@
-"""The loss chart: a run's curves in braille, with axes, published losses to compare with, and a cursor to read values.
+"""The chart: curves of one run or several in braille, with axes, losses to compare with, and a cursor to read values.
 
-All lines are computed at each change of the data, the size or the cursor (in about a millisecond), and `render_line`
-only returns them. `plot` draws a `RunView` into cells; `braille` does the arithmetic.
+All lines are computed at each change of the data, the size, the settings or the cursor, and only the parts of the
+screen that differ are drawn. `plot` and `overlay` draw runs into cells, `state` holds what the user has chosen to see.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import reactive
-from textual.strip import Strip
-from textual.widget import Widget
 
-from tui_gpt.escaping import escape_controls
-from tui_gpt.tui.train.chart.plot import GUTTER, Cell, Plot, steps_scale, symbol_of
-from tui_gpt.tui.train.record import RunView, loss_words
+from tui_gpt.tui.train.chart.canvas import GUTTER, Canvas, Cell
+from tui_gpt.tui.train.chart.curves import ChartSettings
+from tui_gpt.tui.train.chart.drawn_widget import DrawnWidget
+from tui_gpt.tui.train.chart.legend import legend_lines, overlay_heading, run_heading
+from tui_gpt.tui.train.chart.overlay import MAX_RUNS, OverlayRun, draw_overlay, style_name
+from tui_gpt.tui.train.chart.plot import draw_run, extent_of, x_scale
+from tui_gpt.tui.train.chart.quantities import place_of, step_at
+from tui_gpt.tui.train.chart.state import CHART_ACTIONS, ChartState
+from tui_gpt.tui.train.record import RunView
 
-_ABOVE, _BELOW = 1, 2
-"""Lines above the plot (legend) and below it (axis, numbers)."""
+_BELOW = 2
+"""Lines below the plot: axis and numbers."""
 _MIN_WIDTH, _MIN_HEIGHT = 24, 6
-_WIDE = 100
 
 
-class LossChart(Widget, can_focus=True):
-    """Training and validation loss by step, in nats per character."""
+class LossChart(DrawnWidget, can_focus=True):
+    """Training and validation loss over steps, characters or seconds, in nats per character; or another value."""
 
+    STYLE_PREFIX = "loss-chart"
+    CLICKS: ClassVar[Mapping[str, str]] = {"x-title": "chart('axis')", "smoothing": "chart('smoother')"}
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "loss-chart--axis",
-        "loss-chart--title",
-        "loss-chart--raw",
-        "loss-chart--train",
-        "loss-chart--validation",
-        "loss-chart--reference",
-        "loss-chart--label",
-        "loss-chart--mark",
-        "loss-chart--cursor",
-        "loss-chart--message",
+        *(f"loss-chart--{name}" for name in ("axis", "title", "raw", "train", "validation", "reference", "label")),
+        *(f"loss-chart--{name}" for name in ("mark", "cursor", "message", "x-title", "smoothing")),
+        *(f"loss-chart--{style_name(k, is_pinned=pinned)}" for k in range(MAX_RUNS) for pinned in (False, True)),
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move(-1)", "Read values", show=False),
@@ -48,11 +45,15 @@ class LossChart(Widget, can_focus=True):
         Binding("home", "edge(0)", "First value", show=False),
         Binding("end", "edge(1)", "Last value", show=False),
         Binding("escape", "clear_cursor", "Hide the cursor", show=False),
+        *(
+            Binding(keys, f"chart('{name}')", title.removeprefix("Chart: ").capitalize(), show=False)
+            for name, (keys, title, _) in CHART_ACTIONS.items()
+        ),
     ]
 
     log_y = reactive(False)
     cursor: reactive[float | None] = reactive(None)
-    """The step whose values are read, or None."""
+    """The step whose values are read, or None; of several runs, a step of the pinned one."""
     message = reactive("")
     """A text in the middle of a plot without curves."""
 
@@ -63,140 +64,162 @@ class LossChart(Widget, can_focus=True):
             self.step = step
             super().__init__()
 
+    class ViewChanged(Message):
+        """The user has chosen another x axis, window, smoothing or value."""
+
+        def __init__(self, settings: ChartSettings) -> None:
+            self.settings = settings
+            super().__init__()
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._record = RunView()
-        self._smoothed: list[tuple[int, float]] = []
-        self._lines: list[Strip] | None = None
+        self._state = ChartState()
+        self._runs: tuple[OverlayRun, ...] = (OverlayRun(RunView(), 0),)
+        self._pinned: int | None = None
+        self._is_overlay = False
+        self._key: tuple[object, ...] = ()
+        """What the present drawing shows."""
+
+    # What is shown
+
+    @property
+    def settings(self) -> ChartSettings:
+        """The x axis, window, smoothing and value that are shown."""
+        return self._state.settings
+
+    @property
+    def _records(self) -> list[RunView]:
+        """The runs on the chart, the one that the cursor belongs to first."""
+        first = self._pinned or 0
+        return [self._runs[first].record, *(run.record for k, run in enumerate(self._runs) if k != first)]
+
+    @property
+    def _has_values(self) -> bool:
+        return any(len(self.settings.quantity.series(record)) for record in self._records)
 
     def show(self, record: RunView) -> None:
-        """Draw a record; to be called again whenever it has changed."""
-        self._record = record
-        self._smoothed = record.train.smoothed()
-        self._redraw()
+        """Draw a run; to be called again whenever it has changed."""
+        self._show((OverlayRun(record, 0),), None, is_overlay=False)
 
-    def _redraw(self) -> None:
-        self._lines = None
-        self.refresh()
+    def show_overlay(self, runs: Sequence[OverlayRun], pinned: int | None = None) -> None:
+        """Draw two to six runs in one chart; the one at index `pinned` is emphasised and drawn on top.
+
+        Raises ValueError for another number of runs.
+        """
+        if not 2 <= len(runs) <= MAX_RUNS:
+            raise ValueError(f"an overlay shows 2 to {MAX_RUNS} runs, not {len(runs)}")
+        self._show(tuple(runs), pinned, is_overlay=True)
+
+    def _show(self, runs: tuple[OverlayRun, ...], pinned: int | None, *, is_overlay: bool) -> None:
+        shown = tuple((id(run.record), run.style, run.record.version, run.record.phase) for run in runs)
+        key = (shown, pinned, is_overlay)
+        self._runs, self._pinned, self._is_overlay = runs, pinned, is_overlay
+        if key != self._key:
+            self._key = key
+            self.redraw_paced()
 
     def watch_log_y(self) -> None:
-        self._redraw()
+        self._state.set_log(self.log_y)
+        self.redraw()
 
     def watch_message(self) -> None:
-        self._redraw()
+        self.redraw()
 
     def watch_cursor(self) -> None:
-        self._redraw()
+        self.redraw()
         self.post_message(self.CursorMoved(self.cursor))
 
-    def on_resize(self) -> None:
-        self._redraw()
+    # Drawing
 
-    def notify_style_update(self) -> None:
-        """Redraw with the colours of another theme."""
-        super().notify_style_update()
-        self._lines = None
-
-    def render_line(self, y: int) -> Strip:
-        """Return one line of the widget."""
-        if self._lines is None:
-            self._lines = self._drawn(self.size.width, self.size.height)
-        return self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width, self.rich_style)
-
-    def _drawn(self, width: int, height: int) -> list[Strip]:
+    def cells_of(self, width: int, height: int) -> list[list[Cell]]:
+        """Return all lines of a chart of that size."""
         if width < _MIN_WIDTH or height < _MIN_HEIGHT:
             return []
-        rows = Plot(self._record, self._smoothed, width - GUTTER, height - _ABOVE - _BELOW, self.log_y)
-        if self.cursor is not None:
-            rows.put_cursor(self.cursor)
-        if not self._smoothed:
-            rows.put_message(self.message)
-        lines = [self._heading(width), *rows.lines()]
-        return [self._strip(line, width) for line in lines]
+        columns, above = width - GUTTER, 1
+        if self._is_overlay:
+            above += min(legend_lines(len(self._runs), width), max(0, height - _MIN_HEIGHT))
+        canvas = self._canvas(columns, height - above - _BELOW)
+        heading = self._heading(width, canvas)[:above]
+        return [*heading, *canvas.plot_lines(max(3, canvas.rows // 3)), canvas.x_labels(self.settings.axis)]
 
-    def _heading(self, width: int) -> list[Cell]:
-        """Return the name of the axis, and the legend or the values at the cursor."""
-        title = "loss" if width < _WIDE else "loss in nats per character"
-        title += ", log scale" if self.log_y else ""
-        if self.cursor is not None and self._smoothed:
-            legend = self._readout(self.cursor)
+    def _canvas(self, columns: int, rows: int) -> Canvas:
+        if self._is_overlay:
+            canvas = draw_overlay(self._runs, self._pinned, self.settings, columns, rows)
         else:
-            legend = self._legend(width - len(title) - 1)
-        return [(title, "title"), (" " * max(1, width - len(title) - _cells(legend)), "title"), *legend]
+            canvas = draw_run(self._records[0], self.settings, columns, rows)
+        if self.cursor is not None:
+            canvas.put_cursor(place_of(self._records[0], self.cursor, self.settings.axis))
+        if not self._has_values:
+            canvas.put_message(self.message)
+        return canvas
 
-    def _legend(self, width: int) -> list[Cell]:
-        """Return the symbols of the chart; if it fits, with the extent of the text that was validated on."""
-        if not self._smoothed:
-            return []
-        parts: list[Cell] = [("⣿ ", "raw"), ("training  ", "title"), ("━ ", "train"), ("smoothed", "title")]
-        newest = {one.is_estimate: one for one in self._record.evaluations}
-        long, short = parts, parts
-        for is_estimate in (False, True):
-            if (evaluation := newest.get(is_estimate)) is not None:
-                symbol: Cell = (f"  {symbol_of(evaluation)} ", "validation")
-                name = "estimate" if is_estimate else "validation"
-                short = [*short, symbol, (name, "title")]
-                long = [*long, symbol, (f"{name} {self._record.extent_of(evaluation)}".rstrip(), "title")]
-        return long if _cells(long) <= width else short
+    def _heading(self, width: int, canvas: Canvas) -> list[list[Cell]]:
+        if self._is_overlay:
+            return overlay_heading(self._runs, self._pinned, self.settings, width, self.cursor)
+        return [run_heading(self._records[0], self.settings, width, self.cursor, canvas)]
 
-    def _readout(self, cursor: float) -> list[Cell]:
-        """Return the values at the cursor, and what happened there."""
-        point = self._record.train.at(cursor)
-        evaluation = self._record.evaluation_at(cursor)
-        scale = steps_scale(self._record, self.size.width - GUTTER)
-        reach = (scale.high - scale.low) / max(1, self.size.width - GUTTER - 1) / 2
-        parts: list[Cell] = [(f"step {cursor:,.0f}", "cursor")]
-        if point:
-            parts += [("  training ", "title"), (f"{point.mean:.4f}", "train")]
-        if evaluation:
-            parts += [("  validation ", "title"), (loss_words(evaluation, 4), "validation")]
-        marks = self._record.marks_between(cursor - reach, cursor + reach)
-        return parts + [(f"  {escape_controls(mark.text)}".replace("\n", " "), "mark") for mark in marks[-1:]]
+    # Actions
 
-    def _strip(self, line: list[Cell], width: int) -> Strip:
-        segments: list[Segment] = []
-        run, style = "", ""
-        for text, name in [*line, ("", "end")]:
-            if name != style and run:
-                segments.append(Segment(run, self.get_component_rich_style(f"loss-chart--{style}")))
-                run = ""
-            run, style = run + text, name
-        return Strip(segments).adjust_cell_length(width, self.get_component_rich_style("loss-chart--axis"))
+    def action_chart(self, name: str) -> None:
+        """Perform one of `CHART_ACTIONS`."""
+        place = None if self.cursor is None else place_of(self._records[0], self.cursor, self.settings.axis)
+        self._perform(name, place)
 
-    def _step_at(self, x: int) -> float:
-        """Return the step at a cell of the widget."""
-        scale = steps_scale(self._record, self.size.width - GUTTER)
-        return scale.value(min(max((x - GUTTER) / max(1, self.size.width - GUTTER - 1), 0.0), 1.0))
+    def choose(self, settings: ChartSettings) -> None:
+        """Draw with other settings."""
+        self._state.settings = settings
+        self.redraw()
+
+    def _perform(self, name: str, place: float | None) -> None:
+        before = self.settings
+        self._state.perform(name, self._records, place)
+        if self.settings != before:
+            self.redraw()
+            self.post_message(self.ViewChanged(self.settings))
+
+    def _place_at(self, x: int) -> float:
+        """Return the place on the x axis at a cell of the widget."""
+        columns = self.size.width - GUTTER
+        scale = x_scale(extent_of(self._records, self.settings), self.settings, columns)
+        return scale.value(min(max((x - GUTTER) / max(1, columns - 1), 0.0), 1.0))
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Move the cursor with the mouse."""
-        if self._smoothed:
-            self.cursor = self._step_at(event.x)
+        if self._has_values:
+            self.cursor = step_at(self._records[0], self._place_at(event.x), self.settings.axis)
 
     def on_leave(self) -> None:
         """Remove the cursor with the mouse."""
         self.cursor = None
 
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Zoom in at the mouse."""
+        event.stop()
+        self._perform("zoom_in", self._place_at(event.x))
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Zoom out at the mouse."""
+        event.stop()
+        self._perform("zoom_out", self._place_at(event.x))
+
     def action_move(self, cells: int) -> None:
-        """Move the cursor by some cells; it begins at the latest step."""
-        if not self._smoothed:
+        """Move the cursor by some cells; it begins at the latest visible step."""
+        if not self._has_values:
             return
-        width = self.size.width - GUTTER
-        scale = steps_scale(self._record, width)
-        newest = self._record.step
-        here = newest if self.cursor is None else self.cursor + cells * (scale.high - scale.low) / max(1, width - 1)
-        self.cursor = min(max(here, scale.low), newest)
+        first, axis, columns = self._records[0], self.settings.axis, self.size.width - GUTTER
+        scale = x_scale(extent_of(self._records, self.settings), self.settings, columns)
+        newest = min(place_of(first, first.step, axis), scale.high)
+        here = newest
+        if self.cursor is not None:
+            here = place_of(first, self.cursor, axis) + cells * (scale.high - scale.low) / max(1, columns - 1)
+        self.cursor = step_at(first, min(max(here, scale.low), newest), axis)
 
     def action_edge(self, last: int) -> None:
         """Move the cursor to the first or the latest step."""
-        if self._smoothed:
-            self.cursor = float(self._record.step if last else self._smoothed[0][0])
+        points = list(self.settings.quantity.series(self._records[0]).line().steps[:1])
+        if points:
+            self.cursor = float(self._records[0].step if last else points[0])
 
     def action_clear_cursor(self) -> None:
         """Remove the cursor."""
         self.cursor = None
-
-
-def _cells(line: Sequence[Cell]) -> int:
-    """Return the width of a line."""
-    return sum(len(text) for text, _ in line)

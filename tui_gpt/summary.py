@@ -1,4 +1,4 @@
-"""The lines after a headless training: the result, where it is, and the commands that continue from it."""
+"""The lines in the shell after a training: the result, where it is, and the commands that continue from it."""
 
 import shlex
 from collections.abc import Iterator
@@ -18,8 +18,13 @@ _ENDINGS = {
 }
 
 
-def summary(record: RunRecord, run_name: str | None, model_path: Path | None) -> Iterator[str]:
-    """Yield the lines for a run that has finished; none for another."""
+def summary(
+    record: RunRecord, run_name: str | None, model_path: Path | None, *, headless: bool = True
+) -> Iterator[str]:
+    """Yield at most five lines for a run that has finished; none for another.
+
+    The commands are those without the app if `headless`.
+    """
     finished = record.finished
     if finished is None:
         return
@@ -28,7 +33,8 @@ def summary(record: RunRecord, run_name: str | None, model_path: Path | None) ->
         yield f"best validation loss {finished.best_val_loss:.4f} ({_extent(finished, record)})"
     if record.saved is not None:
         yield f"saved in {escape_controls(run_folder(record.saved))}"
-    yield from _next_commands(finished, run_name, model_path)
+    is_done = finished.reason != "stopped"
+    yield from next_commands(finished.step, run_name, model_path, is_done=is_done, headless=headless)
 
 
 def run_folder(saved: Saved) -> str:
@@ -52,10 +58,14 @@ def _extent(finished: Finished, record: RunRecord) -> str:
     return f"{bits}, {kind} {record.best.val_tokens:,} characters"
 
 
-def _next_commands(finished: Finished, run_name: str | None, model_path: Path | None) -> Iterator[str]:
+def next_commands(
+    step: int, run_name: str | None, model_path: Path | None, *, is_done: bool, headless: bool
+) -> Iterator[str]:
+    """Yield the commands to generate with a run and to resume it; with more steps if it has made all of them."""
     place = f"--model-path {shlex.quote(str(model_path))}" if model_path else run_name
+    resume = f"tui-gpt train {'--headless ' if headless else ''}--resume {place}"
     yield f"generate:       tui-gpt generate {place if model_path else f'--run {run_name}'}"
-    if finished.reason == "stopped":
-        yield f"resume:         tui-gpt train --headless --resume {place}"
+    if is_done:
+        yield f"train further:  {resume} --max-iters {2 * max(1, step)}"
     else:
-        yield f"train further:  tui-gpt train --headless --resume {place} --max-iters {2 * max(1, finished.step)}"
+        yield f"resume:         {resume}"

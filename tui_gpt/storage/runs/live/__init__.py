@@ -1,0 +1,1 @@
+"""Follow and control a run that another process trains, through the run's folder."""

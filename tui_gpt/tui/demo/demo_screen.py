@@ -1,0 +1,153 @@
+"""The demo: a recorded training in the widgets of the Train tab, in half a minute.
+
+It needs neither the session nor PyTorch, and writes nothing.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from textual.app import ComposeResult, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widgets import Static
+
+from tui_gpt.escaping import escape_controls
+from tui_gpt.formatting import format_duration
+from tui_gpt.tui.app.key_footer import KeyFooter
+from tui_gpt.tui.demo.player import DEMO_SECONDS, Player
+from tui_gpt.tui.demo.recording import Recording
+from tui_gpt.tui.train.record import RunView
+from tui_gpt.tui.train.run_pane import RunPane
+
+DemoChoice = Literal["train", "generate"]
+"""What to do after the demo."""
+
+_FRAME_SECONDS = 0.1
+
+
+class DemoScreen(Screen[DemoChoice | None]):
+    """Replays a recording; its result is what the user wants to do next, None to leave."""
+
+    CSS_PATH = Path(__file__).parent.parent / "app" / "app.tcss"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012  # Textual types it as an instance's
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-tall")]  # noqa: RUF012  # the same
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "pause", "Pause"),
+        Binding("minus", "speed(-1)", "Slower", key_display="-", priority=True),
+        Binding("plus,equals_sign", "speed(1)", "Faster", key_display="+", priority=True),
+        Binding("r", "restart", "Replay"),
+        Binding("s", "choose('train')", "Train"),
+        Binding("g", "choose('generate')", "Generate"),
+        Binding("l", "toggle_log", "Log scale", show=False),
+        Binding("q", "leave", "Quit"),
+    ]
+
+    def __init__(self, recording: Recording, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._recording = recording
+        self.player = Player(recording.events)
+        self._clock = clock
+        self._shown_at = clock()
+        self.record = self._new_record()
+        self.run_pane = RunPane(id="run")
+
+    def _new_record(self) -> RunView:
+        return RunView(name=f"{self._recording.config.preset}, recorded", config=self._recording.config)
+
+    def compose(self) -> ComposeResult:
+        """Lay out a line at the top, what is being played, the run, and the keys."""
+        with Horizontal(id="top"):
+            yield Static("tui-gpt", id="title")
+            yield Static("", id="top-status", markup=False)
+        with Vertical(id="demo"):
+            yield Static("", id="demo-words", markup=False)
+            yield self.run_pane
+        yield KeyFooter(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Begin to play after the first paint."""
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        self.run_pane.chart.focus()
+        self._shown_at = self._clock()
+        self.set_interval(_FRAME_SECONDS, self.play)
+        self._show()
+
+    def play(self) -> None:
+        """Show what has come due since the last call."""
+        now = self._clock()
+        passed, self._shown_at = now - self._shown_at, now
+        if not self.player.is_done:
+            events = self.player.advance(passed)
+            self.record.apply_all(events)
+            if events:
+                self._show()
+            self._show_words()
+
+    def _show(self) -> None:
+        self.run_pane.show(self.record, is_live=False)
+        self._show_words()
+
+    def _show_words(self) -> None:
+        for name, words in (("#demo-words", escape_controls(self._words())), ("#top-status", self._status())):
+            shown = self.query_one(name, Static)
+            if shown.content != words:
+                shown.update(words)
+
+    def _words(self) -> str:
+        if self.player.is_done:
+            return "This was a recording. s: train a model of your own   g: generate text   r: replay   q: quit"
+        took, takes = format_duration(self._recording.seconds), format_duration(DEMO_SECONDS)
+        return f"A recording of {took} of training in {takes}: {self._recording.command}"
+
+    def _status(self) -> str:
+        if self.player.is_done:
+            return "demo: end"
+        return f"demo: {'paused' if self.player.is_paused else f'speed {self.player.speed:g}×'}"
+
+    def action_pause(self) -> None:
+        """Pause, or continue."""
+        self.player.is_paused = not self.player.is_paused and not self.player.is_done
+        if self.record.is_live:
+            self.record.phase = "paused" if self.player.is_paused else "running"
+        self._show()
+
+    def action_speed(self, steps: int) -> None:
+        """Play faster or slower."""
+        self.player.change_speed(steps)
+        self._show_words()
+
+    def action_restart(self) -> None:
+        """Play from the beginning."""
+        self.player.restart()
+        self.record = self._new_record()
+        self._show()
+
+    def action_toggle_log(self) -> None:
+        """Switch the loss axis between linear and logarithmic."""
+        self.run_pane.chart.log_y = not self.run_pane.chart.log_y
+
+    def action_choose(self, choice: DemoChoice) -> None:
+        """Leave the demo for the Train tab or the Generate tab."""
+        self.dismiss(choice)
+
+    def action_leave(self) -> None:
+        """Leave the demo."""
+        self.dismiss(None)
+
+    def commands(self) -> Iterable[SystemCommand]:
+        """Yield the entries of the command palette."""
+        yield SystemCommand("Pause or continue the demo", "Hold the recording", self.action_pause)
+        yield SystemCommand("Play faster", "Twice the speed", lambda: self.action_speed(1))
+        yield SystemCommand("Play slower", "Half the speed", lambda: self.action_speed(-1))
+        yield SystemCommand("Replay", "From the beginning", self.action_restart)
+        yield SystemCommand("Toggle logarithmic loss axis", "Linear or logarithmic", self.action_toggle_log)
+        yield SystemCommand("Train a model", "Leave the demo for the Train tab", lambda: self.action_choose("train"))
+        yield SystemCommand(
+            "Generate text", "Leave the demo for the Generate tab", lambda: self.action_choose("generate")
+        )
+        yield SystemCommand("Leave the demo", "Back to where it was started", self.action_leave)
