@@ -2,7 +2,9 @@
 
 import pytest
 
-from tui_gpt.tui.app.glyphs import is_ascii_only
+from tests.fakes import FakeSession
+from tests.tui.driver import chart_text, running, start_and_hold
+from tui_gpt.tui.glyphs import is_ascii_only
 
 
 @pytest.mark.parametrize(
@@ -30,3 +32,11 @@ def test_a_terminal_without_braille_or_utf_8_gets_ascii(environ: dict[str, str],
 )
 def test_other_terminals_get_braille(environ: dict[str, str], encoding: str) -> None:
     assert not is_ascii_only(environ, encoding)
+
+
+async def test_the_chart_follows_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUI_GPT_ASCII", "1")
+    async with running(FakeSession(hold_at=500)) as (pilot, main, session):
+        await start_and_hold(pilot, main, session)
+        assert chart_text(main).strip()
+        assert chart_text(main).isascii()
