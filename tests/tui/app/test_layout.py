@@ -13,6 +13,7 @@ from tui_gpt.config import PRESETS
 from tui_gpt.tui.app.app import usable_theme
 from tui_gpt.tui.app.help_screen import HelpScreen
 from tui_gpt.tui.app.state import DEFAULT_THEME
+from tui_gpt.tui.train.chart.loss_chart import LossChart
 from tui_gpt.tui.train.form import FIELDS
 from tui_gpt.tui.train.setting_row import EXPLANATION_COLUMN, SettingRow
 
@@ -32,7 +33,7 @@ async def test_text_time_start_and_presets_are_on_screen_at_once() -> None:
 async def test_every_setting_can_be_scrolled_to_with_its_whole_meaning() -> None:
     async with running() as (pilot, main, _):
         await open_settings(pilot, main)
-        for size in ((80, 24), (100, 36), (160, 48)):
+        for size in (NARROW, WIDE):
             await pilot.resize_terminal(*size)
             for name in FIELDS:
                 main.query_one(f"#setting-{name}").focus()
@@ -82,6 +83,26 @@ async def test_at_80_by_24_a_run_shows_everything() -> None:
             assert widget.region.area > 0
             assert main.app.screen.region.contains_region(widget.region)
         await wait_until(pilot, lambda: set(footer_keys(main)) >= {"Pause", "Stop", "Help", "Quit"})
+
+
+async def test_at_40_by_12_a_run_shows_its_curve_and_its_keys() -> None:
+    async with running(FakeSession(hold_at=500), size=(40, 12)) as (pilot, main, session):
+        await start_and_hold(pilot, main, session)
+        await wait_until(pilot, lambda: "●" in chart_text(main))
+        assert main.query_one(LossChart).region.bottom <= 11
+        assert "Pause" in footer_keys(main)
+
+
+async def test_any_size_is_survived_one_after_the_other() -> None:
+    sizes = ((20, 5), (1, 1), (200, 60), (3, 60), (200, 2), (59, 17), NARROW)
+    async with running(FakeSession(hold_at=500)) as (pilot, main, session):
+        await start_and_hold(pilot, main, session)
+        for tab in ("1", "2", "3", "4"):
+            await pilot.press("escape", tab)
+            for size in sizes:
+                await pilot.resize_terminal(*size)
+        await pilot.press("escape", "1")
+        await wait_until(pilot, lambda: "●" in chart_text(main))
 
 
 async def test_keys_that_have_left_the_footer_are_freed() -> None:
