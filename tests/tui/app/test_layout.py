@@ -1,9 +1,11 @@
 """Tabs, sizes, footer, help."""
 
 import gc
+from functools import partial
 
 import pytest
 from textual.events import DescendantFocus
+from textual.widget import Widget
 from textual.widgets import DataTable
 from textual.widgets._footer import FooterKey
 
@@ -31,6 +33,10 @@ async def test_text_time_start_and_presets_are_on_screen_at_once() -> None:
                 assert main.query_one("#setup").region.contains_region(region), (size, selector)
 
 
+def is_inside(widget: Widget, container: Widget) -> bool:
+    return container.region.contains_region(widget.region)
+
+
 async def test_every_setting_can_be_scrolled_to_with_its_whole_meaning() -> None:
     async with running() as (pilot, main, _):
         await open_settings(pilot, main)
@@ -40,7 +46,7 @@ async def test_every_setting_can_be_scrolled_to_with_its_whole_meaning() -> None
             for name in FIELDS:
                 row = main.query_one(f"#row-{name}", SettingRow)
                 row.scroll_visible(animate=False, immediate=True)
-                await wait_until(pilot, lambda row=row: settings.region.contains_region(row.region))
+                await wait_until(pilot, partial(is_inside, row, settings))
                 drawn = " ".join(row.render_line(y).text[EXPLANATION_COLUMN:].strip() for y in range(row.size.height))
                 assert drawn == row.explanation, (size, name)
 
