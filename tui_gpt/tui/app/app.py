@@ -126,12 +126,12 @@ class TuiGptApp(GuardedApp):
     async def _open_main(self) -> None:
         from tui_gpt.session import Session
         from tui_gpt.storage.runs import RunStore
+        from tui_gpt.storage.settings import alert_config
         from tui_gpt.tui.app.main_screen import MainScreen
-        from tui_gpt.tui.app.preferences import alert_settings
         from tui_gpt.tui.app.run_alerts import RunAlerts
 
         store = self._given_store or RunStore()
-        config, problem = alert_settings()
+        config, problem = alert_config()
         self.alerts = RunAlerts(config, os.environ, self.write_to_terminal)
         self.main = MainScreen(self._given_session or Session(store), store, self.state, self.alerts, self._request)
         await self.push_screen(self.main)
