@@ -62,7 +62,7 @@ class Watched:
 
 
 def measure(columns: int, rows: int, seconds: float, *, training: bool) -> tuple[float, float]:
-    """Return the share of a core and the bytes per second."""
+    """Return the fraction of a core and the bytes per second."""
     with tempfile.TemporaryDirectory() as home:
         app = Watched(columns, rows, home, *(("train", "--max-seconds", "600") if training else ()))
         try:
@@ -81,7 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=20.0)
     seconds = parser.parse_args().seconds
-    print("| the app | share of a core | bytes per second |\n|---|---|---|")
+    print("| the app | fraction of a core | bytes per second |\n|---|---|---|")
     for training in (False, True):
         for columns, rows in SIZES:
             share, rate = measure(columns, rows, seconds, training=training)

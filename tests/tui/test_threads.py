@@ -101,7 +101,7 @@ async def test_an_error_in_the_background_is_raised() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "frames", "animations"), [({}, "120", None), ({"SSH_TTY": "/dev/pts/0"}, "20", "none")]
+    ("line", "frames", "animations"), [({}, "120", None), ({"SSH_TTY": "/dev/pts/0"}, "15", "none")]
 )
 def test_a_remote_terminal_gets_fewer_frames_and_no_animations(
     line: dict[str, str], frames: str, animations: str | None, monkeypatch: pytest.MonkeyPatch

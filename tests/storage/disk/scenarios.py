@@ -24,13 +24,16 @@ from tui_gpt.requests import TrainRequest
 from tui_gpt.session import Session
 from tui_gpt.storage import crash
 from tui_gpt.storage.checkpoint import quantize_checkpoint
+from tui_gpt.storage.export.table import csv_text, export_csv
+from tui_gpt.storage.export.tensorboard import export_tensorboard
 from tui_gpt.storage.files import atomic_write, write_synced
 from tui_gpt.storage.folders import candidates, commit_folder
 from tui_gpt.storage.manifest import CheckpointInfo, newest_complete
 from tui_gpt.storage.recorder import Recorder
 from tui_gpt.storage.runs import Run, RunState, RunStore
+from tui_gpt.storage.runs.trash import Trash
 from tui_gpt.text import corpora
-from tui_gpt.text.library import list_corpora
+from tui_gpt.text.library import list_corpora, remove_text, rename_text
 from tui_gpt.training.checkpoints.background import BackgroundSaver
 from tui_gpt.training.checkpoints.import_pt import import_run
 from tui_gpt.training.checkpoints.tensors import read_checkpoint, write_checkpoint
@@ -481,6 +484,46 @@ def _is_renamed(root: Path, promises: int) -> None:
     _are_whole(*map(store.get, listed))
 
 
+def _restore(root: Path) -> Iterator[None]:
+    trash = Trash(RunStore(root / "runs"))
+    for name in NAMES:
+        trash.delete(name)
+        trash.restore()
+        yield
+    trash.empty()
+
+
+def _is_restored(root: Path, promises: int) -> None:
+    store = RunStore(root / "runs")
+    listed = {summary.name for summary in store.list()}
+    expect(listed >= {name for number, name in enumerate(NAMES) if number != promises}, f"only {listed} are there")
+    _are_whole(Run(root / "away" / "three"), *map(store.get, listed))
+
+
+def _measured_run(root: Path) -> None:
+    _a_run(root)
+    run = Run(root / "runs" / NAME)
+    for event in (progress(1), evaluated(1, 3.0), progress(2)):
+        run.record(event)
+
+
+def _export_curves(root: Path) -> Iterator[None]:
+    events = list(Run(root / "runs" / NAME).events())
+    export_csv(events, root / "curves.csv")
+    yield
+    export_tensorboard(events, root / "board", ended=100.0)
+    yield
+
+
+def _curves_are_exported(root: Path, promises: int) -> None:
+    events = list(Run(root / "runs" / NAME).events())
+    expect(promises < 1 or (root / "curves.csv").read_text() == csv_text(events), "the table is lost or cut")
+    export_tensorboard(events, root / "whole", ended=100.0)
+    expect(promises < 2 or (root / "board").exists(), "the event file is lost")
+    if (root / "board").exists():
+        expect(listing(root / "board") == listing(root / "whole"), "the event file is cut")
+
+
 # The user's own files
 
 
@@ -526,6 +569,32 @@ def _is_added(root: Path, promises: int) -> None:
     for number, (name, text) in enumerate(TEXTS.items(), 1):
         expect(found.get(name, text) == text, f"{name} is another text")
         expect(name in found or promises < number, f"{name} is lost")
+
+
+LIBRARY: tuple[frozenset[str], ...] = tuple(
+    map(frozenset, ((), ("one",), ("first",), ("first", "two"), ("first",), ("first",)))
+)
+"""The names of the added texts after each promise of `_change_texts`."""
+
+
+def _change_texts(root: Path) -> Iterator[None]:
+    with _home(root):
+        corpora.add_corpus(root / "one.txt")
+        yield
+        rename_text("one", "first")
+        yield
+        corpora.add_corpus(root / "two.txt")
+        yield
+        remove_text("two")
+        yield
+
+
+def _are_changed(root: Path, promises: int) -> None:
+    with _home(root):
+        found = {entry.name: corpora.read_corpus(entry.name).text for entry in list_corpora() if not entry.built_in}
+    expect(found.keys() in LIBRARY[promises : promises + 2], f"promise {promises}: {list(found)}")
+    texts = TEXTS | {"first": TEXTS["one"]}
+    expect(all(texts[name] == text for name, text in found.items()), "a text was damaged")
 
 
 def _answer(number: int) -> Answer:
@@ -611,9 +680,12 @@ SCENARIOS = (
     Scenario("import", _import, _is_imported, _lecture_model),
     Scenario("delete", _delete, _is_deleted, _three_runs),
     Scenario("rename", _rename, _is_renamed, _three_runs),
+    Scenario("restore", _restore, _is_restored, _three_runs),
+    Scenario("exported curves", _export_curves, _curves_are_exported, _measured_run, alters=True),
     Scenario("state.json", _remember, _remembers),
     Scenario("notebook", _note, _is_noted, alters=True),
     Scenario("copy of a card", _copy, _is_copied),
     Scenario("added texts", _add, _is_added, _texts),
+    Scenario("changed texts", _change_texts, _are_changed, _texts),
     Scenario("crash report", _report, _is_reported),
 )

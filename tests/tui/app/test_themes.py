@@ -1,4 +1,4 @@
-"""The app's own themes: legible, and the two losses told apart without telling red from green."""
+"""The app's own themes: legible, and with two losses that look different without red and green."""
 
 import math
 
@@ -52,7 +52,7 @@ def test_every_text_of_a_high_contrast_theme_reaches_level_aaa(theme: Theme) -> 
 
 @pytest.mark.parametrize("deficiency", DEFICIENCIES)
 @pytest.mark.parametrize("theme", [one for one in THEMES if "blind" in one.name], ids=lambda theme: theme.name)
-def test_training_and_validation_loss_are_told_apart_without_red_or_green_cones(theme: Theme, deficiency: str) -> None:
+def test_training_and_validation_loss_look_different_without_red_or_green_cones(theme: Theme, deficiency: str) -> None:
     colors = colors_of(theme)
     seen = [
         [sum(factor * c for factor, c in zip(row, linear(Color.parse(colors[name])), strict=True)) for row in matrix]

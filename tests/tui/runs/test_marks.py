@@ -12,7 +12,7 @@ def test_a_run_keeps_its_style_while_others_come_and_leave() -> None:
     assert marks.styles == {"b": 1, "c": 2}
     marks.toggle("d")
     assert marks.styles == {"b": 1, "c": 2, "d": 0}
-    marks.rename("c", "new")
+    marks.keep_for("c", "new")
     marks.keep({"new", "d"})
     assert marks.styles == {"new": 2, "d": 0}
     marks.clear()

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from tui_gpt.errors import UsageError
 from tui_gpt.events import Event
 from tui_gpt.storage.export.curves import Curves
-from tui_gpt.storage.files import storage_errors, write_synced
+from tui_gpt.storage.files import storage_errors, sync_folder, write_synced
 from tui_gpt.storage.paths import real_path
 
 COLUMNS: Mapping[str, str] = MappingProxyType(
@@ -73,6 +73,7 @@ def export_csv(events: Iterable[Event], target: Path) -> Path:
     with storage_errors(f"write {target}"):
         try:
             write_synced(place, [csv_text(events).encode("ascii")])
+            sync_folder(place.parent)
         except FileExistsError:
             raise UsageError(f"{target} exists already: name a new file") from None
     return place

@@ -1,4 +1,4 @@
-"""The app's own themes beside Textual's: with high contrast, and with colours that colour-blind readers can tell apart.
+"""The app's own themes beside Textual's: with high contrast, and with colours for colour-blind readers.
 
 The colour-blind-safe palette is that of Okabe and Ito, "Color Universal Design" (2008): training and validation losses
 are blue and orange, and no pair of red and green has a meaning.

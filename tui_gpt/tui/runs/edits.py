@@ -39,7 +39,7 @@ class RunEdits:
         results = await self.attempt("restoring a run", self._control.trash.restore)
         return results[0].name if results else None
 
-    async def rename(self, name: str) -> str | None:
+    async def rename_run(self, name: str) -> str | None:
         """Ask for another name and return it once the run has it."""
         from tui_gpt.tui.runs.dialogs import rename_dialog
 

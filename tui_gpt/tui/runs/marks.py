@@ -25,7 +25,7 @@ class Marks:
         """Remove the marks of all other runs."""
         self.styles = {name: style for name, style in self.styles.items() if name in names}
 
-    def rename(self, name: str, new_name: str) -> None:
+    def keep_for(self, name: str, new_name: str) -> None:
         """Let a renamed run keep its mark."""
         self.styles = {new_name if each == name else each: style for each, style in self.styles.items()}
 

@@ -282,9 +282,9 @@ class RunsPane(Widget):
             self._start(partial(self._rename, self.selected.name), "edit")
 
     async def _rename(self, name: str) -> None:
-        new_name = await self._edits.rename(name)
+        new_name = await self._edits.rename_run(name)
         if new_name is not None:
-            self.marks.rename(name, new_name)
+            self.marks.keep_for(name, new_name)
             self.post_message(self.Renamed(name, new_name))
             await self._reload()
 
