@@ -12,7 +12,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.widget import Widget
@@ -23,6 +23,7 @@ from tui_gpt.escaping import escape_controls
 from tui_gpt.formatting import format_age, format_loss
 from tui_gpt.storage.runs import RunSummary
 from tui_gpt.tui.dialogs import delete_question
+from tui_gpt.tui.keys import button_label, key_binding, keymap_of
 from tui_gpt.tui.train.record import RunView
 from tui_gpt.tui.train.run_control import RunControl
 
@@ -30,6 +31,7 @@ _COLUMNS = ("run", "state", "preset", "step", "best loss", "updated")
 _OTHER_COLUMNS = 60
 """The width of all columns but the first, with their margins."""
 _MIN_NAME = 12
+_NO_RUNS = "no runs yet\n\npress {tab.train}, then {form.start}, to train the first one"
 _PROBLEM_SECONDS = 10.0
 
 
@@ -37,9 +39,9 @@ class RunsPane(Widget):
     """A table of runs."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "resume_run", "Resume"),
-        Binding("g", "generate_with", "Generate"),
-        Binding("d,delete", "delete_run", "Delete"),
+        key_binding("runs.resume", "resume_run", "Resume"),
+        key_binding("runs.generate", "generate_with", "Generate"),
+        key_binding("runs.delete", "delete_run", "Delete"),
     ]
 
     class RunRequest(Message):
@@ -81,9 +83,9 @@ class RunsPane(Widget):
         yield DataTable[Text](id="runs", cursor_type="row", zebra_stripes=False)
         with Horizontal(classes="buttons", id="runs-buttons"):
             yield Button("Open  Enter", id="open", compact=True)
-            yield Button("Resume  r", id="resume", compact=True)
-            yield Button("Generate  g", id="generate-run", compact=True)
-            yield Button("Delete  d", id="delete", compact=True)
+            yield Button(button_label(self, "Resume", "runs.resume"), id="resume", compact=True)
+            yield Button(button_label(self, "Generate", "runs.generate"), id="generate-run", compact=True)
+            yield Button(button_label(self, "Delete", "runs.delete"), id="delete", compact=True)
 
     def on_mount(self) -> None:
         """Show that the list is being read."""
@@ -136,7 +138,7 @@ class RunsPane(Widget):
         self._shown_width = self._name_width
         for run in runs:
             table.add_row(*_cells(run, now, self._shown_width), key=run.name)
-        self.query_one("#no-runs", Static).update("no runs yet\n\npress 1, then s, to train the first one")
+        self.query_one("#no-runs", Static).update(keymap_of(self).fill(_NO_RUNS))
         self._show_table(bool(runs))
         if selected and selected.name in self._runs:
             table.move_cursor(row=table.get_row_index(selected.name))

@@ -6,6 +6,7 @@ from textual.containers import Container, Horizontal, Vertical
 from textual.widgets import Button, Static
 
 from tui_gpt.escaping import escape_controls
+from tui_gpt.tui.keys import button_label, keymap_of
 from tui_gpt.tui.train.chart.loss_chart import LossChart
 from tui_gpt.tui.train.chart.small_charts import SmallCharts
 from tui_gpt.tui.train.hints import Hint, banner, evidence_of, explanation, hint_of
@@ -46,15 +47,15 @@ class RunPane(Vertical):
             yield Static("", id="headline-text", markup=False)
             with Horizontal(classes="buttons", id="run-buttons"):
                 for label, name, action in (
-                    ("Pause  p", "pause", RunAction.PAUSE),
-                    ("Continue  p", "continue", RunAction.CONTINUE),
-                    ("Stop  x", "stop", RunAction.STOP),
-                    ("Detach  d", "detach", RunAction.DETACH),
-                    ("Resume  r", "resume-run", RunAction.RESUME),
-                    ("Generate  g", "generate-with", RunAction.GENERATE),
-                    ("New run  n", "new", RunAction.NEW),
+                    (("Pause", "run.pause"), "pause", RunAction.PAUSE),
+                    (("Continue", "run.pause"), "continue", RunAction.CONTINUE),
+                    (("Stop", "run.stop"), "stop", RunAction.STOP),
+                    (("Detach", "run.detach"), "detach", RunAction.DETACH),
+                    (("Resume", "run.resume"), "resume-run", RunAction.RESUME),
+                    (("Generate", "run.generate"), "generate-with", RunAction.GENERATE),
+                    (("New run", "run.new"), "new", RunAction.NEW),
                 ):
-                    yield Button(label, id=name, action=f"screen.run('{action}')", compact=True)
+                    yield Button(button_label(self, *label), id=name, action=f"screen.run('{action}')", compact=True)
         yield Static("", id="failure", markup=False)
         yield RunStatus(id="status")
         with Container(id="views"):
@@ -107,7 +108,7 @@ class RunPane(Vertical):
         """Show a hint on the run, or what its loss means."""
         evidence = evidence_of(self._record)
         if evidence != self._evidence:
-            self._evidence, self._hint = evidence, hint_of(self._record)
+            self._evidence, self._hint = evidence, hint_of(self._record, keymap_of(self))
         hint = self._hint
         loss = self._record.train.line().at(self._record.step)
         self._write("hint", hint.words if hint else explanation(self._record, loss))
