@@ -20,11 +20,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # for models this small, more thr
 def temporary_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's data directory, empty, for this test alone; settings in the environment do not reach it.
 
-    The compiled decoder is off, so that tests do not depend on whether it was built.
+    The compiled decoder is off and charts are drawn in braille, so that tests depend neither on what was built nor on
+    the terminal.
     """
     for name in [name for name in os.environ if name.startswith("TUI_GPT_")]:
         monkeypatch.delenv(name)
     home = tmp_path / "home"
     monkeypatch.setenv("TUI_GPT_HOME", str(home))
     monkeypatch.setenv("TUI_GPT_NO_KERNEL", "1")
+    monkeypatch.setenv("TUI_GPT_ASCII", "0")
     return home

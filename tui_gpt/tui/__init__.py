@@ -2,7 +2,7 @@
 
 import os
 
-_FRAMES_PER_SECOND, _REMOTE_FRAMES_PER_SECOND = "120", "20"
+_FRAMES_PER_SECOND, _REMOTE_FRAMES_PER_SECOND = "120", "15"
 
 
 def _set_frame_rate() -> None:

@@ -1,8 +1,11 @@
 """Tabs, sizes, footer, help."""
 
 import gc
+from functools import partial
 
+import pytest
 from textual.events import DescendantFocus
+from textual.widget import Widget
 from textual.widgets import DataTable
 from textual.widgets._footer import FooterKey
 
@@ -13,6 +16,7 @@ from tui_gpt.config import PRESETS
 from tui_gpt.tui.app.app import usable_theme
 from tui_gpt.tui.app.help_screen import HelpScreen
 from tui_gpt.tui.app.state import DEFAULT_THEME
+from tui_gpt.tui.train.chart.loss_chart import LossChart
 from tui_gpt.tui.train.form import FIELDS
 from tui_gpt.tui.train.setting_row import EXPLANATION_COLUMN, SettingRow
 
@@ -29,16 +33,20 @@ async def test_text_time_start_and_presets_are_on_screen_at_once() -> None:
                 assert main.query_one("#setup").region.contains_region(region), (size, selector)
 
 
+def is_inside(widget: Widget, container: Widget) -> bool:
+    return container.region.contains_region(widget.region)
+
+
 async def test_every_setting_can_be_scrolled_to_with_its_whole_meaning() -> None:
     async with running() as (pilot, main, _):
         await open_settings(pilot, main)
-        for size in ((80, 24), (100, 36), (160, 48)):
+        settings = main.query_one("#all-settings")
+        for size in (NARROW, WIDE):
             await pilot.resize_terminal(*size)
             for name in FIELDS:
-                main.query_one(f"#setting-{name}").focus()
-                await pilot.pause()
                 row = main.query_one(f"#row-{name}", SettingRow)
-                assert main.query_one("#all-settings").region.contains_region(row.region), (size, name)
+                row.scroll_visible(animate=False, immediate=True)
+                await wait_until(pilot, partial(is_inside, row, settings))
                 drawn = " ".join(row.render_line(y).text[EXPLANATION_COLUMN:].strip() for y in range(row.size.height))
                 assert drawn == row.explanation, (size, name)
 
@@ -82,6 +90,27 @@ async def test_at_80_by_24_a_run_shows_everything() -> None:
             assert widget.region.area > 0
             assert main.app.screen.region.contains_region(widget.region)
         await wait_until(pilot, lambda: set(footer_keys(main)) >= {"Pause", "Stop", "Help", "Quit"})
+
+
+async def test_at_40_by_12_a_run_shows_its_curve_and_its_keys() -> None:
+    async with running(FakeSession(hold_at=500), size=(40, 12)) as (pilot, main, session):
+        await start_and_hold(pilot, main, session)
+        await wait_until(pilot, lambda: "●" in chart_text(main))
+        assert main.query_one(LossChart).region.bottom <= 11
+        assert "Pause" in footer_keys(main)
+
+
+@pytest.mark.slow
+async def test_any_size_is_survived_one_after_the_other() -> None:
+    sizes = ((1, 1), (200, 60), (20, 5), NARROW)
+    async with running(FakeSession(hold_at=500)) as (pilot, main, session):
+        await start_and_hold(pilot, main, session)
+        for tab in ("1", "2", "3", "4"):
+            await pilot.press("escape", tab)
+            for size in sizes:
+                await pilot.resize_terminal(*size)
+        await pilot.press("escape", "1")
+        await wait_until(pilot, lambda: "●" in chart_text(main))
 
 
 async def test_keys_that_have_left_the_footer_are_freed() -> None:

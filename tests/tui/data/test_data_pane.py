@@ -236,7 +236,7 @@ async def test_while_a_run_is_training_no_other_text_is_chosen() -> None:
 
 
 async def test_every_key_is_in_the_palette_while_the_tab_is_shown() -> None:
-    async with data_tab("tinyshakespeare") as (pilot, main, pane):
+    async with data_tab("tinyshakespeare") as (pilot, main, _):
         commands = {command.title: command for command in main.app.get_system_commands(main)}
         ids = [binding.id or "" for binding in DataPane.BINDINGS if isinstance(binding, Binding)]
         assert {KEY_ACTIONS[name].title for name in ids} <= commands.keys()

@@ -24,6 +24,7 @@ from tui_gpt.escaping import escape_controls
 from tui_gpt.storage.names import SHIPPED
 from tui_gpt.tui.app.state import DEFAULT_THEME, AppState
 from tui_gpt.tui.app.terminal import native_output_in_a_file, stop_until_foreground
+from tui_gpt.tui.app.themes import THEMES
 from tui_gpt.tui.keys import key_binding
 from tui_gpt.tui.textual_internals import GuardedApp
 from tui_gpt.tui.threads import has_daemon_threads, set_switch_interval
@@ -84,6 +85,8 @@ class TuiGptApp(GuardedApp):
     def on_mount(self) -> None:
         """Set up theme and signals before the first paint, the rest after it."""
         set_switch_interval()
+        for theme in THEMES:
+            self.register_theme(theme)
         self.theme = usable_theme(self.state.theme, self.available_themes, no_color=self.no_color)
         self.theme_changed_signal.subscribe(self, self._remember_theme)
         self._handle_signals()

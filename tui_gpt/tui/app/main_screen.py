@@ -58,8 +58,8 @@ class MainScreen(Screen[None]):
     """Train, Generate, Runs, Data."""
 
     CSS_PATH = "app.tcss"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012  # Textual types it as an instance's
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-tall")]  # noqa: RUF012  # the same
+    HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (60, "-narrow"), (120, "-wide")]  # noqa: RUF012  # Textual types it as an instance's
+    VERTICAL_BREAKPOINTS = [(0, "-tiny"), (18, "-low"), (36, "-tall")]  # noqa: RUF012  # the same
     BINDINGS: ClassVar[list[BindingType]] = [
         key_binding("form.start", "run('start')", "Start"),
         key_binding("form.all_settings", "run('all_settings')", "All settings"),

@@ -8,6 +8,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui_gpt.tui.glyphs import is_ascii_only
 from tui_gpt.tui.train.chart.ascii import ascii_line
 from tui_gpt.tui.train.chart.canvas import Cell
 from tui_gpt.tui.train.chart.strips import changed_regions, strip_of
@@ -24,7 +25,7 @@ class DrawnWidget(Widget):
     CLICKS: ClassVar[Mapping[str, str]] = {}
     """Actions of a click on words of a style."""
 
-    ascii = reactive(False)
+    ascii: reactive[bool] = reactive(lambda: is_ascii_only())
     """Whether only ASCII characters are drawn."""
 
     def __init__(self, *, id: str | None = None) -> None:
