@@ -24,8 +24,8 @@ from tui_gpt.tui.demo.demo_screen import DemoScreen
 from tui_gpt.tui.generate.generate_pane import GeneratePane
 
 NOT_IN_THE_PALETTE = {
-    "form.previous": "moves inside a row; a click selects",
-    "form.next": "moves inside a row; a click selects",
+    "form.previous": "moves along its row; a click selects",
+    "form.next": "moves along its row; a click selects",
     **{
         f"chart.{name}": "moves the cursor of the chart; the mouse moves it, too"
         for name in ("back", "forward", "far_back", "far_forward", "first", "latest", "stop_reading")

@@ -162,6 +162,18 @@ async def test_every_action_is_in_the_palette() -> None:
         assert {KEY_ACTIONS[name].title for name in ids} <= set(titles)
 
 
+async def test_the_page_of_keys_begins_with_those_of_the_demo() -> None:
+    """The keys of its speed are also those of the chart's zoom, which the mouse wheel does here."""
+    async with playing() as (pilot, app):
+        await pilot.press("f1")
+        await wait_until(pilot, lambda: bool(app.screen.query("#help Static")))
+        page = str(app.screen.query_one("#help Static", Static).content)
+        assert page.startswith("The demo\np                   pause, continue\n")
+        assert "- + =               slower; faster; the mouse wheel zooms\n" in page
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: app.screen is app.demo)
+
+
 async def test_the_palette_of_the_app_plays_the_demo_and_q_returns() -> None:
     async with running() as (pilot, main, _):
         assert "Play the demo" in [command.title for command in commands(main)]
