@@ -13,13 +13,18 @@ from pathlib import Path
 from typing import Any
 
 
-def run_on_a_terminal(script: str, *arguments: str, rows: int = 36, columns: int = 120) -> dict[str, Any]:
-    """Run Python source on a terminal; return the JSON it writes to `sys.argv[1]`. `sys.argv[2]` is its start time."""
+def run_on_a_terminal(
+    script: str, *arguments: str, rows: int = 36, columns: int = 120, home: Path | None = None
+) -> dict[str, Any]:
+    """Run Python source on a terminal; return the JSON it writes to `sys.argv[1]`. `sys.argv[2]` is its start time.
+
+    `home` holds the user's data; by default there are none.
+    """
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result.json"
         pid, terminal = pty.fork()
         if pid == 0:
-            environment = {**os.environ, "TUI_GPT_HOME": folder, "TERM": "xterm-256color"}
+            environment = {**os.environ, "TUI_GPT_HOME": str(home or folder), "TERM": "xterm-256color"}
             command = [sys.executable, "-c", script, str(result), repr(time.time()), *arguments]
             os.execve(sys.executable, command, environment)
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))

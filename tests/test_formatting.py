@@ -14,6 +14,7 @@ from tui_gpt.formatting import (
     format_loss,
     format_rate,
     format_setting,
+    text_name,
 )
 
 
@@ -87,3 +88,10 @@ def test_an_estimated_loss_is_marked() -> None:
     assert format_loss(1.45213, is_estimate=False) == "1.4521"
     assert format_loss(1.45213, is_estimate=True, digits=2) == "~1.45"
     assert format_loss(None, is_estimate=True) == "–"
+
+
+def test_a_text_is_called_by_its_name_or_the_last_part_of_its_path() -> None:
+    paths = ("tinyshakespeare", "/books/War & Peace.txt", "C:\\books\\faust.txt", "/books/", "/", "")
+    assert [text_name(path) for path in paths] == [
+        *("tinyshakespeare", "War & Peace.txt", "faust.txt", "books", "/", ""),
+    ]

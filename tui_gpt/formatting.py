@@ -54,6 +54,11 @@ def format_bytes(count: float) -> str:
     return f"{counted}B" if " " in counted else f"{counted} B"
 
 
+def text_name(corpus: str) -> str:
+    """Return a short name of a text: the last part of a path, a name as it is."""
+    return corpus.rstrip("/\\").replace("\\", "/").rpartition("/")[2] or corpus
+
+
 def format_age(seconds: float) -> str:
     """Return `just now` or e.g. `5 min ago`, `3 h ago`, `2 d ago`."""
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):

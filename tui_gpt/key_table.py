@@ -81,6 +81,18 @@ _TRAIN = HelpSection(
             words="ten columns at once",
         ),
         _row(_A("chart.stop_reading", "escape", "end reading values")),
+        _row(
+            _A("run.previous_sample", "less_than_sign", "previous sample", "Previous sample"),
+            _A("run.next_sample", "greater_than_sign", "next sample", "Next sample"),
+            words="previous and next sample, with the cursor",
+        ),
+        _row(
+            _A("sample.previous", "left", "previous sample"),
+            _A("sample.next", "right", "next sample"),
+            _A("sample.first", "home", "first sample"),
+            _A("sample.last", "end", "last sample"),
+            words="the same in the sample with the focus",
+        ),
         _row(_A("chart.axis", "a", "x axis: steps, characters read, seconds", "Chart: x axis")),
         _row(_A("chart.value", "v", "loss, learning rate, gradient norm, speed", "Chart: next value")),
         _row(
@@ -210,11 +222,59 @@ _RUNS = HelpSection(
     "Runs",
     "runs",
     (
-        _row(also="Enter", words="open a run; follow one of another process"),
+        _row(_A("runs.open", "enter", "open a run; follow one of another process", "Open the run")),
+        _row(
+            _A("runs.above", "up,k", "run above"),
+            _A("runs.below", "down,j", "run below"),
+            _A("runs.first", "home", "first run"),
+            _A("runs.last", "end", "last run"),
+            words="select a run",
+        ),
+        _row(
+            _A("runs.page_up", "pageup", "a page up"),
+            _A("runs.page_down", "pagedown", "a page down"),
+        ),
         _row(
             _A("runs.resume", "r", "resume", "Resume the run"),
-            _A("runs.generate", "g", "generate", "Generate with the run"),
+            _A("runs.generate", "g", "generate with its model", "Generate with the run"),
+        ),
+        _row(
+            _A("runs.mark", "space", "mark", "Mark the run"),
+            _A("runs.compare", "c", "compare two to six marked runs", "Compare the marked runs"),
+        ),
+        _row(
+            _A("runs.filter", "slash", "filter by typing", "Filter the runs"),
+            _A("runs.clear", "escape", "all runs, then no marks", "Show all runs, remove the marks"),
+        ),
+        _row(
+            _A("runs.sort", "s", "sort by the next column", "Sort the runs by the next column"),
+            _A("runs.reverse", "S", "reverse", "Reverse the order of the runs"),
+            also="or a heading",
+        ),
+        _row(
+            _A("runs.note", "n", "note", "Write a note on the run"),
+            _A("runs.rename", "m", "rename", "Rename the run"),
+            _A("runs.export", "w", "export", "Export the run"),
+        ),
+        _row(
             _A("runs.delete", "d,delete", "delete", "Delete the run"),
+            _A("runs.undo", "u", "restore the run deleted last", "Restore a deleted run"),
+        ),
+    ),
+)
+_COMPARE = HelpSection(
+    "Comparing runs",
+    "runs",
+    (
+        _row(
+            _A("compare.pin_next", "p", "pin the next run", "Pin the next run"),
+            _A("compare.pin_previous", "P", "the previous one", "Pin the previous run"),
+        ),
+        _row(also="← → Home End", words="read values at a step of the pinned run"),
+        _row(_A("compare.toggle_log", "l", "logarithmic loss axis", "Toggle logarithmic loss axis")),
+        _row(
+            _A("compare.back", "escape", "back to the list", "Back to the list"),
+            _A("compare.leave", "c,q", "back to the list"),
         ),
     ),
 )
@@ -258,13 +318,13 @@ _DIALOGS = HelpSection(
     "",
     (
         _row(_A("dialog.previous", "left", "previous answer"), _A("dialog.next", "right", "next answer")),
-        _row(_A("dialog.save_and_quit", "s", "save and quit"), _A("dialog.delete", "d", "delete, remove")),
+        _row(_A("dialog.save_and_quit", "s", "save and quit"), _A("dialog.delete", "d", "remove")),
         _row(_A("dialog.cancel", "escape", "cancel"), _A("dialog.leave_list", "q", "leave a list")),
         _row(_A("help.close", "escape,f1,question_mark,q,enter", "close this page")),
     ),
 )
 
-HELP_SECTIONS = (_TRAIN, _DEMO, _PROMPT, _CARDS, _RUNS, _DATA, _EVERYWHERE, _DIALOGS)
+HELP_SECTIONS = (_TRAIN, _DEMO, _PROMPT, _CARDS, _RUNS, _COMPARE, _DATA, _EVERYWHERE, _DIALOGS)
 
 KEY_ACTIONS: Mapping[str, KeyAction] = MappingProxyType(
     {action.id: action for section in HELP_SECTIONS for row in section.rows for action in row.actions}
@@ -276,6 +336,8 @@ PLACES_TOGETHER = tuple(
     for places in (
         "form tab app",
         "run chart tab app",
+        "run sample tab app",
+        "compare chart app",
         "demo chart app",
         "prompt generate tab app",
         "card generate tab app",

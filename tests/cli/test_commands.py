@@ -721,12 +721,38 @@ def test_runs_list_is_a_table_and_json(command: CommandLine) -> None:
     make_run("one")
     make_run("a-much-longer-name")
     lines = command("runs", "list").out.splitlines()
-    assert lines[0].split() == ["NAME", "STATE", "PRESET", "STEP", "BEST", "LOSS", "UPDATED"]
+    assert lines[0].split() == ["NAME", "STATE", "PRESET", "TEXT", "STEP", "BEST", "LOSS", "SIZE", "UPDATED", "NOTE"]
     assert len(lines) == 3
     assert len({line.index("nano") for line in lines[1:]}) == 1
     records = [json.loads(line) for line in command("runs", "list", "--json").out.splitlines()]
     assert {record["name"] for record in records} == {"one", "a-much-longer-name"}
     assert records[0]["state"] == "finished"
+
+
+def test_runs_note_writes_and_prints_a_line_that_the_lists_show(command: CommandLine) -> None:
+    make_run("one")
+    assert command("runs", "note", "one").out == ""
+    assert command("runs", "note", "one", "a higher\nrate").out == "a higher rate\n"
+    assert command("runs", "note", "one").out == "a higher rate\n"
+    [record] = map(json.loads, command("runs", "list", "--json").out.splitlines())
+    assert (record["note"], record["corpus"]) == ("a higher rate", "tinyshakespeare")
+    assert record["size"] > 0
+    assert command("runs", "list").out.splitlines()[1].endswith("a higher rate")
+    assert "note                   a higher rate\n" in command("runs", "show", "one").out
+    assert command("runs", "note", "one", "").out == ""
+    assert "note                   none\n" in command("runs", "show", "one").out
+
+
+def test_a_note_that_is_too_long_or_of_no_run_is_one_line(command: CommandLine) -> None:
+    make_run("one")
+    assert "shorten it to 200" in command("runs", "note", "one", "x" * 201).err
+    assert "there is no run 'two'" in command("runs", "note", "two", "good").err
+
+
+def test_a_note_cannot_command_the_terminal(command: CommandLine) -> None:
+    make_run("one").set_note("\x1b[2Jgone")
+    for arguments in (["list"], ["show", "one"], ["note", "one"]):
+        assert "\x1b" not in command("runs", *arguments).out
 
 
 @pytest.mark.parametrize(("is_estimate", "loss"), [(False, "1.8812"), (True, "~1.8812")])

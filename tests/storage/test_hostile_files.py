@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pipes, sockets 
 
 CHECKPOINT_FILES = ("checkpoint.json", "model.safetensors", "training.safetensors")
 RUN_PLACES = (
-    *("", "run.json", "events.jsonl", "lock", "changes.jsonl", ".run.json.0a1b2c3d.tmp"),
+    *("", "run.json", "events.jsonl", "lock", "changes.jsonl", "note.json", ".run.json.0a1b2c3d.tmp"),
     *("requests", "requests/0123456789abcdef.json", "requests/0123456789abcdef.answer.json"),
     *("last", "best", "good", ".last.new", ".last.old", ".last.tmp", ".best.new", ".good.old"),
     *(f"{which}/{name}" for which in ("last", "best") for name in CHECKPOINT_FILES[: 3 if which == "last" else 2]),

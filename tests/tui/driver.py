@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from textual.pilot import Pilot
-from textual.widgets import DataTable, Input, Static
+from textual.widgets import Input, Static
 from textual.widgets._footer import FooterKey
 
 from tests.fakes import FakeSession, training_script
@@ -18,6 +18,7 @@ from tui_gpt.storage.runs import RunStore
 from tui_gpt.tui.app.app import TuiGptApp
 from tui_gpt.tui.app.main_screen import MainScreen
 from tui_gpt.tui.dialogs import NumberScreen
+from tui_gpt.tui.runs.runs_table import RunsTable
 from tui_gpt.tui.train.chart.loss_chart import LossChart
 
 AppPilot = Pilot[None]
@@ -145,9 +146,9 @@ def stored(name: str, preset: str = "nano", steps: int = 100) -> None:
     run.set_state("finished")
 
 
-async def open_runs(pilot: AppPilot, main: MainScreen, count: int) -> DataTable[object]:
+async def open_runs(pilot: AppPilot, main: MainScreen, count: int) -> RunsTable:
     await pilot.press("3")
-    table: DataTable[object] = main.query_one("#runs", DataTable)
+    table = main.query_one(RunsTable)
     await wait_until(pilot, lambda: table.row_count == count)
     return table
 

@@ -139,6 +139,19 @@ def discard_folder(target: Path) -> None:
         remove_tree(place)
 
 
+def folder_size(folder: Path) -> int:
+    """Return the bytes of the files in a folder and the folders in it; no link is followed."""
+    total, folders = 0, [folder]
+    while folders:
+        with suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(Path(entry.path))
+                else:
+                    total += entry.stat(follow_symlinks=False).st_size
+    return total
+
+
 def remove_tree(path: Path) -> None:
     """Remove a folder with its content, a file, or a link (not its target), if it exists."""
     if path.is_dir() and not path.is_symlink():

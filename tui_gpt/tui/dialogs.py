@@ -1,4 +1,4 @@
-"""Dialogs: quit while training, delete a run, change a number. One key answers each."""
+"""Dialogs: quit while training, change a number. One key answers each."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -69,18 +69,6 @@ def quit_question(step: int) -> QuestionScreen:
         "Keep training",
         key="dialog.save_and_quit",
         yes_first=True,
-    )
-
-
-def delete_question(name: str) -> QuestionScreen:
-    """Return the question whether to delete a run."""
-    return QuestionScreen(
-        f"Delete {name}?",
-        "Its checkpoints and its log are removed from the disk. This cannot be undone.",
-        "Delete",
-        "Keep",
-        key="dialog.delete",
-        yes_first=False,
     )
 
 

@@ -9,7 +9,7 @@ from tests.cli.helpers import FakeTerminal, memory_streams
 from tests.fakes import FakeSession, finished, progress, started
 from tui_gpt.cli.headless.streams import Streams
 from tui_gpt.cli.headless.train import train
-from tui_gpt.errors import ConfigError, StorageError
+from tui_gpt.errors import StorageError
 from tui_gpt.events import Event
 from tui_gpt.requests import TrainRequest
 
@@ -66,7 +66,6 @@ def test_the_settings_turn_alerts_off(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\a" not in shown
 
 
-def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_setting_is_named_and_the_run_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TUI_GPT_ALERTS_BELL", "loud")
-    with pytest.raises(ConfigError, match="TUI_GPT_ALERTS_BELL"):
-        drawn(*SCRIPT)
+    assert "warning: TUI_GPT_ALERTS_BELL" in drawn(*SCRIPT)

@@ -32,6 +32,7 @@ def test_a_summary_has_the_figures_of_the_log(run: Run) -> None:
         has_checkpoint=False,
         best_is_estimate=False,
         best_val_tokens=111_540,
+        size=sum(path.stat().st_size for path in run.path.iterdir()),
     )
     fake_checkpoint(run.path / "best")
     assert (run.summary().best_val_loss, run.summary().has_checkpoint) == (1.75, True)

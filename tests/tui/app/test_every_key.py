@@ -5,7 +5,7 @@ from textual.widgets import Button
 
 from tests.fakes import FakeSession
 from tests.tui.app.test_bindings import card, generate
-from tests.tui.driver import AppPilot, chart_text, open_runs, phase, running, start_and_hold, stored
+from tests.tui.driver import AppPilot, chart_text, phase, running, start_and_hold
 from tests.tui.fakes import wait_until
 from tui_gpt.tui.dialogs import QuestionScreen
 from tui_gpt.tui.generate.generate_pane import GeneratePane
@@ -77,17 +77,16 @@ async def test_lists_are_left_by_key(key: str) -> None:
 
 
 async def test_the_arrows_move_between_the_answers_of_a_question() -> None:
-    stored("first")
-    async with running() as (pilot, main, _):
-        await open_runs(pilot, main, 1)
-        await pilot.press("delete")
+    async with running(FakeSession(hold_at=300)) as (pilot, main, session):
+        await start_and_hold(pilot, main, session)
+        await pilot.press("q")
         await wait_until(pilot, lambda: isinstance(main.app.screen, QuestionScreen))
         dialog = main.app.screen
-        await wait_until(pilot, lambda: bool(dialog.query("#no")) and dialog.query_one("#no").has_focus)
-        await pilot.press("left")
-        assert dialog.query_one("#yes").has_focus
+        await wait_until(pilot, lambda: bool(dialog.query("#yes")) and dialog.query_one("#yes").has_focus)
         await pilot.press("right")
         assert dialog.query_one("#no").has_focus
+        await pilot.press("left")
+        assert dialog.query_one("#yes").has_focus
         await pilot.press("escape")
         await wait_until(pilot, lambda: main.app.screen is main)
 

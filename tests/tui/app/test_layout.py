@@ -6,7 +6,6 @@ from functools import partial
 import pytest
 from textual.events import DescendantFocus
 from textual.widget import Widget
-from textual.widgets import DataTable
 from textual.widgets._footer import FooterKey
 
 from tests.fakes import FakeSession
@@ -75,7 +74,7 @@ async def test_a_tab_that_gets_the_focus_late_does_not_come_back() -> None:
         await pilot.press("f4")
         await wait_until(pilot, lambda: main.runs_pane.has_focus_within)
         main.tabs.active = "train"
-        main.runs_pane.post_message(DescendantFocus(main.runs_pane.query_one(DataTable)))
+        main.runs_pane.post_message(DescendantFocus(main.runs_pane.table))
         await pilot.pause()
         await pilot.pause()
         assert main.active_tab == "train"

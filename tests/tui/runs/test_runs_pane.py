@@ -8,7 +8,7 @@ from tests.tui.fakes import wait_until
 from tui_gpt.config import resolve
 from tui_gpt.requests import TrainRequest
 from tui_gpt.storage.runs import RunStore
-from tui_gpt.tui.dialogs import NumberScreen, QuestionScreen
+from tui_gpt.tui.dialogs import NumberScreen
 
 
 async def test_without_runs_the_tab_says_how_to_train_one() -> None:
@@ -34,25 +34,37 @@ async def test_a_best_loss_that_is_an_estimate_is_marked_in_the_list() -> None:
         RunStore().create(resolve("nano"), name).record(event)
     async with running() as (pilot, main, _):
         table = await open_runs(pilot, main, 2)
-        best = {str(row[0]): str(row[4]) for row in map(table.get_row_at, range(2))}
+        best = {cells["run"]: cells["loss"] for cells in map(table.cells_at, range(2))}
         assert best == {"rough": "~1.5000", "exact": "1.2500"}
 
 
-async def test_deleting_a_run_needs_confirmation() -> None:
+async def test_a_deleted_run_is_restored_by_undo() -> None:
     stored("first")
     stored("second")
     async with running() as (pilot, main, _):
         table = await open_runs(pilot, main, 2)
-        await pilot.press("d")
-        await wait_until(pilot, lambda: isinstance(main.app.screen, QuestionScreen))
-        await pilot.press("enter")
-        await wait_until(pilot, lambda: not isinstance(main.app.screen, QuestionScreen))
-        assert len(RunStore().list()) == 2
-        await pilot.press("d")
-        await wait_until(pilot, lambda: isinstance(main.app.screen, QuestionScreen))
+        name = table.cells_at(0)["run"]
         await pilot.press("d")
         await wait_until(pilot, lambda: table.row_count == 1)
+        assert f"{name} is deleted: u restores it until you quit" in notices(main)
         assert len(RunStore().list()) == 1
+        await pilot.press("u")
+        await wait_until(pilot, lambda: table.row_count == 2)
+        assert sorted(run.name for run in RunStore().list()) == ["first", "second"]
+        await pilot.press("u")
+        await wait_until(pilot, lambda: "no deleted run can be restored" in notices(main))
+
+
+async def test_a_deleted_run_leaves_the_train_tab() -> None:
+    stored("first")
+    async with running() as (pilot, main, _):
+        await open_runs(pilot, main, 1)
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: main.train_pane.record is not None)
+        await open_runs(pilot, main, 1)
+        await pilot.press("d")
+        await wait_until(pilot, lambda: "no runs yet" in shown(main, "#no-runs"))
+        assert main.train_pane.record is None
 
 
 async def test_the_run_in_progress_is_not_deleted_and_stays_on_screen() -> None:
@@ -79,8 +91,6 @@ async def test_a_run_in_progress_elsewhere_is_not_deleted_and_stays_on_screen() 
         await wait_until(pilot, lambda: main.train_pane.record is not None)
         await open_runs(pilot, main, 1)
         with RunStore().get("first").lock():
-            await pilot.press("d")
-            await wait_until(pilot, lambda: isinstance(main.app.screen, QuestionScreen))
             await pilot.press("d")
             await wait_until(pilot, lambda: "is writing the run" in notices(main))
         assert main.train_pane.record is not None

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 from pytest_textual_snapshot import SVGImageExtension  # type: ignore[import-untyped]  # it has no annotations
 from syrupy.assertion import SnapshotAssertion
-from textual.widgets import DataTable, Input
+from textual.widgets import Input
 from textual.widgets._toast import Toast
 
 from tests.fakes import FakeSession, evaluated, progress, started, training_script
@@ -26,6 +26,7 @@ from tui_gpt.tui.app.state import AppState
 from tui_gpt.tui.dialogs import QuestionScreen
 from tui_gpt.tui.generate.generate_pane import GeneratePane
 from tui_gpt.tui.generate.notebook import Answer, Card, History
+from tui_gpt.tui.runs.runs_table import RunsTable
 from tui_gpt.tui.train import setup_pane
 
 Scene = Callable[[AppPilot, MainScreen], Awaitable[None]]
@@ -180,7 +181,7 @@ async def runs(pilot: AppPilot, main: MainScreen) -> None:
     make_runs()
     await form(pilot, main)
     await pilot.press("3")
-    await wait_until(pilot, lambda: main.query_one("#runs", DataTable).row_count == 4)
+    await wait_until(pilot, lambda: main.query_one(RunsTable).row_count == 4)
     main.runs_pane.focus_main()
 
 

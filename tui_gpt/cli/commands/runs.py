@@ -13,12 +13,13 @@ from tui_gpt.cli.commands import common, live_runs
 from tui_gpt.cli.commands.export import export_run
 from tui_gpt.config import DEFAULT_CORPUS
 from tui_gpt.errors import TuiGptError, UsageError
-from tui_gpt.formatting import format_age, format_loss
+from tui_gpt.escaping import escape_controls
+from tui_gpt.formatting import format_age, format_bytes, format_loss, text_name
 from tui_gpt.storage import runs as storage
 from tui_gpt.storage.manifest import read_info
 
-_HEADINGS = ("NAME", "STATE", "PRESET", "STEP", "BEST LOSS", "UPDATED")
-_TO_THE_RIGHT = frozenset({3, 4})
+_HEADINGS = ("NAME", "STATE", "PRESET", "TEXT", "STEP", "BEST LOSS", "SIZE", "UPDATED", "NOTE")
+_TO_THE_RIGHT = frozenset({4, 5, 6})
 
 
 @click.group()
@@ -26,10 +27,8 @@ def runs() -> None:
     """Manage runs."""
 
 
-for _command in live_runs.COMMANDS:
+for _command in (*live_runs.COMMANDS, export_run):
     runs.add_command(_command)
-
-runs.add_command(export_run)
 
 
 @runs.command("list")
@@ -55,9 +54,12 @@ def _row(summary: storage.RunSummary) -> tuple[str, ...]:
         summary.name,
         summary.state,
         summary.preset or "–",
+        text_name(summary.corpus) or "–",
         _steps(summary),
         format_loss(summary.best_val_loss, is_estimate=summary.best_is_estimate),
+        format_bytes(summary.size),
         format_age(time.time() - summary.updated),
+        summary.note,
     )
 
 
@@ -109,6 +111,8 @@ def _facts(
         ("best validation loss", _loss(summary.best_val_loss, summary.best_is_estimate, summary.best_val_tokens)),
         ("updated", format_age(time.time() - summary.updated)),
         ("folder", str(summary.path)),
+        ("size on disk", format_bytes(summary.size)),
+        ("note", summary.note or "none"),
     ]
     for which, checkpoint in checkpoints.items():
         facts.append((f"{which} checkpoint", "none" if checkpoint is None else _checkpoint_line(checkpoint)))
@@ -155,6 +159,20 @@ def rename_run(name: str, new_name: str) -> None:
     """Rename a run."""
     common.own_run(name)
     click.echo(storage.RunStore().rename(name, new_name).name)
+
+
+@runs.command("note")
+@click.argument("name", metavar="RUN")
+@click.argument("text", required=False)
+def note_run(name: str, text: str | None) -> None:
+    """Print the note of a run, or replace it by TEXT.
+
+    A note is one line. It is shown in the list of runs. An empty TEXT ("") removes it.
+    """
+    run = common.own_run(name)
+    note = run.note if text is None else run.set_note(text)
+    if note:
+        click.echo(escape_controls(note))
 
 
 @runs.command("rm")

@@ -28,7 +28,10 @@ def train(
     line = ProgressLine(streams.messages, silent=streams.quiet, activity=lambda: control.activity)
     log = EventWriter(streams.out if as_json else None, control.stop)
     notifier = None if notify is None else Notifier.of(notify, line.write_warning)
-    alerts = HeadlessAlerts(line, settings.alert_config(), notifier)
+    alert_config, problem = settings.alert_config()
+    if problem:
+        line.write_warning(problem)
+    alerts = HeadlessAlerts(line, alert_config, notifier)
     message = "" if streams.quiet else "saving, then stopping (press again to quit immediately)"
     with StopOnSignals(control, message, leave=alerts.leave) as signals, alerts:
         signals.nothing_to_lose = True

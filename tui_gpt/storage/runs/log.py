@@ -5,6 +5,7 @@ Only the holder of the run's lock may write.
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ LOG_LIMIT = 1 << 30
 LINE_LIMIT = 1 << 20
 """Bytes; longer lines are foreign."""
 _TAIL_BYTES = 1 << 16
+_NOT_AT_ENDS = re.compile(rb'.{0,30}"(?:progress|sampled|saved)"')
 
 
 class RunLog:
@@ -63,7 +65,7 @@ class RunLog:
             yield from parsed_lines(whole_lines(log, LINE_LIMIT), from_json)
 
     def ends(self) -> Iterator[Event]:
-        """Yield the first event and those in the last bytes, without the progress events among these.
+        """Yield the first event and those in the last bytes, without the progress, samples and saves among these.
 
         The last two events are yielded in any case, so they show how far the run got, however long the log is.
         """
@@ -75,7 +77,7 @@ class RunLog:
                 lines += log.read(_TAIL_BYTES).splitlines()
         except OSError:
             return
-        chosen = [line for line in lines[:-2] if b'"progress"' not in line[:40]] + lines[-2:]
+        chosen = [line for line in lines[:-2] if not _NOT_AT_ENDS.match(line)] + lines[-2:]
         for _, event in parsed_lines(chosen, from_json):
             yield event
 

@@ -19,17 +19,18 @@ from tui_gpt.errors import CheckpointError, ConfigError, NotFoundError, RunLocke
 from tui_gpt.events import Event
 from tui_gpt.records import read_record
 from tui_gpt.storage.files import atomic_write, storage_errors
-from tui_gpt.storage.folders import candidates, remove_tree
+from tui_gpt.storage.folders import candidates, folder_size, remove_tree
 from tui_gpt.storage.locks import SILENT_SECONDS, FileLock, LockHeldError, lock_holder, silent_seconds
 from tui_gpt.storage.manifest import damaged, newest_complete, read_info
 from tui_gpt.storage.plain_files import read_json_object
 from tui_gpt.storage.runs.log import RunLog
+from tui_gpt.storage.runs.note import read_note, write_note
 from tui_gpt.storage.runs.summary import RunState, RunSummary, Writer, figures_of
 
 Which = Literal["best", "last"]
 
 RUN_FILE = "run.json"
-_LOCK_FILE = "lock"
+LOCK_FILE = "lock"
 _RUN_FILE_LIMIT = 1 << 20
 _FORMAT_VERSION = 2
 """The format version of `run.json` and of the event log."""
@@ -109,15 +110,15 @@ class Run:
 
     def writer(self) -> str | None:
         """Return the holder of the lock, e.g. `process 1234`; None when it is free."""
-        return lock_holder(self.path / _LOCK_FILE)
+        return lock_holder(self.path / LOCK_FILE)
 
     def is_written(self) -> bool:
         """Return whether a process holds the lock, or another one asks this at the same moment. Takes no time."""
-        return lock_holder(self.path / _LOCK_FILE, patience=0.0) is not None
+        return lock_holder(self.path / LOCK_FILE, patience=0.0) is not None
 
     def silent_seconds(self) -> float:
         """Return for how long the holder of the lock has given no sign of life; see `locks.SILENT_SECONDS`."""
-        return silent_seconds(self.path / _LOCK_FILE)
+        return silent_seconds(self.path / LOCK_FILE)
 
     @contextmanager
     def lock(self) -> Iterator[FileLock]:
@@ -125,7 +126,7 @@ class Run:
 
         On a file system without locks the block is entered anyway, and `lock_problem` describes the problem.
         """
-        lock = FileLock(self.path / _LOCK_FILE)
+        lock = FileLock(self.path / LOCK_FILE)
         try:
             with storage_errors(f"lock the run {self.name!r}"):
                 lock.acquire()
@@ -149,6 +150,17 @@ class Run:
         for draft in self.path.glob(".*.json*.tmp"):
             with suppress(OSError):
                 remove_tree(draft)
+
+    # The note
+
+    @property
+    def note(self) -> str:
+        """Return the line that the user wrote about the run."""
+        return read_note(self.path)
+
+    def set_note(self, text: str) -> str:
+        """Write the note, or remove it when `text` is empty, and return it. Raises UsageError, StorageError."""
+        return write_note(self.path, text)
 
     # The log
 
@@ -214,6 +226,8 @@ class Run:
             has_checkpoint=bool(checkpoints),
             best_is_estimate=figures.best_is_estimate,
             best_val_tokens=figures.best_val_tokens,
+            note=self.note,
+            size=folder_size(self.path),
             writer=_place_of(writer),
             writer_is_silent=writer is not None and self.silent_seconds() > SILENT_SECONDS,
         )

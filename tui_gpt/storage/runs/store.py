@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -96,13 +96,15 @@ class RunStore:
 
     def list(self) -> "list[RunSummary]":
         """Return a summary of every run, also of damaged ones, newest first."""
-        summaries = [Run(self.root / name).summary() for name in self._names()]
-        return sorted(summaries, key=lambda summary: (-summary.updated, summary.name))
+        return newest_first(run.summary() for run in self.runs())
+
+    def runs(self) -> Sequence[Run]:
+        """Return every run, in any order."""
+        return [Run(self.root / name) for name in self._names()]
 
     def newest(self, with_checkpoint: bool = True) -> Run | None:
         """Return the run that was written last, by default among those with a whole checkpoint."""
-        names = sorted(self._names(), key=lambda name: -Run(self.root / name).updated())
-        for run in (Run(self.root / name) for name in names):
+        for run in sorted(self.runs(), key=lambda run: -run.updated()):
             if not with_checkpoint or run.newest_checkpoint():
                 return run
         return None
@@ -128,20 +130,30 @@ class RunStore:
     def delete(self, name: str) -> None:
         """Remove a run with its checkpoints. Raises NotFoundError, RunLockedError while it is running, StorageError.
 
-        The folder leaves the list by a single rename; what a crash leaves of it is removed by the next deletion. Of a
-        link to a run elsewhere, only the link is removed.
+        What a crash leaves of it is removed by the next deletion. Of a link to a run elsewhere, the link is removed.
+        """
+        self.discard(name)
+        self.purge()
+
+    def discard(self, name: str) -> Path:
+        """Take a run off the list by a single rename and return its hidden folder, which `purge` removes.
+
+        Raises NotFoundError, RunLockedError while it is running, StorageError.
         """
         run = self.get(name)
+        place = self.root / f".trash-{name}-{secrets.token_hex(4)}"
         with self._unwritten(run, f"remove the run {name!r}"):
-            if run.path.is_symlink():
-                run.path.unlink()
-            else:
-                run.path.rename(self.root / f".trash-{name}-{secrets.token_hex(4)}")
+            run.path.rename(place)
             sync_folder(self.root)
-        for trash in named_like(self.root, _TRASH_NAME):
-            shutil.rmtree(trash, ignore_errors=True)
-            with suppress(OSError):
-                remove_tree(trash)
+        return place
+
+    def purge(self, keep: Collection[Path] = ()) -> None:
+        """Remove the discarded runs but those in `keep`, and those that another process may restore and has locked."""
+        for place in named_like(self.root, _TRASH_NAME):
+            if place not in keep and (place.is_symlink() or not Run(place).is_written()):
+                shutil.rmtree(place, ignore_errors=True)
+                with suppress(OSError):
+                    remove_tree(place)
 
     @contextmanager
     def _unwritten(self, run: Run, action: str) -> Iterator[None]:
@@ -181,6 +193,11 @@ class RunStore:
             if not make_folder(place, {MODEL_FILE, MANIFEST_FILE}, fill):
                 raise UsageError(f"{target} exists already: name a new folder")
         return place
+
+
+def newest_first(summaries: Iterable[RunSummary]) -> list[RunSummary]:
+    """Return summaries in the order of a list of runs."""
+    return sorted(summaries, key=lambda summary: (-summary.updated, summary.name))
 
 
 def _taken(name: str) -> UsageError:

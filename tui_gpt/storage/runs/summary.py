@@ -39,6 +39,10 @@ class RunSummary:
     """Whether `best_val_loss` was measured on fewer characters than the loss of record."""
     best_val_tokens: int = 0
     """Validation characters that `best_val_loss` was measured on; 0 if unknown."""
+    note: str = ""
+    """A line that the user wrote."""
+    size: int = 0
+    """Bytes of its files."""
     writer: Writer = ""
     writer_is_silent: bool = False
     """Whether the writer has given no sign of life for ten seconds: it is suspended or frozen."""

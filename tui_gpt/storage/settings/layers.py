@@ -152,9 +152,13 @@ def preferred_sample_config() -> SampleConfig:
     return sample_config(config_layers("generate"))
 
 
-def alert_config() -> AlertConfig:
-    """Return how the user wants to be alerted. Raises ConfigError."""
-    return AlertConfig.from_dict(merged(*(level for _, level in config_layers("alerts"))))
+def alert_config() -> tuple[AlertConfig, str]:
+    """Return how the user wants to be alerted, and what is wrong with these settings, which are then not used ("" if
+    nothing)."""
+    try:
+        return AlertConfig.from_dict(merged(*(level for _, level in config_layers("alerts")))), ""
+    except ConfigError as error:
+        return AlertConfig(), str(error)
 
 
 def keymap() -> Keymap:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import BindingType
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.theme import Theme
 from textual.widgets import Static
 
@@ -133,12 +133,12 @@ class TuiGptApp(GuardedApp):
     async def _open_main(self) -> None:
         from tui_gpt.session import Session
         from tui_gpt.storage.runs import RunStore
+        from tui_gpt.storage.settings import alert_config
         from tui_gpt.tui.app.main_screen import MainScreen
-        from tui_gpt.tui.app.preferences import alert_settings
         from tui_gpt.tui.app.run_alerts import RunAlerts
 
         store = self._given_store or RunStore()
-        config, problem = alert_settings()
+        config, problem = alert_config()
         self.alerts = RunAlerts(config, os.environ, self.write_to_terminal)
         self.main = MainScreen(self._given_session or Session(store), store, self.state, self.alerts, self._request)
         await self.push_screen(self.main)
@@ -167,6 +167,12 @@ class TuiGptApp(GuardedApp):
             from tui_gpt.tui.app.commands import commands
 
             yield from commands(self.main)
+        elif not isinstance(screen, ModalScreen):
+            from tui_gpt.tui.keys import key_commands
+
+            for node in (screen, screen.focused):
+                if node is not None:
+                    yield from key_commands(node)
         yield from super().get_system_commands(screen)
 
     def handle_bug(self, error: Exception) -> bool:
@@ -233,6 +239,11 @@ class TuiGptApp(GuardedApp):
 
         return list(farewell(self.main.control.record, self.main.control.store))
 
+    def empty_trash(self) -> None:
+        """Remove the runs that were deleted and not restored."""
+        if self.main is not None:
+            self.main.control.trash.empty()
+
     def wait_for_training(self) -> None:
         """Wait until a run that was asked to stop has been saved, or has failed to end in time."""
         if self.main is not None and self.main.control.training is not None:
@@ -268,6 +279,7 @@ def run_app(
             app.run()
         finally:
             write_directly("" if app.alerts is None else app.alerts.restore_title())
+    app.empty_trash()
     write_directly("".join(f"{line}\n" for line in app.farewell()))
     if app.crash_sentence:
         print(app.crash_sentence, file=sys.stderr)

@@ -412,6 +412,15 @@ class MainScreen(Screen[None]):
         if self.train_pane.record is not None and self.train_pane.record.name == event.name:
             self.train_pane.show_form()
 
+    @on(RunsPane.Renamed)
+    def _run_renamed(self, event: RunsPane.Renamed) -> None:
+        shown = self.train_pane.record
+        if shown is not None and shown.name == event.name:
+            shown.name = event.new_name
+            self.train_pane.refresh_run()
+        if self.state.source == event.name:
+            self.state.source = event.new_name
+
     # Leaving, help
 
     @work(exclusive=True, group="question", exit_on_error=False)

@@ -2,19 +2,11 @@
 
 import dataclasses
 
-from tui_gpt.config import AlertConfig, RunConfig, resolve
+from tui_gpt.config import RunConfig, resolve
 from tui_gpt.errors import ConfigError
 from tui_gpt.keys import DEFAULT_KEYMAP, Keymap
 from tui_gpt.storage import settings
 from tui_gpt.tui.app.state import AppState
-
-
-def alert_settings() -> tuple[AlertConfig, str]:
-    """Return how the user wants to be alerted, and what is wrong with these settings ("" if nothing)."""
-    try:
-        return settings.alert_config(), ""
-    except ConfigError as error:
-        return AlertConfig(), str(error)
 
 
 def chosen_keymap() -> tuple[Keymap, str]:

@@ -1,47 +1,47 @@
-"""The Runs tab: every run on disk, to be opened, resumed, generated with or deleted.
+"""The Runs tab: every run on disk, to be opened, compared, resumed, generated with, and kept in order.
 
-The list is read in a thread, without torch. Opening and deleting are done here; the rest is posted to the screen.
+The list is read in a thread, without torch. What changes the disk is in `edits`, the comparison in `compare_screen`;
+what concerns another tab is posted to the screen.
 """
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import ClassVar
 
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Button, DataTable, Static
+from textual.widgets import Button, Input, Static
 
-from tui_gpt.errors import TuiGptError
 from tui_gpt.escaping import escape_controls
-from tui_gpt.formatting import format_age, format_loss
-from tui_gpt.storage.runs import RunSummary
-from tui_gpt.tui.dialogs import delete_question
+from tui_gpt.formatting import format_bytes
+from tui_gpt.storage.runs import RunList, RunSummary
 from tui_gpt.tui.keys import button_label, key_binding, keymap_of
+from tui_gpt.tui.runs.columns import state_sentence, step_words
+from tui_gpt.tui.runs.edits import RunEdits
+from tui_gpt.tui.runs.marks import MAX_MARKS, Marks
+from tui_gpt.tui.runs.order import Order, in_order, matching
+from tui_gpt.tui.runs.run_commands import RUN_COMMANDS
+from tui_gpt.tui.runs.runs_table import RunsTable
+from tui_gpt.tui.threads import in_background
 from tui_gpt.tui.train.record import RunView
 from tui_gpt.tui.train.run_control import RunControl
 
-_COLUMNS = ("run", "state", "preset", "step", "best loss", "updated")
-_OTHER_COLUMNS = 60
-"""The width of all columns but the first, with their margins."""
-_MIN_NAME = 12
+_REST_SECONDS = 0.003
+"""Between two runs that are read from the disk, each of which takes about as long: keys come first."""
 _NO_RUNS = "no runs yet\n\npress {tab.train}, then {form.start}, to train the first one"
-_PROBLEM_SECONDS = 10.0
 
 
 class RunsPane(Widget):
     """A table of runs."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        key_binding("runs.resume", "resume_run", "Resume"),
-        key_binding("runs.generate", "generate_with", "Generate"),
-        key_binding("runs.delete", "delete_run", "Delete"),
+        *(command.binding for command in RUN_COMMANDS),
+        key_binding("runs.clear", "clear", "Show all runs, remove the marks", show=False),
     ]
 
     class RunRequest(Message):
@@ -71,152 +71,246 @@ class RunsPane(Widget):
             self.name = name
             super().__init__()
 
+    class Renamed(Message):
+        """A run has another name."""
+
+        def __init__(self, name: str, new_name: str) -> None:
+            self.name, self.new_name = name, new_name
+            super().__init__()
+
     def __init__(self, control: RunControl, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._control = control
-        self._runs: dict[str, RunSummary] = {}
-        self._shown_width = 0
+        self._list = RunList(control.store, rest=_REST_SECONDS)
+        self._edits = RunEdits(self, control)
+        self._runs: list[RunSummary] = []
+        self._order = Order()
+        self._sentence = ""
+        self.marks = Marks()
+        """The runs that are marked to be compared."""
 
     def compose(self) -> ComposeResult:
-        """Lay out the table, or a sentence in its place, and the buttons."""
+        """Lay out the table, or a sentence in its place, the run under the cursor, and the buttons."""
+        yield Input(placeholder="words of name, state, preset, text or note", id="runs-filter", compact=True)
         yield Static("", id="no-runs", markup=False)
-        yield DataTable[Text](id="runs", cursor_type="row", zebra_stripes=False)
-        with Horizontal(classes="buttons", id="runs-buttons"):
-            yield Button("Open  Enter", id="open", compact=True)
-            yield Button(button_label(self, "Resume", "runs.resume"), id="resume", compact=True)
-            yield Button(button_label(self, "Generate", "runs.generate"), id="generate-run", compact=True)
-            yield Button(button_label(self, "Delete", "runs.delete"), id="delete", compact=True)
+        yield RunsTable(id="runs")
+        yield Static("", id="run-detail", markup=False)
+        for row in (1, 2):
+            with Horizontal(classes="buttons runs-buttons"):
+                for command in (command for command in RUN_COMMANDS if command.row == row):
+                    yield Button(
+                        button_label(self, command.label, command.key), id=f"do-{command.action}", compact=True
+                    )
 
     def on_mount(self) -> None:
         """Show that the list is being read."""
-        for name in _COLUMNS:
-            self.table.add_column(name, key=name)
-        self.query_one("#no-runs", Static).update("reading the runs…")
-        self._show_table(False)
+        self._filter.display = False
+        self._show_sentence("reading the runs…")
 
     @property
-    def table(self) -> DataTable[Text]:
+    def table(self) -> RunsTable:
         """The list."""
-        return self.query_one("#runs", DataTable)
+        return self.query_one(RunsTable)
+
+    @property
+    def _filter(self) -> Input:
+        return self.query_one("#runs-filter", Input)
 
     @property
     def selected(self) -> RunSummary | None:
         """The run under the cursor."""
-        table = self.table
-        if not table.row_count:
-            return None
-        key = table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value
-        return self._runs.get(key or "")
+        return self.table.current
 
     def focus_main(self) -> None:
         """Focus the list."""
         self.table.focus()
 
-    def on_resize(self) -> None:
-        """Adapt the names to the new width."""
-        if self._runs and self._shown_width != self._name_width:
-            self.show(list(self._runs.values()))
+    # The list
 
     def reload(self) -> None:
         """Read the list again."""
         self._start(self._reload, "runs")
 
     async def _reload(self) -> None:
-        self.show(await asyncio.to_thread(self._control.store.list))
+        self._runs = await in_background(self._list.read)
+        self.marks.keep({run.name for run in self._runs})
+        self._show()
 
     def _start(self, work: Callable[[], Awaitable[None]], group: str) -> None:
         """Start a worker of the screen, which reports unexpected errors."""
         self.screen.run_worker(work, exclusive=True, group=group, exit_on_error=False)
 
-    def show(self, runs: Sequence[RunSummary]) -> None:
-        """Replace the list; the cursor stays on its run."""
-        selected = self.selected
-        table = self.table
-        table.clear()
-        self._runs = {run.name: run for run in runs}
-        now = time.time()
-        self._shown_width = self._name_width
-        for run in runs:
-            table.add_row(*_cells(run, now, self._shown_width), key=run.name)
-        self.query_one("#no-runs", Static).update(keymap_of(self).fill(_NO_RUNS))
-        self._show_table(bool(runs))
-        if selected and selected.name in self._runs:
-            table.move_cursor(row=table.get_row_index(selected.name))
+    def _show(self) -> None:
+        """Show the list as it is filtered, sorted and marked."""
+        runs = in_order(matching(self._runs, self._filter.value), self._order)
+        self.table.show(runs, self.marks.styles, self._order, time.time())
+        self._show_sentence("" if self._runs else keymap_of(self).fill(_NO_RUNS))
+        self._show_detail()
 
-    @property
-    def _name_width(self) -> int:
-        """What the other columns leave for the name."""
-        return max(_MIN_NAME, self.app.size.width - _OTHER_COLUMNS)
+    def _show_sentence(self, words: str) -> None:
+        """Show a sentence in place of the table, or the table if there is none."""
+        if words == self._sentence:
+            return
+        self._sentence = words
+        self.query_one("#no-runs", Static).update(words)
+        self.query_one("#no-runs").display = bool(words)
+        self.table.display = not words
+        self.query_one("#run-detail").display = not words
+        self.query(".runs-buttons").set(display=not words)
 
-    def _show_table(self, any_runs: bool) -> None:
-        self.table.display = any_runs
-        self.query_one("#runs-buttons").display = any_runs
-        self.query_one("#no-runs").display = not any_runs
+    @on(RunsTable.CursorMoved)
+    def _show_detail(self) -> None:
+        run = self.selected
+        self.query_one("#run-detail", Static).update("" if run is None else detail(run), layout=False)
+
+    @on(RunsTable.HeadingPressed)
+    def _heading_pressed(self, event: RunsTable.HeadingPressed) -> None:
+        self._sort(self._order.by(event.key))
+
+    def action_sort(self) -> None:
+        """Sort by the next column."""
+        self._sort(self._order.next())
+
+    def action_reverse(self) -> None:
+        """Sort in the other direction."""
+        self._sort(self._order.reversed())
+
+    def _sort(self, order: Order) -> None:
+        self._order = order
+        self._show()
+
+    def action_filter(self) -> None:
+        """Type words that the shown runs must have."""
+        if self._runs:
+            self._filter.display = True
+            self._filter.focus()
+
+    @on(Input.Changed, "#runs-filter")
+    def _filter_changed(self) -> None:
+        self._show()
+
+    @on(Input.Submitted, "#runs-filter")
+    def _filter_submitted(self) -> None:
+        self._filter.display = bool(self._filter.value)
+        self.focus_main()
+
+    def action_clear(self) -> None:
+        """Show all runs; if they are shown already, remove the marks."""
+        if self._filter.display:
+            self._filter.value = ""
+            self._filter.display = False
+        else:
+            self.marks.clear()
+        self._show()
+        self.focus_main()
+
+    # Comparing
+
+    @on(RunsTable.MarkPressed)
+    def action_mark(self) -> None:
+        """Mark the run to be compared, or remove its mark, and go to the next one."""
+        if self.selected is None:
+            return
+        if self.marks.toggle(self.selected.name):
+            self._show()
+            self.table.action_move(1)
+        else:
+            words = f"{MAX_MARKS} runs are marked already: {{runs.mark}} removes a mark, {{runs.clear}} all"
+            self.notify(keymap_of(self).fill(words), severity="warning", markup=False)
+
+    def action_compare(self) -> None:
+        """Compare the marked runs."""
+        if len(self.marks.styles) < 2:
+            self.notify(keymap_of(self).fill(f"mark two to {MAX_MARKS} runs with {{runs.mark}} first"), markup=False)
+        else:
+            self._start(self._compare, "open")
+
+    async def _compare(self) -> None:
+        from tui_gpt.tui.runs.compare_screen import CompareScreen
+
+        styles = dict(self.marks.styles)
+        results = await self._edits.attempt("reading the runs", lambda: [*map(self._control.replay, styles)])
+        for records in results:
+            selected = self.selected.name if self.selected else ""
+            self.app.push_screen(CompareScreen(records, styles, pinned=selected))
 
     # Actions on the run under the cursor
 
-    @on(Button.Pressed, "#resume")
+    @on(Button.Pressed)
+    async def _pressed(self, event: Button.Pressed) -> None:
+        event.stop()
+        self.focus_main()
+        await self.run_action((event.button.id or "").removeprefix("do-"))
+
     def action_resume_run(self) -> None:
         """Request to resume the run."""
         if self.selected:
             self.post_message(self.ResumeRequested(self.selected))
 
-    @on(Button.Pressed, "#generate-run")
     def action_generate_with(self) -> None:
         """Request to generate with the run."""
         if self.selected:
             self.post_message(self.GenerateRequested(self.selected))
 
-    @on(Button.Pressed, "#open")
-    @on(DataTable.RowSelected)
-    def _open_selected(self) -> None:
+    @on(RunsTable.Opened)
+    def action_open_run(self) -> None:
+        """Show the run in the Train tab."""
         if self.selected:
             self._start(partial(self._open, self.selected.name), "open")
 
-    @on(Button.Pressed, "#delete")
-    def action_delete_run(self) -> None:
-        """Delete the run, after a question."""
-        if self.selected:
-            self._start(partial(self._delete, self.selected.name), "question")
-
     async def _open(self, name: str) -> None:
-        try:
-            with self._control.task(f"opening {name}"):
-                record = await asyncio.to_thread(self._control.open, name)
-        except TuiGptError as error:
-            self._report(error)
-        else:
+        for record in await self._edits.attempt(f"opening {name}", self._control.open, name):
             self.post_message(self.Opened(record))
 
+    def action_delete_run(self) -> None:
+        """Delete the run."""
+        if self.selected:
+            self._start(partial(self._delete, self.selected.name), "edit")
+
     async def _delete(self, name: str) -> None:
-        if self._control.is_training_run(name):
-            self.notify(f"{name} is training: stop it first", severity="warning", markup=False)
-            return
-        if not await self.app.push_screen_wait(delete_question(name)):
-            return
-        try:
-            with self._control.task(f"deleting {name}"):
-                await asyncio.to_thread(self._control.delete, name)
-        except TuiGptError as error:
-            self._report(error)
-        else:
+        if await self._edits.delete(name):
             self.post_message(self.Deleted(name))
-            self.reload()
+            await self._reload()
 
-    def _report(self, error: TuiGptError) -> None:
-        self.notify(escape_controls(str(error)), severity="error", markup=False, timeout=_PROBLEM_SECONDS)
+    def action_undo(self) -> None:
+        """Restore the run that was deleted last."""
+        self._start(self._undo, "edit")
+
+    async def _undo(self) -> None:
+        if await self._edits.restore():
+            await self._reload()
+
+    def action_rename(self) -> None:
+        """Give the run another name."""
+        if self.selected:
+            self._start(partial(self._rename, self.selected.name), "edit")
+
+    async def _rename(self, name: str) -> None:
+        new_name = await self._edits.rename(name)
+        if new_name is not None:
+            self.marks.rename(name, new_name)
+            self.post_message(self.Renamed(name, new_name))
+            await self._reload()
+
+    def action_note(self) -> None:
+        """Write a note on the run."""
+        if self.selected:
+            self._start(partial(self._note, self.selected), "edit")
+
+    async def _note(self, run: RunSummary) -> None:
+        if await self._edits.note(run):
+            await self._reload()
+
+    def action_export(self) -> None:
+        """Export the run."""
+        if self.selected:
+            self._start(partial(self._edits.export, self.selected), "edit")
 
 
-def _cells(run: RunSummary, now: float, name_width: int) -> list[Text]:
-    name = Text(escape_controls(run.name), no_wrap=True)
-    name.truncate(name_width, overflow="ellipsis")
-    steps = f"{run.step:,}/{run.max_iters:,}" if run.max_iters else f"{run.step:,}"
-    best = format_loss(run.best_val_loss, is_estimate=run.best_is_estimate)
-    return [
-        name,
-        Text(run.state),
-        Text(run.preset),
-        Text(steps, justify="right"),
-        Text(best, justify="right"),
-        Text(format_age(max(0.0, now - run.updated)), justify="right"),
-    ]
+def detail(run: RunSummary) -> str:
+    """Return what the table may have no space for."""
+    parts = (
+        *(run.name, state_sentence(run), run.note),
+        *(run.preset, run.corpus, f"step {step_words(run)}", format_bytes(run.size)),
+    )
+    return escape_controls(" · ".join(part for part in parts if part)).replace("\n", " ")

@@ -1,4 +1,4 @@
-"""The runs of this app without its widgets: start, pause, continue, stop, follow, replay and delete them.
+"""The runs of this app without its widgets: start, pause, continue, stop, follow, replay and restore them.
 
 The run in progress has its own thread (`feed.Training`); `poll` takes its events. A run of another process may be
 followed at the same time (`attachment`). What reads or writes the disk is for a thread, the rest for the event loop.
@@ -16,7 +16,7 @@ from tui_gpt.events import Event, SettingValue
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import SessionLike, source_characters
 from tui_gpt.storage import crash
-from tui_gpt.storage.runs import RunStore
+from tui_gpt.storage.runs import RunStore, Trash
 from tui_gpt.storage.runs.live.attach import require_writer
 from tui_gpt.text.check import check_texts
 from tui_gpt.tui.torch_loader import LOADING, DeferredSession, TorchLoader
@@ -45,6 +45,8 @@ class RunControl:
         self.loader = TorchLoader(session)
         self.session: SessionLike = DeferredSession(session, self.loader)
         self.store = store
+        self.trash = Trash(store)
+        """Runs that were deleted in this app and can be restored."""
         self.training: Training | None = None
         self.record: RunView | None = None
         """The run in progress, or the last one."""
@@ -268,7 +270,3 @@ class RunControl:
             return self.record
         run = self.store.get(name)
         return RunView.replay(name, run.config, run.events())
-
-    def delete(self, name: str) -> None:
-        """Delete a run. Raises TuiGptError."""
-        self.store.delete(name)

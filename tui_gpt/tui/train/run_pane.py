@@ -1,12 +1,15 @@
 """A run on screen: headline and buttons, figures, loss chart, and samples."""
 
+from typing import ClassVar
+
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Container, Horizontal, Vertical
 from textual.widgets import Button, Static
 
 from tui_gpt.escaping import escape_controls
-from tui_gpt.tui.keys import button_label, keymap_of
+from tui_gpt.tui.keys import button_label, key_binding, keymap_of
 from tui_gpt.tui.train.chart.loss_chart import LossChart
 from tui_gpt.tui.train.chart.small_charts import SmallCharts
 from tui_gpt.tui.train.hints import Hint, banner, evidence_of, explanation, hint_of
@@ -14,6 +17,7 @@ from tui_gpt.tui.train.record import Phase, RunView
 from tui_gpt.tui.train.run_actions import RunAction, is_available
 from tui_gpt.tui.train.run_status import RunStatus, headline
 from tui_gpt.tui.train.sample_strip import SampleStrip
+from tui_gpt.tui.train.scrubbing import sample_step
 
 _SYMBOLS: dict[Phase, str] = {
     "loading": "◌",
@@ -29,6 +33,11 @@ _SYMBOLS: dict[Phase, str] = {
 
 class RunPane(Vertical):
     """One run."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key_binding("run.previous_sample", "sample(-1)", "Previous sample", show=False),
+        key_binding("run.next_sample", "sample(1)", "Next sample", show=False),
+    ]
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -64,6 +73,10 @@ class RunPane(Vertical):
                 yield SmallCharts(id="small-charts")
                 yield Static("", id="hint", markup=False)
             yield SampleStrip(id="sample")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Disable the keys of samples while there is none."""
+        return bool(self._record.samples) if action == "sample" else super().check_action(action, parameters)
 
     def on_mount(self) -> None:
         """Hide the empty sample."""
@@ -142,6 +155,16 @@ class RunPane(Vertical):
     def _cursor_moved(self, event: LossChart.CursorMoved) -> None:
         self.query_one(SmallCharts).cursor = event.step
         self.query_one(SampleStrip).show(self._record, event.step)
+
+    @on(SampleStrip.Scrubbed)
+    def _scrubbed(self, event: SampleStrip.Scrubbed) -> None:
+        self.action_sample(event.moves)
+
+    def action_sample(self, moves: int) -> None:
+        """Show an earlier or a later sample, and put the chart's cursor on its step."""
+        step = sample_step(self._record.samples, self.chart.cursor, moves)
+        if step is not None:
+            self.chart.cursor = step
 
     @on(LossChart.ViewChanged)
     def _view_changed(self, event: LossChart.ViewChanged) -> None:

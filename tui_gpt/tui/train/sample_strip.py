@@ -3,20 +3,37 @@
 from typing import ClassVar
 
 from rich.text import Text
+from textual import events, on
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
 from textual.widgets import Static
 
 from tui_gpt.escaping import escape_controls
 from tui_gpt.events import Sampled
+from tui_gpt.tui.keys import key_binding
 from tui_gpt.tui.train.record import RunView
 from tui_gpt.tui.train.sample_changes import changed_spans, previous_sample
 
 
-class SampleStrip(Vertical):
+class SampleStrip(Vertical, can_focus=True):
     """The sample at the cursor; the newest one without a cursor."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"sample-strip--new"}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key_binding("sample.previous", "scrub(-1)", "Previous sample", show=False),
+        key_binding("sample.next", "scrub(1)", "Next sample", show=False),
+        key_binding("sample.first", "scrub(-1_000_000)", "First sample", show=False),
+        key_binding("sample.last", "scrub(1_000_000)", "Last sample", show=False),
+    ]
+
+    class Scrubbed(Message):
+        """The sample that comes `moves` places later is to be shown."""
+
+        def __init__(self, moves: int) -> None:
+            self.moves = moves
+            super().__init__()
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -24,7 +41,10 @@ class SampleStrip(Vertical):
 
     def compose(self) -> ComposeResult:
         """Lay out heading and text."""
-        yield Static("", id="sample-heading", markup=False)
+        with Horizontal(id="sample-top"):
+            yield Static("‹ ", id="earlier-sample")
+            yield Static("", id="sample-heading", markup=False)
+            yield Static(" ›", id="later-sample")
         yield Static("", id="sample-text", markup=False)
 
     def show(self, record: RunView, step: float | None) -> None:
@@ -39,6 +59,18 @@ class SampleStrip(Vertical):
             self._shown = shown
             self.display = True
             self._draw(*shown)
+
+    def action_scrub(self, moves: int) -> None:
+        """Request another sample."""
+        self.post_message(self.Scrubbed(moves))
+
+    @on(events.Click, "#earlier-sample")
+    def _earlier_clicked(self) -> None:
+        self.action_scrub(-1)
+
+    @on(events.Click, "#later-sample")
+    def _later_clicked(self) -> None:
+        self.action_scrub(1)
 
     def notify_style_update(self) -> None:
         """Mark the new words in the colours of another theme."""
