@@ -1,8 +1,10 @@
 """The entries of the command palette."""
 
 from collections.abc import Iterable
+from typing import Any
 
-from textual.app import SystemCommand
+from textual.app import App, SystemCommand
+from textual.widget import Widget
 
 from tui_gpt.config import PRESETS
 from tui_gpt.tui.app.main_screen import MainScreen
@@ -12,7 +14,8 @@ from tui_gpt.tui.keys import key_commands
 def commands(screen: MainScreen) -> Iterable[SystemCommand]:
     """Yield the available actions of the app's keys, the presets and the demo."""
     entries: dict[str, SystemCommand] = {}
-    for node in (screen, *screen.visible_widgets(), screen.app):
+    nodes: list[App[Any] | Widget] = [screen, *screen.visible_widgets(), screen.app]
+    for node in nodes:
         for entry in key_commands(node):
             entries.setdefault(entry.title, entry)
     yield from entries.values()
