@@ -5,14 +5,16 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingsMap, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
+from textual.widgets.button import ButtonVariant
 
 from tui_gpt.errors import ConfigError
 from tui_gpt.escaping import escape_controls
 from tui_gpt.events import SettingValue
+from tui_gpt.tui.keys import button_label, key_binding, keymap_of
 from tui_gpt.tui.train.form import changed_setting, later_step
 from tui_gpt.tui.train.record import RunView
 
@@ -21,17 +23,19 @@ class QuestionScreen(ModalScreen[bool]):
     """A question with two answers; Escape always gives the one that changes nothing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "answer(False)", "No", show=False),
-        Binding("left", "app.focus_previous", "Previous", show=False),
-        Binding("right", "app.focus_next", "Next", show=False),
+        key_binding("dialog.cancel", "answer(False)", "No", show=False),
+        key_binding("dialog.previous", "app.focus_previous", "Previous", show=False),
+        key_binding("dialog.next", "app.focus_next", "Next", show=False),
     ]
 
     def __init__(self, question: str, detail: str, yes: str, no: str, *, key: str, yes_first: bool) -> None:
+        """`key` is the id of the action that answers yes."""
         super().__init__()
         self._question, self._detail = question, detail
-        self._yes, self._no = f"{yes}  {key}", f"{no}  Esc"
+        self._yes, self._no, self._key = yes, no, key
         self._yes_first = yes_first
-        self._bindings.bind(key, "answer(True)", yes, show=False)
+        answer = key_binding(key, "answer(True)", yes, show=False)
+        self._bindings = BindingsMap.merge([self._bindings, BindingsMap([answer])])
 
     def compose(self) -> ComposeResult:
         """Lay out question, explanation and answers."""
@@ -39,8 +43,9 @@ class QuestionScreen(ModalScreen[bool]):
             yield Static(self._question, classes="dialog-title", markup=False)
             yield Static(self._detail, classes="dialog-detail", markup=False)
             with Horizontal(classes="buttons"):
-                yield Button(self._yes, id="yes", variant="primary" if self._yes_first else "error", compact=True)
-                yield Button(self._no, id="no", compact=True)
+                variant: ButtonVariant = "primary" if self._yes_first else "error"
+                yield Button(button_label(self, self._yes, self._key), id="yes", variant=variant, compact=True)
+                yield Button(button_label(self, self._no, "dialog.cancel"), id="no", compact=True)
 
     def on_mount(self) -> None:
         """Focus the harmless answer if the other one destroys something."""
@@ -62,7 +67,7 @@ def quit_question(step: int) -> QuestionScreen:
         f"It has made {step:,} steps. They are saved, and the run can be resumed later.",
         "Save and quit",
         "Keep training",
-        key="s",
+        key="dialog.save_and_quit",
         yes_first=True,
     )
 
@@ -73,7 +78,7 @@ class NumberScreen(ModalScreen[SettingValue]):
     `check` parses what was typed. If it raises ConfigError, the sentence is shown and the dialog stays open.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [key_binding("dialog.cancel", "cancel", "Cancel", show=False)]
 
     def __init__(self, question: str, detail: str, value: str, check: Callable[[str], SettingValue]) -> None:
         super().__init__()
@@ -87,7 +92,9 @@ class NumberScreen(ModalScreen[SettingValue]):
             yield Static(self._detail, classes="dialog-detail", markup=False)
             yield Input(self._value, restrict=r"[0-9.,+\-e_]*", select_on_focus=True, compact=True)
             yield Static("", id="refusal", markup=False)
-            yield Static("Enter confirms, Escape cancels", classes="dialog-hint", markup=False)
+            yield Static(
+                keymap_of(self).fill("Enter confirms, {dialog.cancel} cancels"), classes="dialog-hint", markup=False
+            )
 
     @on(Input.Changed)
     def _typed(self) -> None:

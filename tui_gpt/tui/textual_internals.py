@@ -10,9 +10,14 @@ from textual.scroll_view import ScrollView
 from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 
+from tui_gpt.keys import DEFAULT_KEYMAP
+
 
 class GuardedApp(App[None]):
-    """An app that can handle its own bugs, and knows whether its terminal lets it be suspended."""
+    """An app that can handle its own bugs, and knows its keys and whether its terminal lets it be suspended."""
+
+    keymap = DEFAULT_KEYMAP
+    """The keys in use."""
 
     def handle_bug(self, error: Exception) -> bool:
         """Handle an unexpected exception; return False to leave it to Textual, which prints a traceback.

@@ -12,6 +12,7 @@ from textual.widgets import Input, OptionList, Static
 from tests.fakes import FakeSession
 from tests.tui.driver import AppPilot, click, notices, running, shown, start_and_hold, stored
 from tests.tui.fakes import wait_until
+from tui_gpt.key_table import KEY_ACTIONS
 from tui_gpt.text.corpora import add_corpus, read_corpus
 from tui_gpt.text.library import list_corpora
 from tui_gpt.tui.app.main_screen import MainScreen
@@ -235,11 +236,10 @@ async def test_while_a_run_is_training_no_other_text_is_chosen() -> None:
 
 
 async def test_every_key_is_in_the_palette_while_the_tab_is_shown() -> None:
-    async with data_tab("tinyshakespeare") as (pilot, main, pane):
+    async with data_tab("tinyshakespeare") as (pilot, main, _):
         commands = {command.title: command for command in main.app.get_system_commands(main)}
-        actions = {binding.action for binding in DataPane.BINDINGS if isinstance(binding, Binding)}
-        assert actions == set(pane.COMMANDS)
-        assert {title for title, _ in pane.COMMANDS.values()} <= commands.keys()
+        ids = [binding.id or "" for binding in DataPane.BINDINGS if isinstance(binding, Binding)]
+        assert {KEY_ACTIONS[name].title for name in ids} <= commands.keys()
         main.app.call_later(commands["Add a text"].callback)
         await wait_until(pilot, lambda: isinstance(main.app.screen, AddScreen))
         await pilot.press("escape", "1")

@@ -7,12 +7,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from textual.binding import Binding
 from textual.widgets import Static
 
 from tests.fakes import FakeSession, training_script
 from tests.tui.driver import AppPilot, running
 from tests.tui.fakes import wait_until
 from tui_gpt.config import resolve
+from tui_gpt.key_table import KEY_ACTIONS
 from tui_gpt.tui.app.app import TuiGptApp
 from tui_gpt.tui.app.commands import commands
 from tui_gpt.tui.demo.demo_screen import DemoScreen
@@ -156,7 +158,20 @@ async def test_every_action_is_in_the_palette() -> None:
     async with playing() as (_, app):
         titles = [command.title for command in app.get_system_commands(app.screen)]
         assert titles[: len(list(app.demo.commands()))] == [command.title for command in app.demo.commands()]
-        assert len(list(app.demo.commands())) == len(DemoScreen.BINDINGS)
+        ids = [binding.id or "" for binding in DemoScreen.BINDINGS if isinstance(binding, Binding)]
+        assert {KEY_ACTIONS[name].title for name in ids} <= set(titles)
+
+
+async def test_the_page_of_keys_begins_with_those_of_the_demo() -> None:
+    """The keys of its speed are also those of the chart's zoom, which the mouse wheel does here."""
+    async with playing() as (pilot, app):
+        await pilot.press("f1")
+        await wait_until(pilot, lambda: bool(app.screen.query("#help Static")))
+        page = str(app.screen.query_one("#help Static", Static).content)
+        assert page.startswith("The demo\np                   pause, continue\n")
+        assert "- + =               slower; faster; the mouse wheel zooms\n" in page
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: app.screen is app.demo)
 
 
 async def test_the_palette_of_the_app_plays_the_demo_and_q_returns() -> None:

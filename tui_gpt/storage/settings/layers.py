@@ -10,6 +10,8 @@ from typing import Any
 
 from tui_gpt.config import DEFAULT_CORPUS, DEFAULT_PRESET, AlertConfig, RunConfig, SampleConfig, resolve
 from tui_gpt.errors import ConfigError
+from tui_gpt.key_table import KEY_ACTIONS
+from tui_gpt.keys import Keymap
 from tui_gpt.storage import paths
 from tui_gpt.storage.names import did_you_mean
 from tui_gpt.storage.plain_files import read_plain_file
@@ -62,8 +64,17 @@ def _checked_document(document: Mapping[str, Any]) -> dict[Section, dict[str, An
         if section is None or not isinstance(values, dict):
             known = " or ".join(f"[{section}]" for section in SETTINGS)
             raise ConfigError(f"{name!r} is not a section: settings belong under {known}")
-        checked[section] = {key: _checked_setting(section, key, value) for key, value in values.items()}
+        settings = _joined(values) if section == "keys" else values
+        checked[section] = {key: _checked_setting(section, key, value) for key, value in settings.items()}
     return checked
+
+
+def _joined(values: Values) -> dict[str, Any]:
+    """Return the settings of [keys] by id: TOML reads `run.pause` without quotes as a table in a table."""
+    joined: dict[str, Any] = {}
+    for name, value in values.items():
+        joined |= {f"{name}.{inner}": one for inner, one in value.items()} if isinstance(value, dict) else {name: value}
+    return joined
 
 
 def _checked_setting(section: Section, name: str, value: Any) -> Any:
@@ -150,6 +161,18 @@ def alert_config() -> tuple[AlertConfig, str]:
         return AlertConfig(), str(error)
 
 
+def keymap() -> Keymap:
+    """Return the keys that the user wants. Raises ConfigError, which names the source of a key used twice."""
+    return _keymap(config_layers("keys"))
+
+
+def _keymap(levels: Levels) -> Keymap:
+    try:
+        return Keymap(merged(*(level for _, level in levels)))
+    except ConfigError as error:
+        raise _with_source(error, "keys", levels) from error
+
+
 @dataclass(frozen=True)
 class Effective:
     """The effective value of a setting, and its source."""
@@ -180,4 +203,7 @@ def _other_values(section: Section, levels: Levels) -> dict[str, Any]:
     if section == "alerts":
         return dataclasses.asdict(AlertConfig()) | merged(*(level for _, level in levels))
     chosen = merged(*(level for _, level in levels))
+    if section == "keys":
+        _keymap(levels)
+        return {name: action.keys for name, action in KEY_ACTIONS.items()} | chosen
     return {"run": None, "num_samples": 1, **chosen, **dataclasses.asdict(sample_config(levels))}

@@ -12,9 +12,11 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from tui_gpt.config import PRESETS, RANGES, AlertConfig, ModelConfig, SampleConfig, TrainConfig, range_words
+from tui_gpt.key_table import KEY_ACTIONS
+from tui_gpt.keys import checked_keys
 from tui_gpt.records import check_value, field_types
 
-Section = Literal["train", "generate", "alerts"]
+Section = Literal["train", "generate", "alerts", "keys"]
 
 MODEL_HELP: Mapping[str, str] = MappingProxyType(
     {
@@ -108,7 +110,7 @@ class SettingSpec:
     @property
     def variable(self) -> str:
         """Return the name of its environment variable."""
-        return f"TUI_GPT_{self.section}_{self.name}".upper()
+        return f"TUI_GPT_{self.section}_{self.name.replace('.', '_')}".upper()
 
     @property
     def allowed(self) -> str:
@@ -122,12 +124,14 @@ class SettingSpec:
 
     def checked(self, value: Any) -> Any:
         """Return `value` if it has the right type. Raises ConfigError."""
-        return check_value(self.name, value, non_optional(self.hint))
+        checked = check_value(self.name, value, non_optional(self.hint))
+        return checked_keys(KEY_ACTIONS[self.name], checked) if self.section == "keys" else checked
 
     def from_text(self, text: str) -> Any:
         """Parse the value of its environment variable. Raises ConfigError."""
         hint = non_optional(self.hint)
-        return check_value(self.variable, _parsed(text.strip(), hint), hint)
+        value = check_value(self.variable, _parsed(text.strip(), hint), hint)
+        return self.checked(value) if self.section == "keys" else value
 
 
 def non_optional(hint: Any) -> Any:
@@ -168,6 +172,9 @@ SETTINGS: Mapping[Section, Mapping[str, SettingSpec]] = MappingProxyType(
             [(GENERATE_HELP, {"run": str, "num_samples": int}), (SAMPLE_HELP, field_types(SampleConfig))],
         ),
         "alerts": _table("alerts", [(ALERT_HELP, field_types(AlertConfig))]),
+        "keys": _table(
+            "keys", [({name: action.help for name, action in KEY_ACTIONS.items()}, dict.fromkeys(KEY_ACTIONS, str))]
+        ),
     }
 )
 """Every setting, by section and name."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import typing
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,10 @@ from tui_gpt.storage.settings.table import SETTINGS, Section, SettingSpec, non_o
 
 _EXAMPLES = {"max_iters": 2_000, "max_seconds": 180.0, "seed": 1337, "val_file": "held-out.txt", "run": "shipped"}
 """Shown in the template for settings without a default."""
+_KEYS_HEADING = (
+    "# Keys of the app, by action: one, or several with commas. A key is a character or one of e.g. space, enter, f6,",
+    "# ctrl+k, shift+left, comma. The actions of one place need different keys.",
+)
 
 
 def write_template(*, replace: bool = False) -> Path:
@@ -36,12 +41,17 @@ def template() -> str:
         "# The command line and the environment override this file, which overrides the preset.",
     ]
     for section in SETTINGS:
-        lines += ["", f"[{section}]"]
-        for row in effective(section, []):
-            shown = _EXAMPLES.get(row.setting.name) if row.value is None else row.value
-            lines += [f"# {_explained(row.setting)}", f"#{row.setting.name} = {_toml_value(shown)}", ""]
-        lines.pop()
-    return "\n".join(lines) + "\n"
+        lines += ["", f"[{section}]", *(_KEYS_HEADING if section == "keys" else ())]
+        lines += [line for row in effective(section, []) for line in _commented_out(row)]
+    return re.sub("\n{3,}", "\n\n", "\n".join(lines).rstrip()) + "\n"
+
+
+def _commented_out(row: Effective) -> list[str]:
+    shown = _EXAMPLES.get(row.setting.name) if row.value is None else row.value
+    line = f"#{row.setting.name} = {_toml_value(shown)}"
+    if row.setting.section == "keys":
+        return [f"{line:<44}  # {row.setting.help}"]
+    return [f"# {_explained(row.setting)}", line, ""]
 
 
 def _explained(setting: SettingSpec) -> str:

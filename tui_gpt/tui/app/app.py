@@ -14,8 +14,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult, SystemCommand
-from textual.binding import Binding, BindingType
-from textual.screen import Screen
+from textual.binding import BindingType
+from textual.screen import ModalScreen, Screen
 from textual.theme import Theme
 from textual.widgets import Static
 
@@ -25,6 +25,7 @@ from tui_gpt.storage.names import SHIPPED
 from tui_gpt.tui.app.state import DEFAULT_THEME, AppState
 from tui_gpt.tui.app.terminal import native_output_in_a_file, stop_until_foreground
 from tui_gpt.tui.app.themes import THEMES
+from tui_gpt.tui.keys import key_binding
 from tui_gpt.tui.textual_internals import GuardedApp
 from tui_gpt.tui.threads import has_daemon_threads, set_switch_interval
 
@@ -48,9 +49,10 @@ class TuiGptApp(GuardedApp):
     TITLE = "tui-gpt"
     CSS = "#first-paint { padding: 0 2; color: $text-primary; text-style: bold; background: $panel; }"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
-        Binding("q", "quit", "Quit", show=False),
-        Binding("ctrl+z", "suspend_process", "Suspend", show=False, priority=True),
+        key_binding("app.quit_anywhere", "quit", "Quit", show=False, priority=True),
+        key_binding("app.quit", "quit", "Quit", show=False),
+        key_binding("app.suspend", "suspend_process", "Suspend", show=False, priority=True),
+        key_binding("app.palette", "command_palette", "Commands", show=False, priority=True),
     ]
 
     def __init__(
@@ -72,6 +74,7 @@ class TuiGptApp(GuardedApp):
         self._given_session = session
         self._given_store = store
         self._recording = recording
+        self._keys_problem = ""
         self.alerts: RunAlerts | None = None
         """The terminal's title and bell, from the opening of the main screen on."""
 
@@ -90,6 +93,10 @@ class TuiGptApp(GuardedApp):
         self.call_after_refresh(self._open)
 
     async def _open(self) -> None:
+        from tui_gpt.tui.app.preferences import chosen_keymap
+
+        self.keymap, self._keys_problem = chosen_keymap()
+        self.set_keymap(self.keymap.chosen)
         if self._recording is None:
             await self._open_main()
         else:
@@ -135,8 +142,8 @@ class TuiGptApp(GuardedApp):
         self.alerts = RunAlerts(config, os.environ, self.write_to_terminal)
         self.main = MainScreen(self._given_session or Session(store), store, self.state, self.alerts, self._request)
         await self.push_screen(self.main)
-        if problem:
-            self.notify(escape_controls(problem), severity="warning", markup=False)
+        for words in {self._keys_problem, problem} - {"", self.main.settings_problem}:
+            self.notify(escape_controls(words), severity="warning", markup=False)
 
     def _remember_theme(self, theme: Theme) -> None:
         self.state.theme = theme.name
@@ -156,10 +163,16 @@ class TuiGptApp(GuardedApp):
 
         if isinstance(screen, DemoScreen):
             yield from screen.commands()
-        elif self.main is not None:
+        elif self.main is not None and screen is self.main:
             from tui_gpt.tui.app.commands import commands
 
             yield from commands(self.main)
+        elif not isinstance(screen, ModalScreen):
+            from tui_gpt.tui.keys import key_commands
+
+            for node in (screen, screen.focused):
+                if node is not None:
+                    yield from key_commands(node)
         yield from super().get_system_commands(screen)
 
     def handle_bug(self, error: Exception) -> bool:

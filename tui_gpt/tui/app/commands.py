@@ -1,43 +1,24 @@
 """The entries of the command palette."""
 
 from collections.abc import Iterable
-from functools import partial
+from typing import Any
 
-from textual.app import SystemCommand
+from textual.app import App, SystemCommand
+from textual.widget import Widget
 
 from tui_gpt.config import PRESETS
 from tui_gpt.tui.app.main_screen import MainScreen
-from tui_gpt.tui.runs.run_commands import RUN_COMMANDS
-from tui_gpt.tui.train.chart.state import CHART_ACTIONS
-from tui_gpt.tui.train.run_actions import COMMANDS
+from tui_gpt.tui.keys import key_commands
 
 
 def commands(screen: MainScreen) -> Iterable[SystemCommand]:
-    """Yield the available actions, those of the chart and of the Data tab, the presets and the tabs."""
-    for action, (title, explanation) in COMMANDS.items():
-        if screen.check_action("run", (action,)):
-            yield SystemCommand(title, explanation, lambda action=action: screen.run_action(f"run('{action}')"))
-    pane = screen.data_pane
-    if pane is not None and screen.active_tab == "data":
-        for name, (title, explanation) in pane.COMMANDS.items():
-            yield SystemCommand(title, explanation, lambda name=name: pane.run_action(name))
-    if screen.active_tab == "train" and screen.train_pane.record is not None:
-        chart = screen.train_pane.run_pane.chart
-        for name, (_, title, explanation) in CHART_ACTIONS.items():
-            yield SystemCommand(title, explanation, lambda name=name: chart.action_chart(name))
-    shown = screen.train_pane.record
-    if screen.active_tab == "train" and shown is not None and shown.samples:
-        for title, moves in (("Previous sample", -1), ("Next sample", 1)):
-            yield SystemCommand(
-                title, "With the chart's cursor", partial(screen.train_pane.run_pane.action_sample, moves)
-            )
-    if screen.active_tab == "runs":
-        for command in RUN_COMMANDS:
-            yield SystemCommand(
-                command.title, command.explanation, partial(screen.runs_pane.run_action, command.action)
-            )
+    """Yield the available actions of the app's keys, the presets and the demo."""
+    entries: dict[str, SystemCommand] = {}
+    nodes: list[App[Any] | Widget] = [screen, *screen.visible_widgets(), screen.app]
+    for node in nodes:
+        for entry in key_commands(node):
+            entries.setdefault(entry.title, entry)
+    yield from entries.values()
     for name, preset in PRESETS.items():
         yield SystemCommand(f"Preset {name}", preset.summary, lambda name=name: screen.choose_preset(name))
     yield SystemCommand("Play the demo", "A recorded training in half a minute", lambda: screen.app.run_action("demo"))
-    for name in ("train", "generate", "runs", "data"):
-        yield SystemCommand(f"Go to {name.title()}", "Show that tab", lambda name=name: screen.action_tab(name))

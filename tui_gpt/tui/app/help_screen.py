@@ -1,114 +1,37 @@
 """F1: the keys of every tab and the symbols of the chart, on one page that scrolls; the current tab comes first."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
+import itertools
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-Keys = tuple[tuple[str, str], ...]
+from tui_gpt.key_table import HELP_SECTIONS, HelpRow
+from tui_gpt.keys import DEFAULT_KEYMAP, Keymap
+from tui_gpt.tui.keys import key_binding, keymap_of
 
-_TRAIN: Keys = (
-    ("s", "start the run in the form"),
-    ("a", "all settings, each with its range"),
-    ("f", "start from other weights than new ones"),
-    ("p", "pause, continue"),
-    ("e", "change the learning rate while paused"),
-    ("x", "stop and save"),
-    ("d", "detach from a run of another process"),
-    ("r", "resume a stopped run"),
-    ("g", "generate with this run"),
-    ("n", "new run"),
-    ("l", "logarithmic loss axis"),
-    ("← → Home End", "read values and samples at a step; Esc ends"),
-    ("< >", "previous and next sample, with the cursor"),
-    ("a", "x axis: steps, characters read, seconds"),
-    ("v", "loss, learning rate, gradient norm, speed"),
-    ("[ ]", "smooth less, smooth more"),
-    ("+ - mouse wheel", "zoom in and out at the cursor"),
-    (", .", "earlier and later steps"),
-    ("t f 0", "last steps; follow the newest; the whole run"),
-)
-_CHART: Keys = (
+_KEY_WIDTH = 20
+_SYMBOLS = (
     ("dim dots", "training loss, minimum to maximum"),
     ("bright line", "training loss, smoothed"),
-    ("● ○", "validation loss; estimate on part of the text"),
+    ("● ○", "validation loss; estimate on part of it"),
     ("‖ ▸ ◆ !", "paused, resumed, setting changed, problem"),
     ("▪ « ■", "checkpoint, rolled back, stopped early"),
     ("gap in the line", "a step that was not finite (NaN)"),
     ("dotted lines", "guessing; published losses on this text"),
 )
-_PROMPT: Keys = (
-    ("Enter", "generate; Ctrl+J starts a new line"),
-    ("↑ ↓", "earlier prompts"),
-    ("Ctrl+_", "undo typing"),
-    ("Ctrl+R", "compute the probability of each character"),
-    ("Ctrl+T", "next sampling preset: steady, lively, wild"),
-    ("Ctrl+O", "choose the model"),
-    ("Esc", "stop generating; go to the cards"),
-    ("Tab", "sampling settings: ← → select, ↑ ↓ change"),
-)
-_CARDS: Keys = (
-    ("↑ ↓ j k", "select a card"),
-    ("← →", "previous and next answer"),
-    ("r R", "regenerate: with a new seed; with the same"),
-    ("c e", "continue at the end; edit, then continue"),
-    ("n", "generate four more answers"),
-    ("b", "compare with the current model and settings"),
-    ("v", "show the answers side by side"),
-    ("p", "colour each character by its probability"),
-    ("Enter t", "show the ten alternatives at a text cursor"),
-    ("y w W", "copy; save as text; save as Markdown"),
-    ("u Delete", "undo; remove the card"),
-    ("i", "back to the prompt"),
-)
-_RUNS: Keys = (
-    ("Enter", "open a run; follow one of another process"),
-    ("r g", "resume; generate with its model"),
-    ("Space c", "mark; compare two to six marked runs"),
-    ("/ Esc", "filter by typing; all runs, then no marks"),
-    ("s S, or a heading", "sort by the next column; reverse"),
-    ("n m w", "note; rename; export"),
-    ("d u", "delete; restore the run deleted last"),
-)
-_COMPARE: Keys = (
-    ("p P", "pin the next run; the previous one"),
-    ("← → Home End", "read values at a step of the pinned run"),
-    ("l", "logarithmic loss axis"),
-    ("Esc c q", "back to the list"),
-)
-_DATA: Keys = (
-    ("Enter t", "train on the text"),
-    ("a", "add a file or a folder; or drop files here"),
-    ("paste", "add the pasted text"),
-    ("r d", "rename; remove"),
-)
-_EVERYWHERE: Keys = (
-    ("1 2 3 4, F2 to F5", "Train, Generate, Runs, Data"),
-    ("Tab, arrows", "move the focus; the mouse works everywhere"),
-    ("Ctrl+P", "all commands and themes"),
-    ("Ctrl+Z", "back to the shell; fg returns here"),
-    ("q, Ctrl+Q", "quit; a run in progress is saved first"),
-)
-_SECTIONS: Mapping[str, tuple[tuple[str, Keys], ...]] = MappingProxyType(
-    {
-        "train": (("Train", _TRAIN), ("The chart", _CHART)),
-        "generate": (("Generate: the prompt", _PROMPT), ("Generate: a card", _CARDS)),
-        "runs": (("Runs", _RUNS), ("Comparing runs", _COMPARE)),
-        "data": (("Data", _DATA),),
-    }
-)
+"""The symbols of the chart."""
 
 
 class HelpScreen(ModalScreen[None]):
     """All keys."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q,enter", "dismiss", "Close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [key_binding("help.close", "dismiss", "Close", show=False)]
 
     def __init__(self, tab: str) -> None:
         super().__init__()
@@ -117,17 +40,35 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """Lay out the page."""
         with VerticalScroll(classes="dialog", id="help"):
-            yield Static(help_text(self._tab), markup=False)
+            yield Static(help_text(self._tab, keymap_of(self)), markup=False)
 
 
-def help_text(tab: str) -> Text:
-    """Return the page, with the sections of `tab` first."""
-    others = [section for name, sections in _SECTIONS.items() if name != tab for section in sections]
+def help_text(tab: str, keymap: Keymap = DEFAULT_KEYMAP) -> Text:
+    """Return the page with the keys in use, with the sections of `tab` first."""
     text = Text()
-    for title, keys in (*_SECTIONS[tab], ("Everywhere", _EVERYWHERE), *others):
-        text.append(f"{title}\n", "bold underline")
-        for key, meaning in keys:
-            text.append(f"{key:<18}", "bold").append(f"{meaning}\n")
-        text.append("\n")
+    own = [section for section in HELP_SECTIONS if section.tab == tab]
+    everywhere = [section for section in HELP_SECTIONS if not section.tab]
+    for section in (*own, *everywhere, *(one for one in HELP_SECTIONS if one.tab and one.tab != tab)):
+        _append(text, section.title, [(_keys_of(row, keymap), _words_of(row)) for row in section.rows])
+        if section.tab == "train":
+            _append(text, "The chart", _SYMBOLS)
     text.rstrip()
     return text
+
+
+def _append(text: Text, title: str, lines: Sequence[tuple[str, str]]) -> None:
+    text.append(f"{title}\n", "bold underline")
+    for keys, words in lines:
+        gap = f"\n{'':<{_KEY_WIDTH}}" if len(keys) >= _KEY_WIDTH else ""
+        text.append(f"{keys:<{_KEY_WIDTH}}{gap}", "bold").append(f"{words}\n")
+    text.append("\n")
+
+
+def _keys_of(row: HelpRow, keymap: Keymap) -> str:
+    """Return the keys of a line: the first of each action, then the second ones."""
+    columns = itertools.zip_longest(*(keymap.all_shown(action.id) for action in row.actions), fillvalue="")
+    return " ".join(filter(None, [*itertools.chain.from_iterable(columns), row.also]))
+
+
+def _words_of(row: HelpRow) -> str:
+    return row.words or "; ".join(dict.fromkeys(action.help for action in row.actions))

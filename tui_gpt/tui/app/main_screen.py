@@ -4,15 +4,17 @@ It contains no arithmetic and draws nothing. A timer applies what the training t
 """
 
 import asyncio
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
-from textual.widgets import Static, TabbedContent, TabPane
+from textual.widget import Widget
+from textual.widgets import TabbedContent, TabPane
 from textual.worker import Worker, WorkerState
 
 from tui_gpt.errors import TuiGptError
@@ -22,6 +24,7 @@ from tui_gpt.requests import TrainRequest
 from tui_gpt.session import SessionLike
 from tui_gpt.storage.runs import RunStore
 from tui_gpt.tui.app.announcements import announcement
+from tui_gpt.tui.app.app_title import AppTitle
 from tui_gpt.tui.app.help_screen import HelpScreen
 from tui_gpt.tui.app.key_footer import KeyFooter
 from tui_gpt.tui.app.preferences import apply_generate_settings, initial_run
@@ -31,6 +34,7 @@ from tui_gpt.tui.app.state import AppState
 from tui_gpt.tui.app.status_line import StatusLine
 from tui_gpt.tui.app.steady_tabs import SteadyTabs
 from tui_gpt.tui.dialogs import learning_rate_question, more_steps_question
+from tui_gpt.tui.keys import key_binding
 from tui_gpt.tui.runs.runs_pane import RunsPane
 from tui_gpt.tui.threads import in_background
 from tui_gpt.tui.train.feed import Ending, RunUpdate
@@ -57,24 +61,24 @@ class MainScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (60, "-narrow"), (120, "-wide")]  # noqa: RUF012  # Textual types it as an instance's
     VERTICAL_BREAKPOINTS = [(0, "-tiny"), (18, "-low"), (36, "-tall")]  # noqa: RUF012  # the same
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("s", "run('start')", "Start"),
-        Binding("a", "run('all_settings')", "All settings"),
-        Binding("f", "run('start_from')", "Start from"),
-        Binding("p", "run('pause')", "Pause"),
-        Binding("p", "run('continue')", "Continue"),
-        Binding("x", "run('stop')", "Stop"),
-        Binding("d", "run('detach')", "Detach"),
-        Binding("r", "run('resume')", "Resume"),
-        Binding("e", "run('change_learning_rate')", "Rate"),
-        Binding("g", "run('generate')", "Generate"),
-        Binding("n", "run('new')", "New run"),
-        Binding("l", "run('toggle_log')", "Log scale"),
-        Binding("1,f2", "tab('train')", "Train", show=False),
-        Binding("2,f3", "tab('generate')", "Generate", show=False),
-        Binding("3,f4", "tab('runs')", "Runs", show=False),
-        Binding("4,f5", "tab('data')", "Data", show=False),
-        Binding("f1", "help", "Help", key_display="F1"),
-        Binding("q", "quit", "Quit"),
+        key_binding("form.start", "run('start')", "Start"),
+        key_binding("form.all_settings", "run('all_settings')", "All settings"),
+        key_binding("form.start_from", "run('start_from')", "Start from"),
+        key_binding("run.pause", "run('pause')", "Pause"),
+        key_binding("run.pause", "run('continue')", "Continue"),
+        key_binding("run.stop", "run('stop')", "Stop"),
+        key_binding("run.detach", "run('detach')", "Detach"),
+        key_binding("run.resume", "run('resume')", "Resume"),
+        key_binding("run.change_learning_rate", "run('change_learning_rate')", "Rate"),
+        key_binding("run.generate", "run('generate')", "Generate"),
+        key_binding("run.new", "run('new')", "New run"),
+        key_binding("run.toggle_log", "run('toggle_log')", "Log scale"),
+        key_binding("tab.train", "tab('train')", "Train", show=False),
+        key_binding("tab.generate", "tab('generate')", "Generate", show=False),
+        key_binding("tab.runs", "tab('runs')", "Runs", show=False),
+        key_binding("tab.data", "tab('data')", "Data", show=False),
+        key_binding("app.help", "help", "Help", key_display="F1"),
+        key_binding("app.quit", "quit", "Quit"),
     ]
 
     def __init__(
@@ -92,7 +96,7 @@ class MainScreen(Screen[None]):
         self.quitting = Quitting(self, self.control, state, self._stop_work)
         self._request = request
         self._is_state_saved = True
-        config, self._settings_problem = initial_run(state)
+        config, self.settings_problem = initial_run(state)
         self.tabs = SteadyTabs(initial="train")
         self.train_pane = TrainPane(self.control, state, config)
         self.runs_pane = RunsPane(self.control)
@@ -108,7 +112,7 @@ class MainScreen(Screen[None]):
         """Lay out a line at the top, four tabs, and the keys at the bottom."""
         self._set_size_classes()
         with Horizontal(id="top"):
-            yield Static("tui-gpt", id="title")
+            yield AppTitle(id="title")
             yield StatusLine(self.control, id="top-status")
         with self.tabs:
             with TabPane("Train", id="train"):
@@ -135,7 +139,7 @@ class MainScreen(Screen[None]):
         self.show_status()
         self.runs_pane.reload()
         self.set_interval(_RUNS_SECONDS, self._reload_visible_runs)
-        self._warn(self._settings_problem)
+        self._warn(self.settings_problem)
         if self._request is not None:
             self.begin_training(self._request)
 
@@ -228,6 +232,11 @@ class MainScreen(Screen[None]):
         pane = await self.require_generate_pane()
         self.tabs.active = "generate"
         pane.use_source(source)
+
+    def visible_widgets(self) -> Iterator[Widget]:
+        """Yield the widgets of the active tab whose keys may work: those that are displayed."""
+        if self.tabs.active_pane is not None:
+            yield from (widget for widget in self.tabs.active_pane.query(Widget) if widget.display)
 
     # Training
 

@@ -4,8 +4,17 @@ import dataclasses
 
 from tui_gpt.config import RunConfig, resolve
 from tui_gpt.errors import ConfigError
+from tui_gpt.keys import DEFAULT_KEYMAP, Keymap
 from tui_gpt.storage import settings
 from tui_gpt.tui.app.state import AppState
+
+
+def chosen_keymap() -> tuple[Keymap, str]:
+    """Return the keys that the user wants, and what is wrong with them ("" if nothing)."""
+    try:
+        return settings.keymap(), ""
+    except ConfigError as error:
+        return DEFAULT_KEYMAP, str(error)
 
 
 def initial_run(state: AppState) -> tuple[RunConfig, str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.message import Message
@@ -30,6 +30,7 @@ from tui_gpt.tui.app.state import AppState
 from tui_gpt.tui.data.details import NgramLosses, details
 from tui_gpt.tui.data.dialogs import AddScreen, NameScreen, remove_question
 from tui_gpt.tui.data.entries import TextEntry, list_entries
+from tui_gpt.tui.keys import button_label, key_binding, keymap_of
 from tui_gpt.tui.styles import MUTED
 from tui_gpt.tui.threads import in_background
 
@@ -45,19 +46,11 @@ class DataPane(Widget):
     """The list of texts, and the description of one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("t", "train", "Train on it"),
-        Binding("a", "add", "Add"),
-        Binding("r", "rename", "Rename"),
-        Binding("d,delete", "remove", "Remove"),
+        key_binding("data.train", "train", "Train on it"),
+        key_binding("data.add", "add", "Add"),
+        key_binding("data.rename", "rename", "Rename"),
+        key_binding("data.remove", "remove", "Remove"),
     ]
-
-    COMMANDS: ClassVar[dict[str, tuple[str, str]]] = {
-        "train": ("Train on this text", "Put it into the form of the next run"),
-        "add": ("Add a text", "A file or a folder of text files"),
-        "rename": ("Rename this text", "If it was added"),
-        "remove": ("Remove this text", "Remove an added text from the disk, after a question"),
-    }
-    """Title and explanation of each action in the command palette."""
 
     class TrainRequested(Message):
         """A model is to be trained on a text."""
@@ -83,10 +76,12 @@ class DataPane(Widget):
             with VerticalScroll(id="text-scroll"):
                 yield Static("reading the texts…", id="text-details", markup=False)
         with Horizontal(classes="buttons", id="data-buttons"):
-            yield Button("Train on it  t", id="train-text", variant="primary", compact=True)
-            yield Button("Add  a", id="add-text", compact=True)
-            yield Button("Rename  r", id="rename-text", compact=True)
-            yield Button("Remove  d", id="remove-text", compact=True)
+            yield Button(
+                button_label(self, "Train on it", "data.train"), id="train-text", variant="primary", compact=True
+            )
+            yield Button(button_label(self, "Add", "data.add"), id="add-text", compact=True)
+            yield Button(button_label(self, "Rename", "data.rename"), id="rename-text", compact=True)
+            yield Button(button_label(self, "Remove", "data.remove"), id="remove-text", compact=True)
 
     def on_mount(self) -> None:
         """Read the list."""
@@ -127,7 +122,7 @@ class DataPane(Widget):
         sources = [option.id for option in texts.options]
         texts.highlighted = sources.index(wanted) if wanted in sources else 1 if entries else None
         if not entries:
-            self._show_words("no texts yet\n\na adds one; or drop a file here")
+            self._show_words(keymap_of(self).fill("no texts yet\n\n{data.add} adds one; or drop a file here"))
 
     @on(OptionList.OptionHighlighted, "#texts")
     def _highlighted(self) -> None:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.message import Message
 from textual.screen import ModalScreen
@@ -18,6 +18,7 @@ from tui_gpt.storage.names import checked_name
 from tui_gpt.text.dropped import dropped_paths
 from tui_gpt.text.report import TextReport, inspect
 from tui_gpt.tui.dialogs import QuestionScreen
+from tui_gpt.tui.keys import key_binding, keymap_of
 from tui_gpt.tui.threads import in_background
 
 _REST_SECONDS = 0.3
@@ -45,7 +46,7 @@ class _DropInput(Input):
 class AddScreen(ModalScreen[tuple[str, ...]]):
     """Asks for a path; a file that is dropped on the terminal is added at once. Dismissed with the paths."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(())", "Cancel", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [key_binding("dialog.cancel", "dismiss(())", "Cancel", show=False)]
 
     def compose(self) -> ComposeResult:
         """Lay out title, field and what is at that path."""
@@ -56,7 +57,7 @@ class AddScreen(ModalScreen[tuple[str, ...]]):
             )
             yield _DropInput(id="path", compact=True)
             yield Static("", id="found", markup=False)
-            yield Static("Enter adds a copy, Escape cancels", classes="dialog-hint")
+            yield Static(keymap_of(self).fill("Enter adds a copy, {dialog.cancel} cancels"), classes="dialog-hint")
 
     @on(_DropInput.Dropped)
     def _dropped(self, event: _DropInput.Dropped) -> None:
@@ -97,7 +98,7 @@ def found_words(report: TextReport) -> str:
 class NameScreen(ModalScreen[str]):
     """Asks for the name of a text; dismissed with "" on Escape. `check` raises TuiGptError for an invalid one."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss('')", "Cancel", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [key_binding("dialog.cancel", "dismiss('')", "Cancel", show=False)]
 
     def __init__(self, title: str, detail: str, name: str, check: Callable[[str], object] = checked_name) -> None:
         super().__init__()
@@ -111,7 +112,7 @@ class NameScreen(ModalScreen[str]):
             yield Static(self._detail, classes="dialog-detail", markup=False)
             yield Input(self._name_at_first, select_on_focus=True, compact=True)
             yield Static("", id="refusal", markup=False)
-            yield Static("Enter confirms, Escape cancels", classes="dialog-hint")
+            yield Static(keymap_of(self).fill("Enter confirms, {dialog.cancel} cancels"), classes="dialog-hint")
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
@@ -134,6 +135,6 @@ def remove_question(name: str, runs: int) -> QuestionScreen:
         f"Its copy is removed from the disk. {detail} This cannot be undone.",
         "Remove",
         "Keep",
-        key="d",
+        key="dialog.delete",
         yes_first=False,
     )

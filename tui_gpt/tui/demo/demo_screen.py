@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from textual.app import ComposeResult, SystemCommand
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Static
 
 from tui_gpt.escaping import escape_controls
 from tui_gpt.formatting import format_duration
+from tui_gpt.tui.app.app_title import AppTitle
+from tui_gpt.tui.app.help_screen import HelpScreen
 from tui_gpt.tui.app.key_footer import KeyFooter
 from tui_gpt.tui.demo.player import DEMO_SECONDS, Player
 from tui_gpt.tui.demo.recording import Recording
+from tui_gpt.tui.keys import key_binding, key_commands, keymap_of
 from tui_gpt.tui.train.record import RunView
 from tui_gpt.tui.train.run_pane import RunPane
 
@@ -26,6 +29,10 @@ DemoChoice = Literal["train", "generate"]
 """What to do after the demo."""
 
 _FRAME_SECONDS = 0.1
+_END = (
+    "This was a recording. {demo.train}: train a model of your own   {demo.generate}: generate text   "
+    "{demo.replay}: replay   {demo.leave}: quit"
+)
 
 
 class DemoScreen(Screen[DemoChoice | None]):
@@ -35,14 +42,15 @@ class DemoScreen(Screen[DemoChoice | None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012  # Textual types it as an instance's
     VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-tall")]  # noqa: RUF012  # the same
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("p", "pause", "Pause"),
-        Binding("minus", "speed(-1)", "Slower", key_display="-", priority=True),
-        Binding("plus,equals_sign", "speed(1)", "Faster", key_display="+", priority=True),
-        Binding("r", "restart", "Replay"),
-        Binding("s", "choose('train')", "Train"),
-        Binding("g", "choose('generate')", "Generate"),
-        Binding("l", "toggle_log", "Log scale", show=False),
-        Binding("q", "leave", "Quit"),
+        key_binding("demo.pause", "pause", "Pause"),
+        key_binding("demo.slower", "speed(-1)", "Slower", key_display="-", priority=True),
+        key_binding("demo.faster", "speed(1)", "Faster", key_display="+", priority=True),
+        key_binding("demo.replay", "restart", "Replay"),
+        key_binding("demo.train", "choose('train')", "Train"),
+        key_binding("demo.generate", "choose('generate')", "Generate"),
+        key_binding("demo.toggle_log", "toggle_log", "Log scale", show=False),
+        key_binding("app.help", "help", "Help", key_display="F1"),
+        key_binding("demo.leave", "leave", "Quit"),
     ]
 
     def __init__(self, recording: Recording, clock: Callable[[], float] = time.monotonic) -> None:
@@ -60,7 +68,7 @@ class DemoScreen(Screen[DemoChoice | None]):
     def compose(self) -> ComposeResult:
         """Lay out a line at the top, what is being played, the run, and the keys."""
         with Horizontal(id="top"):
-            yield Static("tui-gpt", id="title")
+            yield AppTitle(id="title")
             yield Static("", id="top-status", markup=False)
         with Vertical(id="demo"):
             yield Static("", id="demo-words", markup=False)
@@ -100,7 +108,7 @@ class DemoScreen(Screen[DemoChoice | None]):
 
     def _words(self) -> str:
         if self.player.is_done:
-            return "This was a recording. s: train a model of your own   g: generate text   r: replay   q: quit"
+            return keymap_of(self).fill(_END)
         took, takes = format_duration(self._recording.seconds), format_duration(DEMO_SECONDS)
         return f"A recording of {took} of training in {takes}: {self._recording.command}"
 
@@ -131,6 +139,10 @@ class DemoScreen(Screen[DemoChoice | None]):
         """Switch the loss axis between linear and logarithmic."""
         self.run_pane.chart.log_y = not self.run_pane.chart.log_y
 
+    def action_help(self) -> None:
+        """Show the keys of the demo."""
+        self.app.push_screen(HelpScreen("demo"))
+
     def action_choose(self, choice: DemoChoice) -> None:
         """Leave the demo for the Train tab or the Generate tab."""
         self.dismiss(choice)
@@ -141,13 +153,5 @@ class DemoScreen(Screen[DemoChoice | None]):
 
     def commands(self) -> Iterable[SystemCommand]:
         """Yield the entries of the command palette."""
-        yield SystemCommand("Pause or continue the demo", "Hold the recording", self.action_pause)
-        yield SystemCommand("Play faster", "Twice the speed", lambda: self.action_speed(1))
-        yield SystemCommand("Play slower", "Half the speed", lambda: self.action_speed(-1))
-        yield SystemCommand("Replay", "From the beginning", self.action_restart)
-        yield SystemCommand("Toggle logarithmic loss axis", "Linear or logarithmic", self.action_toggle_log)
-        yield SystemCommand("Train a model", "Leave the demo for the Train tab", lambda: self.action_choose("train"))
-        yield SystemCommand(
-            "Generate text", "Leave the demo for the Generate tab", lambda: self.action_choose("generate")
-        )
-        yield SystemCommand("Leave the demo", "Back to where it was started", self.action_leave)
+        yield from key_commands(self)
+        yield from key_commands(self.run_pane.chart)

@@ -5,12 +5,13 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
 from tui_gpt.formatting import bar
+from tui_gpt.tui.keys import key_binding
 from tui_gpt.tui.text.wrap import glyphs
 
 _BAR_CELLS = 12
@@ -60,10 +61,10 @@ class AlternativesPanel(Widget, can_focus=True):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Character", key_display="↑↓"),
-        Binding("down,j", "move(1)", "Character", show=False),
-        Binding("enter", "branch", "Branch", key_display="⏎"),
-        Binding("escape,left", "close", "Back", key_display="esc"),
+        key_binding("alternatives.previous", "move(-1)", "Character", key_display="↑↓"),
+        key_binding("alternatives.next", "move(1)", "Character", show=False),
+        key_binding("alternatives.branch", "branch", "Branch", key_display="⏎"),
+        key_binding("alternatives.close", "close", "Back", key_display="esc"),
     ]
 
     class Chosen(Message):

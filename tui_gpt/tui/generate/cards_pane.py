@@ -19,9 +19,14 @@ from tui_gpt.tui.generate.cards.notebook_view import NotebookView
 from tui_gpt.tui.generate.controller import GenerateController
 from tui_gpt.tui.generate.inspector import Inspector
 from tui_gpt.tui.generate.notebook import Card, save_copy
+from tui_gpt.tui.keys import keymap_of
 from tui_gpt.tui.text.text_view import TextView
 
 POLL_SECONDS = 0.05
+_ONE_ANSWER = (
+    "The card has one answer: {card.regenerate} generates another, {card.compare} one with the current model and "
+    "settings."
+)
 
 LEGEND = (
     "probability of each character:  80 %  [$foreground]40 %[/]  [$text-warning]10 %[/]  "
@@ -177,7 +182,7 @@ class CardsPane(Vertical):
 
     def _set_side_by_side(self, block: CardBlock, side_by_side: bool) -> None:
         if side_by_side and len(block.card.answers) < 2:
-            self.app.notify("The card has one answer: r generates another, b one with the current model and settings.")
+            self.app.notify(keymap_of(self).fill(_ONE_ANSWER), markup=False)
             return
         self.inspector.stop_inspecting()
         self.view.set_side_by_side(block, side_by_side)
@@ -199,7 +204,7 @@ class CardsPane(Vertical):
         self.inspector.stop_inspecting()
         self.controller.notebook.remove(card)
         self.show_cards()
-        self.app.notify("Card removed; u restores it.")
+        self.app.notify(keymap_of(self).fill("Card removed; {card.undo} restores it."), markup=False)
 
     def _copy(self, card: Card) -> None:
         text = self.controller.text_of(card)

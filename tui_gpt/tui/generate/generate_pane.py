@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.widget import Widget
 from textual.widgets import Button
 
@@ -28,8 +28,10 @@ from tui_gpt.tui.generate.prompt.model_chooser import Checkpoints, ModelChooser,
 from tui_gpt.tui.generate.prompt.prompt_box import PromptBox
 from tui_gpt.tui.generate.prompt.sampling_controls import SamplingControls
 from tui_gpt.tui.generate.prompt.welcome import Welcome
+from tui_gpt.tui.keys import key_binding, keymap_of
 
 _PROBLEM_SECONDS = 10.0
+_EDIT_KEYS = "{prompt.submit} continue · {prompt.cards} cancel"
 
 
 class GeneratePane(Widget):
@@ -46,10 +48,9 @@ class GeneratePane(Widget):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "stop_generating", "Stop", key_display="esc", priority=True),
-        Binding("ctrl+c", "stop_generating", "Stop", show=False, priority=True),
-        Binding("ctrl+t", "next_preset", "Next sampling preset", key_display="^t", show=False),
-        Binding("ctrl+o", "choose_model", "Model", show=False),
+        key_binding("generate.stop", "stop_generating", "Stop", key_display="esc", priority=True),
+        key_binding("generate.next_preset", "next_preset", "Next sampling preset", key_display="^t", show=False),
+        key_binding("generate.model", "choose_model", "Model", show=False),
     ]
 
     def __init__(
@@ -128,7 +129,7 @@ class GeneratePane(Widget):
         """Say at the prompt what Enter does, and with which model."""
         box = self.box
         box.border_title = "edit, and continue from the end" if self._edited else "prompt"
-        box.border_subtitle = "⏎ continue · esc cancel" if self._edited else source_label(self._state.source)
+        box.border_subtitle = keymap_of(self).fill(_EDIT_KEYS) if self._edited else source_label(self._state.source)
 
     # For the main screen
 

@@ -5,14 +5,16 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container, Horizontal, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Button, Static
 
 from tui_gpt.escaping import escape_controls
 from tui_gpt.formatting import format_loss
+from tui_gpt.tui.app.help_screen import HelpScreen
 from tui_gpt.tui.app.key_footer import KeyFooter
+from tui_gpt.tui.keys import button_label, key_binding
 from tui_gpt.tui.runs.differences import Difference, differences
 from tui_gpt.tui.runs.runs_table import fitted
 from tui_gpt.tui.train.chart.loss_chart import LossChart
@@ -30,11 +32,12 @@ class CompareScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012  # Textual types it as an instance's
     VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-tall")]  # noqa: RUF012  # the same
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("p", "pin(1)", "Pin the next"),
-        Binding("P", "pin(-1)", "Pin the previous", show=False),
-        Binding("l", "toggle_log", "Log scale"),
-        Binding("escape", "back", "Back", key_display="Esc", priority=True),
-        Binding("c,q", "back", "Back", show=False),
+        key_binding("compare.pin_next", "pin(1)", "Pin the next"),
+        key_binding("compare.pin_previous", "pin(-1)", "Pin the previous", show=False),
+        key_binding("compare.toggle_log", "toggle_log", "Log scale"),
+        key_binding("compare.back", "back", "Back", key_display="Esc", priority=True),
+        key_binding("compare.leave", "back", "Back", show=False),
+        key_binding("app.help", "help", "Help", key_display="F1"),
     ]
 
     def __init__(self, records: Sequence[RunView], styles: Mapping[str, int], *, pinned: str) -> None:
@@ -50,14 +53,28 @@ class CompareScreen(Screen[None]):
         with Horizontal(id="compare-top"):
             yield Static(f"comparing {len(self._runs)} runs", id="compare-title")
             with Horizontal(classes="buttons"):
-                yield Button("Pin next  p", id="pin-next", action="screen.pin(1)", compact=True)
-                yield Button("Log scale  l", id="log-scale", action="screen.toggle_log", compact=True)
-                yield Button("Back  Esc", id="back", action="screen.back", compact=True)
+                yield Button(
+                    button_label(self, "Pin next", "compare.pin_next"),
+                    id="pin-next",
+                    action="screen.pin(1)",
+                    compact=True,
+                )
+                yield Button(
+                    button_label(self, "Log scale", "compare.toggle_log"),
+                    id="log-scale",
+                    action="screen.toggle_log",
+                    compact=True,
+                )
+                yield Button(button_label(self, "Back", "compare.back"), id="back", action="screen.back", compact=True)
         with Container(id="compare"):
             yield LossChart(id="overlay")
             with VerticalScroll(id="differences"):
                 yield Static("", id="differences-table", markup=False)
         yield KeyFooter(show_command_palette=False)
+
+    def action_help(self) -> None:
+        """Show the keys."""
+        self.app.push_screen(HelpScreen("runs"))
 
     def on_mount(self) -> None:
         """Draw, and draw again while one of the runs is being trained."""

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, RadioButton, RadioSet, Static
@@ -16,13 +16,16 @@ from tui_gpt.escaping import escape_controls
 from tui_gpt.storage.names import checked_name
 from tui_gpt.storage.runs import RunSummary
 from tui_gpt.storage.runs.note import one_line
+from tui_gpt.tui.keys import key_binding, keymap_of
 from tui_gpt.tui.runs.exporting import FORMATS, ExportFormat, ExportRequest, default_target
+
+_EXPORT_KEYS = "Tab changes the field, Enter exports, {dialog.cancel} cancels"
 
 
 class LineScreen(ModalScreen[str | None]):
     """Asks for a line of text; dismissed with None on Escape. `check` raises TuiGptError for an invalid one."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [key_binding("dialog.cancel", "dismiss(None)", "Cancel", show=False)]
 
     def __init__(self, title: str, detail: str, text: str, check: Callable[[str], str]) -> None:
         super().__init__()
@@ -36,7 +39,9 @@ class LineScreen(ModalScreen[str | None]):
             yield Static(self._detail, classes="dialog-detail", markup=False)
             yield Input(self._text, select_on_focus=True, compact=True)
             yield Static("", id="refusal", markup=False)
-            yield Static("Enter confirms, Escape cancels", classes="dialog-hint", markup=False)
+            yield Static(
+                keymap_of(self).fill("Enter confirms, {dialog.cancel} cancels"), classes="dialog-hint", markup=False
+            )
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
@@ -61,7 +66,7 @@ def note_dialog(run: RunSummary) -> LineScreen:
 class ExportScreen(ModalScreen[ExportRequest | None]):
     """Asks for a format and a path; dismissed with None on Escape."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [key_binding("dialog.cancel", "dismiss(None)", "Cancel", show=False)]
 
     def __init__(self, run: RunSummary, folder: Path) -> None:
         super().__init__()
@@ -82,7 +87,7 @@ class ExportScreen(ModalScreen[ExportRequest | None]):
                     )
             yield Static("to the new file or folder", classes="dialog-detail", markup=False)
             yield Input(self._proposal(), id="target", compact=True)
-            yield Static("Tab changes the field, Enter exports, Escape cancels", classes="dialog-hint", markup=False)
+            yield Static(keymap_of(self).fill(_EXPORT_KEYS), classes="dialog-hint", markup=False)
 
     def on_mount(self) -> None:
         """Begin with the path, of which Enter accepts the proposal."""

@@ -9,6 +9,7 @@ from textual.widget import Widget
 from tui_gpt.errors import TuiGptError
 from tui_gpt.escaping import escape_controls
 from tui_gpt.storage.runs import RunSummary
+from tui_gpt.tui.keys import keymap_of
 from tui_gpt.tui.threads import in_background
 from tui_gpt.tui.train.run_control import RunControl
 
@@ -31,7 +32,7 @@ class RunEdits:
             return False
         if not await self.attempt(f"deleting {name}", self._control.trash.delete, name):
             return False
-        self._notify(f"{name} is deleted: u restores it until you quit")
+        self._notify(f"{name} is deleted: {keymap_of(self._widget).shown('runs.undo')} restores it until you quit")
         return True
 
     async def restore(self) -> str | None:

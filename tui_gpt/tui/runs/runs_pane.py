@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.widget import Widget
@@ -20,6 +20,7 @@ from textual.widgets import Button, Input, Static
 from tui_gpt.escaping import escape_controls
 from tui_gpt.formatting import format_bytes
 from tui_gpt.storage.runs import RunList, RunSummary
+from tui_gpt.tui.keys import button_label, key_binding, keymap_of
 from tui_gpt.tui.runs.columns import state_sentence, step_words
 from tui_gpt.tui.runs.edits import RunEdits
 from tui_gpt.tui.runs.marks import MAX_MARKS, Marks
@@ -32,7 +33,7 @@ from tui_gpt.tui.train.run_control import RunControl
 
 _REST_SECONDS = 0.003
 """Between two runs that are read from the disk, each of which takes about as long: keys come first."""
-_NO_RUNS = "no runs yet\n\npress 1, then s, to train the first one"
+_NO_RUNS = "no runs yet\n\npress {tab.train}, then {form.start}, to train the first one"
 
 
 class RunsPane(Widget):
@@ -40,7 +41,7 @@ class RunsPane(Widget):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(command.binding for command in RUN_COMMANDS),
-        Binding("escape", "clear", "Show all runs, remove the marks", show=False),
+        key_binding("runs.clear", "clear", "Show all runs, remove the marks", show=False),
     ]
 
     class RunRequest(Message):
@@ -97,7 +98,9 @@ class RunsPane(Widget):
         for row in (1, 2):
             with Horizontal(classes="buttons runs-buttons"):
                 for command in (command for command in RUN_COMMANDS if command.row == row):
-                    yield Button(command.button, id=f"do-{command.action}", compact=True)
+                    yield Button(
+                        button_label(self, command.label, command.key), id=f"do-{command.action}", compact=True
+                    )
 
     def on_mount(self) -> None:
         """Show that the list is being read."""
@@ -141,7 +144,7 @@ class RunsPane(Widget):
         """Show the list as it is filtered, sorted and marked."""
         runs = in_order(matching(self._runs, self._filter.value), self._order)
         self.table.show(runs, self.marks.styles, self._order, time.time())
-        self._show_sentence("" if self._runs else _NO_RUNS)
+        self._show_sentence("" if self._runs else keymap_of(self).fill(_NO_RUNS))
         self._show_detail()
 
     def _show_sentence(self, words: str) -> None:
@@ -212,12 +215,13 @@ class RunsPane(Widget):
             self._show()
             self.table.action_move(1)
         else:
-            self.notify(f"{MAX_MARKS} runs are marked already: Space removes a mark, Escape all", severity="warning")
+            words = f"{MAX_MARKS} runs are marked already: {{runs.mark}} removes a mark, {{runs.clear}} all"
+            self.notify(keymap_of(self).fill(words), severity="warning", markup=False)
 
     def action_compare(self) -> None:
         """Compare the marked runs."""
         if len(self.marks.styles) < 2:
-            self.notify(f"mark two to {MAX_MARKS} runs with Space first")
+            self.notify(keymap_of(self).fill(f"mark two to {MAX_MARKS} runs with {{runs.mark}} first"), markup=False)
         else:
             self._start(self._compare, "open")
 

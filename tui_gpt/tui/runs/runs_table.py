@@ -11,7 +11,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -19,13 +19,14 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui_gpt.storage.runs import RunSummary
+from tui_gpt.tui.keys import key_binding, keymap_of
 from tui_gpt.tui.runs.columns import PADDING, Column, fitting
 from tui_gpt.tui.runs.marks import MAX_MARKS
 from tui_gpt.tui.runs.order import Order
 from tui_gpt.tui.train.chart.overlay import legend_symbol
 
 _MARK_CELLS = 4
-_NO_MATCH = "    no run has these words: Escape shows all runs"
+_NO_MATCH = "    no run has these words: {runs.clear} shows all runs"
 _MESSAGE_LINE = 2
 _AGE_SECONDS = 60.0
 """The ages on screen are this old at most."""
@@ -39,13 +40,13 @@ class RunsTable(ScrollView, can_focus=True):
         *(f"runs-table--run-{style}" for style in range(MAX_MARKS)),
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "Open", show=False),
-        Binding("up,k", "move(-1)", "Previous run", show=False),
-        Binding("down,j", "move(1)", "Next run", show=False),
-        Binding("pageup", "move_page(-1)", "Page up", show=False),
-        Binding("pagedown", "move_page(1)", "Page down", show=False),
-        Binding("home", "move(-1_000_000)", "First run", show=False),
-        Binding("end", "move(1_000_000)", "Last run", show=False),
+        key_binding("runs.open", "open", "Open", show=False),
+        key_binding("runs.above", "move(-1)", "Previous run", show=False),
+        key_binding("runs.below", "move(1)", "Next run", show=False),
+        key_binding("runs.page_up", "move_page(-1)", "Page up", show=False),
+        key_binding("runs.page_down", "move_page(1)", "Page down", show=False),
+        key_binding("runs.first", "move(-1_000_000)", "First run", show=False),
+        key_binding("runs.last", "move(1_000_000)", "Last run", show=False),
     ]
 
     cursor = reactive(0)
@@ -134,7 +135,7 @@ class RunsTable(ScrollView, can_focus=True):
         elif row < len(self._runs):
             segments = self._row(row)
         elif y == _MESSAGE_LINE and not self._runs:
-            segments = [Segment(fitted(_NO_MATCH, width), self.rich_style)]
+            segments = [Segment(fitted(keymap_of(self).fill(_NO_MATCH), width), self.rich_style)]
         else:
             return Strip.blank(width, self.rich_style)
         return Strip(segments).adjust_cell_length(width, segments[-1].style)

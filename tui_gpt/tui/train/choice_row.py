@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
+
+from tui_gpt.tui.keys import key_binding
 
 _GAP = "  "
 
@@ -16,8 +18,8 @@ class ChoiceRow(Widget, can_focus=True):
     """Labels side by side, one of which may be selected."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "move(-1)", "Previous", show=False),
-        Binding("right", "move(1)", "Next", show=False),
+        key_binding("form.previous", "move(-1)", "Previous", show=False),
+        key_binding("form.next", "move(1)", "Next", show=False),
     ]
     DEFAULT_CSS = """
     ChoiceRow {

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tui_gpt.events import Evaluated
+from tui_gpt.keys import DEFAULT_KEYMAP, Keymap
 from tui_gpt.metrics import perplexity
 from tui_gpt.tui.train.record import RunView
 
@@ -63,12 +64,12 @@ def evidence_of(record: RunView) -> tuple[object, ...]:
     return id(record), block, *seen, record.is_live, record.finished is None
 
 
-def hint_of(record: RunView) -> Hint | None:
-    """Return the most important hint on a run; None without evidence."""
+def hint_of(record: RunView, keys: Keymap = DEFAULT_KEYMAP) -> Hint | None:
+    """Return the most important hint on a run, with the keys that act on it; None without evidence."""
     for find in (_rate_too_high, _over_fitting, _flat, _longer):
         hint = find(record)
         if hint is not None:
-            return hint
+            return Hint(hint.kind, keys.fill(hint.words))
     return None
 
 
@@ -111,8 +112,12 @@ def evaluation_noise(losses: Sequence[float]) -> float:
 # Hints
 
 
+_LOWER = "{run.pause} pauses, {run.change_learning_rate} lowers"
+_STOP = "{run.stop} stops, the best model is kept"
+
+
 def _lower_the_rate(record: RunView) -> str:
-    return "p pauses, e lowers it" if record.is_live else "n sets a lower one"
+    return f"{_LOWER} it" if record.is_live else "{run.new} sets a lower one"
 
 
 def _rate_too_high(record: RunView) -> Hint | None:
@@ -149,7 +154,7 @@ def _over_fitting(record: RunView) -> Hint | None:
         return None
     if later[-1].train_loss >= best.train_loss:
         return None
-    action = "x stops, the best model is kept" if record.is_live else "g generates with the best model"
+    action = _STOP if record.is_live else "{run.generate} generates with the best model"
     return Hint("over_fitting", f"over-fitting began at step {best.step:,}: {action}")
 
 
@@ -166,8 +171,8 @@ def _flat(record: RunView) -> Hint | None:
         return None
     since = recent[0].step
     if (_rate_fraction(record) or 1.0) > _LOW_RATE:
-        return Hint("flat", f"loss flat since step {since:,}: p pauses, e lowers the learning rate")
-    return Hint("flat", f"loss flat since step {since:,}: x stops; a larger model may gain more")
+        return Hint("flat", f"loss flat since step {since:,}: {_LOWER} the learning rate")
+    return Hint("flat", f"loss flat since step {since:,}: {{run.stop}} stops; a larger model may gain more")
 
 
 def _fall(blocks: Sequence[Block]) -> tuple[float, float]:
@@ -200,7 +205,7 @@ def _longer(record: RunView) -> Hint | None:
     margin = max(_LEAST_GAIN, _SIGMAS * evaluation_noise(losses))
     if not earlier or last > min(losses) or min(earlier) - last < margin:
         return None
-    return Hint("longer", "a longer run would still gain, as validation was falling: r adds steps")
+    return Hint("longer", "a longer run would still gain, as validation was falling: {run.resume} adds steps")
 
 
 # Explanation and banner

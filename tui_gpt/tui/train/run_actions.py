@@ -25,22 +25,6 @@ class RunAction(StrEnum):
 _FORM_ACTIONS = (RunAction.START, RunAction.ALL_SETTINGS, RunAction.START_FROM)
 _PAUSE_REQUESTED = ("pausing", "paused")
 
-COMMANDS: dict[RunAction, tuple[str, str]] = {
-    RunAction.START: ("Start training", "Train the run in the form"),
-    RunAction.ALL_SETTINGS: ("All settings", "Show or hide every setting of the next run"),
-    RunAction.START_FROM: ("Start from…", "New weights, the shipped model, or a run"),
-    RunAction.PAUSE: ("Pause training", "Wait after the step in progress"),
-    RunAction.CONTINUE: ("Continue training", "After a pause"),
-    RunAction.STOP: ("Stop training", "Save and end the run"),
-    RunAction.DETACH: ("Detach from this run", "Leave it to the process that trains it"),
-    RunAction.RESUME: ("Resume this run", "Train on from its last checkpoint"),
-    RunAction.CHANGE_LEARNING_RATE: ("Change the learning rate", "From the next step on"),
-    RunAction.NEW: ("New run", "Return to the form"),
-    RunAction.GENERATE: ("Generate with this run", "Open it in the Generate tab"),
-    RunAction.TOGGLE_LOG: ("Toggle logarithmic loss axis", "Switch between linear and logarithmic"),
-}
-"""Title and explanation in the command palette."""
-
 
 def is_available(action: RunAction, shown: RunView | None, *, is_live: bool) -> bool:
     """Return whether an action makes sense for the run `shown` on the Train tab.

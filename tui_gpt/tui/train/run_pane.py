@@ -4,11 +4,12 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container, Horizontal, Vertical
 from textual.widgets import Button, Static
 
 from tui_gpt.escaping import escape_controls
+from tui_gpt.tui.keys import button_label, key_binding, keymap_of
 from tui_gpt.tui.train.chart.loss_chart import LossChart
 from tui_gpt.tui.train.chart.small_charts import SmallCharts
 from tui_gpt.tui.train.hints import Hint, banner, evidence_of, explanation, hint_of
@@ -34,8 +35,8 @@ class RunPane(Vertical):
     """One run."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("less_than_sign", "sample(-1)", "Previous sample", show=False),
-        Binding("greater_than_sign", "sample(1)", "Next sample", show=False),
+        key_binding("run.previous_sample", "sample(-1)", "Previous sample", show=False),
+        key_binding("run.next_sample", "sample(1)", "Next sample", show=False),
     ]
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -55,15 +56,15 @@ class RunPane(Vertical):
             yield Static("", id="headline-text", markup=False)
             with Horizontal(classes="buttons", id="run-buttons"):
                 for label, name, action in (
-                    ("Pause  p", "pause", RunAction.PAUSE),
-                    ("Continue  p", "continue", RunAction.CONTINUE),
-                    ("Stop  x", "stop", RunAction.STOP),
-                    ("Detach  d", "detach", RunAction.DETACH),
-                    ("Resume  r", "resume-run", RunAction.RESUME),
-                    ("Generate  g", "generate-with", RunAction.GENERATE),
-                    ("New run  n", "new", RunAction.NEW),
+                    (("Pause", "run.pause"), "pause", RunAction.PAUSE),
+                    (("Continue", "run.pause"), "continue", RunAction.CONTINUE),
+                    (("Stop", "run.stop"), "stop", RunAction.STOP),
+                    (("Detach", "run.detach"), "detach", RunAction.DETACH),
+                    (("Resume", "run.resume"), "resume-run", RunAction.RESUME),
+                    (("Generate", "run.generate"), "generate-with", RunAction.GENERATE),
+                    (("New run", "run.new"), "new", RunAction.NEW),
                 ):
-                    yield Button(label, id=name, action=f"screen.run('{action}')", compact=True)
+                    yield Button(button_label(self, *label), id=name, action=f"screen.run('{action}')", compact=True)
         yield Static("", id="failure", markup=False)
         yield RunStatus(id="status")
         with Container(id="views"):
@@ -72,6 +73,10 @@ class RunPane(Vertical):
                 yield SmallCharts(id="small-charts")
                 yield Static("", id="hint", markup=False)
             yield SampleStrip(id="sample")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Disable the keys of samples while there is none."""
+        return bool(self._record.samples) if action == "sample" else super().check_action(action, parameters)
 
     def on_mount(self) -> None:
         """Hide the empty sample."""
@@ -116,7 +121,7 @@ class RunPane(Vertical):
         """Show a hint on the run, or what its loss means."""
         evidence = evidence_of(self._record)
         if evidence != self._evidence:
-            self._evidence, self._hint = evidence, hint_of(self._record)
+            self._evidence, self._hint = evidence, hint_of(self._record, keymap_of(self))
         hint = self._hint
         loss = self._record.train.line().at(self._record.step)
         self._write("hint", hint.words if hint else explanation(self._record, loss))

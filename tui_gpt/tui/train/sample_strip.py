@@ -5,13 +5,14 @@ from typing import ClassVar
 from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Static
 
 from tui_gpt.escaping import escape_controls
 from tui_gpt.events import Sampled
+from tui_gpt.tui.keys import key_binding
 from tui_gpt.tui.train.record import RunView
 from tui_gpt.tui.train.sample_changes import changed_spans, previous_sample
 
@@ -21,10 +22,10 @@ class SampleStrip(Vertical, can_focus=True):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"sample-strip--new"}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "scrub(-1)", "Previous sample", show=False),
-        Binding("right", "scrub(1)", "Next sample", show=False),
-        Binding("home", "scrub(-1_000_000)", "First sample", show=False),
-        Binding("end", "scrub(1_000_000)", "Last sample", show=False),
+        key_binding("sample.previous", "scrub(-1)", "Previous sample", show=False),
+        key_binding("sample.next", "scrub(1)", "Next sample", show=False),
+        key_binding("sample.first", "scrub(-1_000_000)", "First sample", show=False),
+        key_binding("sample.last", "scrub(1_000_000)", "Last sample", show=False),
     ]
 
     class Scrubbed(Message):

@@ -19,6 +19,7 @@ from tui_gpt.requests import Estimate, TrainRequest
 from tui_gpt.session import SessionLike, source_config
 from tui_gpt.storage.runs import RunStore
 from tui_gpt.tui.app.state import AppState
+from tui_gpt.tui.keys import button_label
 from tui_gpt.tui.threads import in_background
 from tui_gpt.tui.train.activity import ActivityWatch
 from tui_gpt.tui.train.form import field_of
@@ -64,9 +65,25 @@ class SetupPane(Vertical):
         yield SettingsForm(self._base, id="form")
         yield Static("", id="estimate", markup=False)
         with Horizontal(classes="buttons"):
-            yield Button("Start  s", id="start", action="screen.run('start')", variant="primary", compact=True)
-            yield Button("All settings  a", id="all", action="screen.run('all_settings')", compact=True)
-            yield Button("Start from  f", id="choose-start", action="screen.run('start_from')", compact=True)
+            yield Button(
+                button_label(self, "Start", "form.start"),
+                id="start",
+                action="screen.run('start')",
+                variant="primary",
+                compact=True,
+            )
+            yield Button(
+                button_label(self, "All settings", "form.all_settings"),
+                id="all",
+                action="screen.run('all_settings')",
+                compact=True,
+            )
+            yield Button(
+                button_label(self, "Start from", "form.start_from"),
+                id="choose-start",
+                action="screen.run('start_from')",
+                compact=True,
+            )
 
     @property
     def form(self) -> SettingsForm:

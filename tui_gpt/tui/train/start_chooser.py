@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -13,6 +13,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui_gpt.escaping import escape_controls
+from tui_gpt.tui.keys import key_binding, keymap_of
 from tui_gpt.tui.styles import MUTED
 from tui_gpt.tui.train.start_from import start_label
 
@@ -20,7 +21,10 @@ from tui_gpt.tui.train.start_from import start_label
 class StartChooser(ModalScreen[str | None]):
     """A list of sources; dismissed with the one chosen, or None."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss(None)", "Cancel", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key_binding("dialog.cancel", "dismiss(None)", "Cancel", show=False),
+        key_binding("dialog.leave_list", "dismiss(None)", "Cancel", show=False),
+    ]
 
     def __init__(self, choices: Sequence[tuple[str, str]], current: str) -> None:
         super().__init__()
@@ -32,7 +36,7 @@ class StartChooser(ModalScreen[str | None]):
         with Vertical(classes="dialog"):
             yield Static("Start from", classes="dialog-title")
             yield OptionList(*(Option(self._line(*choice)) for choice in self._choices), id="starts", compact=True)
-            yield Static("Enter chooses, Escape cancels", classes="dialog-hint")
+            yield Static(keymap_of(self).fill("Enter chooses, {dialog.cancel} cancels"), classes="dialog-hint")
 
     def _line(self, source: str, remark: str) -> Content:
         mark = "● " if source == self._current else "  "

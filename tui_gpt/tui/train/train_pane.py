@@ -10,13 +10,14 @@ from textual.widget import Widget
 from tui_gpt.config import RunConfig
 from tui_gpt.control import Activity
 from tui_gpt.tui.app.state import AppState
+from tui_gpt.tui.keys import keymap_of
 from tui_gpt.tui.train.activity import ActivityWatch
 from tui_gpt.tui.train.record import RunView
 from tui_gpt.tui.train.run_control import RunControl
 from tui_gpt.tui.train.run_pane import RunPane
 from tui_gpt.tui.train.setup_pane import SetupPane
 
-_START_MESSAGE = "press s to train"
+_START_MESSAGE = "press {form.start} to train"
 
 
 class TrainPane(Widget):
@@ -52,7 +53,8 @@ class TrainPane(Widget):
         preview.phase = "replayed"
         chart = self.run_pane.chart
         chart.cursor = None
-        chart.message = _START_MESSAGE
+        chart.message = keymap_of(self).fill(_START_MESSAGE)
+        chart.can_focus = False
         chart.show(preview)
         self.focus_main()
 
@@ -61,6 +63,7 @@ class TrainPane(Widget):
         self.record = record
         self.set_class(False, "-form")
         self.run_pane.chart.cursor = None
+        self.run_pane.chart.can_focus = True
         self.refresh_run()
         self.focus_main()
 
@@ -91,4 +94,5 @@ class TrainPane(Widget):
     @on(SetupPane.EstimateChanged)
     def _estimate_changed(self, event: SetupPane.EstimateChanged) -> None:
         if self.record is None:
-            self.run_pane.chart.message = f"{_START_MESSAGE}\n\n{event.words.split(' · ')[0]}"
+            message = keymap_of(self).fill(_START_MESSAGE)
+            self.run_pane.chart.message = f"{message}\n\n{event.words.split(' · ')[0]}"

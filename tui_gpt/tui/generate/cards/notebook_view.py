@@ -5,40 +5,41 @@ What a key asks for is posted as `ActionRequested`; the Generate pane, which own
 
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 
 from tui_gpt.tui.generate.cards.answer_card import CardBlock
 from tui_gpt.tui.generate.cards.card_actions import CardAction, is_available
 from tui_gpt.tui.generate.cards.card_list import CardList
+from tui_gpt.tui.keys import key_binding
 
 
 class NotebookView(CardList):
     """Cards that keys act on."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "select(-1)", "Card above", show=False),
-        Binding("down,j", "select(1)", "Card below", show=False),
-        Binding("home", "edge(0)", "First card", show=False),
-        Binding("end", "edge(-1)", "Last card", show=False),
-        Binding("i", "request('focus_prompt')", "Prompt", show=False),
-        Binding("escape", "request('stop_inspecting')", "Back", key_display="esc"),
-        Binding("r", "request('regenerate')", "Regenerate"),
-        Binding("R,shift+r", "request('repeat')", "Repeat with the same seed", show=False),
-        Binding("left", "request('previous_answer')", "Previous answer", show=False),
-        Binding("right", "request('next_answer')", "Next answer", show=False),
-        Binding("c", "request('continue')", "Continue"),
-        Binding("e", "request('edit')", "Edit", show=False),
-        Binding("p", "request('toggle_probabilities')", "Probabilities"),
-        Binding("enter,t", "request('inspect')", "Alternatives", key_display="⏎"),
-        Binding("y,ctrl+c", "request('copy')", "Copy", show=False),
-        Binding("w", "request('save_text')", "Save", show=False),
-        Binding("W,shift+w", "request('save_markdown')", "Save as Markdown", show=False),
-        Binding("u", "request('undo')", "Undo", show=False),
-        Binding("n", "request('batch')", "Four more", show=False),
-        Binding("b", "request('compare')", "Compare", show=False),
-        Binding("v", "request('toggle_columns')", "Side by side", show=False),
-        Binding("delete,backspace", "request('remove')", "Remove", show=False),
+        key_binding("card.above", "select(-1)", "Card above", show=False),
+        key_binding("card.below", "select(1)", "Card below", show=False),
+        key_binding("card.first", "edge(0)", "First card", show=False),
+        key_binding("card.last", "edge(-1)", "Last card", show=False),
+        key_binding("card.focus_prompt", "request('focus_prompt')", "Prompt", show=False),
+        key_binding("card.stop_inspecting", "request('stop_inspecting')", "Back", key_display="esc"),
+        key_binding("card.regenerate", "request('regenerate')", "Regenerate"),
+        key_binding("card.repeat", "request('repeat')", "Repeat with the same seed", show=False),
+        key_binding("card.previous_answer", "request('previous_answer')", "Previous answer", show=False),
+        key_binding("card.next_answer", "request('next_answer')", "Next answer", show=False),
+        key_binding("card.continue", "request('continue')", "Continue"),
+        key_binding("card.edit", "request('edit')", "Edit", show=False),
+        key_binding("card.toggle_probabilities", "request('toggle_probabilities')", "Probabilities"),
+        key_binding("card.inspect", "request('inspect')", "Alternatives", key_display="⏎"),
+        key_binding("card.copy", "request('copy')", "Copy", show=False),
+        key_binding("card.save_text", "request('save_text')", "Save", show=False),
+        key_binding("card.save_markdown", "request('save_markdown')", "Save as Markdown", show=False),
+        key_binding("card.undo", "request('undo')", "Undo", show=False),
+        key_binding("card.batch", "request('batch')", "Four more", show=False),
+        key_binding("card.compare", "request('compare')", "Compare", show=False),
+        key_binding("card.toggle_columns", "request('toggle_columns')", "Side by side", show=False),
+        key_binding("card.remove", "request('remove')", "Remove", show=False),
     ]
 
     class ActionRequested(Message):

@@ -5,7 +5,7 @@ from typing import ClassVar, get_args
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -16,6 +16,8 @@ from tui_gpt.errors import TuiGptError
 from tui_gpt.formatting import format_loss
 from tui_gpt.storage.names import LIVE, SHIPPED
 from tui_gpt.storage.runs import RunStore, RunSummary, Which
+from tui_gpt.tui.keys import key_binding
+from tui_gpt.tui.styles import MUTED
 
 NEWEST = ""
 """The dialog's value for the newest run, which is None for `SessionLike.open_model`."""
@@ -83,7 +85,10 @@ class ModelChooser(ModalScreen[str | None]):
         }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss(None)", "Cancel", key_display="esc")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key_binding("dialog.cancel", "dismiss(None)", "Cancel", show=False),
+        key_binding("dialog.leave_list", "dismiss(None)", "Cancel", show=False),
+    ]
 
     def __init__(
         self, runs: Sequence[RunSummary], checkpoints: Checkpoints, *, live: bool, current: str | None
@@ -101,7 +106,7 @@ class ModelChooser(ModalScreen[str | None]):
     def _line(self, choice: Choice) -> Content:
         source, name, remark = choice
         mark = "● " if source == self._current else "  "
-        return Content.assemble(mark, name, "  ", (remark, "$text-muted"))
+        return Content.assemble(mark, name, "  ", (remark, MUTED))
 
     def on_mount(self) -> None:
         """Highlight the current model."""

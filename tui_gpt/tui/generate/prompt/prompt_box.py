@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.widgets import TextArea
 
-_LINE_BREAK_KEYS = ("ctrl+j", "shift+enter", "alt+enter")
+from tui_gpt.tui.keys import key_binding, keymap_of
 
 
 class PromptBox(TextArea):
@@ -34,12 +34,12 @@ class PromptBox(TextArea):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "Generate", key_display="⏎"),
-        Binding("ctrl+j", "line_break", "New line", key_display="^j", show=False),
-        Binding("ctrl+r", "score", "Probabilities", key_display="^r"),
-        Binding("escape", "close", "Cards", key_display="esc"),
-        Binding("ctrl+o", "request_model", "Model", key_display="^o"),
-        Binding("ctrl+underscore", "undo", "Undo", show=False),  # Ctrl+Z is the shell's
+        key_binding("prompt.submit", "submit", "Generate", key_display="⏎"),
+        key_binding("prompt.line_break", "line_break", "New line", key_display="^j", show=False),
+        key_binding("prompt.score", "score", "Probabilities", key_display="^r"),
+        key_binding("prompt.cards", "close", "Cards", key_display="esc"),
+        key_binding("generate.model", "request_model", "Model", key_display="^o"),
+        key_binding("prompt.undo", "undo", "Undo", show=False),  # Ctrl+Z is the shell's
     ]
 
     class Submitted(Message):
@@ -76,11 +76,14 @@ class PromptBox(TextArea):
             show_line_numbers=False,
             tab_behavior="focus",
             highlight_cursor_line=False,
-            placeholder="Type a prompt; Enter generates.",
         )
         self._history: list[str] = []
         self._place = 0
         self._draft = ""
+
+    def on_mount(self) -> None:
+        """Show which key generates."""
+        self.placeholder = keymap_of(self).fill("Type a prompt; {prompt.submit} generates.")
 
     def set_history(self, prompts: Iterable[str]) -> None:
         """Set the prompts that up and down recall, oldest first."""
@@ -114,13 +117,17 @@ class PromptBox(TextArea):
 
     def on_key(self, event: events.Key) -> None:
         """Handle the keys that a text area would insert or consume."""
-        action = {"enter": self.action_submit, "escape": self.action_close}.get(event.key)
-        if event.key in _LINE_BREAK_KEYS:
-            action = self.action_line_break
-        if action is not None:
-            event.stop()
-            event.prevent_default()
-            action()
+        keymap = keymap_of(self)
+        for name, action in (
+            ("prompt.submit", self.action_submit),
+            ("prompt.cards", self.action_close),
+            ("prompt.line_break", self.action_line_break),
+        ):
+            if event.key in keymap.of(name):
+                event.stop()
+                event.prevent_default()
+                action()
+                return
 
     def action_cursor_up(self, select: bool = False) -> None:
         """Move up a row; in the first one, recall the previous prompt."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from rich.segment import Segment
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
@@ -19,6 +19,7 @@ from textual.widget import Widget
 from tui_gpt.config import SampleConfig
 from tui_gpt.errors import ConfigError
 from tui_gpt.tui.generate.prompt.sampling_settings import KNOBS, SAMPLING_PRESETS, Knob, preset_after, preset_of
+from tui_gpt.tui.keys import key_binding
 
 _ITEMS: tuple[str | Knob, ...] = (*SAMPLING_PRESETS, *KNOBS)
 """The row: names of presets, then settings."""
@@ -40,12 +41,12 @@ class SamplingControls(Widget, can_focus=True):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "move(-1)", "Setting", key_display="←→"),
-        Binding("right", "move(1)", "Setting", show=False),
-        Binding("up", "step(1)", "Change", key_display="↑↓"),
-        Binding("down", "step(-1)", "Change", show=False),
-        Binding("enter", "accept", "Done", key_display="⏎"),
-        Binding("escape", "cancel", "Done", show=False),
+        key_binding("sampling.previous", "move(-1)", "Setting", key_display="←→"),
+        key_binding("sampling.next", "move(1)", "Setting", show=False),
+        key_binding("sampling.more", "step(1)", "Change", key_display="↑↓"),
+        key_binding("sampling.less", "step(-1)", "Change", show=False),
+        key_binding("sampling.accept", "accept", "Done", key_display="⏎"),
+        key_binding("sampling.cancel", "cancel", "Done", show=False),
     ]
 
     config: reactive[SampleConfig] = reactive(SampleConfig, init=False)

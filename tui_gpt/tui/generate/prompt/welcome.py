@@ -4,10 +4,12 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message
 from textual.widgets import Button, Static
+
+from tui_gpt.tui.keys import key_binding
 
 PROMPTS = ("ROMEO:", "To be, or not", "KING RICHARD:\nMy lords,", "O, what a")
 
@@ -27,8 +29,8 @@ class Welcome(VerticalScroll):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "app.focus_previous", "Previous", show=False),
-        Binding("right", "app.focus_next", "Next", show=False),
+        key_binding("examples.previous", "app.focus_previous", "Previous", show=False),
+        key_binding("examples.next", "app.focus_next", "Next", show=False),
     ]
 
     class PromptChosen(Message):

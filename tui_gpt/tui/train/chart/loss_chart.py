@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.reactive import reactive
 
+from tui_gpt.tui.keys import key_binding, title_of
 from tui_gpt.tui.train.chart.canvas import GUTTER, Canvas, Cell
 from tui_gpt.tui.train.chart.curves import ChartSettings
 from tui_gpt.tui.train.chart.drawn_widget import DrawnWidget
@@ -38,16 +39,16 @@ class LossChart(DrawnWidget, can_focus=True):
         *(f"loss-chart--{style_name(k, is_pinned=pinned)}" for k in range(MAX_RUNS) for pinned in (False, True)),
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "move(-1)", "Read values", show=False),
-        Binding("right", "move(1)", "Read values", show=False),
-        Binding("shift+left", "move(-10)", "Read values", show=False),
-        Binding("shift+right", "move(10)", "Read values", show=False),
-        Binding("home", "edge(0)", "First value", show=False),
-        Binding("end", "edge(1)", "Last value", show=False),
-        Binding("escape", "clear_cursor", "Hide the cursor", show=False),
+        key_binding("chart.back", "move(-1)", "Read values", show=False),
+        key_binding("chart.forward", "move(1)", "Read values", show=False),
+        key_binding("chart.far_back", "move(-10)", "Read values", show=False),
+        key_binding("chart.far_forward", "move(10)", "Read values", show=False),
+        key_binding("chart.first", "edge(0)", "First value", show=False),
+        key_binding("chart.latest", "edge(1)", "Last value", show=False),
+        key_binding("chart.stop_reading", "clear_cursor", "Hide the cursor", show=False),
         *(
-            Binding(keys, f"chart('{name}')", title.removeprefix("Chart: ").capitalize(), show=False)
-            for name, (keys, title, _) in CHART_ACTIONS.items()
+            key_binding(f"chart.{name}", f"chart('{name}')", title_of(f"chart.{name}"), show=False)
+            for name in CHART_ACTIONS
         ),
     ]
 
@@ -159,6 +160,11 @@ class LossChart(DrawnWidget, can_focus=True):
         return [run_heading(self._records[0], self.settings, width, self.cursor, canvas)]
 
     # Actions
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Disable the keys of a chart that cannot get the focus: the preview beside the form."""
+        del action, parameters
+        return self.can_focus
 
     def action_chart(self, name: str) -> None:
         """Perform one of `CHART_ACTIONS`."""

@@ -1,8 +1,7 @@
 """What the user has chosen to see of a chart, and the actions that change it, without a widget."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 
 from tui_gpt.tui.train.chart.curves import ChartSettings
 from tui_gpt.tui.train.chart.plot import extent_of
@@ -14,22 +13,20 @@ SMOOTHINGS = (0.0, 0.01, 0.025, 0.05, 0.1, 0.2)
 _ZOOM = 0.6
 _PAN = 0.25
 
-CHART_ACTIONS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
-    {
-        "axis": ("a", "Chart: x axis", "Steps, characters read, or seconds"),
-        "value": ("v", "Chart: next value", "Loss, learning rate, gradient norm, speed"),
-        "smoother": ("right_square_bracket", "Chart: smooth more", "Average over more steps"),
-        "rougher": ("left_square_bracket", "Chart: smooth less", "Average over fewer steps"),
-        "zoom_in": ("plus,equals_sign", "Chart: zoom in", "At the cursor, or at the newest step"),
-        "zoom_out": ("minus", "Chart: zoom out", "Show more steps"),
-        "earlier": ("comma", "Chart: earlier steps", "Move the zoomed window to the left"),
-        "later": ("full_stop", "Chart: later steps", "Move the zoomed window to the right"),
-        "tail": ("t", "Chart: last steps", "The last 50, 20, 10, 5 percent, or everything"),
-        "follow": ("f", "Chart: follow", "Keep the newest step on screen"),
-        "whole": ("0", "Chart: whole run", "Undo zoom and tail window"),
-    }
+CHART_ACTIONS = (
+    "axis",
+    "value",
+    "smoother",
+    "rougher",
+    "zoom_in",
+    "zoom_out",
+    "earlier",
+    "later",
+    "tail",
+    "follow",
+    "whole",
 )
-"""Keys, title and explanation of each action."""
+"""What keys and the command palette can change."""
 
 
 class ChartState:
