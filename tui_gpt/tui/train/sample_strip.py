@@ -98,5 +98,5 @@ def _heading(sample: Sampled, before: Sampled | None, spans: list[tuple[int, int
     if before is None:
         return words
     if spans is None:
-        return f"{words}, unlike that of step {before.step:,}"
-    return f"{words}, new since {before.step:,} marked" if spans else f"{words}, as at step {before.step:,}"
+        return f"{words}, all new since {before.step:,}"
+    return f"{words}, new since {before.step:,}" if spans else f"{words}, as at {before.step:,}"
