@@ -42,7 +42,7 @@ def test_what_is_not_a_key_is_refused(keys: str) -> None:
         checked_keys(KEY_ACTIONS["run.pause"], keys)
 
 
-@pytest.mark.parametrize("name", ["prompt.score", "generate.model", "app.palette"])
+@pytest.mark.parametrize("name", ["prompt.score", "generate.model", "app.palette", "dialog.cancel", "runs.clear"])
 def test_a_character_is_no_key_where_text_is_typed(name: str) -> None:
     with pytest.raises(ConfigError, match="X types a character"):
         checked_keys(KEY_ACTIONS[name], "X")

@@ -100,3 +100,9 @@ def test_samples_are_looked_up_by_step() -> None:
     record = record_of(*(Sampled(step=step, prompt="", text=str(step)) for step in (10, 20)))
     assert [getattr(record.sample_at(step), "step", None) for step in (5, 10, 19, 20, 99)] == [10, 10, 10, 20, 20]
     assert RunRecord().sample_at(5) is None
+
+
+def test_a_storage_problem_ends_when_the_run_is_resumed() -> None:
+    """The process that reported it is gone, and with it the one that would report the recovery."""
+    record = record_of(started(), StorageProblem(step=5, problem="the disk is full"), started())
+    assert record.warning is None

@@ -354,5 +354,5 @@ PLACES_TOGETHER = tuple(
 
 PLACES_OF_TYPING = frozenset({"prompt", "generate"})
 """Places where a printable character is typed and cannot be a key."""
-NEVER_TYPED = frozenset({"app.palette", "app.suspend", "app.quit_anywhere"})
+NEVER_TYPED = frozenset({"app.palette", "app.suspend", "app.quit_anywhere", "dialog.cancel", "runs.clear"})
 """Actions whose keys work while a text is typed."""

@@ -100,6 +100,7 @@ class RunRecord:
         self._forget_after(event.step)
         self.step, self.max_iters = event.step, event.max_iters
         self.started, self.progress, self.finished, self._eta = event, None, None, EtaEstimator()
+        self.warning = None
 
     def _forget_after(self, step: int) -> None:
         """Drop what came after the checkpoint that a run was resumed from."""

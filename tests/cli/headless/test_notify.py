@@ -1,6 +1,8 @@
 """`--notify`: a program that is run for each alert, with no shell between."""
 
 import json
+import os
+import select
 import shlex
 import sys
 from contextlib import suppress
@@ -154,3 +156,18 @@ def test_the_option_is_for_training_without_the_app(command: CommandLine, monkey
 def test_a_bad_option_trains_nothing(command: CommandLine) -> None:
     result = command("train", "--headless", "--notify", "no-such-program-anywhere")
     assert (result.code, command.session.requests) == (2, [])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+def test_a_command_that_takes_too_long_is_killed_with_its_children(tmp_path: Path) -> None:
+    """The pipe has ended once every process that could write to it is gone."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    notifier = Notifier(["sh", "-c", f"exec 3>'{pipe}'; echo begun >&3; sleep 600; :"], lambda _: None, timeout=2.0)
+    notifier.send(alert())
+    notifier.wait()
+    assert os.read(reader, 100) == b"begun\n"
+    assert select.select([reader], [], [], 30.0)[0]
+    assert os.read(reader, 100) == b""
+    os.close(reader)

@@ -57,3 +57,10 @@ def test_the_template_names_every_action_with_its_default() -> None:
     ]
     assert len(lines) == len(settings.SETTINGS["keys"])
     assert any(line.split() == ["#run.pause", "=", '"p"', "#", "pause,", "continue"] for line in lines)
+
+
+def test_a_wrong_key_does_not_keep_a_command_from_its_own_section() -> None:
+    write_config('[train]\nmax_iters = 5\n[keys]\nrun.pause = "spcae"\n')
+    assert settings.load("train") == {"max_iters": 5}
+    with pytest.raises(ConfigError, match="spcae"):
+        settings.load("keys")

@@ -120,3 +120,12 @@ def test_only_tinyshakespeare_has_published_losses_to_compare_with() -> None:
     assert len(RunView(config=resolve("quick")).references) == 3
     assert RunView(config=resolve("quick", "my.txt")).references == ()
     assert RunView(config=resolve("quick", val_share=0.2)).references == ()
+
+
+def test_hints_do_not_look_behind_a_resume() -> None:
+    """A resume may come with more steps, and with them the rate rises again."""
+    change = SettingChanged(step=80, setting="learning_rate", value=0.1, origin="user")
+    later = dataclasses.replace(started(200), step=60)
+    assert record_of(started(), progress(80), change).rate_changed_at == 80
+    assert record_of(started(), progress(80), change, later).rate_changed_at == 60
+    assert record_of(started(), SettingChanged(step=90, setting="max_iters", value=500)).rate_changed_at == 90

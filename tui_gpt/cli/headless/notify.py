@@ -11,6 +11,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -95,17 +96,32 @@ class Notifier:
         processes that it leaves behind.
         """
         with tempfile.TemporaryFile() as errors:
-            done = subprocess.run(
+            process = subprocess.Popen(
                 self._words,
-                input=json.dumps(dataclasses.asdict(alert)).encode("ascii"),
+                stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 env=os.environ | variables(alert),
-                timeout=self._timeout,
                 start_new_session=True,
-                check=False,
             )
-            return "" if done.returncode == 0 else f"ended with code {done.returncode}{_last_line(errors.fileno())}"
+            try:
+                process.communicate(json.dumps(dataclasses.asdict(alert)).encode("ascii"), self._timeout)
+            except subprocess.TimeoutExpired:
+                _kill_session(process)
+                raise
+            return (
+                "" if process.returncode == 0 else f"ended with code {process.returncode}{_last_line(errors.fileno())}"
+            )
+
+
+def _kill_session(process: "subprocess.Popen[bytes]") -> None:
+    """Kill a process and the children in its session."""
+    if hasattr(os, "killpg"):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.wait()
 
 
 def _last_line(descriptor: int) -> str:

@@ -38,7 +38,7 @@ def load(section: Section) -> dict[str, Any]:
     if not os.path.lexists(path):
         return {}
     try:
-        return _checked_document(_parsed(path))[section]
+        return _checked_section(_parsed(path), section)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
 
@@ -56,17 +56,15 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise ConfigError("it cannot be read (it is not UTF-8 text): fix it, or move it away") from error
 
 
-def _checked_document(document: Mapping[str, Any]) -> dict[Section, dict[str, Any]]:
-    checked: dict[Section, dict[str, Any]] = {section: {} for section in SETTINGS}
-    sections: Mapping[str, Section] = {section: section for section in SETTINGS}
+def _checked_section(document: Mapping[str, Any], section: Section) -> dict[str, Any]:
+    """Return the settings of a section. Of the others only the names are checked."""
     for name, values in document.items():
-        section = sections.get(name)
-        if section is None or not isinstance(values, dict):
-            known = " or ".join(f"[{section}]" for section in SETTINGS)
+        if name not in SETTINGS or not isinstance(values, dict):
+            known = " or ".join(f"[{one}]" for one in SETTINGS)
             raise ConfigError(f"{name!r} is not a section: settings belong under {known}")
-        settings = _joined(values) if section == "keys" else values
-        checked[section] = {key: _checked_setting(section, key, value) for key, value in settings.items()}
-    return checked
+    values = document.get(section, {})
+    settings = _joined(values) if section == "keys" else values
+    return {key: _checked_setting(section, key, value) for key, value in settings.items()}
 
 
 def _joined(values: Values) -> dict[str, Any]:

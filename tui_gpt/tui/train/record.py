@@ -89,7 +89,8 @@ class RunView(RunRecord):
     checkpoints: list[int] = field(default_factory=list)
     """The steps of the newest checkpoints."""
     rate_changed_at: int = 0
-    """The step at which the user or the trainer last changed the learning rate."""
+    """The step at which the learning rate last left its schedule: a change by the user or the trainer, or a resume,
+    which may come with more steps."""
     version: int = 0
     """Changes with every event."""
     _seconds_before: float = 0.0
@@ -121,7 +122,7 @@ class RunView(RunRecord):
             case StepSkipped() | RolledBack():
                 self.problems.append(event)
                 self.train.add_gap(event.step)
-            case SettingChanged(setting="learning_rate"):
+            case SettingChanged(setting="learning_rate" | "max_iters"):
                 self.rate_changed_at = event.step
             case Saved():
                 self.checkpoints = [*self.checkpoints[1 - _MAX_CHECKPOINTS :], event.step]
@@ -155,6 +156,7 @@ class RunView(RunRecord):
         self.measured = [one for one in self.measured if one.step <= step]
         self.problems = [one for one in self.problems if one.step <= step]
         self.checkpoints = [one for one in self.checkpoints if one <= step]
+        self.rate_changed_at = step
 
     @property
     def characters_per_step(self) -> int:
