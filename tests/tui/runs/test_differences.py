@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 from tui_gpt.config import resolve
-from tui_gpt.tui.runs.differences import Difference, differences
+from tui_gpt.events import SettingChanged
+from tui_gpt.progress import RunRecord
+from tui_gpt.tui.runs.differences import Difference, differences, settings_of
 
 
 def test_equal_runs_do_not_differ() -> None:
@@ -36,3 +38,10 @@ def test_texts_of_the_same_name_are_distinguished_by_their_folders() -> None:
     base = resolve("nano")
     runs = [replace(base, corpus="/german/faust.txt"), replace(base, corpus="/english/faust.txt")]
     assert differences(runs) == [Difference("text", ("/german/faust.txt", "/english/faust.txt"))]
+
+
+def test_a_learning_rate_that_was_changed_during_a_run_is_a_difference() -> None:
+    config = resolve("nano")
+    change = SettingChanged(step=5, setting="learning_rate", value=2e-4, origin="user")
+    runs = [settings_of(RunRecord.of(events), config) for events in ([], [change])]
+    assert differences(runs) == [Difference("learning_rate", ("1e-3", "2e-4"))]

@@ -55,16 +55,18 @@ async def test_a_deleted_run_is_restored_by_undo() -> None:
         await wait_until(pilot, lambda: "no deleted run can be restored" in notices(main))
 
 
-async def test_a_deleted_run_leaves_the_train_tab() -> None:
+async def test_a_deleted_run_leaves_the_train_tab_and_the_keys_still_work() -> None:
     stored("first")
+    stored("second")
     async with running() as (pilot, main, _):
-        await open_runs(pilot, main, 1)
+        table = await open_runs(pilot, main, 2)
         await pilot.press("enter")
         await wait_until(pilot, lambda: main.train_pane.record is not None)
-        await open_runs(pilot, main, 1)
-        await pilot.press("d")
-        await wait_until(pilot, lambda: "no runs yet" in shown(main, "#no-runs"))
-        assert main.train_pane.record is None
+        await open_runs(pilot, main, 2)
+        await pilot.press("home", "d")
+        await wait_until(pilot, lambda: main.train_pane.record is None)
+        await pilot.press("u")
+        await wait_until(pilot, lambda: table.row_count == 2)
 
 
 async def test_the_run_in_progress_is_not_deleted_and_stays_on_screen() -> None:

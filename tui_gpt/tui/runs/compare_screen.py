@@ -15,7 +15,7 @@ from tui_gpt.formatting import format_loss
 from tui_gpt.tui.app.help_screen import HelpScreen
 from tui_gpt.tui.app.key_footer import KeyFooter
 from tui_gpt.tui.keys import button_label, key_binding
-from tui_gpt.tui.runs.differences import Difference, differences
+from tui_gpt.tui.runs.differences import Difference, differences, settings_of
 from tui_gpt.tui.runs.runs_table import fitted
 from tui_gpt.tui.train.chart.loss_chart import LossChart
 from tui_gpt.tui.train.chart.overlay import OverlayRun, legend_symbol, style_name
@@ -91,7 +91,7 @@ class CompareScreen(Screen[None]):
 
     def _show(self) -> None:
         self._show_chart()
-        rows = differences([run.record.config for run in self._runs])
+        rows = differences([settings_of(run.record, run.record.config) for run in self._runs])
         self.query_one("#differences-table", Static).update(self._table(rows))
 
     def _show_chart(self) -> None:

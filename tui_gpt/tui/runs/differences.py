@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tui_gpt.config import RunConfig
 from tui_gpt.events import SettingValue
 from tui_gpt.formatting import format_setting, text_name
+from tui_gpt.progress import RunRecord
 
 _ABSENT = "–"
 
@@ -27,6 +28,13 @@ def differences(configs: Sequence[RunConfig]) -> list[Difference]:
     names = dict.fromkeys(name for table in tables for name in table)
     rows = [(name, [table.get(name) for table in tables]) for name in names]
     return [Difference(name, tuple(map(_words, values))) for name, values in rows if _differ(values)]
+
+
+def settings_of(record: RunRecord, config: RunConfig) -> RunConfig:
+    """Return the settings of a run with the newest learning rate, if it was changed during the run."""
+    if record.learning_rate is None:
+        return config
+    return dataclasses.replace(config, train=dataclasses.replace(config.train, learning_rate=record.learning_rate))
 
 
 def _differ(values: Sequence[SettingValue]) -> bool:

@@ -80,7 +80,9 @@ class TrainPane(Widget):
         self.setup.show_estimating()
 
     def focus_main(self) -> None:
-        """Focus the form, or the chart."""
+        """Focus the form, or the chart, unless another tab is shown, whose keys would no longer work."""
+        if not all(node.display for node in self.ancestors_with_self if isinstance(node, Widget)):
+            return
         if self.record is None:
             self.setup.form.focus_first()
         else:

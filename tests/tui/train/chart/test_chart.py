@@ -189,6 +189,8 @@ def test_the_heading_shows_smoothing_window_and_values() -> None:
     assert "smoothed 2.5 %" in legend
     readout = text([run_heading(record, dataclasses.replace(settings, axis="seconds"), 110, 380.0, canvas)])
     assert "step 380  6 min 20 s  training 2.1000" in readout
+    narrow = text([run_heading(record, dataclasses.replace(settings, axis="seconds"), 60, 380.0, canvas)])
+    assert "step 380  6 min 20 s  training 2.1000" in narrow
 
 
 def test_a_small_chart_shows_its_value_at_the_cursor() -> None:

@@ -37,7 +37,8 @@ def run_heading(
     if not len(settings.quantity.series(record)):
         return _joined(left, [], width)
     if cursor is not None:
-        return _joined(left, run_readout(record, settings, cursor, canvas), width)
+        readout = run_readout(record, settings, cursor, canvas)
+        return _joined(left if len(left) + 1 + width_of(readout) <= width else "", readout, width)
     return _joined(left, _legend(record, settings, width - len(left) - 1), width)
 
 
