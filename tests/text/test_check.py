@@ -36,9 +36,9 @@ def test_an_unusable_validation_text_is_refused_in_one_line(tmp_path: Path, cont
 
 def test_the_app_refuses_streams_as_texts() -> None:
     require_files(resolve("nano", "tinyshakespeare", val_file="gone.txt"))
-    with pytest.raises(CorpusError, match="^'-' is stdin, a pipe or a device"):
+    with pytest.raises(CorpusError, match=r"^'-' is stdin, a pipe or a device"):
         require_files(resolve("nano", "-"))
-    with pytest.raises(CorpusError, match="^val_file: '/dev/null' is stdin, a pipe or a device"):
+    with pytest.raises(CorpusError, match=r"^val_file: '/dev/null' is stdin, a pipe or a device"):
         require_files(resolve("nano", "tinyshakespeare", val_file="/dev/null"))
 
 

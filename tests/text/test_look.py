@@ -16,7 +16,7 @@ from tui_gpt.text.look import look
 def test_a_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = write(tmp_path / "poem.txt", "abba\n" * 400)
     monkeypatch.delattr(Path, "open")
-    assert look(spec) == "a file of 2 kB"
+    assert look(spec) == "a file of 2.00 kB"
     assert look("tinyshakespeare") == "a file of 1.12 MB"
 
 
