@@ -6,7 +6,7 @@ import pytest
 
 from tui_gpt.config import resolve
 from tui_gpt.errors import CorpusError
-from tui_gpt.text.check import check_texts
+from tui_gpt.text.check import check_texts, require_files
 
 
 def test_sources_become_absolute_and_unknown_characters_are_noted(
@@ -32,6 +32,14 @@ def test_an_unusable_validation_text_is_refused_in_one_line(tmp_path: Path, cont
         check_texts(resolve("nano", "tinyshakespeare", val_file=str(tmp_path / "v.txt")))
     assert str(caught.value).startswith("val_file: ")
     assert "\n" not in str(caught.value)
+
+
+def test_the_app_refuses_streams_as_texts() -> None:
+    require_files(resolve("nano", "tinyshakespeare", val_file="gone.txt"))
+    with pytest.raises(CorpusError, match=r"^'-' is stdin, a pipe or a device"):
+        require_files(resolve("nano", "-"))
+    with pytest.raises(CorpusError, match=r"^val_file: '/dev/null' is stdin, a pipe or a device"):
+        require_files(resolve("nano", "tinyshakespeare", val_file="/dev/null"))
 
 
 def test_the_number_of_documents_that_validate_is_noted(folder: Path) -> None:

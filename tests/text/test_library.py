@@ -88,6 +88,12 @@ def test_a_dropped_file_gets_a_number_where_another_text_has_its_name(tmp_path: 
     assert add_file(str(tmp_path / "folder"))[1] == ("left out 1 binary file: cover.png",)
 
 
+@pytest.mark.parametrize("spec", ["-", "/dev/null"])
+def test_a_stream_is_not_added_by_the_app(spec: str) -> None:
+    with pytest.raises(CorpusError, match="which the app does not read"):
+        add_file(spec)
+
+
 def test_a_pasted_text_is_added_under_a_free_name() -> None:
     assert add_pasted("one\r\ntwo\rthree", "pasted").size == len("one\ntwo\nthree")
     with pytest.raises(CorpusError, match="another text is already named 'pasted'"):

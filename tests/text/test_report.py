@@ -1,5 +1,6 @@
 """The figures of a text before it is trained on."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,23 @@ def test_only_the_beginning_of_a_large_file_is_read(
     assert report.is_sample
     assert text.text == read
     assert report.size == len(content.encode())
+
+
+def test_an_unreadable_large_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, *_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    spec = write(tmp_path / "large.txt", "abcdefghijklmn")
+    monkeypatch.setattr(report_module, "SAMPLE_BYTES", 10)
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(CorpusError, match=r"cannot be read \(Permission denied\)"):
+        inspect(spec)
+
+
+@pytest.mark.parametrize("spec", ["-", "/dev/null"])
+def test_a_stream_is_not_read(spec: str) -> None:
+    with pytest.raises(CorpusError, match="which the app does not read"):
+        inspect(spec)
 
 
 def test_a_built_in_text_is_known_by_name() -> None:

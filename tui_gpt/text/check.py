@@ -3,7 +3,8 @@
 import dataclasses
 
 from tui_gpt.config import RunConfig
-from tui_gpt.text.corpora import CorpusText, read_corpus
+from tui_gpt.errors import CorpusError
+from tui_gpt.text.corpora import CorpusText, read_corpus, require_file
 from tui_gpt.text.split import Arranged, Split
 
 FEW_CHARACTERS = 1_000
@@ -27,6 +28,16 @@ def check_texts(config: RunConfig, known: str = "") -> tuple[RunConfig, tuple[st
         notes += _documents_note(arranged)
     notes += _few_note(_validation_length(split, arranged))
     return dataclasses.replace(config, corpus=text.source, train=train), notes
+
+
+def require_files(config: RunConfig) -> None:
+    """Raise CorpusError if a text of `config` is stdin, a pipe or a device, which the app does not read."""
+    require_file(config.corpus)
+    if config.train.val_file is not None:
+        try:
+            require_file(config.train.val_file)
+        except CorpusError as error:
+            raise CorpusError(f"val_file: {error}") from None
 
 
 def _unknown_note(validation: CorpusText, text: str, known: str) -> tuple[str, ...]:

@@ -23,6 +23,9 @@ from tui_gpt.text.reading import STDIN, decode_named, path_of, read_file, read_s
 _HASH_CHUNK = 1 << 22
 """Characters hashed at a time, so that there is no second copy of a whole text."""
 
+_MAX_NEIGHBOURS = 2_000
+"""Names in a folder among which similar ones are looked for."""
+
 
 @dataclass(frozen=True)
 class CorpusText:
@@ -71,11 +74,9 @@ def read_corpus(spec: str, stdin: BinaryIO | None = None, *, keep: bool = True) 
             return _folder_text(path)
         data = read_file(path, spec)
     except FileNotFoundError:
-        raise _missing(spec) from None
+        raise missing(spec) from None
     except (OSError, ValueError, RuntimeError) as error:
-        raise CorpusError(
-            f"{spec!r} cannot be read ({reason_of(error)}): check the name and its permissions"
-        ) from error
+        raise unreadable(spec, error) from error
     if not stat.S_ISREG(mode):
         return _read_once(spec, data, keep)
     name, source = (entry.name, entry.name) if entry else (slug(path.stem), str(path.absolute()))
@@ -117,11 +118,17 @@ def _read_once(spec: str, data: bytes, keep: bool) -> CorpusText:
     return dataclasses.replace(text, name=name, source=name)
 
 
-def _missing(spec: str) -> CorpusError:
+def unreadable(spec: str, error: Exception) -> CorpusError:
+    """Return the error for a text that cannot be read because of `error`."""
+    return CorpusError(f"{spec!r} cannot be read ({reason_of(error)}): check the name and its permissions")
+
+
+def missing(spec: str) -> CorpusError:
     """Return the error for a text that does not exist, with the most similar names that do."""
     path = Path(spec).expanduser()
     try:
-        neighbours = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
+        items = path.parent.iterdir() if path.parent.is_dir() else ()
+        neighbours = [item.name for item in itertools.islice(items, _MAX_NEIGHBOURS)]
     except OSError:
         neighbours = []
     similar = [str(path.parent / name) for name in difflib.get_close_matches(path.name, neighbours, n=2)]
@@ -151,8 +158,10 @@ def add_corpus(spec: str | Path, name: str | None = None) -> CorpusEntry:
 def add_file(spec: str) -> tuple[CorpusEntry, tuple[str, ...]]:
     """Add a copy of a text to the library under a name made from the file's, numbered if another text has that.
 
-    Return its entry, and notes on what was left out. Raises CorpusError where it cannot be read, and StorageError.
+    Return its entry, and notes on what was left out. Raises CorpusError where it cannot be read or is a stream, and
+    StorageError.
     """
+    require_file(spec)
     text = read_corpus(spec, keep=False)
     return _added_as(text), text.notes
 
@@ -193,8 +202,26 @@ def lasting_source(source: str) -> str:
     Raises CorpusError for stdin, a pipe or a device: only an altered run names one, and reading it could block for
     ever.
     """
-    path = Path(source)
-    is_special = path.exists() and not (path.is_file() or path.is_dir())
-    if source not in corpora_by_name() and (source == STDIN or is_special):
+    if _is_stream(source):
         raise CorpusError(f"the run names {source!r} as its text, which is not a file: restore its text")
     return source
+
+
+def require_file(spec: str) -> None:
+    """Raise CorpusError if `spec` names a stream, which the app does not read: stdin is its keyboard."""
+    if _is_stream(spec):
+        raise CorpusError(
+            f"{spec!r} is stdin, a pipe or a device, which the app does not read: name a file or a folder, or add it "
+            "by `tui-gpt data add`"
+        )
+
+
+def _is_stream(spec: str) -> bool:
+    """Return whether `spec` names stdin, a pipe or a device, which can be read only once or never ends."""
+    if spec in corpora_by_name():
+        return False
+    try:
+        mode = path_of(spec).stat().st_mode
+    except (OSError, ValueError, RuntimeError):
+        return spec == STDIN
+    return spec == STDIN or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-LIMIT = 100_000
+LIMIT = 8_000
 """Characters above which a pasted text is not searched for paths."""
 _DRIVE = re.compile(r"/[A-Za-z]:/")
 
@@ -57,9 +57,12 @@ def _local_path(word: str) -> str:
     if not word.lower().startswith("file:"):
         return word
     try:
-        path = unquote(urlsplit(word).path)
+        url = urlsplit(word)
     except ValueError:
         return word
+    if url.netloc.lower() not in ("", "localhost"):
+        return word
+    path = unquote(url.path)
     return path[1:] if _DRIVE.match(path) else path
 
 

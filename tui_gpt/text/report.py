@@ -1,7 +1,7 @@
 """What there is to know about a text before a model is trained on it: size, characters, split, encoding, omissions.
 
-Of a file of more than SAMPLE_BYTES only the beginning is read, so that memory and time are bounded; the report is then
-marked as that of a sample.
+Of a file of more than SAMPLE_BYTES only the beginning is read, and the report is then marked as that of a sample. A
+folder is read as a whole, which may take a minute and cannot be interrupted; `look` is for a path that is being typed.
 """
 
 import stat
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tui_gpt.text.corpora import CorpusText, read_corpus
+from tui_gpt.text.corpora import CorpusText, read_corpus, require_file, unreadable
 from tui_gpt.text.encodings import explain_decoding
 from tui_gpt.text.library import corpora_by_name
 from tui_gpt.text.reading import decode_named, path_of
@@ -53,7 +53,11 @@ class TextReport:
 
 
 def inspect(spec: str) -> tuple[TextReport, CorpusText]:
-    """Read the text that `spec` names and return its figures, and the part that was read. Raises CorpusError."""
+    """Read the text that `spec` names and return its figures, and the part that was read.
+
+    Raises CorpusError, also for stdin, a pipe or a device.
+    """
+    require_file(spec)
     entry = corpora_by_name().get(spec)
     path = _path_of_file(entry.path if entry else None, spec)
     size = None if path is None else path.stat().st_size
@@ -68,7 +72,7 @@ def inspect(spec: str) -> tuple[TextReport, CorpusText]:
         frequencies=frequencies(text.text),
         train=Split().train_length(len(text.text)),
         preview=text.text[:PREVIEW_CHARACTERS],
-        encoding=_encoding_of(path, text.file_ends),
+        encoding=_encoding_of(path, spec, text.file_ends),
         notes=text.notes,
     )
     return report, text
@@ -85,7 +89,7 @@ def _path_of_file(path: Path | None, spec: str) -> Path | None:
 
 def _beginning(path: Path, spec: str) -> CorpusText:
     """Return the first SAMPLE_BYTES of a file, up to the end of a line or at least of a character."""
-    data = _first_bytes(path)
+    data = _first_bytes(path, spec)
     end = data.rfind(b"\n") + 1
     if end == 0:
         end = len(data)
@@ -95,15 +99,18 @@ def _beginning(path: Path, spec: str) -> CorpusText:
     return CorpusText(path.stem, decode_named(data[:end], spec), "", spec)
 
 
-def _encoding_of(path: Path | None, file_ends: Sequence[int]) -> str:
+def _encoding_of(path: Path | None, spec: str, file_ends: Sequence[int]) -> str:
     if path is None:
         return f"UTF-8: valid in each of its files ({len(file_ends):,})" if file_ends else "UTF-8"
-    return explain_decoding(_first_bytes(path))
+    return explain_decoding(_first_bytes(path, spec))
 
 
-def _first_bytes(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(SAMPLE_BYTES)
+def _first_bytes(path: Path, spec: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(SAMPLE_BYTES)
+    except OSError as error:
+        raise unreadable(spec, error) from error
 
 
 def frequencies(text: str) -> tuple[tuple[str, int], ...]:

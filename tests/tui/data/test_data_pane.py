@@ -1,6 +1,7 @@
 """The Data tab."""
 
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from tests.fakes import FakeSession
 from tests.tui.driver import AppPilot, click, notices, running, shown, start_and_hold, stored
 from tests.tui.fakes import wait_until
 from tui_gpt.key_table import KEY_ACTIONS
-from tui_gpt.text.corpora import add_corpus, read_corpus
-from tui_gpt.text.library import list_corpora
+from tui_gpt.text.corpora import add_corpus, add_pasted, read_corpus
+from tui_gpt.text.library import free_name, list_corpora
 from tui_gpt.tui.app.main_screen import MainScreen
 from tui_gpt.tui.app.state import AppState
 from tui_gpt.tui.data import data_pane, dialogs
@@ -118,7 +119,7 @@ async def test_a_file_is_added_by_its_path_after_a_look_at_it(poem: Path) -> Non
         await wait_until(pilot, lambda: isinstance(main.app.screen, AddScreen) and main.app.screen.is_mounted)
         main.app.screen.query_one(Input).value = str(poem)
         found = main.app.screen.query_one("#found", Static)
-        await wait_until(pilot, lambda: "1,840 characters, 23 distinct" in str(found.content))
+        await wait_until(pilot, lambda: "a file of 1.84 kB" in str(found.content))
         await pilot.press("enter")
         await wait_until(pilot, lambda: is_selected(main, "a-poem"))
         assert "added a-poem" in notices(main)
@@ -135,6 +136,68 @@ async def test_a_path_that_does_not_exist_is_explained_in_the_dialog() -> None:
         await pilot.press("escape")
         await wait_until(pilot, lambda: main.is_current)
         assert [one.name for one in list_corpora()] == ["tinyshakespeare"]
+
+
+async def test_the_keyboard_is_not_read_as_a_text() -> None:
+    async with data_tab("tinyshakespeare") as (pilot, main, _):
+        await pilot.press("a")
+        await wait_until(pilot, lambda: isinstance(main.app.screen, AddScreen) and main.app.screen.is_mounted)
+        main.app.screen.query_one(Input).value = "-"
+        found = main.app.screen.query_one("#found", Static)
+        await wait_until(pilot, lambda: "'-' is stdin, a pipe or a device" in str(found.content))
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: "'-' is stdin, a pipe or a device" in notices(main))
+        assert [one.name for one in list_corpora()] == ["tinyshakespeare"]
+
+
+async def test_typing_on_stops_the_look_at_the_path_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: dict[str, Callable[[], bool]] = {}
+
+    def slow_look(path: str, is_outdated: Callable[[], bool]) -> str:
+        looks[path] = is_outdated
+        return f"at {path}" if path == "/usr/lib" else str(stopped.wait(60))
+
+    stopped = threading.Event()
+    monkeypatch.setattr(dialogs, "look", slow_look)
+    async with data_tab("tinyshakespeare") as (pilot, main, _):
+        await pilot.press("a")
+        await wait_until(pilot, lambda: isinstance(main.app.screen, AddScreen) and main.app.screen.is_mounted)
+        main.app.screen.query_one(Input).value = "/usr"
+        await wait_until(pilot, lambda: "/usr" in looks)
+        assert not looks["/usr"]()
+        main.app.screen.query_one(Input).value = "/usr/lib"
+        found = main.app.screen.query_one("#found", Static)
+        await wait_until(pilot, lambda: str(found.content) == "at /usr/lib")
+        assert looks["/usr"]()
+        stopped.set()
+
+
+async def test_a_name_is_checked_in_a_thread_and_not_cancelled_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[threading.Thread] = []
+    allowed = threading.Event()
+
+    def slow_add(pasted: str, name: str) -> None:
+        threads.append(threading.current_thread())
+        assert allowed.wait(60)
+        add_pasted(pasted, name)
+
+    def slow_name(name: str) -> str:
+        threads.append(threading.current_thread())
+        return free_name(name)
+
+    monkeypatch.setattr(data_pane, "add_pasted", slow_add)
+    monkeypatch.setattr(data_pane, "free_name", slow_name)
+    async with data_tab("tinyshakespeare") as (pilot, main, pane):
+        pane.post_message(Paste("Shall I compare thee"))
+        await wait_until(pilot, lambda: isinstance(main.app.screen, NameScreen) and main.app.screen.is_mounted)
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: len(threads) == 2)
+        await pilot.press("enter", "escape")
+        assert isinstance(main.app.screen, NameScreen)
+        allowed.set()
+        await wait_until(pilot, lambda: is_selected(main, "pasted"))
+    assert len(threads) == 2
+    assert threading.main_thread() not in threads
 
 
 async def test_files_that_are_dropped_on_the_terminal_are_added(poem: Path) -> None:

@@ -122,3 +122,15 @@ async def test_a_dropped_file_becomes_the_text(tmp_path: Path) -> None:
         field.value = ""
         field.post_message(Paste("tinyshakespeare\nand more"))
         await wait_until(pilot, lambda: field.value == "tinyshakespeare")
+
+
+async def test_the_keyboard_is_not_read_as_the_text_of_a_run() -> None:
+    async with running() as (pilot, main, session):
+        await wait_until(pilot, lambda: bool(session.estimated))
+        main.query_one("#setting-corpus", Input).value = "-"
+        await wait_until(pilot, lambda: "'-' is stdin, a pipe or a device" in shown(main, "#sentence"))
+        main.query_one("#presets").focus()
+        await pilot.press("s")
+        await wait_until(pilot, lambda: main.train_pane.setup._refused is not None)
+        assert "-" not in [config.corpus for config in session.estimated]
+        assert session.requests == []

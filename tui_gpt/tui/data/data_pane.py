@@ -1,7 +1,7 @@
 """The Data tab: the texts to train on, and what is known about the one under the cursor.
 
-A text is read, and the losses of n-gram models are computed, in a thread and in steps of a second at most; moving the
-cursor or leaving the app ends that after the step in progress.
+A text is read in a thread, and the losses of n-gram models are computed there in steps of a second at most; moving the
+cursor or leaving the app ends that after the step in progress. Reading a folder is one step, however large it is.
 """
 
 import asyncio
@@ -219,7 +219,8 @@ class DataPane(Widget):
 
     async def _name_pasted(self, pasted: str) -> None:
         detail = f"{len(pasted):,} pasted characters become a text of this name."
-        question = NameScreen("Add the pasted text", detail, free_name("pasted"), partial(add_pasted, pasted))
+        name = await in_background(free_name, "pasted")
+        question = NameScreen("Add the pasted text", detail, name, partial(add_pasted, pasted))
         if name := await self.app.push_screen_wait(question):
             self._report(f"added {name}")
             await self._reload(name)

@@ -1,6 +1,7 @@
 """Dialogs of the Data tab: add a file or a folder, name a text, remove one."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -16,13 +17,13 @@ from tui_gpt.errors import TuiGptError
 from tui_gpt.escaping import escape_controls
 from tui_gpt.storage.names import checked_name
 from tui_gpt.text.dropped import dropped_paths
-from tui_gpt.text.report import TextReport, inspect
+from tui_gpt.text.look import look
 from tui_gpt.tui.dialogs import QuestionScreen
 from tui_gpt.tui.keys import key_binding, keymap_of
 from tui_gpt.tui.threads import in_background
 
 _REST_SECONDS = 0.3
-"""The path must be left alone for this long before it is read."""
+"""The path must be left alone for this long before it is looked up."""
 
 
 class _DropInput(Input):
@@ -77,33 +78,31 @@ class AddScreen(ModalScreen[tuple[str, ...]]):
     async def _look(self, path: str) -> None:
         """Show what is at the path, or why it cannot be added."""
         await asyncio.sleep(_REST_SECONDS)
-        self._show("reading…")
+        is_outdated = threading.Event()
         try:
-            report, _ = await in_background(inspect, path)
+            self._show(await in_background(look, path, is_outdated.is_set))
         except TuiGptError as error:
             self._show(str(error))
-        else:
-            self._show(found_words(report))
+        finally:
+            is_outdated.set()
 
     def _show(self, words: str) -> None:
         self.query_one("#found", Static).update(escape_controls(words))
 
 
-def found_words(report: TextReport) -> str:
-    """Return what a file or folder holds, and what would be left out of it."""
-    figures = f"{report.characters:,} characters, {len(report.frequencies):,} distinct"
-    return "\n".join([figures, report.encoding, *report.notes])
-
-
 class NameScreen(ModalScreen[str]):
-    """Asks for the name of a text; dismissed with "" on Escape. `check` raises TuiGptError for an invalid one."""
+    """Asks for the name of a text; dismissed with "" on Escape.
 
-    BINDINGS: ClassVar[list[BindingType]] = [key_binding("dialog.cancel", "dismiss('')", "Cancel", show=False)]
+    `check` runs in a thread and raises TuiGptError for an invalid name.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [key_binding("dialog.cancel", "cancel", "Cancel", show=False)]
 
     def __init__(self, title: str, detail: str, name: str, check: Callable[[str], object] = checked_name) -> None:
         super().__init__()
         self._title, self._detail, self._name_at_first = title, detail, name
         self._check = check
+        self._is_checking = False
 
     def compose(self) -> ComposeResult:
         """Lay out title, field and error."""
@@ -116,14 +115,26 @@ class NameScreen(ModalScreen[str]):
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
+        if not self._is_checking:
+            self._is_checking = True
+            self.run_worker(self._confirm(event.value.strip()), exit_on_error=False)
+
+    async def _confirm(self, name: str) -> None:
         try:
-            self._check(event.value.strip())
+            await in_background(self._check, name)
         except TuiGptError as error:
             refusal = self.query_one("#refusal", Static)
             refusal.update(escape_controls(str(error)))
             refusal.display = True
         else:
-            self.dismiss(event.value.strip())
+            self.dismiss(name)
+        finally:
+            self._is_checking = False
+
+    def action_cancel(self) -> None:
+        """Close the dialog, unless a name was confirmed and is being checked."""
+        if not self._is_checking:
+            self.dismiss("")
 
 
 def remove_question(name: str, runs: int) -> QuestionScreen:

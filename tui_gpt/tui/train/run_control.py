@@ -18,7 +18,7 @@ from tui_gpt.session import SessionLike, source_characters
 from tui_gpt.storage import crash
 from tui_gpt.storage.runs import RunStore, Trash
 from tui_gpt.storage.runs.live.attach import require_writer
-from tui_gpt.text.check import check_texts
+from tui_gpt.text.check import check_texts, require_files
 from tui_gpt.tui.torch_loader import LOADING, DeferredSession, TorchLoader
 from tui_gpt.tui.train.activity import run_activity
 from tui_gpt.tui.train.attachment import Attachment
@@ -105,6 +105,7 @@ class RunControl:
         if request.began is None:
             request = dataclasses.replace(request, began=time.monotonic())
         if request.resume is None:
+            require_files(request.config)
             known = "" if request.init_from is None else source_characters(request.init_from, self.store)
             config, notes = check_texts(request.config, known)
             record = RunView(name=request.name or "", config=config)

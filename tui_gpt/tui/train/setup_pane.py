@@ -18,6 +18,7 @@ from tui_gpt.formatting import format_count, format_duration
 from tui_gpt.requests import Estimate, TrainRequest
 from tui_gpt.session import SessionLike, source_config
 from tui_gpt.storage.runs import RunStore
+from tui_gpt.text.check import require_files
 from tui_gpt.tui.app.state import AppState
 from tui_gpt.tui.keys import button_label
 from tui_gpt.tui.threads import in_background
@@ -170,7 +171,7 @@ class SetupPane(Vertical):
         await asyncio.sleep(_REST_SECONDS)
         self._is_estimating = True
         try:
-            estimate = await in_background(self._session.estimate, config, control)
+            estimate = await in_background(self._computed, config, control)
         except TuiGptError as error:
             if not control.stop_requested:
                 self._show_error(error)
@@ -180,6 +181,11 @@ class SetupPane(Vertical):
         finally:
             if control is self._control:
                 self._is_estimating = False
+
+    def _computed(self, config: RunConfig, control: Control) -> Estimate:
+        """Return the estimate of a run whose texts are files. Reads the disk. Raises TuiGptError."""
+        require_files(config)
+        return self._session.estimate(config, control)
 
     def show_estimating(self) -> None:
         """Show what the estimate in progress is busy with; to be called on a timer."""
