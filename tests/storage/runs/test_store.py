@@ -107,7 +107,7 @@ def test_a_run_is_locked_while_it_is_removed(
     store: RunStore, run: Run, monkeypatch: pytest.MonkeyPatch, renames_open_folders: bool
 ) -> None:
     """Windows renames no folder in which a file is open, so there the lock is released just before."""
-    monkeypatch.setattr(store_module, "_RENAMES_OPEN_FOLDERS", renames_open_folders)
+    monkeypatch.setattr(store_module, "RENAMES_OPEN_FOLDERS", renames_open_folders)
     calls: list[str] = []
     acquire, release, rename = FileLock.acquire, FileLock.release, Path.rename
 
