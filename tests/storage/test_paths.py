@@ -14,7 +14,7 @@ def test_the_home_of_the_user_is_put_in_place_of_a_tilde() -> None:
 
 @pytest.mark.parametrize("path", ["~no-such-user/x", "a\0b"])
 def test_what_cannot_be_a_path_is_a_usage_error(path: str) -> None:
-    with pytest.raises(UsageError, match="write the path without ~|cannot be a path"):
+    with pytest.raises(UsageError, match=r"write the path without ~|cannot be a path"):
         paths.real_path(Path(path))
 
 
