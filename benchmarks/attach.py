@@ -96,7 +96,7 @@ async def _on_screen(seconds: float) -> dict[int, float]:
     async with app.run_test(size=(80, 24)) as pilot:
         while app.main is None or not app.main.control.loader.is_done:
             await pilot.pause(0.05)
-        record = await asyncio.to_thread(app.main.control.attach, "far")
+        record = app.main.control.follow(await asyncio.to_thread(app.main.control.open, "far"))
         app.main.train_pane.show_run(record)
         until = time.monotonic() + seconds
         while time.monotonic() < until:

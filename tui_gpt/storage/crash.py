@@ -18,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 
 from tui_gpt import __version__
-from tui_gpt.errors import StorageError, TuiGptError
+from tui_gpt.errors import TuiGptError
 from tui_gpt.events import Event
 from tui_gpt.storage import paths
 from tui_gpt.storage.files import atomic_write
@@ -32,12 +32,12 @@ _PACKAGES = ("torch", "textual", "click", "numpy", "safetensors")
 
 def write_report(error: BaseException, events: Iterable[Event] = ()) -> Path | None:
     """Write a report of `error` with the last of `events`; return its path, or None when it cannot be written."""
-    folder = paths.logs_dir()
     name = f"crash-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.txt"
     try:
+        folder = paths.logs_dir()
         atomic_write(folder / name, report(error, events).encode("utf-8", errors="backslashreplace"))
         _prune(folder)
-    except (OSError, StorageError):
+    except (OSError, TuiGptError):
         return None
     return folder / name
 

@@ -79,6 +79,13 @@ class FileLock:
             with suppress(OSError):
                 os.utime(self._descriptor, times)
 
+    def hand_over(self) -> "FileLock":
+        """Return another object that holds the lock from here on; `release` of this one does nothing."""
+        other = FileLock(self.path)
+        other.is_exclusive = self.is_exclusive
+        other._descriptor, self._descriptor = self._descriptor, None
+        return other
+
     def release(self) -> None:
         """Release the lock, if it is held."""
         if self._descriptor is not None:

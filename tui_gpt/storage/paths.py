@@ -9,14 +9,16 @@ from pathlib import Path
 
 import platformdirs
 
+from tui_gpt.errors import UsageError
+
 HOME_VARIABLE = "TUI_GPT_HOME"
 
 
 def home() -> Path:
-    """Return the folder that holds all of the user's data."""
+    """Return the folder that holds all of the user's data. Raises UsageError for an invalid `TUI_GPT_HOME`."""
     chosen = os.environ.get(HOME_VARIABLE)
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        return expanded(Path(chosen)).absolute()
     return Path(platformdirs.user_data_dir("tui-gpt", appauthor=False))
 
 
@@ -56,6 +58,16 @@ def shipped_dir() -> Path:
     return installed if installed.is_dir() else installed.parent.parent / "data"
 
 
+def expanded(path: Path) -> Path:
+    """Return a path given by the user with `~` and `~user` replaced by home folders. Raises UsageError."""
+    if "\0" in str(path):
+        raise UsageError(f"{path} cannot be a path: leave out the character with the code 0")
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"{path} names the home of an unknown user: write the path without ~") from error
+
+
 def real_path(path: Path) -> Path:
-    """Return a path given by the user with `~` and links resolved."""
-    return Path(os.path.realpath(path.expanduser()))
+    """Return a path given by the user with `~` and links resolved. Raises UsageError."""
+    return Path(os.path.realpath(expanded(path)))

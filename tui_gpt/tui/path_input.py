@@ -1,12 +1,12 @@
 """A field for a path: a file that is dropped on the terminal, which pastes its path, replaces what is in it."""
 
 from textual import events
-from textual.widgets import Input
 
 from tui_gpt.text.dropped import dropped_paths
+from tui_gpt.tui.escaped_input import EscapedInput
 
 
-class PathInput(Input):
+class PathInput(EscapedInput):
     """An input that takes dropped files."""
 
     takes_paths = True

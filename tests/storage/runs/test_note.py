@@ -74,3 +74,10 @@ def test_a_note_that_is_a_link_is_neither_read_nor_followed(run: Run, tmp_path: 
 def test_a_renamed_run_keeps_its_note(store: RunStore, run: Run) -> None:
     run.set_note("the best")
     assert store.rename("plays", "dramas").note == "the best"
+
+
+def test_an_escape_sequence_in_a_strangers_note_is_made_visible(run: Run) -> None:
+    (run.path / NOTE_FILE).write_text(json.dumps({"note": "a\x1b]0;title\x07 \x9b2J\u202e\x7f"}))
+    assert run.note == run.summary().note == "a␛]0;title␇ \ufffd2J\ufffd␡"
+    run.set_note("mine\x1b[2J")
+    assert "\\u001b" not in (run.path / NOTE_FILE).read_text()

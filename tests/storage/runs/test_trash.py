@@ -1,17 +1,25 @@
 """Deleting runs so that they can be restored."""
 
+import errno
 from pathlib import Path
 
 import pytest
 
 from tests.fakes import progress
 from tests.storage.runs.helpers import NANO, fake_checkpoint
-from tui_gpt.errors import NotFoundError, RunLockedError, UsageError
+from tui_gpt.errors import NotFoundError, RunLockedError, StorageError, UsageError
 from tui_gpt.storage.runs import Run, RunStore, Trash
+from tui_gpt.storage.runs import store as store_module
+from tui_gpt.storage.runs import trash as trash_module
 
 
 def names(store: RunStore) -> list[str]:
     return sorted(summary.name for summary in store.list())
+
+
+def refuse(path: Path, target: Path) -> Path:
+    """Fail to rename."""
+    raise OSError(errno.EIO, "the disk failed", str(path), None, str(target))
 
 
 def test_a_restored_run_is_as_it_was(store: RunStore, run: Run) -> None:
@@ -66,7 +74,9 @@ def test_emptying_removes_the_runs_for_good(store: RunStore, run: Run) -> None:
 
 def test_what_a_killed_process_could_have_restored_is_removed_by_the_next_deletion(store: RunStore, run: Run) -> None:
     """The system has released the lock, as it does here without the trash."""
-    store.discard("plays")
+    _, lock = store.discard("plays")
+    assert lock is not None
+    lock.release()
     store.create(NANO, "other")
     Trash(store).delete("other")
     assert [path.name[:12] for path in store.root.iterdir()] == [".trash-other"]
@@ -114,3 +124,32 @@ def test_of_a_link_to_a_run_the_link_is_deleted_and_restored(store: RunStore, ru
     trash.delete("plays")
     trash.empty()
     assert Run(tmp_path / "elsewhere").config == NANO
+
+
+@pytest.mark.parametrize("renames_open_folders", [True, False])
+def test_a_run_that_cannot_be_moved_back_stays_in_the_trash(
+    store: RunStore, run: Run, monkeypatch: pytest.MonkeyPatch, renames_open_folders: bool
+) -> None:
+    monkeypatch.setattr(store_module, "RENAMES_OPEN_FOLDERS", renames_open_folders)
+    monkeypatch.setattr(trash_module, "RENAMES_OPEN_FOLDERS", renames_open_folders)
+    store.create(NANO, "other")
+    trash = Trash(store)
+    trash.delete("plays")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", refuse)
+        with pytest.raises(StorageError, match="disk"):
+            trash.restore()
+    assert trash.newest == "plays"
+    store.delete("other")  # of another process: removes what is not locked
+    assert trash.restore().writer() is None
+    assert names(store) == ["plays"]
+
+
+def test_a_deleted_run_is_locked_all_the_time(store: RunStore, run: Run) -> None:
+    place, lock = store.discard("plays")
+    assert lock is not None
+    store.purge()
+    assert place.is_dir()
+    lock.release()
+    store.purge()
+    assert not place.exists()

@@ -8,6 +8,7 @@ from tests.storage.settings.helpers import write_config
 from tests.tui.app.test_bindings import generate
 from tests.tui.driver import WIDE, chart_text, footer_keys, notices, phase, running, shown, start_and_hold
 from tests.tui.fakes import wait_until
+from tui_gpt.errors import ConfigError
 from tui_gpt.tui.app.help_screen import HelpScreen
 from tui_gpt.tui.train.chart.loss_chart import LossChart
 
@@ -102,3 +103,10 @@ async def test_a_question_mark_opens_the_page_where_no_text_is_typed() -> None:
         await pilot.press("question_mark")
         assert main.app.screen is main
         assert pane.box.text == "?"
+
+
+async def test_an_error_of_a_hidden_setting_names_the_key_of_all_settings() -> None:
+    write_config('[keys]\nform.all_settings = "y"\n')
+    refusal = ConfigError("max_seconds is 1: the evaluation alone takes 20 s")
+    async with running(FakeSession(refuse_estimate=refusal)) as (pilot, main, _):
+        await wait_until(pilot, lambda: shown(main, "#sentence").endswith("(y: all settings)"))

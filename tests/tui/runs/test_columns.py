@@ -3,6 +3,7 @@
 import pytest
 
 from tests.tui.runs.helpers import summary
+from tui_gpt.keys import DEFAULT_KEYMAP, Keymap
 from tui_gpt.storage.runs import RunSummary
 from tui_gpt.tui.runs.columns import COLUMNS, PADDING, column_of, fitting, state_sentence, state_words
 
@@ -40,7 +41,7 @@ def test_wider_lists_show_more_columns_in_the_same_order() -> None:
 def test_a_state_names_the_process_that_trains_the_run(run: RunSummary, words: str) -> None:
     assert state_words(run) == words
     assert len(words) <= column_of("state").width
-    assert bool(state_sentence(run)) == words.startswith(("elsewhere", "crashed", "damaged"))
+    assert bool(state_sentence(run, DEFAULT_KEYMAP)) == words.startswith(("elsewhere", "crashed", "damaged"))
 
 
 def test_the_cells_of_a_run() -> None:
@@ -55,3 +56,8 @@ def test_the_cells_of_a_run() -> None:
 def test_what_is_unknown_is_shown_as_such() -> None:
     run = summary("plays", best_val_loss=None, max_iters=0, step=0)
     assert [column_of(key).words(run, 0.0) for key in ("loss", "step")] == ["–", "0"]
+
+
+def test_a_crashed_run_names_the_key_in_use() -> None:
+    keymap = Keymap({"runs.resume": "y"})
+    assert state_sentence(summary("a", state="interrupted"), keymap) == "its process has died; y resumes it"

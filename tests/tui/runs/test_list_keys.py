@@ -161,3 +161,42 @@ async def test_every_action_is_in_the_palette_and_has_a_key_and_a_place_for_the_
             if command.row:
                 assert main.app.screen.region.contains_region(button.first().region)
         assert {command.action for command in RUN_COMMANDS if not command.row} == {"sort", "reverse"}  # the headings
+
+
+async def test_a_path_in_the_home_of_nobody_is_refused_in_the_dialog() -> None:
+    stored("first")
+    async with running() as (pilot, main, _):
+        await open_runs(pilot, main, 1)
+        await pilot.press("w")
+        await wait_until(
+            pilot, lambda: isinstance(main.app.screen, ExportScreen) and bool(main.app.screen.query(Input))
+        )
+        await pilot.pause()
+        screen = main.app.screen
+        screen.query_one("#target", Input).value = "~no-such-user/x.csv"
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: "unknown user" in str(screen.query_one("#refusal").render()))
+        assert main.app.screen is screen
+
+
+async def test_control_characters_in_a_field_are_drawn_as_visible_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The path of the current folder may come from a stranger."""
+    folder = tmp_path / "a\x1b[2Jb"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    stored("first")
+    async with running(size=(200, 48)) as (pilot, main, _):
+        await open_runs(pilot, main, 1)
+        await pilot.press("w")
+        await wait_until(
+            pilot, lambda: isinstance(main.app.screen, ExportScreen) and bool(main.app.screen.query(Input))
+        )
+        await pilot.pause()
+        target = main.app.screen.query_one("#target", Input)
+        drawn = "".join(target.render_line(y).text for y in range(target.size.height))
+        assert "\x1b" not in drawn
+        assert "␛[2Jb" in drawn
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: (folder / "first.csv").exists())

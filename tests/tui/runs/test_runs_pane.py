@@ -1,5 +1,8 @@
 """The Runs tab: opening, resuming, deleting."""
 
+import threading
+from unittest.mock import patch
+
 from textual.widgets import TabbedContent
 
 from tests.fakes import FakeSession, estimated, evaluated
@@ -158,3 +161,27 @@ async def test_a_second_run_is_refused_while_one_trains() -> None:
         await pilot.press("r")
         await pilot.pause()
         assert len(session.requests) == 1
+
+
+async def test_a_key_that_is_pressed_twice_deletes_one_run() -> None:
+    for name in ("a", "b", "c"):
+        stored(name)
+    gate = threading.Event()
+    async with running() as (pilot, main, _):
+        table = await open_runs(pilot, main, 3)
+        name, delete = table.cells_at(0)["run"], main.control.trash.delete
+
+        def held(name: str) -> None:
+            delete(name)
+            gate.wait(20)
+
+        with patch.object(main.control.trash, "delete", held):
+            await pilot.press("d")
+            await wait_until(pilot, lambda: len(RunStore().list()) == 2)
+            await pilot.press("d", "m", "w", "u")
+            gate.set()
+            await wait_until(pilot, lambda: table.row_count == 2)
+        assert main.is_current
+        assert notices(main) == f"{name} is deleted: u restores it until you quit"
+        await pilot.press("u")
+        await wait_until(pilot, lambda: table.row_count == 3)

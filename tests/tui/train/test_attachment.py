@@ -175,7 +175,7 @@ def test_a_long_log_is_applied_a_part_at_a_time() -> None:
     """The screen stays responsive while it catches up."""
     with trained_elsewhere():
         control = RunControl(FakeSession(training_script(30_000)), RunStore())
-        record = control.attach("far")
+        record = control.follow(control.open("far"))
         assert control.attachment is not None
         control.attachment._following.wait(60.0)
         updates = []
@@ -190,8 +190,8 @@ def test_a_long_log_is_applied_a_part_at_a_time() -> None:
 def test_opening_the_run_again_shows_the_same_record() -> None:
     with trained_elsewhere():
         control = RunControl(FakeSession(hold_at=300), RunStore())
-        record = control.open("far")
-        assert control.open("far") is record
+        record = control.follow(control.open("far"))
+        assert control.follow(control.open("far")) is record
         assert control.is_live(record)
         control.detach()
         assert not control.is_live(record)
@@ -202,3 +202,17 @@ def test_opening_the_run_again_shows_the_same_record() -> None:
 def test_only_a_run_of_another_process_can_be_detached_from(writer: str, expected: bool) -> None:
     record = RunView(name="far", phase="running", writer=writer)
     assert is_available(RunAction.DETACH, record, is_live=True) == expected
+
+
+def test_reading_a_run_leaves_the_followed_one_alone() -> None:
+    """It is done in a thread, while the event loop uses the attachment."""
+    with trained_elsewhere("far"), trained_elsewhere("near"):
+        control = RunControl(FakeSession(hold_at=300), RunStore())
+        assert not control.is_live(control.open("far"))
+        far = control.follow(control.open("far"))
+        near = control.open("near")
+        assert control.live_record is far
+        assert control.follow(near) is near
+        assert [control.is_live(record) for record in (far, near)] == [False, True]
+        assert far.phase == "replayed"
+        control.detach()

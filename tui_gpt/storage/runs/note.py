@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tui_gpt.errors import TuiGptError, UsageError
+from tui_gpt.escaping import escape_controls
 from tui_gpt.records import read_record
 from tui_gpt.storage.files import atomic_write, storage_errors
 from tui_gpt.storage.plain_files import read_json_object
@@ -32,8 +33,11 @@ class _NoteRecord:
 
 
 def one_line(text: str) -> str:
-    """Return a note on one line, without spaces at its ends. Raises UsageError when it is too long."""
-    line = " ".join(text.split())
+    """Return a note on one line, without spaces at its ends and with visible characters in place of control characters.
+
+    The folder of a run may come from a stranger. Raises UsageError when the note is too long.
+    """
+    line = escape_controls(" ".join(text.split()))
     if len(line) > MAX_NOTE_LENGTH:
         raise UsageError(f"the note has {len(line)} characters: shorten it to {MAX_NOTE_LENGTH}")
     return line

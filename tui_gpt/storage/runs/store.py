@@ -18,13 +18,14 @@ from tui_gpt.errors import NotFoundError, UsageError
 from tui_gpt.storage import paths
 from tui_gpt.storage.files import storage_errors, sync_folder, write_synced
 from tui_gpt.storage.folders import make_folder, named_like, remove_tree
+from tui_gpt.storage.locks import FileLock
 from tui_gpt.storage.manifest import MANIFEST_FILE, MODEL_FILE, Manifest, damaged, read_manifest
 from tui_gpt.storage.names import checked_name, did_you_mean, is_name, slug
 from tui_gpt.storage.plain_files import read_plain_file
 from tui_gpt.storage.runs.run import RUN_FILE, Run, RunRecord, Which
 from tui_gpt.storage.runs.summary import RunSummary
 
-_RENAMES_OPEN_FOLDERS = os.name != "nt"
+RENAMES_OPEN_FOLDERS = os.name != "nt"
 """Windows renames no folder in which a file is open."""
 _TRASH_NAME = re.compile(r"\.trash-.+-[0-9a-f]{8}")
 
@@ -132,20 +133,24 @@ class RunStore:
 
         What a crash leaves of it is removed by the next deletion. Of a link to a run elsewhere, the link is removed.
         """
-        self.discard(name)
+        _, lock = self.discard(name)
+        if lock is not None:
+            lock.release()
         self.purge()
 
-    def discard(self, name: str) -> Path:
+    def discard(self, name: str) -> tuple[Path, FileLock | None]:
         """Take a run off the list by a single rename and return its hidden folder, which `purge` removes.
+
+        The lock of the run is returned too, still held; None for a link, and on Windows.
 
         Raises NotFoundError, RunLockedError while it is running, StorageError.
         """
         run = self.get(name)
         place = self.root / f".trash-{name}-{secrets.token_hex(4)}"
-        with self._unwritten(run, f"remove the run {name!r}"):
+        with self._unwritten(run, f"remove the run {name!r}") as lock:
             run.path.rename(place)
             sync_folder(self.root)
-        return place
+            return place, None if lock is None else lock.hand_over()
 
     def purge(self, keep: Collection[Path] = ()) -> None:
         """Remove the discarded runs but those in `keep`, and those that another process may restore and has locked."""
@@ -156,21 +161,21 @@ class RunStore:
                     remove_tree(place)
 
     @contextmanager
-    def _unwritten(self, run: Run, action: str) -> Iterator[None]:
+    def _unwritten(self, run: Run, action: str) -> Iterator[FileLock | None]:
         """Keep other processes from writing a run while its folder, or the link to it, is moved.
 
-        Raises RunLockedError, and the block's OSErrors as StorageErrors.
+        The lock is given to the block if it is held. Raises RunLockedError, and the block's OSErrors as StorageErrors.
         """
         if run.path.is_symlink():
             if (holder := run.writer()) is not None:
                 raise run.locked_by(holder)
             with storage_errors(action):
-                yield
+                yield None
             return
         with run.lock() as lock, storage_errors(action):
-            if not _RENAMES_OPEN_FOLDERS:
+            if not RENAMES_OPEN_FOLDERS:
                 lock.release()  # a process that takes it now has a file open, and the renaming fails
-            yield
+            yield lock if RENAMES_OPEN_FOLDERS else None
 
     def export(self, name: str, which: Which, target: Path) -> Path:
         """Copy a checkpoint, without what only training needs, to a new folder `target`; return its real path.

@@ -15,7 +15,7 @@ from tui_gpt.errors import NotFoundError, UsageError
 from tui_gpt.storage.files import storage_errors, sync_folder
 from tui_gpt.storage.locks import FileLock, LockHeldError
 from tui_gpt.storage.runs.run import LOCK_FILE, Run
-from tui_gpt.storage.runs.store import RunStore
+from tui_gpt.storage.runs.store import RENAMES_OPEN_FOLDERS, RunStore
 
 KEPT_RUNS = 5
 
@@ -50,8 +50,8 @@ class Trash:
         Raises NotFoundError, RunLockedError while it is running, StorageError.
         """
         with self._busy:
-            place = self._store.discard(name)
-            self._kept.append(_Deleted(name, place, _kept_lock(place)))
+            place, lock = self._store.discard(name)
+            self._kept.append(_Deleted(name, place, lock or _kept_lock(place)))
             while len(self._kept) > self._limit:
                 _release(self._kept.pop(0))
             self._store.purge(keep=[deleted.place for deleted in self._kept])
@@ -60,6 +60,7 @@ class Trash:
         """Restore the run that was deleted last.
 
         Raises NotFoundError when there is none, UsageError when its name is taken by now, StorageError.
+        A run that could not be moved back can still be restored.
         """
         with self._busy:
             if not self._kept:
@@ -68,16 +69,16 @@ class Trash:
             target = self._store.root / deleted.name
             if os.path.lexists(target):
                 raise UsageError(f"there is a run {deleted.name!r} again: rename it, then restore the deleted one")
-            _release(self._kept.pop())
-            self._move_back(deleted, target)
+            if not os.path.lexists(deleted.place):
+                _release(self._kept.pop())
+                raise NotFoundError(
+                    f"the run {deleted.name!r} was removed for good by another process: train a new one"
+                )
+            with storage_errors(f"restore the run {deleted.name!r}"):
+                _move_back(deleted, target)
+                _release(self._kept.pop())
+                sync_folder(self._store.root)
             return Run(target)
-
-    def _move_back(self, deleted: _Deleted, target: Path) -> None:
-        if not os.path.lexists(deleted.place):
-            raise NotFoundError(f"the run {deleted.name!r} was removed for good by another process: train a new one")
-        with storage_errors(f"restore the run {deleted.name!r}"):
-            deleted.place.rename(target)
-            sync_folder(self._store.root)
 
     def empty(self) -> None:
         """Remove the deleted runs for good."""
@@ -89,15 +90,30 @@ class Trash:
             self._store.purge()
 
 
+def _move_back(deleted: _Deleted, target: Path) -> None:
+    """Rename a deleted run to `target`; its lock is held where the system can rename the folder of an open file."""
+    if not RENAMES_OPEN_FOLDERS:
+        _release(deleted)
+    try:
+        deleted.place.rename(target)
+    except OSError:
+        if not RENAMES_OPEN_FOLDERS and deleted.lock is not None:
+            _hold(deleted.lock)
+        raise
+
+
 def _kept_lock(place: Path) -> FileLock | None:
-    """Hold the lock of a deleted run, if that is possible."""
+    """Return the lock of a deleted run, held if that is possible; None for a link."""
     if place.is_symlink():
         return None
     lock = FileLock(place / LOCK_FILE)
+    _hold(lock)
+    return lock
+
+
+def _hold(lock: FileLock) -> None:
     with suppress(OSError, LockHeldError):
         lock.acquire()
-        return lock
-    return None
 
 
 def _release(deleted: _Deleted) -> None:

@@ -19,6 +19,7 @@ from tui_gpt.storage.names import checked_name
 from tui_gpt.text.dropped import dropped_paths
 from tui_gpt.text.look import look
 from tui_gpt.tui.dialogs import QuestionScreen
+from tui_gpt.tui.escaped_input import EscapedInput
 from tui_gpt.tui.keys import key_binding, keymap_of
 from tui_gpt.tui.threads import in_background
 
@@ -26,7 +27,7 @@ _REST_SECONDS = 0.3
 """The path must be left alone for this long before it is looked up."""
 
 
-class _DropInput(Input):
+class _DropInput(EscapedInput):
     """A field that reports dropped files instead of typing their paths."""
 
     class Dropped(Message):
@@ -109,7 +110,7 @@ class NameScreen(ModalScreen[str]):
         with Vertical(classes="dialog"):
             yield Static(self._title, classes="dialog-title", markup=False)
             yield Static(self._detail, classes="dialog-detail", markup=False)
-            yield Input(self._name_at_first, select_on_focus=True, compact=True)
+            yield EscapedInput(self._name_at_first, select_on_focus=True, compact=True)
             yield Static("", id="refusal", markup=False)
             yield Static(keymap_of(self).fill("Enter confirms, {dialog.cancel} cancels"), classes="dialog-hint")
 

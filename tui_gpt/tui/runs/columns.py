@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tui_gpt.escaping import escape_controls
 from tui_gpt.formatting import format_age, format_bytes, format_loss, text_name
+from tui_gpt.keys import Keymap
 from tui_gpt.storage.runs import RunSummary
 
 PADDING = 2
@@ -46,7 +47,7 @@ def state_words(run: RunSummary) -> str:
             return state
 
 
-def state_sentence(run: RunSummary) -> str:
+def state_sentence(run: RunSummary, keymap: Keymap) -> str:
     """Return what the words of a state leave open; empty for the others."""
     match state_words(run):
         case "elsewhere":
@@ -56,7 +57,7 @@ def state_sentence(run: RunSummary) -> str:
         case "elsewhere ?":
             return "the process that trains it gives no sign of life"
         case "crashed":
-            return "its process has died; r resumes it"
+            return keymap.fill("its process has died; {runs.resume} resumes it")
         case "damaged":
             return "its run.json cannot be read"
         case _:

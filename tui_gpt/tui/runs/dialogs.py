@@ -2,20 +2,22 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, RadioButton, RadioSet, Static
 
 from tui_gpt.errors import TuiGptError
 from tui_gpt.escaping import escape_controls
 from tui_gpt.storage.names import checked_name
+from tui_gpt.storage.paths import expanded
 from tui_gpt.storage.runs import RunSummary
 from tui_gpt.storage.runs.note import one_line
+from tui_gpt.tui.escaped_input import EscapedInput
 from tui_gpt.tui.keys import key_binding, keymap_of
 from tui_gpt.tui.runs.exporting import FORMATS, ExportFormat, ExportRequest, default_target
 
@@ -37,7 +39,7 @@ class LineScreen(ModalScreen[str | None]):
         with Vertical(classes="dialog"):
             yield Static(self._title, classes="dialog-title", markup=False)
             yield Static(self._detail, classes="dialog-detail", markup=False)
-            yield Input(self._text, select_on_focus=True, compact=True)
+            yield EscapedInput(self._text, select_on_focus=True, compact=True)
             yield Static("", id="refusal", markup=False)
             yield Static(
                 keymap_of(self).fill("Enter confirms, {dialog.cancel} cancels"), classes="dialog-hint", markup=False
@@ -48,9 +50,7 @@ class LineScreen(ModalScreen[str | None]):
         try:
             self.dismiss(self._check(event.value))
         except TuiGptError as error:
-            refusal = self.query_one("#refusal", Static)
-            refusal.update(escape_controls(str(error)))
-            refusal.display = True
+            _show_refusal(self, error)
 
 
 def rename_dialog(name: str) -> LineScreen:
@@ -86,7 +86,8 @@ class ExportScreen(ModalScreen[ExportRequest | None]):
                         disabled=kind == "model" and not self._run.has_checkpoint,
                     )
             yield Static("to the new file or folder", classes="dialog-detail", markup=False)
-            yield Input(self._proposal(), id="target", compact=True)
+            yield EscapedInput(self._proposal(), id="target", compact=True)
+            yield Static("", id="refusal", markup=False)
             yield Static(keymap_of(self).fill(_EXPORT_KEYS), classes="dialog-hint", markup=False)
 
     def on_mount(self) -> None:
@@ -107,5 +108,16 @@ class ExportScreen(ModalScreen[ExportRequest | None]):
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
-        if event.value.strip():
-            self.dismiss(ExportRequest(self._kind, Path(event.value.strip()).expanduser()))
+        if not event.value.strip():
+            return
+        try:
+            self.dismiss(ExportRequest(self._kind, expanded(Path(event.value.strip()))))
+        except TuiGptError as error:
+            _show_refusal(self, error)
+
+
+def _show_refusal(dialog: Screen[Any], error: TuiGptError) -> None:
+    """Show why the answer is refused."""
+    refusal = dialog.query_one("#refusal", Static)
+    refusal.update(escape_controls(str(error)))
+    refusal.display = True

@@ -19,6 +19,7 @@ from textual.widgets import Button, Input, Static
 
 from tui_gpt.escaping import escape_controls
 from tui_gpt.formatting import format_bytes
+from tui_gpt.keys import Keymap
 from tui_gpt.storage.runs import RunList, RunSummary
 from tui_gpt.tui.keys import button_label, key_binding, keymap_of
 from tui_gpt.tui.runs.columns import state_sentence, step_words
@@ -140,6 +141,11 @@ class RunsPane(Widget):
         """Start a worker of the screen, which reports unexpected errors."""
         self.screen.run_worker(work, exclusive=True, group=group, exit_on_error=False)
 
+    def _edit(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Start to change the disk; ignored until the last change is made and on screen."""
+        if not any(worker.group == "edit" and not worker.is_finished for worker in self.workers):
+            self._start(work, "edit")
+
     def _show(self) -> None:
         """Show the list as it is filtered, sorted and marked."""
         runs = in_order(matching(self._runs, self._filter.value), self._order)
@@ -161,7 +167,7 @@ class RunsPane(Widget):
     @on(RunsTable.CursorMoved)
     def _show_detail(self) -> None:
         run = self.selected
-        self.query_one("#run-detail", Static).update("" if run is None else detail(run), layout=False)
+        self.query_one("#run-detail", Static).update("" if run is None else detail(run, keymap_of(self)), layout=False)
 
     @on(RunsTable.HeadingPressed)
     def _heading_pressed(self, event: RunsTable.HeadingPressed) -> None:
@@ -260,12 +266,12 @@ class RunsPane(Widget):
 
     async def _open(self, name: str) -> None:
         for record in await self._edits.attempt(f"opening {name}", self._control.open, name):
-            self.post_message(self.Opened(record))
+            self.post_message(self.Opened(self._control.follow(record)))
 
     def action_delete_run(self) -> None:
         """Delete the run."""
         if self.selected:
-            self._start(partial(self._delete, self.selected.name), "edit")
+            self._edit(partial(self._delete, self.selected.name))
 
     async def _delete(self, name: str) -> None:
         if await self._edits.delete(name):
@@ -274,7 +280,7 @@ class RunsPane(Widget):
 
     def action_undo(self) -> None:
         """Restore the run that was deleted last."""
-        self._start(self._undo, "edit")
+        self._edit(self._undo)
 
     async def _undo(self) -> None:
         if await self._edits.restore():
@@ -283,7 +289,7 @@ class RunsPane(Widget):
     def action_rename(self) -> None:
         """Give the run another name."""
         if self.selected:
-            self._start(partial(self._rename, self.selected.name), "edit")
+            self._edit(partial(self._rename, self.selected.name))
 
     async def _rename(self, name: str) -> None:
         new_name = await self._edits.rename_run(name)
@@ -295,7 +301,7 @@ class RunsPane(Widget):
     def action_note(self) -> None:
         """Write a note on the run."""
         if self.selected:
-            self._start(partial(self._note, self.selected), "edit")
+            self._edit(partial(self._note, self.selected))
 
     async def _note(self, run: RunSummary) -> None:
         if await self._edits.note(run):
@@ -304,13 +310,13 @@ class RunsPane(Widget):
     def action_export(self) -> None:
         """Export the run."""
         if self.selected:
-            self._start(partial(self._edits.export, self.selected), "edit")
+            self._edit(partial(self._edits.export, self.selected))
 
 
-def detail(run: RunSummary) -> str:
+def detail(run: RunSummary, keymap: Keymap) -> str:
     """Return what the table may have no space for."""
     parts = (
-        *(run.name, state_sentence(run), run.note),
+        *(run.name, state_sentence(run, keymap), run.note),
         *(run.preset, run.corpus, f"step {step_words(run)}", format_bytes(run.size)),
     )
     return escape_controls(" · ".join(part for part in parts if part)).replace("\n", " ")

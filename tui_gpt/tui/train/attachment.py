@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from tui_gpt.config import RunConfig
 from tui_gpt.control import Activity, Control
 from tui_gpt.session import SessionLike
 from tui_gpt.tui.train.activity import run_activity
@@ -16,9 +15,9 @@ _EVENTS_PER_UPDATE = 2_000
 class Attachment:
     """Follows one run of another process until it ends, or until `detach`."""
 
-    def __init__(self, session: SessionLike, name: str, config: RunConfig, writer: str) -> None:
-        self.record = RunView(name=name, config=config, writer=writer)
-        self._following = Following(session, name)
+    def __init__(self, session: SessionLike, record: RunView) -> None:
+        self.record = record
+        self._following = Following(session, record.name)
         self._applied = 0
         self._following.start()
 

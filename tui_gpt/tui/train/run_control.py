@@ -17,7 +17,6 @@ from tui_gpt.requests import TrainRequest
 from tui_gpt.session import SessionLike, source_characters
 from tui_gpt.storage import crash
 from tui_gpt.storage.runs import RunStore, Trash
-from tui_gpt.storage.runs.live.attach import require_writer
 from tui_gpt.text.check import check_texts, require_files
 from tui_gpt.tui.torch_loader import LOADING, DeferredSession, TorchLoader
 from tui_gpt.tui.train.activity import run_activity
@@ -204,25 +203,28 @@ class RunControl:
     # A run of another process
 
     def open(self, name: str) -> RunView:
-        """Return the record of a run to be shown, which is live if this app or another process trains it.
+        """Return the record of a run to be shown, for `follow`.
 
         Reads the disk. Raises TuiGptError.
         """
-        is_written = not self.is_training_run(name) and self.store.get(name).writer() is not None
-        return self.attach(name) if is_written else self.replay(name)
-
-    def attach(self, name: str) -> RunView:
-        """Follow a run of another process, instead of the one followed before, and return its record.
-
-        Reads the disk. Raises TuiGptError.
-        """
-        if self.attachment is not None and self.attachment.record.name == name:
-            return self.attachment.record
+        if self.is_training_run(name):
+            return self.replay(name)
         run = self.store.get(name)
-        config, writer = run.config, require_writer(run)
+        writer = run.writer()
+        return self.replay(name) if writer is None else RunView(name=name, config=run.config, writer=writer)
+
+    def follow(self, record: RunView) -> RunView:
+        """Follow the run of a record if another process trains it, instead of the one followed before.
+
+        Return the record that is kept up to date, which is that of the run followed before if it is the same one.
+        """
+        if not record.writer:
+            return record
+        if self.attachment is not None and self.attachment.record.name == record.name:
+            return self.attachment.record
         self.detach()
-        self.attachment = Attachment(self.session, name, config, writer)
-        return self.attachment.record
+        self.attachment = Attachment(self.session, record)
+        return record
 
     def poll_attached(self) -> RunUpdate | None:
         """Apply what the followed run has logged since the last call; None if nothing happened."""

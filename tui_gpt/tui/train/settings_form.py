@@ -19,6 +19,7 @@ from textual.widgets.option_list import Option
 
 from tui_gpt.config import PRESETS, RunConfig, resolve
 from tui_gpt.escaping import escape_controls
+from tui_gpt.tui.keys import keymap_of
 from tui_gpt.tui.train.all_settings import AllSettings
 from tui_gpt.tui.train.choice_row import ChoiceRow
 from tui_gpt.tui.train.end_choices import end_choices
@@ -26,7 +27,7 @@ from tui_gpt.tui.train.form import SPLIT_FIELDS, FieldError, config_of, texts, w
 from tui_gpt.tui.train.setting_row import SettingInput
 from tui_gpt.tui.train.start_from import NEW_WEIGHTS, StartFrom, start_label
 
-_CLOSED_HINT = "  (a: all settings)"
+_CLOSED_HINT = "  ({form.all_settings}: all settings)"
 
 
 class SettingsForm(Vertical):
@@ -192,7 +193,7 @@ class SettingsForm(Vertical):
         self.query_one("#setting-corpus").set_class(field == "corpus", "wrong")
         shown = self.query_one("#sentence", Static)
         is_hidden = field in self._typed and not self.is_open
-        shown.update(sentence + (_CLOSED_HINT if is_hidden else ""))
+        shown.update(sentence + (keymap_of(self).fill(_CLOSED_HINT) if is_hidden else ""))
         shown.display = bool(field) and not is_inside
 
 
