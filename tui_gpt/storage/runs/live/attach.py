@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from tui_gpt.control import Control
 from tui_gpt.errors import NotTrainingError, RequestRefusedError, RunDiedError, StorageError
@@ -9,7 +10,7 @@ from tui_gpt.events import Event, RequestRefused
 from tui_gpt.progress import state_after
 from tui_gpt.storage.locks import SILENT_SECONDS
 from tui_gpt.storage.runs.live.follow import LogFollower
-from tui_gpt.storage.runs.live.requests import RunRequest, SentRequest
+from tui_gpt.storage.runs.live.requests import FOLDER, RunRequest, SentRequest
 from tui_gpt.storage.runs.run import Run
 
 READING_LOG = "reading the log"
@@ -39,6 +40,7 @@ def attach(run: Run, control: Control) -> Iterator[Event]:
                 watch.note(event)
                 yield event
             if not is_written:
+                relay.close()
                 _require_end(run, watch.writer)
                 return
             watch.report(control)
@@ -175,6 +177,13 @@ class Relay:
             return answer.problem
         is_late = self._clock() - self._sent_at >= ANSWER_SECONDS
         return _give_up(self._run, sent) if is_late else None
+
+    def close(self) -> None:
+        """Remove the files of a request that no process is left to obey, or whose answer was not taken."""
+        if self._sent is not None:
+            self._sent.discard()
+        with suppress(OSError):
+            (self._run.path / FOLDER).rmdir()
 
     def _undo(self) -> None:
         """Have `control` show that the request had no effect, so that it can be repeated."""

@@ -96,6 +96,12 @@ class SentRequest:
             return False
         return True
 
+    def discard(self) -> None:
+        """Remove the request and its answer."""
+        for path in (self._request, self._answer):
+            with suppress(OSError):
+                path.unlink()
+
 
 class RequestFolder:
     """The requests to this process, which holds the run's lock. Raises OSError where the folder cannot be used."""
