@@ -1,22 +1,25 @@
-"""Dialogs: quit while training, change a number. One key answers each."""
+"""Dialogs: a question that one key answers, a line of text, a number."""
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingsMap, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Button, Input, Static
 from textual.widgets.button import ButtonVariant
 
-from tui_gpt.errors import ConfigError
+from tui_gpt.errors import TuiGptError
 from tui_gpt.escaping import escape_controls
 from tui_gpt.events import SettingValue
+from tui_gpt.tui.escaped_input import EscapedInput
 from tui_gpt.tui.keys import button_label, key_binding, keymap_of
 from tui_gpt.tui.train.form import changed_setting, later_step
 from tui_gpt.tui.train.record import RunView
+
+Result = TypeVar("Result")
 
 
 class QuestionScreen(ModalScreen[bool]):
@@ -72,25 +75,27 @@ def quit_question(step: int) -> QuestionScreen:
     )
 
 
-class NumberScreen(ModalScreen[SettingValue]):
-    """Asks for a number; dismissed with None on Escape.
+class LineScreen(ModalScreen[Result | None]):
+    """Asks for a line of text; dismissed with what `check` makes of it, or with None on Escape.
 
-    `check` parses what was typed. If it raises ConfigError, the sentence is shown and the dialog stays open.
+    If `check` raises TuiGptError, the sentence is shown and the dialog stays open.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [key_binding("dialog.cancel", "cancel", "Cancel", show=False)]
+    RESTRICT: ClassVar[str | None] = None
+    """What can be typed, as a regular expression."""
 
-    def __init__(self, question: str, detail: str, value: str, check: Callable[[str], SettingValue]) -> None:
+    def __init__(self, title: str, detail: str, text: str, check: Callable[[str], Result]) -> None:
         super().__init__()
-        self._question, self._detail, self._value = question, detail, value
-        self._check = check
+        self._title, self._detail, self._text = title, detail, text
+        self.check = check
 
     def compose(self) -> ComposeResult:
-        """Lay out question, explanation, field and error."""
+        """Lay out title, explanation, field and error."""
         with Vertical(classes="dialog"):
-            yield Static(self._question, classes="dialog-title", markup=False)
+            yield Static(self._title, classes="dialog-title", markup=False)
             yield Static(self._detail, classes="dialog-detail", markup=False)
-            yield Input(self._value, restrict=r"[0-9.,+\-e_]*", select_on_focus=True, compact=True)
+            yield EscapedInput(self._text, restrict=self.RESTRICT, select_on_focus=True, compact=True)
             yield Static("", id="refusal", markup=False)
             yield Static(
                 keymap_of(self).fill("Enter confirms, {dialog.cancel} cancels"), classes="dialog-hint", markup=False
@@ -98,26 +103,37 @@ class NumberScreen(ModalScreen[SettingValue]):
 
     @on(Input.Changed)
     def _typed(self) -> None:
-        self._refuse("")
+        show_refusal(self, "")
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
-        try:
-            number = self._check(event.value)
-        except ConfigError as error:
-            self._refuse(escape_controls(str(error)))
-        else:
-            self.dismiss(number)
+        self.confirm(event.value)
 
-    def _refuse(self, sentence: str) -> None:
-        """Show an error under the field."""
-        refusal = self.query_one("#refusal", Static)
-        refusal.update(sentence)
-        refusal.display = bool(sentence)
+    def confirm(self, text: str) -> None:
+        """Close the dialog with this text, or show why it is refused."""
+        try:
+            result = self.check(text)
+        except TuiGptError as error:
+            show_refusal(self, str(error))
+        else:
+            self.dismiss(result)
 
     def action_cancel(self) -> None:
         """Close the dialog without an answer."""
         self.dismiss(None)
+
+
+def show_refusal(dialog: Screen[Any], sentence: str) -> None:
+    """Show under the field of a dialog why the answer is refused; "" removes it."""
+    refusal = dialog.query_one("#refusal", Static)
+    refusal.update(escape_controls(sentence))
+    refusal.display = bool(sentence)
+
+
+class NumberScreen(LineScreen[SettingValue]):
+    """Asks for a number."""
+
+    RESTRICT = r"[0-9.,+\-e_]*"
 
 
 def learning_rate_question(record: RunView) -> NumberScreen:

@@ -9,7 +9,8 @@ from tests.tui.driver import AppPilot, notices, open_runs, running, shown, store
 from tests.tui.fakes import wait_until
 from tui_gpt.storage.runs import RunStore
 from tui_gpt.tui.app.main_screen import MainScreen
-from tui_gpt.tui.runs.dialogs import ExportScreen, LineScreen
+from tui_gpt.tui.dialogs import LineScreen
+from tui_gpt.tui.runs.dialogs import ExportScreen
 from tui_gpt.tui.runs.runs_table import RunsTable
 
 

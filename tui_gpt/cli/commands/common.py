@@ -4,6 +4,7 @@ An option is never written by hand if the table of settings has it, so that the 
 `config.toml` know the same names.
 """
 
+import sys
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -181,3 +182,10 @@ def key_values(rows: Iterable[tuple[str, str]]) -> str:
     pairs = [(name, escape_controls(value)) for name, value in rows]
     width = max((len(name) for name, _ in pairs), default=0)
     return "\n".join(f"{name.ljust(width)}  {value}".rstrip() for name, value in pairs)
+
+
+def confirm_removal(names: Sequence[str]) -> None:
+    """Ask before something is removed; abort on no. Raises UsageError when stdin is not a terminal."""
+    if not sys.stdin.isatty():
+        raise UsageError("stdin is not a terminal: pass --yes to remove without confirmation")
+    click.confirm(f"Remove {', '.join(names)}? This cannot be undone.", abort=True, err=True)

@@ -2,13 +2,11 @@
 
 import dataclasses
 import json
-import sys
 from typing import Any
 
 import click
 
 from tui_gpt.cli.commands import common
-from tui_gpt.errors import UsageError
 from tui_gpt.formatting import format_bytes
 from tui_gpt.text import corpora, library
 
@@ -86,12 +84,6 @@ def remove_data(names: tuple[str, ...], yes: bool) -> None:
     for name in names:
         library.require_added(name, "removed")
     if not yes:
-        _ask(names)
+        common.confirm_removal(names)
     for name in names:
         library.remove_text(name)
-
-
-def _ask(names: tuple[str, ...]) -> None:
-    if not sys.stdin.isatty():
-        raise UsageError("stdin is not a terminal: pass --yes to remove without confirmation")
-    click.confirm(f"Remove {', '.join(names)}? This cannot be undone.", abort=True, err=True)

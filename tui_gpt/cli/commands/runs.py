@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import click
 from tui_gpt.cli.commands import common, live_runs
 from tui_gpt.cli.commands.export import export_run
 from tui_gpt.config import DEFAULT_CORPUS
-from tui_gpt.errors import TuiGptError, UsageError
+from tui_gpt.errors import TuiGptError
 from tui_gpt.escaping import escape_controls
 from tui_gpt.formatting import format_age, format_bytes, format_loss, text_name
 from tui_gpt.storage import runs as storage
@@ -184,12 +183,6 @@ def remove_runs(names: tuple[str, ...], yes: bool) -> None:
     for name in names:
         common.own_run(name)
     if not yes:
-        _ask(names)
+        common.confirm_removal(names)
     for name in names:
         store.delete(name)
-
-
-def _ask(names: tuple[str, ...]) -> None:
-    if not sys.stdin.isatty():
-        raise UsageError("stdin is not a terminal: pass --yes to remove without confirmation")
-    click.confirm(f"Remove {', '.join(names)}? This cannot be undone.", abort=True, err=True)

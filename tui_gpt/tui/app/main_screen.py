@@ -12,7 +12,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.notifications import SeverityLevel
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import TabbedContent, TabPane
 from textual.worker import Worker, WorkerState
@@ -30,6 +29,7 @@ from tui_gpt.tui.app.key_footer import KeyFooter
 from tui_gpt.tui.app.preferences import apply_generate_settings, initial_run
 from tui_gpt.tui.app.quitting import Quitting, unsaved_state_sentence
 from tui_gpt.tui.app.run_alerts import RunAlerts
+from tui_gpt.tui.app.sized_screen import SizedScreen
 from tui_gpt.tui.app.state import AppState
 from tui_gpt.tui.app.status_line import StatusLine
 from tui_gpt.tui.app.steady_tabs import SteadyTabs
@@ -54,12 +54,10 @@ _RUNS_SECONDS = 5.0
 _PROBLEM_SECONDS = 10.0
 
 
-class MainScreen(Screen[None]):
+class MainScreen(SizedScreen[None]):
     """Train, Generate, Runs, Data."""
 
     CSS_PATH = "app.tcss"
-    HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (60, "-narrow"), (120, "-wide")]  # noqa: RUF012  # Textual types it as an instance's
-    VERTICAL_BREAKPOINTS = [(0, "-tiny"), (18, "-low"), (36, "-tall")]  # noqa: RUF012  # the same
     BINDINGS: ClassVar[list[BindingType]] = [
         key_binding("form.start", "run('start')", "Start"),
         key_binding("form.all_settings", "run('all_settings')", "All settings"),
@@ -110,7 +108,7 @@ class MainScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out a line at the top, four tabs, and the keys at the bottom."""
-        self._set_size_classes()
+        self.set_size_classes()
         with Horizontal(id="top"):
             yield AppTitle(id="title")
             yield StatusLine(self.control, id="top-status")
@@ -122,12 +120,6 @@ class MainScreen(Screen[None]):
                 yield self.runs_pane
             yield TabPane("Data", id="data")
         yield KeyFooter(show_command_palette=False)
-
-    def _set_size_classes(self) -> None:
-        """Set the classes of the breakpoints before there are widgets, each of which they would style a second time."""
-        width, height = self.app.size
-        for size, breakpoints in ((width, self.HORIZONTAL_BREAKPOINTS), (height, self.VERTICAL_BREAKPOINTS)):
-            self.add_class(max(each for each in breakpoints if each[0] <= size)[1])
 
     def on_mount(self) -> None:
         """Defer everything slow until after the first paint."""

@@ -221,9 +221,9 @@ class DataPane(Widget):
         detail = f"{len(pasted):,} pasted characters become a text of this name."
         name = await in_background(free_name, "pasted")
         question = NameScreen("Add the pasted text", detail, name, partial(add_pasted, pasted))
-        if name := await self.app.push_screen_wait(question):
-            self._report(f"added {name}")
-            await self._reload(name)
+        if added := await self.app.push_screen_wait(question):
+            self._report(f"added {added}")
+            await self._reload(added)
 
     @on(Button.Pressed, "#rename-text")
     def action_rename(self) -> None:

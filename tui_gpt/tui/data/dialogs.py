@@ -15,10 +15,9 @@ from textual.widgets import Input, Static
 
 from tui_gpt.errors import TuiGptError
 from tui_gpt.escaping import escape_controls
-from tui_gpt.storage.names import checked_name
 from tui_gpt.text.dropped import dropped_paths
 from tui_gpt.text.look import look
-from tui_gpt.tui.dialogs import QuestionScreen
+from tui_gpt.tui.dialogs import LineScreen, QuestionScreen, show_refusal
 from tui_gpt.tui.escaped_input import EscapedInput
 from tui_gpt.tui.keys import key_binding, keymap_of
 from tui_gpt.tui.threads import in_background
@@ -91,42 +90,25 @@ class AddScreen(ModalScreen[tuple[str, ...]]):
         self.query_one("#found", Static).update(escape_controls(words))
 
 
-class NameScreen(ModalScreen[str]):
-    """Asks for the name of a text; dismissed with "" on Escape.
+class NameScreen(LineScreen[str]):
+    """Asks for the name of a text. What `accept` does with it takes place in a thread, as it may write to the disk."""
 
-    `check` runs in a thread and raises TuiGptError for an invalid name.
-    """
-
-    BINDINGS: ClassVar[list[BindingType]] = [key_binding("dialog.cancel", "cancel", "Cancel", show=False)]
-
-    def __init__(self, title: str, detail: str, name: str, check: Callable[[str], object] = checked_name) -> None:
-        super().__init__()
-        self._title, self._detail, self._name_at_first = title, detail, name
-        self._check = check
+    def __init__(self, title: str, detail: str, name: str, accept: Callable[[str], object]) -> None:
+        super().__init__(title, detail, name, str.strip)
+        self._accept = accept
         self._is_checking = False
 
-    def compose(self) -> ComposeResult:
-        """Lay out title, field and error."""
-        with Vertical(classes="dialog"):
-            yield Static(self._title, classes="dialog-title", markup=False)
-            yield Static(self._detail, classes="dialog-detail", markup=False)
-            yield EscapedInput(self._name_at_first, select_on_focus=True, compact=True)
-            yield Static("", id="refusal", markup=False)
-            yield Static(keymap_of(self).fill("Enter confirms, {dialog.cancel} cancels"), classes="dialog-hint")
-
-    @on(Input.Submitted)
-    def _submitted(self, event: Input.Submitted) -> None:
+    def confirm(self, text: str) -> None:
+        """Close the dialog once the name is accepted."""
         if not self._is_checking:
             self._is_checking = True
-            self.run_worker(self._confirm(event.value.strip()), exit_on_error=False)
+            self.run_worker(self._confirm(self.check(text)), exit_on_error=False)
 
     async def _confirm(self, name: str) -> None:
         try:
-            await in_background(self._check, name)
+            await in_background(self._accept, name)
         except TuiGptError as error:
-            refusal = self.query_one("#refusal", Static)
-            refusal.update(escape_controls(str(error)))
-            refusal.display = True
+            show_refusal(self, str(error))
         else:
             self.dismiss(name)
         finally:
@@ -135,7 +117,7 @@ class NameScreen(ModalScreen[str]):
     def action_cancel(self) -> None:
         """Close the dialog, unless a name was confirmed and is being checked."""
         if not self._is_checking:
-            self.dismiss("")
+            super().action_cancel()
 
 
 def remove_question(name: str, runs: int) -> QuestionScreen:

@@ -11,7 +11,6 @@ from typing import ClassVar, Literal
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 from textual.widgets import Static
 
 from tui_gpt.escaping import escape_controls
@@ -19,6 +18,7 @@ from tui_gpt.formatting import format_duration
 from tui_gpt.tui.app.app_title import AppTitle
 from tui_gpt.tui.app.help_screen import HelpScreen
 from tui_gpt.tui.app.key_footer import KeyFooter
+from tui_gpt.tui.app.sized_screen import SizedScreen
 from tui_gpt.tui.demo.player import DEMO_SECONDS, Player
 from tui_gpt.tui.demo.recording import Recording
 from tui_gpt.tui.keys import key_binding, key_commands, keymap_of
@@ -35,12 +35,10 @@ _END = (
 )
 
 
-class DemoScreen(Screen[DemoChoice | None]):
+class DemoScreen(SizedScreen[DemoChoice | None]):
     """Replays a recording; its result is what the user wants to do next, None to leave."""
 
     CSS_PATH = Path(__file__).parent.parent / "app" / "app.tcss"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012  # Textual types it as an instance's
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-tall")]  # noqa: RUF012  # the same
     BINDINGS: ClassVar[list[BindingType]] = [
         key_binding("demo.pause", "pause", "Pause"),
         key_binding("demo.slower", "speed(-1)", "Slower", key_display="-", priority=True),
@@ -67,6 +65,7 @@ class DemoScreen(Screen[DemoChoice | None]):
 
     def compose(self) -> ComposeResult:
         """Lay out a line at the top, what is being played, the run, and the keys."""
+        self.set_size_classes()
         with Horizontal(id="top"):
             yield AppTitle(id="title")
             yield Static("", id="top-status", markup=False)

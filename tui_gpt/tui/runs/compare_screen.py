@@ -7,13 +7,13 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Horizontal, VerticalScroll
-from textual.screen import Screen
 from textual.widgets import Button, Static
 
 from tui_gpt.escaping import escape_controls
 from tui_gpt.formatting import format_loss
 from tui_gpt.tui.app.help_screen import HelpScreen
 from tui_gpt.tui.app.key_footer import KeyFooter
+from tui_gpt.tui.app.sized_screen import SizedScreen
 from tui_gpt.tui.keys import button_label, key_binding
 from tui_gpt.tui.runs.differences import Difference, differences, settings_of
 from tui_gpt.tui.runs.runs_table import fitted
@@ -26,11 +26,9 @@ _MAX_VALUE = 14
 """Cells of a value in the table of differences."""
 
 
-class CompareScreen(Screen[None]):
+class CompareScreen(SizedScreen[None]):
     """The curves of several runs."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012  # Textual types it as an instance's
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-tall")]  # noqa: RUF012  # the same
     BINDINGS: ClassVar[list[BindingType]] = [
         key_binding("compare.pin_next", "pin(1)", "Pin the next"),
         key_binding("compare.pin_previous", "pin(-1)", "Pin the previous", show=False),
@@ -50,6 +48,7 @@ class CompareScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out chart and settings side by side, or one below the other."""
+        self.set_size_classes()
         with Horizontal(id="compare-top"):
             yield Static(f"comparing {len(self._runs)} runs", id="compare-title")
             with Horizontal(classes="buttons"):

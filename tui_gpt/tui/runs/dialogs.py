@@ -1,22 +1,21 @@
-"""Dialogs of the Runs tab: a line of text, and an export."""
+"""Dialogs of the Runs tab: another name, a note, an export."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen, Screen
+from textual.screen import ModalScreen
 from textual.widgets import Input, RadioButton, RadioSet, Static
 
 from tui_gpt.errors import TuiGptError
-from tui_gpt.escaping import escape_controls
 from tui_gpt.storage.names import checked_name
 from tui_gpt.storage.paths import expanded
 from tui_gpt.storage.runs import RunSummary
 from tui_gpt.storage.runs.note import one_line
+from tui_gpt.tui.dialogs import LineScreen, show_refusal
 from tui_gpt.tui.escaped_input import EscapedInput
 from tui_gpt.tui.keys import key_binding, keymap_of
 from tui_gpt.tui.runs.exporting import FORMATS, ExportFormat, ExportRequest, default_target
@@ -24,41 +23,12 @@ from tui_gpt.tui.runs.exporting import FORMATS, ExportFormat, ExportRequest, def
 _EXPORT_KEYS = "Tab changes the field, Enter exports, {dialog.cancel} cancels"
 
 
-class LineScreen(ModalScreen[str | None]):
-    """Asks for a line of text; dismissed with None on Escape. `check` raises TuiGptError for an invalid one."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [key_binding("dialog.cancel", "dismiss(None)", "Cancel", show=False)]
-
-    def __init__(self, title: str, detail: str, text: str, check: Callable[[str], str]) -> None:
-        super().__init__()
-        self._title, self._detail, self._text = title, detail, text
-        self._check = check
-
-    def compose(self) -> ComposeResult:
-        """Lay out title, explanation, field and error."""
-        with Vertical(classes="dialog"):
-            yield Static(self._title, classes="dialog-title", markup=False)
-            yield Static(self._detail, classes="dialog-detail", markup=False)
-            yield EscapedInput(self._text, select_on_focus=True, compact=True)
-            yield Static("", id="refusal", markup=False)
-            yield Static(
-                keymap_of(self).fill("Enter confirms, {dialog.cancel} cancels"), classes="dialog-hint", markup=False
-            )
-
-    @on(Input.Submitted)
-    def _submitted(self, event: Input.Submitted) -> None:
-        try:
-            self.dismiss(self._check(event.value))
-        except TuiGptError as error:
-            _show_refusal(self, error)
-
-
-def rename_dialog(name: str) -> LineScreen:
+def rename_dialog(name: str) -> LineScreen[str]:
     """Return the dialog for another name of a run."""
     return LineScreen(f"Rename {name}", "Letters, digits and . _ -", name, lambda text: checked_name(text.strip()))
 
 
-def note_dialog(run: RunSummary) -> LineScreen:
+def note_dialog(run: RunSummary) -> LineScreen[str]:
     """Return the dialog for the note of a run."""
     return LineScreen(f"Note on {run.name}", "One line, shown in the list. Empty removes it.", run.note, one_line)
 
@@ -113,11 +83,4 @@ class ExportScreen(ModalScreen[ExportRequest | None]):
         try:
             self.dismiss(ExportRequest(self._kind, expanded(Path(event.value.strip()))))
         except TuiGptError as error:
-            _show_refusal(self, error)
-
-
-def _show_refusal(dialog: Screen[Any], error: TuiGptError) -> None:
-    """Show why the answer is refused."""
-    refusal = dialog.query_one("#refusal", Static)
-    refusal.update(escape_controls(str(error)))
-    refusal.display = True
+            show_refusal(self, str(error))
