@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 
 
+@pytest.mark.slow
 def test_one_command_makes_both_pictures(tmp_path: Path) -> None:
     """From the recording and the shipped model, in a process of its own: it sets its own home."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

@@ -22,6 +22,7 @@ TINY = (
 ESCAPE, ENTER = "\x1b", "\r"
 
 
+@pytest.mark.slow
 def test_train_generate_quit_come_back_and_resume(tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text(TEXT)

@@ -14,6 +14,7 @@ from tests.fakes import FakeSession
 from tests.tui.driver import AppPilot, click, notices, running, shown, start_and_hold, stored
 from tests.tui.fakes import wait_until
 from tui_gpt.key_table import KEY_ACTIONS
+from tui_gpt.prior import orders
 from tui_gpt.text.corpora import add_corpus, add_pasted, read_corpus
 from tui_gpt.text.library import free_name, list_corpora
 from tui_gpt.tui.app.main_screen import MainScreen
@@ -30,6 +31,13 @@ POEM = "Rough winds do shake the darling buds of May.\n" * 40
 def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data_pane, "_REST_SECONDS", 0.0)
     monkeypatch.setattr(dialogs, "_REST_SECONDS", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def few_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Count little of the built-in text, on which the cursor starts."""
+    monkeypatch.setattr(orders, "MIN_COUNTED", 2_000)
+    monkeypatch.setattr(orders, "MEASURED", 1_000)
 
 
 @pytest.fixture
