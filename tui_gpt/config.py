@@ -16,6 +16,7 @@ from tui_gpt.errors import ConfigError
 from tui_gpt.records import check_value, field_types, read_record
 
 Architecture = Literal["classic", "modern"]
+Activation = Literal["relu", "gelu"]
 OptimizerName = Literal["adamw", "muon"]
 Schedule = Literal["linear", "cosine", "constant"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
@@ -121,6 +122,8 @@ class ModelConfig(_FromDict):
     """Width of the residual stream, a multiple of n_head."""
     dropout: float = 0.0
     """Dropout probability, 0 to 0.9."""
+    activation: Activation = "relu"
+    """Activation inside the feed-forward layers of a `classic` model; a `modern` one has squared ReLU."""
     ngram_order: int = 0
     """Maximum order of the Kneser-Ney n-gram prior of a `modern` model (large alphabets use a lower one); 0 disables
     it."""
@@ -153,6 +156,7 @@ class ModelConfig(_FromDict):
                 "n_embd",
                 f"n_embd / n_head is {self.n_embd // self.n_head}: rotary positions need an even number",
             )
+            _require(self.activation == "relu", "activation", "activation is for classic models: leave it at relu here")
         else:
             _require(self.ngram_order == 0, "ngram_order", "ngram_order is for modern models: leave it at 0 here")
             _require(not self.induction, "induction", "induction is for modern models: add --no-induction")

@@ -25,6 +25,11 @@ def layer_norm(x: Tensor) -> Tensor:
     return centred / torch.sqrt((centred**2).mean(-1, keepdim=True) + 1e-5)
 
 
+def gelu(x: Tensor) -> Tensor:
+    """Return x times the probability that a normal variable is below x."""
+    return x * (1 + torch.erf(x / 2**0.5)) / 2
+
+
 def attention(q: Tensor, k: Tensor, v: Tensor, block_size: int) -> Tensor:
     """Return softmax(q kᵀ / √D) v of one head (T, D); each position sees itself and the block_size - 1 before it."""
     T, D = q.shape
@@ -60,7 +65,8 @@ def classic_logits(model: Classic, tokens: Sequence[int]) -> Tensor:
         y = torch.cat([attention(q, k, v, len(tokens)) for q, k, v in heads], dim=-1)
         x = x + y @ w[b + "attention.projection.weight"].T + w[b + "attention.projection.bias"]
         h = layer_norm(x) * w[b + "feed_forward_norm.weight"] + w[b + "feed_forward_norm.bias"]
-        h = (h @ w[b + "feed_forward.expand.weight"].T + w[b + "feed_forward.expand.bias"]).clamp(min=0)
+        h = h @ w[b + "feed_forward.expand.weight"].T + w[b + "feed_forward.expand.bias"]
+        h = gelu(h) if model.config.activation == "gelu" else h.clamp(min=0)
         x = x + h @ w[b + "feed_forward.contract.weight"].T + w[b + "feed_forward.contract.bias"]
     return (layer_norm(x) * w["norm.weight"] + w["norm.bias"]) @ w["head.weight"].T + w["head.bias"]
 

@@ -19,6 +19,7 @@ V = TOKENIZER.vocab_size
 
 CONFIGS = {
     "classic": ModelConfig(block_size=12, n_layer=2, n_head=2, n_embd=16, dropout=0.5),
+    "gelu": ModelConfig(block_size=20, n_layer=1, n_head=2, n_embd=16, activation="gelu"),
     "modern": ModelConfig(architecture="modern", block_size=12, n_layer=2, n_head=2, n_embd=20),
     "prior": ModelConfig(architecture="modern", block_size=13, n_layer=1, n_head=2, n_embd=16, ngram_order=4),
     "induction": ModelConfig(

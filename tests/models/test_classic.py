@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from tests.generation import oracle
-from tui_gpt.config import PRESETS, ModelConfig
+from tui_gpt.config import PRESETS, Activation, ModelConfig
 from tui_gpt.models.classic import Classic
 
 CONFIG = ModelConfig(block_size=16, n_layer=2, n_head=2, n_embd=16)
@@ -35,8 +35,9 @@ def test_the_lecture_model_has_10788929_parameters() -> None:
     assert sum(parameter.numel() for parameter in model.parameters()) == 10_788_929
 
 
-def test_logits_agree_with_the_formulas_of_the_paper() -> None:
-    model, (tokens, _) = perturbed(), example()
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+def test_logits_agree_with_the_formulas_of_the_paper(activation: Activation) -> None:
+    model, (tokens, _) = perturbed(dataclasses.replace(CONFIG, activation=activation)), example()
     logits, loss = model(tokens)
     assert loss is None
     expected = torch.stack([oracle.classic_logits(model, row.tolist()) for row in tokens])

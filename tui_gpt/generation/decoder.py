@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tui_gpt.config import LOGIT_CAP, MATCH_LENGTH, MATCH_REACH, NGRAM_TABLES, ROTARY_BASE, ModelConfig, SampleConfig
+from tui_gpt.generation.activations import gelu
 from tui_gpt.generation.matches import Matches, find_matches
 from tui_gpt.generation.sampling import choose, log_softmax, softmax
 from tui_gpt.generation.weights import Floats, Ints, Model
@@ -308,7 +309,8 @@ class NumpyDecoder(Decoder):
 
     def _feed_forward(self, block: str, x: Floats) -> Floats:
         """Return what the feed-forward layer adds to the residual stream (M, B, T, C)."""
-        hidden = np.maximum(self._linear(x, block + "feed_forward.expand"), 0)
+        hidden = self._linear(x, block + "feed_forward.expand")
+        hidden = gelu(hidden) if self.model.config.activation == "gelu" else np.maximum(hidden, 0)
         return self._linear(hidden * hidden if self._is_modern else hidden, block + "feed_forward.contract")
 
     def _head(self, x: Floats, found: Lookups) -> Floats:

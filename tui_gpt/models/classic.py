@@ -43,16 +43,18 @@ class SelfAttention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with ReLU between them, four times as wide inside, at each position."""
+    """Two linear layers with ReLU or GELU (Hendrycks and Gimpel 2016) between them, four times as wide inside, at each
+    position."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
+        self.activation = F.gelu if config.activation == "gelu" else F.relu
         self.expand = Linear(config.n_embd, 4 * config.n_embd)
         self.contract = Linear(4 * config.n_embd, config.n_embd)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, T, C) for x (B, T, C)."""
-        out: Tensor = self.contract(F.relu(self.expand(x)))
+        out: Tensor = self.contract(self.activation(self.expand(x)))
         return out
 
 

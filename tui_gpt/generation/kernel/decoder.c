@@ -44,7 +44,7 @@ struct grams { /* the k-grams of one length k, in the order of prior/trie.py */
 };
 
 struct model {
-    int64_t n_networks, n_layer, n_head, n_embd, block_size, vocab_size, is_modern;
+    int64_t n_networks, n_layer, n_head, n_embd, block_size, vocab_size, is_modern, is_gelu;
     int64_t ngram_tables[NGRAM_SIZES];
     const int64_t *folded;   /* (V,): equal numbers for characters that are equal in a match (case folding) */
     int64_t prior_order;
@@ -115,6 +115,13 @@ static void normalise(const float *x, float *y, int64_t n, const float *gain, co
         y[i] *= scale;
     for (int64_t i = 0; gain && i < n; i++)
         y[i] = y[i] * gain[i] + shift[i];
+}
+
+/* Replace x (n,) by x times the probability that a normal variable is below x (Hendrycks and Gimpel 2016). */
+static void gelu(float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] *= 0.5f * (1 + erff(x[i] * 0.707106781f));
 }
 
 /* Rotate pairs of channels (i, i + D / 2) by their angles (Su et al. 2021). */
@@ -206,7 +213,9 @@ static void transform(const struct model *m, const struct state *s, const struct
     for (int64_t n = 0; n < N; n++)
         normalise(x + n * C, normal + n * C, C, l->feed_forward_gain, l->feed_forward_shift);
     multiply(&l->expand, l->expand_bias, normal, wide, N, 4 * C, C);
-    for (int64_t i = 0; i < N * 4 * C; i++) {
+    if (m->is_gelu)
+        gelu(wide, N * 4 * C);
+    for (int64_t i = 0; i < N * 4 * C && !m->is_gelu; i++) {
         float positive = wide[i] > 0 ? wide[i] : 0;
         wide[i] = m->is_modern ? positive * positive : positive;
     }

@@ -55,6 +55,7 @@ class PackedModel:
             block_size=config.block_size,
             vocab_size=model.vocab_size,
             is_modern=config.architecture == "modern",
+            is_gelu=config.activation == "gelu",
             ngram_tables=NGRAM_TABLES,
             networks=_array(structs.Network, [self._network(w, config.n_layer) for w in model.networks]),
             logit_cap=LOGIT_CAP,

@@ -45,7 +45,7 @@ class Grams(ctypes.Structure):
 
 class Model(ctypes.Structure):
     _fields_ = [
-        *_numbers("n_networks n_layer n_head n_embd block_size vocab_size is_modern"),
+        *_numbers("n_networks n_layer n_head n_embd block_size vocab_size is_modern is_gelu"),
         ("ngram_tables", c_int64 * len(NGRAM_TABLES)),
         *_pointers("folded"),
         *_numbers("prior_order"),

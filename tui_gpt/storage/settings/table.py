@@ -26,6 +26,7 @@ MODEL_HELP: Mapping[str, str] = MappingProxyType(
         "n_head": "Attention heads per block.",
         "n_embd": "Embedding width, a multiple of n_head.",
         "dropout": "Dropout probability.",
+        "activation": "Activation of a classic model's feed-forward layers; GELU is GPT-2's.",
         "ngram_order": "Maximum order of a modern model's n-gram prior; 0 disables it.",
         "induction": "Feed a modern model earlier matches of the current context (induction).",
         "members": "Ensemble members of a modern model; 0 chooses the number that the time allows.",

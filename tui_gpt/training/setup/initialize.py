@@ -1,8 +1,8 @@
 """Starts a new run from the weights of another model.
 
-Settings that the weights fix (architecture, layers, width, heads) are copied; others (context, dropout, order of the
-n-gram prior, fewer members) may be chosen. The vocabulary is the other model's plus the characters that only the new
-text has.
+Settings that the weights fix (architecture, layers, width, heads, activation) are copied; others (context, dropout,
+order of the n-gram prior, fewer members) may be chosen. The vocabulary is the other model's plus the characters that
+only the new text has.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ from tui_gpt.text.tokenizer import CharTokenizer
 from tui_gpt.training.checkpoints.tensors import Checkpoint, read_checkpoint
 from tui_gpt.training.setup.transfer import transfer_weights
 
-FIXED = ("architecture", "n_layer", "n_head", "n_embd", "induction")
+FIXED = ("architecture", "n_layer", "n_head", "n_embd", "activation", "induction")
 
 
 @dataclass(frozen=True)
