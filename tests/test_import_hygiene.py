@@ -20,7 +20,9 @@ from tui_gpt.requests import TrainRequest
 from tui_gpt.session import Session
 
 PACKAGE = Path(tui_gpt.__file__).parent
-READS_PICKLES = "tui_gpt.training.checkpoints.import_pt"
+IMPORTS = "tui_gpt.training.imports"
+READS_PICKLES = f"{IMPORTS}.pt_file"
+DISASSEMBLES_PICKLES = {READS_PICKLES, f"{IMPORTS}.vocabulary"}
 HEAVY = {"torch", "textual", "numpy", "safetensors"}
 
 
@@ -38,7 +40,7 @@ def package(*names: str) -> list[str]:
 
 
 TORCH = package("models", "training")
-ARRAYS = ["tui_gpt.storage.checkpoint", "tui_gpt.storage.quantize"]
+ARRAYS = [*package("storage.export.hf"), *(f"tui_gpt.storage.{name}" for name in ("checkpoint", "folding", "quantize"))]
 ARRAY_TEXTS = ("dataset", "tokenizer", "windows", "report")
 NUMPY = [*TORCH, *ARRAYS, *package("text", "prior", "generation")]
 TUI = package("tui")
@@ -130,10 +132,11 @@ def test_nothing_reads_a_pickle_but_the_import_command() -> None:
         assert not imported_by_source(path) & {"pickle", "cPickle", "dill", "shelve", "marshal"}, name
         loaders = set(attributes_of(path, "torch")) & {"load", "package", "hub"}
         assert loaders == ({"load"} if name == READS_PICKLES else set()), name
+        assert ("pickletools" in imported_by_source(path)) == (name in DISASSEMBLES_PICKLES), name
     assert MODULES[READS_PICKLES].read_text(encoding="utf-8").count("torch.load(") == 1
     assert "weights_only=True)" in MODULES[READS_PICKLES].read_text(encoding="utf-8")
-    importers = {name for name, path in MODULES.items() if READS_PICKLES in path.read_text(encoding="utf-8")}
-    assert importers == {"tui_gpt.session"}
+    importers = {name for name, path in MODULES.items() if IMPORTS in path.read_text(encoding="utf-8")}
+    assert {name for name in importers if not name.startswith(IMPORTS)} == {"tui_gpt.session"}
 
 
 def attributes_of(path: Path, owner: str) -> list[str]:

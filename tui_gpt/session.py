@@ -285,14 +285,22 @@ def _source_info(source: str, store: RunStore | None) -> CheckpointInfo:
     return read_info(folder)
 
 
-def import_run(file: Path, corpus: str, name: str | None = None, store: RunStore | None = None) -> Run:
-    """Create a run from the lecture model's weights in `file`, a state dict of PyTorch, with the alphabet of `corpus`.
+def import_run(
+    file: Path,
+    corpus: str | None = None,
+    name: str | None = None,
+    store: RunStore | None = None,
+    *,
+    meta: Path | None = None,
+) -> Run:
+    """Create a run from weights in a file of PyTorch: the lecture model's state dict, or nanoGPT's `ckpt.pt`.
 
-    Raises TuiGptError; then nothing was created.
+    The characters are those of the text `corpus`, or of nanoGPT's file `meta`. Raises TuiGptError; then nothing was
+    created.
     """
-    from tui_gpt.training.checkpoints.import_pt import import_run
+    from tui_gpt.training.imports.run import import_run
 
-    return import_run(store or RunStore(), file, corpus, name or slug(file.stem))
+    return import_run(store or RunStore(), file, corpus, name or slug(file.stem), meta)
 
 
 def torch_info() -> TorchInfo:

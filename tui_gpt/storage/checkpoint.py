@@ -87,13 +87,13 @@ def write_checkpoint(
     ensure_free_space(target, sum(array.nbytes for arrays in parts.values() for array in arrays.values()))
 
     def fill(folder: Path) -> None:
-        files = {name: _write_arrays(folder / name, arrays) for name, arrays in parts.items()}
+        files = {name: write_arrays(folder / name, arrays) for name, arrays in parts.items()}
         write_synced(folder / MANIFEST_FILE, [Manifest(info, files).to_json()])
 
     commit_folder(target, fill)
 
 
-def _write_arrays(path: Path, arrays: Arrays) -> FileRecord:
+def write_arrays(path: Path, arrays: Arrays) -> FileRecord:
     """Write the safetensors format: length of the header, header, the arrays' bytes.
 
     The library's own `save` copies everything while it holds the GIL, 0.1 s for `classic`; this writes the arrays

@@ -35,9 +35,9 @@ from tui_gpt.storage.runs.trash import Trash
 from tui_gpt.text import corpora
 from tui_gpt.text.library import list_corpora, remove_text, rename_text
 from tui_gpt.training.checkpoints.background import BackgroundSaver
-from tui_gpt.training.checkpoints.import_pt import import_run
 from tui_gpt.training.checkpoints.tensors import read_checkpoint, write_checkpoint
 from tui_gpt.training.checkpoints.writer import CheckpointWriter, read_good
+from tui_gpt.training.imports.run import import_run
 from tui_gpt.training.replay import cut_log
 from tui_gpt.training.state import Kind, Snapshot, TrainerState
 from tui_gpt.tui.app.state import AppState

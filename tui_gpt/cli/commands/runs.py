@@ -138,17 +138,25 @@ def _loss(loss: float | None, is_estimate: bool, tokens: int) -> str:
 
 @runs.command("import")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
-@click.option("--corpus", default=DEFAULT_CORPUS, show_default=True, metavar="TEXT", help="Text it was trained on.")
+@click.option(
+    "--corpus", metavar="TEXT",
+    help=f"Text it was trained on; unset is nanoGPT's input.txt beside meta.pkl, else {DEFAULT_CORPUS}.",
+)  # fmt: skip
+@click.option(
+    "--meta", metavar="FILE", type=click.Path(path_type=Path),
+    help="nanoGPT's vocabulary; unset is the meta.pkl beside FILE or in its data folder.",
+)  # fmt: skip
 @click.option("--name", metavar="RUN", help="Name of the new run; unset is the file's.")
-def import_run(file: Path, corpus: str, name: str | None) -> None:
+def import_run(file: Path, corpus: str | None, meta: Path | None, name: str | None) -> None:
     """Create a run from weights that were trained elsewhere.
 
     FILE holds the state dict of the lecture's model ("Let's build GPT"), written by torch.save(model.state_dict(),
-    FILE). Only tensors are read; a file that holds code is refused.
+    FILE), or is the ckpt.pt that nanoGPT's train.py has written for a data set of characters. Only tensors and plain
+    values are read; a file that holds code is refused.
     """
     from tui_gpt import session
 
-    click.echo(session.import_run(file, corpus, name).name)
+    click.echo(session.import_run(file, corpus, name, meta=meta).name)
 
 
 @runs.command("rename")

@@ -1,0 +1,52 @@
+"""What the readers of other programs' models share: the result, its check, and the refusal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from tui_gpt.config import ModelConfig
+from tui_gpt.errors import IncompatibleError
+from tui_gpt.models.build import build_model
+
+Weights = Mapping[str, Tensor]
+
+_REMEDY = "save the lecture's model with torch.save(model.state_dict(), FILE), or name a ckpt.pt of nanoGPT's train.py"
+
+
+@dataclass(frozen=True)
+class ImportedModel:
+    """Weights of `Classic`, and the configuration that they fit."""
+
+    weights: dict[str, Tensor]
+    shape: ModelConfig
+
+    @property
+    def vocab_size(self) -> int:
+        """The number of characters that the model knows."""
+        return len(self.weights["token_embedding.weight"])
+
+
+def refused(file: Path, reason: str) -> IncompatibleError:
+    """Return the error for a file that holds no model which can be imported."""
+    return IncompatibleError(f"{file} {reason}: {_REMEDY}")
+
+
+def expected_shapes(shape: ModelConfig, vocab_size: int) -> dict[str, torch.Size]:
+    """Return the names and shapes of the weights of a model."""
+    with torch.device("meta"):
+        model = build_model(shape, vocab_size, seed=0)
+    return {name: tensor.shape for name, tensor in model.state_dict().items()}
+
+
+def require_fit(weights: Weights, expected: Mapping[str, torch.Size], file: Path) -> None:
+    """Raise IncompatibleError unless the weights have exactly the expected names and shapes."""
+    wrong = sorted(name for name in expected.keys() | weights.keys() if expected.get(name) != _size(weights, name))
+    if wrong:
+        raise refused(file, f"does not fit together at {wrong[0]}")
+
+
+def _size(weights: Weights, name: str) -> torch.Size | None:
+    return weights[name].shape if name in weights else None
