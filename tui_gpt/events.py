@@ -242,6 +242,21 @@ Event = (
 EVENT_TYPES: Mapping[str, type[Event]] = types.MappingProxyType({kind.type: kind for kind in typing.get_args(Event)})
 
 
+def scalars(event: Event) -> dict[str, float]:
+    """Return what an event has measured by the tags of a curve; losses are in nats per character.
+
+    Empty for all but `Progress` and `Evaluated`.
+    """
+    match event:
+        case Progress():
+            names = ("learning_rate", "grad_norm", "tokens_per_second")
+            return {"loss/train": event.loss, **{name: getattr(event, name) for name in names}}
+        case Evaluated():
+            return {"loss/validation": event.val_loss, "loss/train_evaluated": event.train_loss}
+        case _:
+            return {}
+
+
 def to_json(event: Event) -> str:
     """Return one line of JSON, without a line break: `"type"` first, then the fields under their own names."""
     return json.dumps({"type": event.type, **dataclasses.asdict(event)}, ensure_ascii=False, allow_nan=False)

@@ -50,7 +50,7 @@ def logits(w: dict[str, Tensor], tokens: Tensor) -> Tensor:
     x = w["transformer.wte.weight"][tokens] + w["transformer.wpe.weight"][: tokens.shape[1]]
     for n in range(N):
         parts = linear(norm(x, f"h.{n}.ln_1"), f"h.{n}.attn.c_attn").chunk(3, dim=-1)
-        q, k, v = (part.unflatten(-1, (H, C // H)).transpose(1, 2) for part in parts)
+        q, k, v = (part.view(*part.shape[:2], H, C // H).transpose(1, 2) for part in parts)
         scores = (q @ k.mT / math.sqrt(C // H)).masked_fill(torch.ones(T, T).triu(1).bool(), float("-inf"))
         x = x + linear((scores.softmax(-1) @ v).transpose(1, 2).flatten(2), f"h.{n}.attn.c_proj")
         hidden = linear(norm(x, f"h.{n}.ln_2"), f"h.{n}.mlp.c_fc")

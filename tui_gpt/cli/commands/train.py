@@ -59,8 +59,21 @@ class _TrainCommand(common.SettingsCommand):
     "--notify", metavar="COMMAND", cls=common.Option, heading="Output",
     help="Run this when a headless run ends, diverges or cannot be saved (docs/alerts.md).",
 )  # fmt: skip
+@click.option(
+    "--on-event", metavar="MODULE:FUNCTION", cls=common.Option, heading="Output",
+    help="Call this Python function of yours with each event of a headless run (docs/integrations.md).",
+)  # fmt: skip
 @click.pass_context
-def train(ctx: click.Context, /, headless: bool, as_json: bool, quiet: bool, notify: str | None, **_: Any) -> int:
+def train(
+    ctx: click.Context,
+    /,
+    headless: bool,
+    as_json: bool,
+    quiet: bool,
+    notify: str | None,
+    on_event: str | None,
+    **_: Any,
+) -> int:
     """Train a model on CORPUS: a file, a folder of text files, - for stdin, or a name from `tui-gpt data list`.
 
     Opens the app and starts this run; --headless trains without it. Ctrl+C saves and stops; --resume continues.
@@ -69,24 +82,30 @@ def train(ctx: click.Context, /, headless: bool, as_json: bool, quiet: bool, not
         return _train_in_app(ctx, as_json)
     from tui_gpt.cli.headless import train as headless_train
     from tui_gpt.cli.headless.notify import command_words
+    from tui_gpt.cli.headless.on_event import load_function
     from tui_gpt.cli.headless.streams import Streams, busy
 
     if notify is not None:
         command_words(notify)
+    if on_event is not None:
+        load_function(on_event)
     streams = Streams.standard(quiet=quiet)
     with busy(streams, "reading the text"):
         request, notes = request_from(ctx)
     for note in notes:
         streams.write_line(note)
     request = dataclasses.replace(request, began=ctx.find_root().obj)
-    return headless_train.train(common.make_session(), request, streams, as_json=as_json, notify=notify)
+    return headless_train.train(
+        common.make_session(), request, streams, as_json=as_json, notify=notify, on_event=on_event
+    )
 
 
 def _train_in_app(ctx: click.Context, as_json: bool) -> int:
     if as_json:
         raise UsageError("--json is for training without the app: add --headless")
-    if common.typed(ctx, "notify"):
-        raise UsageError("--notify is for training without the app: add --headless")
+    for name in ("notify", "on_event"):
+        if common.typed(ctx, name):
+            raise UsageError(f"{common.flag(name)} is for training without the app: add --headless")
     if not terminal.fits_the_app():
         raise UsageError("the app needs a terminal on stdin and stderr: add --headless to train without it")
     request, notes = request_from(ctx)

@@ -3,6 +3,7 @@
 from tui_gpt.cli.headless.alerts import HeadlessAlerts
 from tui_gpt.cli.headless.event_writer import EventWriter
 from tui_gpt.cli.headless.notify import Notifier
+from tui_gpt.cli.headless.on_event import EventHook
 from tui_gpt.cli.headless.streams import Streams, unwritable_stdout
 from tui_gpt.cli.out_of_memory import OUT_OF_MEMORY, is_out_of_memory
 from tui_gpt.cli.progress_line import ProgressLine
@@ -18,16 +19,23 @@ from tui_gpt.summary import run_folder, summary
 
 
 def train(
-    session: SessionLike, request: TrainRequest, streams: Streams, *, as_json: bool, notify: str | None = None
+    session: SessionLike,
+    request: TrainRequest,
+    streams: Streams,
+    *,
+    as_json: bool,
+    notify: str | None = None,
+    on_event: str | None = None,
 ) -> int:
     """Train until the run ends or a signal stops it, and return the exit code. Raises TuiGptError.
 
-    `notify` is the command for the run's alerts.
+    `notify` is the command for the run's alerts, `on_event` the function for its events.
     """
     control = Control()
     line = ProgressLine(streams.messages, silent=streams.quiet, activity=lambda: control.activity)
     log = EventWriter(streams.out if as_json else None, control.stop)
     notifier = None if notify is None else Notifier.of(notify, line.write_warning)
+    hook = None if on_event is None else EventHook.of(on_event, line.write_warning)
     alert_config, problem = settings.alert_config()
     if problem:
         line.write_warning(problem)
@@ -42,6 +50,8 @@ def train(
                     line.note(event)
                     alerts.note(event, session.run_name)
                     log.write(event)
+                    if hook is not None:
+                        hook.call(event, session.run_name)
         except TuiGptError as error:
             alerts.fail(str(error))
             raise
@@ -52,6 +62,8 @@ def train(
             return EXIT_FAILED
         finally:
             line.clear()
+            if hook is not None:
+                hook.close()
         for sentence in summary(line.record, session.run_name, request.model_path):
             line.write_line(sentence)
     if log.failure is not None:

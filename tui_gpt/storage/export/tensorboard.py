@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tui_gpt.errors import UsageError
-from tui_gpt.events import Event, Progress, Sampled
+from tui_gpt.events import Event, Sampled, scalars
 from tui_gpt.storage.export.curves import Curves
 from tui_gpt.storage.export.protobuf import blob, double, integer, single
 from tui_gpt.storage.export.tfrecord import record
@@ -17,13 +17,6 @@ from tui_gpt.storage.paths import real_path
 
 _VERSION = "brain.Event:2"
 _DATA_TYPE_STRING = 7
-_SCALARS = {
-    "loss/train": "loss",
-    "learning_rate": "learning_rate",
-    "grad_norm": "grad_norm",
-    "tokens_per_second": "tokens_per_second",
-}
-"""The tags of what a progress event reports, and its fields."""
 
 
 def export_tensorboard(events: Iterable[Event], target: Path, *, ended: float) -> Path:
@@ -55,18 +48,10 @@ def encoded_events(curves: Curves, began: float) -> Iterator[bytes]:
 
 def _values(curves: Curves) -> Iterator[tuple[int, bytes]]:
     """Yield (step, message of type `Summary.Value`)."""
-    for step, progress in curves.progress.items():
-        yield from ((step, value) for value in _progress_values(progress))
-    for step, evaluation in curves.evaluations.items():
-        yield step, _scalar("loss/validation", evaluation.val_loss)
-        yield step, _scalar("loss/train_evaluated", evaluation.train_loss)
+    for event in (*curves.progress.values(), *curves.evaluations.values()):
+        yield from ((event.step, _scalar(tag, value)) for tag, value in scalars(event).items())
     for step, sample in curves.samples.items():
         yield step, _text("sample", _as_markdown(sample))
-
-
-def _progress_values(progress: Progress) -> Iterator[bytes]:
-    for tag, name in _SCALARS.items():
-        yield _scalar(tag, getattr(progress, name))
 
 
 def _scalar(tag: str, value: float) -> bytes:
