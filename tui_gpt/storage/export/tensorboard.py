@@ -48,7 +48,8 @@ def encoded_events(curves: Curves, began: float) -> Iterator[bytes]:
 
 def _values(curves: Curves) -> Iterator[tuple[int, bytes]]:
     """Yield (step, message of type `Summary.Value`)."""
-    for event in (*curves.progress.values(), *curves.evaluations.values()):
+    measured: list[Event] = [*curves.progress.values(), *curves.evaluations.values()]
+    for event in measured:
         yield from ((event.step, _scalar(tag, value)) for tag, value in scalars(event).items())
     for step, sample in curves.samples.items():
         yield step, _text("sample", _as_markdown(sample))
