@@ -23,10 +23,27 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore"),  # transformers warns of its own deprecations
 ]
-transformers: Any = pytest.importorskip("transformers", reason='needs `pip install -e ".[transformers]"`')
 
 STRANGE = "\0\t\n\r !'.,?abc<|>n'tÀé\u0301字\ufeff🎉"
 BLOCK = 256
+
+
+class Library:
+    """Loads exported models as a user of `transformers` does; imported late, as it takes a second."""
+
+    def __init__(self) -> None:
+        self._module = pytest.importorskip("transformers", reason='needs `pip install -e ".[transformers]"`')
+
+    def model(self, place: Path) -> Any:
+        return self._module.AutoModelForCausalLM.from_pretrained(place).eval()
+
+    def tokenizer(self, place: Path) -> Any:
+        return self._module.AutoTokenizer.from_pretrained(place)
+
+
+@pytest.fixture(scope="module")
+def library() -> Library:
+    return Library()
 
 
 def text_of(kind: str) -> str:
@@ -58,33 +75,27 @@ def ours(folder: Path) -> tuple[Classic, CharTokenizer]:
     return model.eval(), CharTokenizer.from_dict(checkpoint.info.tokenizer)
 
 
-def theirs(place: Path) -> Any:
-    return transformers.AutoModelForCausalLM.from_pretrained(place).eval()
-
-
-def tokenizer_of(place: Path) -> Any:
-    return transformers.AutoTokenizer.from_pretrained(place)
-
-
 @pytest.mark.parametrize("n_embd", [80, 16], ids=["fewer characters than channels", "more characters than channels"])
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
-def test_the_logits_are_ours(activation: Activation, n_embd: int, tmp_path: Path) -> None:
+def test_the_logits_are_ours(activation: Activation, n_embd: int, library: Library, tmp_path: Path) -> None:
     """Within 1e-4 at every position of full windows; the bias of the head is in the last layer norm."""
     text = text_of("shakespeare")
     place = exported(tmp_path, text, activation, n_embd)
     model, tokenizer = ours(tmp_path)
     tokens = torch.from_numpy(tokenizer.encode(text[: 4 * BLOCK])).long().view(4, BLOCK)
-    other = theirs(place)
+    other = library.model(place)
     assert type(other).__name__ == "GPT2LMHeadModel"
     with torch.no_grad():
         torch.testing.assert_close(other(tokens).logits, model(tokens)[0], atol=1e-4, rtol=0)
 
 
-def test_greedy_text_is_ours(tmp_path: Path) -> None:
+def test_greedy_text_is_ours(library: Library, tmp_path: Path) -> None:
     """200 characters, within the window."""
     place, prompt = exported(tmp_path, text_of("shakespeare")), "ROMEO:\n"
-    tokenizer = tokenizer_of(place)
-    tokens = theirs(place).generate(**tokenizer(prompt, return_tensors="pt"), max_new_tokens=200, do_sample=False)
+    tokenizer = library.tokenizer(place)
+    tokens = library.model(place).generate(
+        **tokenizer(prompt, return_tensors="pt"), max_new_tokens=200, do_sample=False
+    )
     greedy = SampleConfig(temperature=0.0, max_new_tokens=200)
     expected = "".join(piece.text for piece in Session().open_model(tmp_path / "checkpoint").stream(prompt, greedy))
     assert tokenizer.decode(tokens[0]) == prompt + expected
@@ -92,15 +103,16 @@ def test_greedy_text_is_ours(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["shakespeare", "strange"])
-def test_the_tokenizer_encodes_and_decodes_the_whole_text(kind: str, tmp_path: Path) -> None:
+def test_the_tokenizer_encodes_and_decodes_the_whole_text(kind: str, library: Library, tmp_path: Path) -> None:
     text = text_of(kind)
-    tokenizer, (_, mine) = tokenizer_of(exported(tmp_path, text)), ours(tmp_path)
+    tokenizer, (_, mine) = library.tokenizer(exported(tmp_path, text)), ours(tmp_path)
     ids = tokenizer(text)["input_ids"]
     assert ids == mine.encode(text).tolist()
     assert tokenizer.decode(ids) == text
     assert tokenizer("a\u2603b\u2603")["input_ids"] == mine.encode("ab").tolist()
 
 
+@pytest.mark.usefixtures("library")
 def test_the_model_card_shows_python_that_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(exported(tmp_path, text_of("shakespeare")))
     (code,) = re.findall(r"```python\n(.*?)```", Path("README.md").read_text(), re.DOTALL)
