@@ -77,9 +77,9 @@ def described_model(file: PtFile) -> tuple[ModelConfig, int]:
     arguments = file.content.get("model_args")
     if not isinstance(arguments, dict):
         raise refused(file.path, "holds GPT-2's names without the model_args of nanoGPT")
-    settings = {name: arguments.get(name) for name in ("n_layer", "n_head", "n_embd", "block_size", "dropout")}
+    settings = {name: arguments.get(name) for name in ("n_layer", "n_head", "n_embd", "block_size")}
     try:
-        shape = ModelConfig.from_dict({**settings, "activation": "gelu"})
+        shape = ModelConfig.from_dict({**settings, "dropout": arguments.get("dropout", 0.0), "activation": "gelu"})
     except ConfigError as error:
         raise refused(file.path, f"holds a model of a shape that cannot be ({error})") from error
     vocab_size = arguments.get("vocab_size")
