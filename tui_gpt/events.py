@@ -35,6 +35,8 @@ class Started:
     seed: int
     vocab_size: int = 0
     """Distinct characters that the model predicts; 0 if unknown."""
+    precision: str = "fp32"
+    """Precision of the matrix products: `fp32`, `tf32` or `bf16`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

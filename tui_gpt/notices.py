@@ -60,10 +60,15 @@ def notice_of(event: Event) -> Notice | None:
             return _warning(event)
 
 
+def device_words(event: Started) -> str:
+    """Return the device that trains, and its precision where that is not fp32."""
+    return event.device if event.precision == "fp32" else f"{event.device} ({event.precision})"
+
+
 def _start_notice(event: Started) -> Notice:
     model = (
         f"{format_count(event.parameters)} parameters, {format_count(event.train_tokens)} characters, "
-        f"{event.max_iters:,} steps on {event.device}"
+        f"{event.max_iters:,} steps on {device_words(event)}"
     )
     if not event.step:
         return Notice(event.step, "started", f"training {event.preset}: {model}")

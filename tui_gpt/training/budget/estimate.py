@@ -20,6 +20,7 @@ from tui_gpt.text.windows import record_tokens
 from tui_gpt.training.budget.calibration import StepTime, time_step
 from tui_gpt.training.budget.memory import members_that_fit, require_memory
 from tui_gpt.training.budget.planner import Costs, Planner, evaluation_seconds
+from tui_gpt.training.budget.precision_trial import with_measured_precision
 from tui_gpt.training.budget.sizing import MAX_MEMBERS, choose_members, needs_sizing
 from tui_gpt.training.compute.device import ComputeDevice
 
@@ -127,6 +128,7 @@ def estimate(config: RunConfig, control: Control) -> Estimate:
     """Return the time, steps and parameters of such a run on this machine. Raises TuiGptError."""
     corpus = Corpus.build(read_corpus(config.corpus), config.model.block_size, split=Split.of(config.train))
     compute = ComputeDevice.of(config.train)
+    compute = with_measured_precision(config, corpus, compute, control)
     config, step = size_run(config, corpus, compute, control, lambda: IMPORT_SECONDS)
     if config.train.max_seconds is None:
         step = calibrate(config, corpus, compute, control, None)

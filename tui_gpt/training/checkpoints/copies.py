@@ -51,6 +51,7 @@ class TrainingTensors:
 
     def restore(self, weights: Tensors, training: Tensors) -> None:
         """Set all tensors to copies that were made before. Raises CheckpointError where they do not fit."""
+        self.mark_changed()
         self._model.load_state_dict(weights)
         restore_optimizers(self._optimizers, training)
         restore_generators(self._generators, training)
@@ -85,9 +86,14 @@ def restore_optimizers(optimizers: Sequence[Optimizer], tensors: Tensors) -> Non
                 "the checkpoint's optimizer state is of another model: start a new run with --init-from"
             )
         optimizer.state = {
-            parameters[place]: {key: tensor.to(parameters[place].device, copy=True) for key, tensor in entries.items()}
+            parameters[place]: {key: _placed(tensor, parameters[place]) for key, tensor in entries.items()}
             for place, entries in state.items()
         }
+
+
+def _placed(tensor: Tensor, parameter: Tensor) -> Tensor:
+    """Return a copy on the parameter's device; a count in whole numbers stays on the CPU, where reading it is free."""
+    return tensor.to(parameter.device if tensor.is_floating_point() else "cpu", copy=True)
 
 
 def _fits(entries: Tensors, shape: torch.Size | None) -> bool:

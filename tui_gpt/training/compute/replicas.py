@@ -15,8 +15,10 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from tui_gpt.config import Precision
 from tui_gpt.training.batches import Batch
 from tui_gpt.training.compute.device import using_cores
+from tui_gpt.training.compute.precision import autocast, float32_products
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -32,6 +34,7 @@ class Replicas:
         cores: int = 1,
         most_windows: int | None = None,
         networks: int = 1,
+        precision: Precision = "fp32",
     ) -> None:
         """`cores` is how many cores each thread may use. A pass of a replica has at most `most_windows` windows, and at
         least one for each of its `networks`."""
@@ -40,6 +43,7 @@ class Replicas:
         self._cores = cores
         self._most_windows = most_windows
         self._networks = networks
+        self._precision = precision
         self._parameters = [parameter for parameter in models[0].parameters() if parameter.requires_grad]
         helpers = len(models) - 1
         self._threads = ThreadPoolExecutor(helpers, "replica", _use_cores, (cores,)) if helpers else None
@@ -66,9 +70,8 @@ class Replicas:
 
     def loss(self, batch: Batch) -> float:
         """Return the mean loss over a small batch, in training mode, computed by the first replica alone."""
-        moved = batch.to(self._device)
-        with torch.no_grad(), using_cores(self._cores):
-            return float(self.models[0](moved.inputs, moved.targets, moved.prior)[1])
+        with torch.no_grad(), using_cores(self._cores), float32_products(self._precision):
+            return float(self._loss_of(self.models[0], batch))
 
     def _gradients_of(self, whole: int, model: nn.Module, piece: Batch) -> tuple[Tensor, Sequence[Tensor]]:
         """Return what a piece of a batch of `whole` windows adds to the loss and to the gradients."""
@@ -80,11 +83,16 @@ class Replicas:
         return loss, gradients
 
     def _gradients_in_one_pass(self, whole: int, model: nn.Module, batch: Batch) -> tuple[Tensor, Sequence[Tensor]]:
-        moved = batch.to(self._device)
-        _, loss = model(moved.inputs, moved.targets, moved.prior)
-        loss = loss * (len(batch.inputs) / whole)
-        gradients = torch.autograd.grad(loss, self._parameters, allow_unused=True, materialize_grads=True)
+        with float32_products(self._precision):
+            loss = self._loss_of(model, batch) * (len(batch.inputs) / whole)
+            gradients = torch.autograd.grad(loss, self._parameters, allow_unused=True, materialize_grads=True)
         return loss.detach(), gradients
+
+    def _loss_of(self, model: nn.Module, batch: Batch) -> Tensor:
+        moved = batch.to(self._device)
+        with autocast(self._precision, self._device):
+            loss: Tensor = model(moved.inputs, moved.targets, moved.prior)[1]
+        return loss
 
     def each(self, work: Callable[[nn.Module, Item], Result], items: Sequence[Item]) -> list[Result]:
         """Apply `work` to each (replica, item) pair in parallel; no more items than replicas."""

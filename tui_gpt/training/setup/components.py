@@ -96,7 +96,7 @@ def build_replicas(model: LanguageModel, config: TrainConfig, compute: ComputeDe
         share_parameters(model, replica)
         models.append(replica)
     most_windows = _max_windows_per_pass(model, compute, count)
-    return Replicas(models, compute.device, cores, most_windows, model.config.networks)
+    return Replicas(models, compute.device, cores, most_windows, model.config.networks, compute.precision)
 
 
 def _max_windows_per_pass(model: LanguageModel, compute: ComputeDevice, replicas: int) -> int | None:
