@@ -8,6 +8,7 @@ from tui_gpt.events import (
     CompileFailed,
     Event,
     Initialized,
+    MemoryRanOut,
     Paused,
     RequestRefused,
     Resumed,
@@ -117,6 +118,9 @@ def _warning(event: Event) -> Notice | None:
             words = (f"step {event.step:,}: the loss or gradient was not finite again, {place}", place)
         case StorageProblem():
             words = (event.problem, "")
+        case MemoryRanOut():
+            size = f"passes of {event.windows:,} window{'s' if event.windows > 1 else ''}"
+            words = (f"step {event.step:,}: the device's memory ran out; training continues in {size}", size)
         case CompileFailed():
             words = (f"training continues without --compile ({event.problem})", "not compiled")
         case ResumeDiffers():

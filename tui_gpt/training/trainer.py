@@ -25,6 +25,7 @@ from tui_gpt.events import (
     Finished,
     FinishReason,
     Initialized,
+    MemoryRanOut,
     Paused,
     Resumed,
     Sampled,
@@ -120,6 +121,8 @@ class Trainer:
         self._is_resumed = state is not None
         self._state = state or TrainerState()
         self._state.record_tokens = components.batches.record_tokens
+        if self._state.most_windows:
+            components.replicas.limit_windows(self._state.most_windows)
         self._state.device, self._state.precision = components.device.type, components.precision
         self._planned_changes = planned_changes or {}
         self._resume_changes = resume_changes or {}
@@ -203,6 +206,7 @@ class Trainer:
         clear_gradients(self._components.optimizers)
         self._tensors.mark_changed()
         self._state.step += 1
+        yield from self._report_smaller_passes()
         yield from events
         interval = log_interval(self._settings.config, self._state)
         if self._metrics.is_time(interval) or self._checks.is_full:
@@ -210,6 +214,13 @@ class Trainer:
             yield from self._checks.report()
         if self._metrics.is_due(interval):
             yield self._metrics.progress(self._learning_rate(self._state.step - 1), self._tokens_per_step())
+
+    def _report_smaller_passes(self) -> Iterator[Event]:
+        """Report that the device's memory ran out in the step that was made, and keep the new size for a resume."""
+        windows = self._components.replicas.reduced_to
+        if windows is not None and windows != self._state.most_windows:
+            self._state.most_windows = windows
+            yield MemoryRanOut(step=self._state.step, windows=windows)
 
     def _accumulate_gradients(self) -> Tensor:
         """Compute every parameter's gradient over the step's batches; return the mean loss, detached.

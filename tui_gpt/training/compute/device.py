@@ -60,6 +60,14 @@ class ComputeDevice:
         return min(self.cores, config.batch_size) if self.device.type == "cpu" else 1
 
 
+def release_memory(device: torch.device) -> None:
+    """Return the memory that PyTorch keeps for later to a GPU, so that other sizes fit."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
+
+
 def sum_dtype(device: torch.device) -> torch.dtype:
     """Return the precision to sum many losses in: double, which MPS lacks."""
     return torch.float32 if device.type == "mps" else torch.float64

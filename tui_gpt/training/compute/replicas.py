@@ -16,8 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from tui_gpt.config import Precision
+from tui_gpt.errors import DeviceMemoryError, is_out_of_memory
+from tui_gpt.models.dropout import Dropout
 from tui_gpt.training.batches import Batch
-from tui_gpt.training.compute.device import using_cores
+from tui_gpt.training.compute.device import release_memory, using_cores
 from tui_gpt.training.compute.precision import autocast, float32_products
 
 Item = TypeVar("Item")
@@ -45,6 +47,11 @@ class Replicas:
         self._networks = networks
         self._precision = precision
         self._parameters = [parameter for parameter in models[0].parameters() if parameter.requires_grad]
+        self._generators = {
+            module.generator for model in models for module in model.modules() if isinstance(module, Dropout)
+        }
+        self.reduced_to: int | None = None
+        """Windows in one pass at most, since memory ran out or `limit_windows` was called."""
         helpers = len(models) - 1
         self._threads = ThreadPoolExecutor(helpers, "replica", _use_cores, (cores,)) if helpers else None
 
@@ -53,11 +60,38 @@ class Replicas:
         if self._threads is not None:
             self._threads.shutdown()
 
+    def limit_windows(self, most: int) -> None:
+        """Process at most `most` windows in one pass of a replica."""
+        self.reduced_to = self._most_windows = min(most, self._most_windows or most)
+
     def gradients(self, batch: Batch, *, parallel: bool = True) -> tuple[Tensor, list[Tensor]]:
         """Return the mean loss over the batch, detached, and its gradient for each parameter.
 
-        `parallel=False` runs the replicas sequentially in this thread, with the same result.
+        `parallel=False` runs the replicas sequentially in this thread, with the same result. Where the device's memory
+        runs out, the batch is repeated in passes of half the size, with the same random numbers. Raises
+        DeviceMemoryError where the smallest pass does not fit.
         """
+        states = [(generator, generator.get_state()) for generator in self._generators]
+        while True:
+            try:
+                return self._gradients(batch, parallel=parallel)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+            # After the except clause, because its exception keeps the activations alive.
+            self._halve_passes(batch)
+            for generator, state in states:
+                generator.set_state(state)
+
+    def _halve_passes(self, batch: Batch) -> None:
+        windows = math.ceil(len(batch.inputs) / len(self.models))
+        windows = min(windows, self._most_windows or windows)
+        if windows <= self._networks:
+            raise DeviceMemoryError(_too_little_memory(batch.inputs.shape[1], self._device))
+        self.limit_windows(max(self._networks, windows // 2))
+        release_memory(self._device)
+
+    def _gradients(self, batch: Batch, *, parallel: bool) -> tuple[Tensor, list[Tensor]]:
         pieces = batch.split(len(self.models))
         work = partial(self._gradients_of, len(batch.inputs))
         if parallel:
@@ -122,6 +156,14 @@ def _sum_in_place(parts: tuple[Tensor, ...]) -> Tensor:
     for part in parts[1:]:
         total.add_(part)
     return total
+
+
+def _too_little_memory(length: int, device: torch.device) -> str:
+    remedy = "choose a smaller --block-size, --n-embd or --n-layer"
+    return (
+        f"the memory of {device.type} ran out with a single window of {length:,} characters: {remedy}"
+        f"{'' if device.type == 'cpu' else ', or --device cpu'}; what was saved is kept"
+    )
 
 
 def share_parameters(model: nn.Module, replica: nn.Module) -> None:
