@@ -64,8 +64,8 @@ def test_the_type_comes_first_and_the_keys_are_the_field_names() -> None:
 def test_every_event_class_has_its_own_name() -> None:
     assert sorted(EVENT_TYPES) == [
         "change_refused", "compile_failed", "evaluated", "finished", "initialized", "memory_ran_out", "paused",
-        "progress", "request_refused", "resume_differs", "resumed", "rolled_back", "sampled", "saved", "setting_changed",
-        "started", "step_skipped", "storage_problem", "storage_recovered",
+        "progress", "request_refused", "resume_differs", "resumed", "rolled_back", "sampled", "saved",
+        "setting_changed", "started", "step_skipped", "storage_problem", "storage_recovered",
     ]  # fmt: skip
 
 

@@ -41,6 +41,7 @@ from tui_gpt.training.clock import RunClock
 from tui_gpt.training.compute.compiling import compile_if_possible
 from tui_gpt.training.compute.device import sum_dtype
 from tui_gpt.training.compute.interruption import StepAbortedError, abort_on_stop
+from tui_gpt.training.compute.prefetch import Prefetcher
 from tui_gpt.training.compute.replicas import Replicas
 from tui_gpt.training.evaluation.evaluator import Evaluator
 from tui_gpt.training.evaluation.meter import Meter
@@ -135,6 +136,9 @@ class Trainer:
         parts, state, settings, clock = self._components, self._state, self._settings, self._clock
         tokens_per_network = self._tokens_per_step() // parts.networks
         costs = Costs(step=step_seconds, token=evaluation_seconds(step_seconds, tokens_per_network))
+        self._batches: Batches | Prefetcher = parts.batches
+        if parts.is_asynchronous:
+            self._batches = Prefetcher(lambda number: parts.batches.training(number).pinned(), parts.device)
         self._tensors = TrainingTensors(parts.model, parts.optimizers, parts.generators)
         self._metrics = StepMetrics(state, clock, parts.device)
         self._budget = TimeBudget(state, settings, clock, costs)
@@ -187,6 +191,8 @@ class Trainer:
         finally:
             self._checkpoints.wait()
             self._components.replicas.close()
+            if isinstance(self._batches, Prefetcher):
+                self._batches.close()
             self._control.report_idle()
             self._control.close()
 
@@ -232,7 +238,7 @@ class Trainer:
         total = torch.zeros((), dtype=sum_dtype(device), device=device)
         for number in range(count):
             with abort_on_stop(replicas.models, self._control):
-                loss, gradients = replicas.gradients(self._components.batches.training(self._batch_number() + number))
+                loss, gradients = replicas.gradients(self._batches.training(self._batch_number() + number))
             total += loss / count
             add_gradients(self._model.parameters(), gradients, count)
         return total

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tui_gpt.errors import CheckpointError
+from tui_gpt.training.checkpoints.host_copies import copied
 from tui_gpt.training.optim.adamw import Optimizer
 
 Tensors = Mapping[str, Tensor]
@@ -41,7 +42,7 @@ class TrainingTensors:
         """Return copies, which are made once until `mark_changed` is called."""
         self._copies = self._copies or Copies(
             weights=copied_weights(self._model),
-            training={**copied_optimizers(self._optimizers), **copied_generators(self._generators)},
+            training=copied({**_optimizer_tensors(self._optimizers), **copied_generators(self._generators)}),
         )
         return self._copies
 
@@ -57,15 +58,19 @@ class TrainingTensors:
         restore_generators(self._generators, training)
 
 
-def copied_weights(model: nn.Module) -> dict[str, Tensor]:
+def copied_weights(model: nn.Module) -> Tensors:
     """Return copies of the model's parameters and persistent buffers, on the CPU."""
-    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in model.state_dict().items()}
+    return copied(model.state_dict())
 
 
-def copied_optimizers(optimizers: Sequence[Optimizer]) -> dict[str, Tensor]:
+def copied_optimizers(optimizers: Sequence[Optimizer]) -> Tensors:
     """Return copies of every optimizer's tensors, on the CPU."""
+    return copied(_optimizer_tensors(optimizers))
+
+
+def _optimizer_tensors(optimizers: Sequence[Optimizer]) -> dict[str, Tensor]:
     return {
-        f"optimizer.{number}.{place}.{key}": tensor.detach().to("cpu", copy=True)
+        f"optimizer.{number}.{place}.{key}": tensor
         for number, optimizer in enumerate(optimizers)
         for place, parameter in enumerate(optimizer.parameters())
         for key, tensor in optimizer.state.get(parameter, {}).items()

@@ -60,6 +60,12 @@ class ComputeDevice:
         return min(self.cores, config.batch_size) if self.device.type == "cpu" else 1
 
 
+def use_device(device: torch.device) -> None:
+    """Make one of several GPUs the one that this thread uses, else it would reserve memory on the first."""
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)
+
+
 def release_memory(device: torch.device) -> None:
     """Return the memory that PyTorch keeps for later to a GPU, so that other sizes fit."""
     if device.type == "cuda":

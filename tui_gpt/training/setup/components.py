@@ -96,6 +96,8 @@ def build_replicas(model: LanguageModel, config: TrainConfig, compute: ComputeDe
         share_parameters(model, replica)
         models.append(replica)
     most_windows = _max_windows_per_pass(model, compute, count)
+    for replica in models:
+        replica.dropout.move_generator(compute.device)
     return Replicas(models, compute.device, cores, most_windows, model.config.networks, compute.precision)
 
 
@@ -113,9 +115,12 @@ def _max_windows_per_pass(model: LanguageModel, compute: ComputeDevice, replicas
 
 
 def random_generators(replicas: Replicas) -> dict[str, torch.Generator]:
-    """Return the private random generators of the replicas, by name."""
+    """Return the private random generators of the replicas, by name.
+
+    A generator on a GPU has another name: its state means nothing to one on the CPU, which a resume may have instead.
+    """
+    generators = [replica.dropout.generator for replica in replicas.models if isinstance(replica, LanguageModel)]
     return {
-        f"dropout.{number}": replica.dropout.generator
-        for number, replica in enumerate(replicas.models)
-        if isinstance(replica, LanguageModel)
+        f"dropout.{number}" if one.device.type == "cpu" else f"{one.device.type}.dropout.{number}": one
+        for number, one in enumerate(generators)
     }
