@@ -127,6 +127,15 @@ def test_a_checkpoint_counts_the_bad_steps_before_it_and_a_stopped_run_reports_t
     assert (last.step, last.bad_steps, last.loss_count) == (4, 1, 3)
 
 
+def test_a_resumed_run_is_the_one_that_was_not_interrupted() -> None:
+    train = dataclasses.replace(TRAIN, max_iters=10)
+    straight, first = Workbench(train=train, is_asynchronous=True), Workbench(train=train, is_asynchronous=True)
+    before = list(first.run_until(5))
+    resumed = Workbench(train=train, snapshot=first.checkpoints["last"][-1], is_asynchronous=True)
+    assert learning_log(straight.run()) == learning_log(before) + learning_log(resumed.run())
+    assert same_weights(straight.weights, resumed.weights)
+
+
 @pytest.mark.parametrize("kind", [AdamW, Muon])
 def test_an_optimizer_skips_a_step_on_the_device_and_makes_the_others_as_usual(kind: type[Optimizer]) -> None:
     parameters = [torch.ones(3, 3), torch.ones(3, 3)]

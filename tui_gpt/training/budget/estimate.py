@@ -18,7 +18,7 @@ from tui_gpt.text.dataset import Corpus
 from tui_gpt.text.split import Split
 from tui_gpt.text.windows import record_tokens
 from tui_gpt.training.budget.calibration import StepTime, time_step
-from tui_gpt.training.budget.memory import members_that_fit, require_memory
+from tui_gpt.training.budget.memory import MemoryLimits, members_that_fit, require_memory
 from tui_gpt.training.budget.planner import Costs, Planner, evaluation_seconds
 from tui_gpt.training.budget.precision_trial import with_measured_precision
 from tui_gpt.training.budget.sizing import MAX_MEMBERS, choose_members, needs_sizing
@@ -53,9 +53,10 @@ def size_run(
     Raises ConfigError where the run does not fit into memory or its time budget.
     """
     vocab_size, replicas = corpus.tokenizer.vocab_size, compute.replica_count(config.train)
+    limits = MemoryLimits.of(compute.capabilities, compute.precision)
     if needs_sizing(config):
-        max_members = members_that_fit(config, vocab_size, replicas, max_members)
-    require_memory(config, vocab_size, replicas)
+        max_members = members_that_fit(config, vocab_size, replicas, max_members, limits)
+    require_memory(config, vocab_size, replicas, limits)
     step = UNTIMED
     if config.train.max_seconds is not None:
         step = calibrate(config, corpus, compute, control, config.train.max_seconds)

@@ -18,7 +18,7 @@ class Capabilities:
     total_bytes: int | None = None
     """Memory of the device; None where it is that of the computer."""
     free_bytes: int | None = None
-    """Memory that is not in use."""
+    """Memory that is not in use; what PyTorch keeps for later counts as free."""
     has_bf16: bool = False
     """Whether bfloat16 products are computed by the hardware, not emulated."""
     has_tf32: bool = False
@@ -37,9 +37,8 @@ def capabilities_of(device: torch.device) -> Capabilities:
         return _cuda_capabilities(device)
     if device.type == "mps":
         total = torch.mps.recommended_max_memory()
-        return Capabilities(
-            kind="mps", name="mps", total_bytes=total, free_bytes=total - torch.mps.driver_allocated_memory()
-        )
+        free = total - torch.mps.driver_allocated_memory()
+        return Capabilities(kind="mps", name="mps", total_bytes=total, free_bytes=free)
     return Capabilities(kind="cpu", name="cpu")
 
 
@@ -51,7 +50,7 @@ def _cuda_capabilities(device: torch.device) -> Capabilities:
         kind="cuda",
         name=torch.cuda.get_device_name(device),
         total_bytes=total,
-        free_bytes=free,
+        free_bytes=free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device),
         has_bf16=has_matrix_units and torch.cuda.is_bf16_supported(including_emulation=False),
         has_tf32=has_matrix_units and not is_rocm,
     )
