@@ -20,19 +20,19 @@ MODERN = ModelConfig(architecture="modern", block_size=16, n_layer=1, n_head=2, 
 MUON = dataclasses.replace(TRAIN, optimizer="muon", learning_rate=0.02)
 
 
-class NoReading(TorchDispatchMode):
+class NoReading(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it unannotated
     """Counts how often Python reads a floating-point or boolean value, which waits for a GPU.
 
     Whole numbers are not counted: Muon keeps the numbers of its steps on the CPU.
     """
 
     def __init__(self) -> None:
-        super().__init__()
-        self.readings = 0
+        super().__init__()  # type: ignore[no-untyped-call]  # likewise
+        self.reads = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.ops.aten._local_scalar_dense.default and args[0].dtype != torch.int64:
-            self.readings += 1
+            self.reads += 1
         return func(*args, **(kwargs or {}))
 
 
@@ -43,13 +43,13 @@ def test_no_step_between_two_progress_events_reads_a_value_of_the_device(
     bench = Workbench(model, dataclasses.replace(train, log_interval=5, grad_clip=1.0), is_asynchronous=True)
     events = bench.trainer.run()
     next(events)
-    with NoReading() as reading:
+    with NoReading() as mode:
         for step in range(1, 5):
             list(bench.trainer._make_step())
-            assert (bench.state.step, reading.readings) == (step, 0)
+            assert (bench.state.step, mode.reads) == (step, 0)
         (progress,) = bench.trainer._make_step()
     assert isinstance(progress, Progress)
-    assert reading.readings > 0
+    assert mode.reads > 0
     events.close()
 
 

@@ -1,7 +1,8 @@
 """Copies of tensors in the computer's memory, which a GPU makes while Python and later steps continue.
 
 The copies are queued behind the step that was made and before the next one, so they hold the values of this moment.
-They lie in page-locked memory; whoever reads one first, usually the thread that writes a checkpoint, waits for all.
+They are in page-locked memory. The first access, usually by the thread that writes a checkpoint, waits for all of
+them.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +35,7 @@ def copied(tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     if not any(tensor.is_cuda for tensor in tensors.values()):
         return {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
     copies = {name: _queued_copy(tensor.detach()) for name, tensor in tensors.items()}
-    done = torch.cuda.Event()
+    done = torch.cuda.Event()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
     done.record()
     return PendingCopies(copies, done.synchronize)
 

@@ -44,15 +44,14 @@ def capabilities_of(device: torch.device) -> Capabilities:
 
 def _cuda_capabilities(device: torch.device) -> Capabilities:
     free, total = torch.cuda.mem_get_info(device)
-    is_rocm = torch.version.hip is not None
-    has_matrix_units = is_rocm or torch.cuda.get_device_capability(device) >= _FIRST_WITH_TENSOR_FLOATS
+    has_matrix_units = torch.cuda.get_device_capability(device) >= _FIRST_WITH_TENSOR_FLOATS
     return Capabilities(
         kind="cuda",
         name=torch.cuda.get_device_name(device),
         total_bytes=total,
         free_bytes=free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device),
         has_bf16=has_matrix_units and torch.cuda.is_bf16_supported(including_emulation=False),
-        has_tf32=has_matrix_units and not is_rocm,
+        has_tf32=has_matrix_units,
     )
 
 
