@@ -1,5 +1,6 @@
 """Batches that are prepared ahead, and copies that a GPU makes in the background."""
 
+import dataclasses
 import threading
 from types import SimpleNamespace
 from typing import cast
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from tests.training.workbench import Workbench
+from tui_gpt.events import Finished
 from tui_gpt.models.dropout import Dropout
 from tui_gpt.training.batches import Batch
 from tui_gpt.training.checkpoints.copies import copied_generators, restore_generators
@@ -88,6 +90,18 @@ def test_the_state_of_a_generator_on_a_gpu_is_left_alone_on_a_cpu() -> None:
     before = copied_generators({"dropout.0": generator})
     restore_generators({"dropout.0": generator}, {"generator.cuda.dropout.0": torch.zeros(16, dtype=torch.uint8)})
     assert torch.equal(generator.get_state(), before["generator.dropout.0"])
+
+
+def test_a_checkpoint_from_a_gpu_is_resumed_on_a_cpu() -> None:
+    first = Workbench()
+    list(first.run_until(5))
+    last = first.checkpoints["last"][-1]
+    training = {name: tensor for name, tensor in last.training.items() if not name.startswith("generator")}
+    training["generator.cuda.dropout.0"] = torch.zeros(16, dtype=torch.uint8)
+    resumed = Workbench(snapshot=dataclasses.replace(last, training=training))
+    finished = resumed.run()[-1]
+    assert isinstance(finished, Finished)
+    assert finished.reason == "completed"
 
 
 def test_dropout_draws_on_the_gpu_that_its_model_is_on(monkeypatch: pytest.MonkeyPatch) -> None:

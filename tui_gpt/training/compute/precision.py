@@ -4,7 +4,7 @@ Parameters, gradients, optimizer state, the loss and Muon's iterations are float
 evaluation: the loss of record is that of the weights, whatever trained them. `bf16` is PyTorch's autocast of the
 forward pass, which the backward pass follows. `tf32` rounds the inputs of float32 products to 10 bits of mantissa.
 
-`auto` is float32 on a CPU, where a step in bfloat16 without hardware support takes several times as long, and on MPS. On
+`auto` is float32 on MPS and on a CPU, where a step in bfloat16 without hardware support takes several times as long. On
 CUDA it is the fastest of those that the GPU has, measured by `budget/precision_trial.py`.
 """
 

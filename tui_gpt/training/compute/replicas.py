@@ -45,7 +45,7 @@ class Replicas:
         self._cores = cores
         self._most_windows = most_windows
         self._networks = networks
-        self._precision = precision
+        self.precision = precision
         self._parameters = [parameter for parameter in models[0].parameters() if parameter.requires_grad]
         self._generators = {
             module.generator for model in models for module in model.modules() if isinstance(module, Dropout)
@@ -104,7 +104,7 @@ class Replicas:
 
     def loss(self, batch: Batch) -> float:
         """Return the mean loss over a small batch, in training mode, computed by the first replica alone."""
-        with torch.no_grad(), using_cores(self._cores), float32_products(self._precision):
+        with torch.no_grad(), using_cores(self._cores), float32_products(self.precision):
             return float(self._loss_of(self.models[0], batch))
 
     def _gradients_of(self, whole: int, model: nn.Module, piece: Batch) -> tuple[Tensor, Sequence[Tensor]]:
@@ -117,14 +117,14 @@ class Replicas:
         return loss, gradients
 
     def _gradients_in_one_pass(self, whole: int, model: nn.Module, batch: Batch) -> tuple[Tensor, Sequence[Tensor]]:
-        with float32_products(self._precision):
+        with float32_products(self.precision):
             loss = self._loss_of(model, batch) * (len(batch.inputs) / whole)
             gradients = torch.autograd.grad(loss, self._parameters, allow_unused=True, materialize_grads=True)
         return loss.detach(), gradients
 
     def _loss_of(self, model: nn.Module, batch: Batch) -> Tensor:
         moved = batch.to(self._device)
-        with autocast(self._precision, self._device):
+        with autocast(self.precision, self._device):
             loss: Tensor = model(moved.inputs, moved.targets, moved.prior)[1]
         return loss
 
