@@ -14,6 +14,7 @@ from tui_gpt.events import (
     Event,
     Finished,
     Initialized,
+    MemoryRanOut,
     Progress,
     ResumeDiffers,
     RolledBack,
@@ -39,6 +40,7 @@ EXAMPLES: list[Event] = [
     StorageProblem(step=3, problem="the disk is full"),
     StorageRecovered(step=3),
     CompileFailed(step=3, problem="no compiler"),
+    MemoryRanOut(step=3, windows=16),
     ChangeRefused(step=3, setting="learning_rate", reason="it is too high"),
     Initialized(step=0, source="shipped", new_characters="é→"),
     ResumeDiffers(step=3, expected_loss=1.5, loss=1.25),
@@ -61,9 +63,9 @@ def test_the_type_comes_first_and_the_keys_are_the_field_names() -> None:
 
 def test_every_event_class_has_its_own_name() -> None:
     assert sorted(EVENT_TYPES) == [
-        "change_refused", "compile_failed", "evaluated", "finished", "initialized", "paused", "progress",
-        "request_refused", "resume_differs", "resumed", "rolled_back", "sampled", "saved", "setting_changed", "started",
-        "step_skipped", "storage_problem", "storage_recovered",
+        "change_refused", "compile_failed", "evaluated", "finished", "initialized", "memory_ran_out", "paused",
+        "progress", "request_refused", "resume_differs", "resumed", "rolled_back", "sampled", "saved",
+        "setting_changed", "started", "step_skipped", "storage_problem", "storage_recovered",
     ]  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from tui_gpt.events import (
     CompileFailed,
     Event,
     Initialized,
+    MemoryRanOut,
     Paused,
     Resumed,
     ResumeDiffers,
@@ -31,6 +32,14 @@ WARNINGS: list[tuple[Event, str]] = [
         "step 1,009: the loss or gradient was not finite again, rolled back to step 1,000",
     ),
     (StorageProblem(step=5, problem="the disk is full"), "the disk is full"),
+    (
+        MemoryRanOut(step=1_200, windows=16),
+        "step 1,200: the device's memory ran out; training continues in passes of 16 windows",
+    ),
+    (
+        MemoryRanOut(step=2, windows=1),
+        "step 2: the device's memory ran out; training continues in passes of 1 window",
+    ),
     (CompileFailed(step=0, problem="no compiler"), "training continues without --compile (no compiler)"),
     (
         ResumeDiffers(step=5, expected_loss=2.5, loss=2.75),

@@ -20,6 +20,8 @@ Activation = Literal["relu", "gelu"]
 OptimizerName = Literal["adamw", "muon"]
 Schedule = Literal["linear", "cosine", "constant"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["fp32", "tf32", "bf16"]
+PrecisionName = Literal["auto", "fp32", "tf32", "bf16"]
 
 _Config = TypeVar("_Config", "ModelConfig", "TrainConfig")
 
@@ -201,6 +203,8 @@ class TrainConfig(_FromDict):
     """Maximum seconds between checkpoints."""
     seed: int = 1337
     device: DeviceName = "auto"
+    precision: PrecisionName = "auto"
+    """Precision of the matrix products; `auto` is fp32, or on CUDA the fastest, measured before the first step."""
     threads: int = 0
     """CPU threads; 0 uses one per core."""
     compile: bool = False

@@ -12,7 +12,8 @@
     ├── RequestRefusedError     exit 1    the process that trains a run refused a request, or did not answer
     ├── RunDiedError            exit 1    the process that trained a run failed, or was killed
     ├── StorageError            exit 1    the disk is full, read-only or not permitted
-    └── DivergedError           exit 1    the loss became NaN or infinite
+    ├── DivergedError           exit 1    the loss became NaN or infinite
+    └── DeviceMemoryError       exit 1    not even the smallest pass fits into the device's memory
 
 The command line prints `str(error)` as one line and exits with `error.exit_code`; a traceback means a bug.
 """
@@ -95,3 +96,19 @@ class StorageError(TuiGptError):
 
 class DivergedError(TuiGptError):
     """The loss became NaN or infinite; the last good checkpoint is kept."""
+
+
+class DeviceMemoryError(TuiGptError):
+    """Not even the smallest pass of a model fits into the device's memory; the last checkpoint is kept."""
+
+
+OUT_OF_MEMORY = "out of memory: close other programs, or choose a smaller model, batch, context or text"
+_SIGNS = ("can't allocate memory", "out of memory", "not enough memory", "cannot allocate memory", "bad_alloc")
+"""Parts of the messages of PyTorch, which raises a RuntimeError on every device."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error of Python, NumPy or PyTorch means that memory ran out."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _SIGNS)

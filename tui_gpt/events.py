@@ -35,6 +35,8 @@ class Started:
     seed: int
     vocab_size: int = 0
     """Distinct characters that the model predicts; 0 if unknown."""
+    precision: str = "fp32"
+    """Precision of the matrix products: `fp32`, `tf32` or `bf16`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -175,6 +177,19 @@ class StorageRecovered:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class MemoryRanOut:
+    """The device's memory ran out in step number `step`, which was repeated in smaller passes, as are all later steps.
+
+    The gradients are the same, up to the order of summation.
+    """
+
+    type: ClassVar[str] = "memory_ran_out"
+    step: int
+    windows: int
+    """Windows in one pass from then on, at most."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CompileFailed:
     """The model could not be compiled with `torch.compile`; training continues without."""
 
@@ -233,6 +248,7 @@ Event = (
     | RolledBack
     | StorageProblem
     | StorageRecovered
+    | MemoryRanOut
     | CompileFailed
     | Initialized
     | ResumeDiffers

@@ -8,6 +8,7 @@ from tui_gpt.events import (
     CompileFailed,
     Event,
     Initialized,
+    MemoryRanOut,
     Paused,
     RequestRefused,
     Resumed,
@@ -60,10 +61,15 @@ def notice_of(event: Event) -> Notice | None:
             return _warning(event)
 
 
+def device_words(event: Started) -> str:
+    """Return the device that trains, and its precision where that is not fp32."""
+    return event.device if event.precision == "fp32" else f"{event.device} ({event.precision})"
+
+
 def _start_notice(event: Started) -> Notice:
     model = (
         f"{format_count(event.parameters)} parameters, {format_count(event.train_tokens)} characters, "
-        f"{event.max_iters:,} steps on {event.device}"
+        f"{event.max_iters:,} steps on {device_words(event)}"
     )
     if not event.step:
         return Notice(event.step, "started", f"training {event.preset}: {model}")
@@ -112,6 +118,9 @@ def _warning(event: Event) -> Notice | None:
             words = (f"step {event.step:,}: the loss or gradient was not finite again, {place}", place)
         case StorageProblem():
             words = (event.problem, "")
+        case MemoryRanOut():
+            size = f"passes of {event.windows:,} window{'s' if event.windows > 1 else ''}"
+            words = (f"step {event.step:,}: the device's memory ran out; training continues in {size}", size)
         case CompileFailed():
             words = (f"training continues without --compile ({event.problem})", "not compiled")
         case ResumeDiffers():

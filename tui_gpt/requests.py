@@ -82,6 +82,22 @@ class MachineSpeed:
     """Bytes read and written per second of a copy in memory."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class StepComparison:
+    """A training step on one device in one precision, compared with the CPU's in float32."""
+
+    device: str
+    precision: str
+    seconds: float | None = None
+    """Of a forward and a backward pass of a small model; None where it failed."""
+    loss_difference: float | None = None
+    """Nats per character."""
+    gradient_difference: float | None = None
+    """Relative to the norm of the gradient."""
+    problem: str = ""
+    """Why the step failed, in one line."""
+
+
 def require_more_steps(run: str, step: int, max_iters: SettingValue, command: str | None = None) -> None:
     """Raise IncompatibleError if a run that has done `step` steps is resumed for no more than that.
 

@@ -19,7 +19,7 @@ from tui_gpt.control import Control
 from tui_gpt.errors import NotFoundError, TuiGptError
 from tui_gpt.events import Event
 from tui_gpt.generation.text_model import TextModel
-from tui_gpt.requests import Estimate, Evaluation, MachineSpeed, TorchInfo, TrainRequest
+from tui_gpt.requests import Estimate, Evaluation, MachineSpeed, StepComparison, TorchInfo, TrainRequest
 from tui_gpt.storage.files import ensure_free_space
 from tui_gpt.storage.manifest import CheckpointInfo, read_info
 from tui_gpt.storage.names import LIVE, SHIPPED, slug
@@ -315,6 +315,13 @@ def measure_speed() -> MachineSpeed:
     from tui_gpt.training.compute.machine import measure_speed
 
     return measure_speed()
+
+
+def compare_steps() -> tuple[StepComparison, ...]:
+    """Return a training step of each device compared with the CPU's, measured in a second or two."""
+    from tui_gpt.training.compute.step_comparison import compare_steps
+
+    return compare_steps()
 
 
 def _modified(folder: Path) -> int:

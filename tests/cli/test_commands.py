@@ -199,6 +199,7 @@ def test_the_commands_and_the_app_read_the_same_variables(
     special = {"preset": "classic", "architecture": "classic", "optimizer": "adamw", "schedule": "linear"}
     special |= {
         "device": "cpu",
+        "precision": "fp32",
         "ngram_order": "0",
         "run": "shipped",
         "induction": "no",

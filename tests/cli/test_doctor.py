@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.cli.helpers import CommandLine
+from tui_gpt import session
 from tui_gpt.cli import doctor
 from tui_gpt.cli.commands import doctor as doctor_command
 from tui_gpt.cli.doctor import Check
 from tui_gpt.generation.kernel import library
+from tui_gpt.requests import StepComparison
 from tui_gpt.storage import paths
 
 
@@ -29,6 +31,35 @@ def test_torch_device_and_speed_are_reported() -> None:
     assert doctor.check_torch().status == "ok"
     assert "cpu" in doctor.check_device().detail
     assert "GFLOP/s" in doctor.check_speed().detail
+
+
+def test_a_step_on_the_cpu_is_timed_in_both_precisions() -> None:
+    check = doctor.check_step()
+    assert check.status == "ok"
+    assert check.detail.startswith("cpu: fp32 ")
+    assert "bf16 " in check.detail
+
+
+def test_a_gpu_that_computes_something_else_is_a_warning_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = (
+        StepComparison(device="cuda:0", precision="fp32", seconds=2e-3, loss_difference=1.0, gradient_difference=0.5),
+        StepComparison(device="cuda:0", precision="bf16", problem="no kernel image is available"),
+        StepComparison(device="cpu", precision="fp32", seconds=1e-2, loss_difference=0.0, gradient_difference=0.0),
+    )
+    monkeypatch.setattr(session, "compare_steps", lambda: steps)
+    check = doctor.check_step()
+    assert (check.status, check.steps) == ("warning", steps)
+    assert check.detail == (
+        "cuda:0: fp32 2 ms (gradient 0.5 off), bf16 failed (no kernel image is available); cpu: fp32 10 ms"
+    )
+    assert check.remedy.startswith("do not train on cuda:0 in fp32, cuda:0 in bf16: ")
+
+
+def test_the_figures_of_a_step_are_numbers_in_json(command: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    step = StepComparison(device="cpu", precision="fp32", seconds=0.25, loss_difference=0.0, gradient_difference=0.0)
+    monkeypatch.setattr(doctor_command, "examine", lambda: findings(Check("step", "ok", "cpu", steps=(step,))))
+    (figures,) = json.loads(command("doctor", "--json").out)["steps"]
+    assert (figures["device"], figures["precision"], figures["seconds"]) == ("cpu", "fp32", 0.25)
 
 
 def test_a_home_that_cannot_be_written_fails_with_a_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

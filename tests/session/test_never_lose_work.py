@@ -309,7 +309,7 @@ def _spoil_steps(monkeypatch: pytest.MonkeyPatch, *steps: int) -> None:
     """Let the first step to any of these fail as with NaN, and each repetition of it."""
     is_finite = NanGuard.is_finite
 
-    def spoilt(guard: NanGuard, loss: Tensor, grad_norm: Tensor) -> bool:
+    def spoilt(guard: NanGuard, loss: Tensor, grad_norm: Tensor) -> bool | Tensor:
         return guard._state.step + 1 not in steps and is_finite(guard, loss, grad_norm)
 
     monkeypatch.setattr(NanGuard, "is_finite", spoilt)

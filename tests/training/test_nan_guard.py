@@ -40,7 +40,7 @@ def test_a_step_is_bad_if_its_loss_or_its_gradient_is_not_finite(bad: float) -> 
 
 def test_the_first_bad_step_is_skipped() -> None:
     run = Guarded(step=6)
-    assert run.guard.handle_bad_step() == [StepSkipped(step=7)]
+    assert run.guard.handle_bad_step(7) == [StepSkipped(step=7)]
     assert run.restored == []
 
 
@@ -49,7 +49,7 @@ def test_the_second_bad_step_rolls_back_at_half_the_learning_rate() -> None:
     run.guard.remember()
     run.state.step, run.state.bad_steps = 8, 1
     rate = TRAIN.learning_rate / 2
-    assert run.guard.handle_bad_step() == [
+    assert run.guard.handle_bad_step(9) == [
         RolledBack(step=9, to_step=5),
         SettingChanged(step=9, setting="learning_rate", value=rate, origin="trainer"),
     ]
@@ -61,14 +61,14 @@ def test_the_third_bad_step_ends_the_run() -> None:
     run = Guarded(step=9)
     run.state.bad_steps = 2
     with pytest.raises(DivergedError, match="third time, at step 10"):
-        run.guard.handle_bad_step()
+        run.guard.handle_bad_step(10)
 
 
 def test_a_learning_rate_of_the_user_resets_the_count() -> None:
     run = Guarded(step=9)
     run.state.bad_steps = 2
     run.settings.change({"learning_rate": 1e-4})
-    assert run.guard.handle_bad_step() == [StepSkipped(step=10)]
+    assert run.guard.handle_bad_step(10) == [StepSkipped(step=10)]
 
 
 def test_the_start_is_remembered_only_by_a_run_that_has_nothing_to_return_to() -> None:

@@ -65,6 +65,7 @@ class Workbench:
         resume_changes: Mapping[str, SettingValue] | None = None,
         follows_clock: bool = False,
         tick: float = 0.01,
+        is_asynchronous: bool = False,
     ) -> None:
         self.checkpoints: dict[Kind, list[Snapshot]] = {"last": [], "best": []}
         self.commit: Callable[[Kind, Snapshot], Path] = self.keep
@@ -73,7 +74,10 @@ class Workbench:
         self.clock = Ticking(tick)
         self.corpus = Corpus.build(CorpusText(name="fox", text=text, digest="", source="fox"), model.block_size)
         self.model = build_model(model, self.corpus.tokenizer.vocab_size, train.seed)
-        replicas = build_replicas(self.model, train, ComputeDevice(torch.device("cpu"), cores=train.threads))
+        compute = ComputeDevice(torch.device("cpu"), cores=train.threads)
+        if train.precision != "auto":
+            compute = compute.with_precision(train.precision)
+        replicas = build_replicas(self.model, train, compute)
         optimizers = build_optimizers(self.model, train, replicas)
         state: TrainerState | None = None
         if snapshot is not None:
@@ -97,6 +101,8 @@ class Workbench:
             read_best=lambda: self.checkpoints["best"][-1] if self.checkpoints["best"] else None,
             write_sample=lambda step: f"sample of step {step}",
             device=torch.device("cpu"),
+            precision=compute.precision,
+            is_asynchronous=is_asynchronous,
             tokens_per_batch=windows * model.block_size,
             networks=model.networks,
             train_tokens=len(self.corpus.train),

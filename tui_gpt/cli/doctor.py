@@ -10,9 +10,10 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
+from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +22,7 @@ from tui_gpt.config import DEFAULT_CORPUS
 from tui_gpt.cores import available_cores
 from tui_gpt.errors import TuiGptError
 from tui_gpt.formatting import format_bytes, format_loss
+from tui_gpt.requests import StepComparison
 from tui_gpt.storage import paths, settings
 
 Status = Literal["ok", "warning", "failed"]
@@ -31,6 +33,8 @@ CORPUS_DIGEST = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565e
 _MIN_PYTHON = (3, 11)
 _MIN_FREE_BYTES = 500_000_000
 _MIN_COLUMNS, _MIN_ROWS = 80, 24
+_MAX_DIFFERENCES = {"fp32": 1e-3, "tf32": 2e-2, "bf16": 1e-1}
+"""How far from the CPU's a gradient may be, relative to its norm: several times the rounding of each precision."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Check:
     status: Status
     detail: str
     remedy: str = ""
+    steps: tuple[StepComparison, ...] = ()
+    """The figures of the check `step`."""
 
 
 def examine(environ: Mapping[str, str] | None = None) -> Iterator[Check]:
@@ -56,6 +62,7 @@ def examine(environ: Mapping[str, str] | None = None) -> Iterator[Check]:
         ("torch", check_torch),
         ("device", check_device),
         ("speed", check_speed),
+        ("step", check_step),
         ("kernel", check_kernel),
         ("model", check_model),
     ]
@@ -173,6 +180,34 @@ def check_speed() -> Check:
     """Measure how fast the CPU multiplies matrices and copies memory."""
     speed = session.measure_speed()
     return Check("speed", "ok", f"{speed.flops / 1e9:.0f} GFLOP/s float32, {speed.copied_bytes / 1e9:.0f} GB/s")
+
+
+def check_step() -> Check:
+    """Compare one training step on each device with the CPU's, and time the precisions."""
+    steps = session.compare_steps()
+    detail = "; ".join(_step_words(device, list(group)) for device, group in groupby(steps, lambda step: step.device))
+    wrong = [step for step in steps if not _agrees(step)]
+    if wrong:
+        names = ", ".join(f"{step.device} in {step.precision}" for step in wrong)
+        remedy = f"do not train on {names}: it computes something else than the CPU; update the driver and PyTorch"
+        return Check("step", "warning", detail, remedy, steps)
+    return Check("step", "ok", detail, steps=steps)
+
+
+def _agrees(step: StepComparison) -> bool:
+    limit = _MAX_DIFFERENCES[step.precision]
+    return step.gradient_difference is not None and step.gradient_difference <= limit
+
+
+def _step_words(device: str, steps: Sequence[StepComparison]) -> str:
+    return f"{device}: {', '.join(map(_precision_words, steps))}"
+
+
+def _precision_words(step: StepComparison) -> str:
+    if step.seconds is None or step.gradient_difference is None:
+        return f"{step.precision} failed ({step.problem})"
+    difference = f" (gradient {step.gradient_difference:.1g} off)" if step.gradient_difference else ""
+    return f"{step.precision} {step.seconds * 1e3:.3g} ms{difference}"
 
 
 def check_kernel() -> Check:

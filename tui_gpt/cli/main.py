@@ -21,8 +21,16 @@ from click.core import ParameterSource
 
 from tui_gpt import __version__
 from tui_gpt.cli.commands.terminal import NO_TERMINAL, fits_the_app, occupy_closed_descriptors, print_error
-from tui_gpt.cli.out_of_memory import OUT_OF_MEMORY, is_out_of_memory
-from tui_gpt.errors import EXIT_DONE, EXIT_FAILED, EXIT_SIGINT, EXIT_SIGPIPE, EXIT_USAGE, TuiGptError
+from tui_gpt.errors import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_SIGINT,
+    EXIT_SIGPIPE,
+    EXIT_USAGE,
+    OUT_OF_MEMORY,
+    TuiGptError,
+    is_out_of_memory,
+)
 from tui_gpt.storage.names import did_you_mean
 
 _STDOUT_ERRORS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF})

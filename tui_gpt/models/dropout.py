@@ -17,6 +17,11 @@ class Dropout(nn.Module):
         self.generator = generator
         self.threshold = round(p * 256)
 
+    def move_generator(self, device: torch.device) -> None:
+        """Draw on `device`, if it is a CUDA device, from a generator of the same seed; elsewhere draw on the CPU."""
+        if device.type == "cuda":
+            self.generator = torch.Generator(device).manual_seed(self.generator.initial_seed())
+
     def forward(self, x: Tensor) -> Tensor:
         """Return `x`, of any shape, with dropout applied."""
         if not self.training or self.threshold == 0:

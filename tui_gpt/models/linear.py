@@ -45,7 +45,7 @@ def batched_matmul_nt(left: Tensor, right: Tensor) -> Tensor:
 
 
 def _is_cpu_float(x: Tensor) -> bool:
-    return x.device.type == "cpu" and x.dtype == torch.float32
+    return x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
 
 
 def uses_onednn() -> bool:

@@ -202,7 +202,7 @@ class Modern(nn.Module):
     def logits(self, x: Tensor, prior: Tensor | None, matches: Matches | None) -> Tensor:
         """Return (B, T, V) for the residual stream x (B, T, C): the network's logits plus the gated prior."""
         x = layer_norm(x)
-        logits: Tensor = LOGIT_CAP * torch.tanh(linear(x, self.head) / LOGIT_CAP)
+        logits: Tensor = LOGIT_CAP * torch.tanh(linear(x, self.head).float() / LOGIT_CAP)
         if self.induction is not None and matches is not None:
             logits = logits + self.induction.logits(x, matches)
         if prior is None:

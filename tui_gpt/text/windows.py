@@ -43,8 +43,8 @@ class WindowOrder:
         self.windows = max(1, (usable - block_size + 1) // block_size)
         """Windows per epoch."""
         self._phases = usable - self.windows * block_size + 1
-        self._epoch = -1
-        self._epoch_starts: Starts = np.empty(0, dtype=np.int64)
+        self._last_epoch: tuple[int, Starts] = (-1, np.empty(0, dtype=np.int64))
+        """Replaced as a whole, because a thread that prepares batches may ask for another epoch at the same time."""
 
     def starts(self, k: int) -> Starts:
         """Return (B,): the window starts of this rank's batch `k`, which counts from 0 without end."""
@@ -54,10 +54,11 @@ class WindowOrder:
 
     def _of_epoch(self, epoch: int) -> Starts:
         """Return (windows,): the starts of an epoch's windows in its order; the last epoch is cached."""
-        if epoch != self._epoch:
-            self._epoch_starts = self._shuffle(epoch)
-            self._epoch = epoch
-        return self._epoch_starts
+        cached, starts = self._last_epoch
+        if epoch != cached:
+            starts = self._shuffle(epoch)
+            self._last_epoch = epoch, starts
+        return starts
 
     def _shuffle(self, epoch: int) -> Starts:
         """Shuffle by raw bits and a stable sort, which NumPy guarantees to stay the same in all versions."""

@@ -4,7 +4,7 @@ With an n-gram prior a batch also holds the prior's log-probabilities: cross-fit
 is as good on the training text as on new text, and plain ones, without context before the window, for validation.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,9 +35,16 @@ class Batch:
     prior: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
-        """Return the same batch on `device`."""
-        prior = None if self.prior is None else self.prior.to(device)
-        return Batch(self.inputs.to(device), self.targets.to(device), prior)
+        """Return the same batch on `device`; what is in page-locked memory is copied in the background."""
+        in_background = device.type == "cuda"
+        return self._with(lambda tensor: tensor.to(device, non_blocking=in_background))
+
+    def pinned(self) -> "Batch":
+        """Return the same batch in page-locked memory, where there is a GPU."""
+        return self._with(Tensor.pin_memory) if torch.cuda.is_available() else self
+
+    def _with(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        return Batch(change(self.inputs), change(self.targets), None if self.prior is None else change(self.prior))
 
     def split(self, count: int) -> "list[Batch]":
         """Return the same windows in at most `count` batches of about equal size, in order."""

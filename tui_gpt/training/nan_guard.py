@@ -39,9 +39,9 @@ class NanGuard:
         self._restore = restore
         self._good = good
 
-    def is_finite(self, loss: Tensor, grad_norm: Tensor) -> bool:
-        """Return whether a step with this loss and gradient norm may change the weights."""
-        return bool(torch.isfinite(loss) & torch.isfinite(grad_norm))
+    def is_finite(self, loss: Tensor, grad_norm: Tensor) -> Tensor:
+        """Return whether a step with this loss and gradient norm may change the weights: a boolean scalar."""
+        return torch.isfinite(loss) & torch.isfinite(grad_norm)
 
     def remember(self) -> None:
         """Make the current state the one that a roll-back returns to."""
@@ -58,29 +58,29 @@ class NanGuard:
         """The snapshot that a roll-back returns to; None where it is the current state."""
         return self._good if self._state.good_step != self._state.step else None
 
-    def handle_bad_step(self) -> list[Event]:
-        """Skip the current step or roll back, and return the events to emit.
+    def handle_bad_step(self, step: int) -> list[Event]:
+        """Skip step number `step` or roll back, and return the events to emit.
 
         Raises DivergedError for the third bad step.
         """
         self._state.bad_steps += 1
         if self._state.bad_steps > MAX_BAD_STEPS:
             raise DivergedError(
-                f"the loss became NaN or infinite for the third time, at step {self._state.step + 1:,}: the last good "
+                f"the loss became NaN or infinite for the third time, at step {step:,}: the last good "
                 "checkpoint is kept; resume it with --resume and a lower --learning-rate"
             )
         if self._state.bad_steps < MAX_BAD_STEPS:
-            return [StepSkipped(step=self._state.step + 1)]
-        return self._roll_back()
+            return [StepSkipped(step=step)]
+        return self._roll_back(step)
 
-    def _roll_back(self) -> list[Event]:
+    def _roll_back(self, step: int) -> list[Event]:
         """Return to the last good snapshot at half the learning rate; the number of steps is not reset."""
         good = self._good
         assert good is not None
         self._restore(good.weights, good.training)
         self._settings.halve_learning_rate()
-        step, rate = self._state.step + 1, self._settings.config.learning_rate
+        rate, last_step = self._settings.config.learning_rate, max(step, self._state.step)
         return [
             RolledBack(step=step, to_step=good.state.step),
-            SettingChanged(step=step, setting="learning_rate", value=rate, origin="trainer"),
+            SettingChanged(step=last_step, setting="learning_rate", value=rate, origin="trainer"),
         ]

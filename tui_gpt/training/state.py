@@ -58,6 +58,12 @@ class TrainerState:
     """Steps with a NaN or infinite loss since the start, or since the user last set the learning rate."""
     good_step: int = 0
     """The step that a roll-back returns to: the newest evaluation with finite losses, or else the start."""
+    device: str = ""
+    """The kind of device that trains, e.g. `cuda`."""
+    precision: str = ""
+    """The precision of the matrix products there, which a resume on the same kind of device keeps."""
+    most_windows: int = 0
+    """Windows in one pass at most, since the device's memory ran out; 0 where it did not."""
     follows_clock: bool = True
     """Whether the clock may still change the plan; a resumed run follows its log instead."""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from tui_gpt.config import TrainConfig
+from tui_gpt.config import Precision, TrainConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import StorageError
 from tui_gpt.events import (
@@ -25,6 +25,7 @@ from tui_gpt.events import (
     Finished,
     FinishReason,
     Initialized,
+    MemoryRanOut,
     Paused,
     Resumed,
     Sampled,
@@ -38,11 +39,14 @@ from tui_gpt.training.checkpoints.checkpointer import Checkpointer
 from tui_gpt.training.checkpoints.copies import TrainingTensors, copied_generators, restore_generators
 from tui_gpt.training.clock import RunClock
 from tui_gpt.training.compute.compiling import compile_if_possible
+from tui_gpt.training.compute.device import sum_dtype
 from tui_gpt.training.compute.interruption import StepAbortedError, abort_on_stop
+from tui_gpt.training.compute.prefetch import Prefetcher
 from tui_gpt.training.compute.replicas import Replicas
 from tui_gpt.training.evaluation.evaluator import Evaluator
 from tui_gpt.training.evaluation.meter import Meter
 from tui_gpt.training.intervals import is_evaluation_due, is_sample_due, log_interval
+from tui_gpt.training.late_checks import LateChecks
 from tui_gpt.training.live_changes import LiveChanges
 from tui_gpt.training.live_weights import answer_weight_requests
 from tui_gpt.training.nan_guard import NanGuard
@@ -74,6 +78,9 @@ class TrainerComponents:
     write_sample: Callable[[int], Iterable[str]]
     """Generates a short text with the current weights, given the step, in pieces."""
     device: torch.device
+    precision: Precision
+    is_asynchronous: bool
+    """Whether the device computes while Python continues, so that reading a value waits for it."""
     tokens_per_batch: int
     """Characters in one forward pass, of all members of an ensemble."""
     networks: int
@@ -115,6 +122,9 @@ class Trainer:
         self._is_resumed = state is not None
         self._state = state or TrainerState()
         self._state.record_tokens = components.batches.record_tokens
+        if self._state.most_windows:
+            components.replicas.limit_windows(self._state.most_windows)
+        self._state.device, self._state.precision = components.device.type, components.precision
         self._planned_changes = planned_changes or {}
         self._resume_changes = resume_changes or {}
         self._initialized = initialized
@@ -126,12 +136,16 @@ class Trainer:
         parts, state, settings, clock = self._components, self._state, self._settings, self._clock
         tokens_per_network = self._tokens_per_step() // parts.networks
         costs = Costs(step=step_seconds, token=evaluation_seconds(step_seconds, tokens_per_network))
+        self._batches: Batches | Prefetcher = parts.batches
+        if parts.is_asynchronous:
+            self._batches = Prefetcher(lambda number: parts.batches.training(number).pinned(), parts.device)
         self._tensors = TrainingTensors(parts.model, parts.optimizers, parts.generators)
         self._metrics = StepMetrics(state, clock, parts.device)
         self._budget = TimeBudget(state, settings, clock, costs)
         self._changes = LiveChanges(state, settings, self._budget)
         self._resume_check = ResumeCheck(parts.replicas, parts.batches, parts.generators, networks=parts.networks)
         self._guard = NanGuard(state, settings, take_snapshot=self._snapshot, restore=self._tensors.restore, good=good)
+        self._checks = LateChecks(self._guard, self._metrics)
         self._checkpoints = Checkpointer(
             state,
             settings,
@@ -177,6 +191,8 @@ class Trainer:
         finally:
             self._checkpoints.wait()
             self._components.replicas.close()
+            if isinstance(self._batches, Prefetcher):
+                self._batches.close()
             self._control.report_idle()
             self._control.close()
 
@@ -196,9 +212,21 @@ class Trainer:
         clear_gradients(self._components.optimizers)
         self._tensors.mark_changed()
         self._state.step += 1
+        yield from self._report_smaller_passes()
         yield from events
-        if self._metrics.is_due(log_interval(self._settings.config, self._state)):
+        interval = log_interval(self._settings.config, self._state)
+        if self._metrics.is_time(interval) or self._checks.is_full:
+            self._checks.read()
+            yield from self._checks.report()
+        if self._metrics.is_due(interval):
             yield self._metrics.progress(self._learning_rate(self._state.step - 1), self._tokens_per_step())
+
+    def _report_smaller_passes(self) -> Iterator[Event]:
+        """Report that the device's memory ran out in the step that was made, and keep the new size for a resume."""
+        windows = self._components.replicas.reduced_to
+        if windows is not None and windows != self._state.most_windows:
+            self._state.most_windows = windows
+            yield MemoryRanOut(step=self._state.step, windows=windows)
 
     def _accumulate_gradients(self) -> Tensor:
         """Compute every parameter's gradient over the step's batches; return the mean loss, detached.
@@ -206,23 +234,28 @@ class Trainer:
         Raises StepAbortedError when asked to stop meanwhile.
         """
         count, replicas = self._settings.config.gradient_accumulation, self._components.replicas
-        total = torch.zeros((), dtype=torch.float64, device=self._components.device)
+        device = self._components.device
+        total = torch.zeros((), dtype=sum_dtype(device), device=device)
         for number in range(count):
             with abort_on_stop(replicas.models, self._control):
-                loss, gradients = replicas.gradients(self._components.batches.training(self._batch_number() + number))
+                loss, gradients = replicas.gradients(self._batches.training(self._batch_number() + number))
             total += loss / count
             add_gradients(self._model.parameters(), gradients, count)
         return total
 
     def _update_weights(self, loss: Tensor) -> list[Event]:
         """Apply the gradients, if they are finite; return the events to emit."""
-        grad_norm = clip_gradients(self._model, self._settings.config.grad_clip)
-        if not self._guard.is_finite(loss, grad_norm):
-            return self._guard.handle_bad_step()
-        set_learning_rate(self._components.optimizers, self._learning_rate(self._state.step))
+        step, grad_norm = self._state.step, clip_gradients(self._model, self._settings.config.grad_clip)
+        is_finite = self._guard.is_finite(loss, grad_norm)
+        unread = is_finite if self._components.is_asynchronous else None
+        if unread is not None:
+            self._checks.add(step + 1, unread)
+        elif not is_finite:
+            return self._guard.handle_bad_step(step + 1)
+        set_learning_rate(self._components.optimizers, self._learning_rate(step))
         for optimizer in self._components.optimizers:
-            optimizer.step()
-        self._metrics.add(loss, grad_norm)
+            optimizer.step(unread)
+        self._metrics.add(loss, grad_norm, unread)
         return []
 
     def _learning_rate(self, step: int) -> float:
@@ -265,6 +298,7 @@ class Trainer:
             vocab_size=self._components.vocab_size,
             preset=self._components.preset,
             seed=self._settings.config.seed,
+            precision=self._components.precision,
         )
 
     def _compile_if_asked(self) -> Iterator[Event]:
@@ -279,6 +313,7 @@ class Trainer:
 
     def _handle_requests(self) -> Iterator[Event]:
         """Repeat logged changes, and do what `control` asks for: weights, changes, a pause."""
+        yield from self._checks.report()
         answer_weight_requests(self._control, self._model, self._state)
         if planned := self._planned_changes.get(self._state.step):
             yield from self._changes.repeat(planned)
@@ -309,6 +344,8 @@ class Trainer:
     def _evaluate_if_due(self) -> Iterator[Event]:
         if not is_evaluation_due(self._settings.config, self._state) or self._control.stop_requested:
             return
+        self._checks.read()
+        yield from self._checks.report()
         began = self._clock.seconds()
         yield from self._evaluator.evaluate()
         self._exclude_from_pace(self._clock.seconds() - began)
@@ -351,6 +388,7 @@ class Trainer:
 
     def _checkpoint(self, kind: Kind) -> Snapshot:
         """Return a snapshot for a checkpoint; `last` holds what a resume needs."""
+        self._checks.read()
         if kind == "best":
             return self._snapshot()
         self._state.next_loss = self._resume_check.next_loss(self._batch_number())
@@ -373,6 +411,7 @@ class Trainer:
         """Save, and report the end. Raises StorageError, after `Finished`, where a checkpoint could not be written."""
         self._control.report("saving")
         yield from self._checkpoints.save_last_and_wait()
+        yield from self._checks.report()
         best = self._state.best_val_loss
         yield Finished(
             step=self._state.step,

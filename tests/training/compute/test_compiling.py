@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.training.workbench import MODEL, TRAIN, Workbench, learning_log
-from tui_gpt.config import ModelConfig
+from tui_gpt.config import ModelConfig, PrecisionName
 from tui_gpt.events import CompileFailed, Event
 from tui_gpt.models import linear
 
@@ -68,6 +68,18 @@ def test_a_failing_or_wrong_compiler_does_not_change_the_run(
     assert "\n" not in problem
     assert learning_log(events) == learning_log(expected)
     assert changed_modules(bench) == []
+
+
+@pytest.mark.parametrize(("precision", "is_refused"), [("fp32", True), ("bf16", False)])
+def test_a_compiler_may_round_as_much_as_bfloat16_does_where_the_run_does(
+    monkeypatch: pytest.MonkeyPatch, precision: PrecisionName, is_refused: bool
+) -> None:
+    def inexact(function: Callable[..., Any], **_: object) -> Callable[..., Any]:
+        return lambda x, *rest: x + 1.03 * (function(x, *rest) - x)
+
+    monkeypatch.setattr(torch, "compile", inexact)
+    train = dataclasses.replace(COMPILED, max_iters=1, precision=precision)
+    assert bool(problems(Workbench(train=train).run())) is is_refused
 
 
 def test_a_stop_during_the_trial_undoes_the_compilation(monkeypatch: pytest.MonkeyPatch) -> None:

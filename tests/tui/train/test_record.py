@@ -11,6 +11,7 @@ from tui_gpt.events import (
     CompileFailed,
     Event,
     Initialized,
+    MemoryRanOut,
     Paused,
     Resumed,
     ResumeDiffers,
@@ -75,6 +76,7 @@ def test_pauses_and_changes_are_marked() -> None:
     [
         (StepSkipped(step=4), "!", "step skipped (NaN)"),
         (RolledBack(step=4, to_step=1_500), "«", "rolled back to step 1,500"),
+        (MemoryRanOut(step=4, windows=8), "!", "passes of 8 windows"),
         (CompileFailed(step=4, problem="no compiler"), "!", "not compiled"),
         (SettingChanged(step=4, setting="learning_rate", value=0.01, origin="trainer"), "◆", "lr 0.01"),
         (SettingChanged(step=4, setting="learning_rate", value=0.00025), "◆", "lr 2.5e-4"),

@@ -5,11 +5,18 @@ from tui_gpt.cli.headless.event_writer import EventWriter
 from tui_gpt.cli.headless.notify import Notifier
 from tui_gpt.cli.headless.on_event import EventHook
 from tui_gpt.cli.headless.streams import Streams, unwritable_stdout
-from tui_gpt.cli.out_of_memory import OUT_OF_MEMORY, is_out_of_memory
 from tui_gpt.cli.progress_line import ProgressLine
 from tui_gpt.cli.signals import StopOnSignals
 from tui_gpt.control import Control
-from tui_gpt.errors import EXIT_DONE, EXIT_FAILED, EXIT_SIGPIPE, StorageError, TuiGptError
+from tui_gpt.errors import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_SIGPIPE,
+    OUT_OF_MEMORY,
+    StorageError,
+    TuiGptError,
+    is_out_of_memory,
+)
 from tui_gpt.escaping import escape_controls
 from tui_gpt.progress import RunRecord
 from tui_gpt.requests import TrainRequest

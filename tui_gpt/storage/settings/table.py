@@ -56,6 +56,7 @@ TRAIN_HELP: Mapping[str, str] = MappingProxyType(
         "autosave_seconds": "Maximum seconds between checkpoints.",
         "seed": "Random seed; equal seeds train equal models.",
         "device": "Device to train on.",
+        "precision": "Precision of matrix products; auto is fp32, and measured on CUDA.",
         "threads": "CPU threads; 0 uses one per core.",
         "compile": "Try torch.compile on the blocks; takes half a minute to start and seldom pays on a CPU.",
         "val_share": "Fraction of the text held out for validation, 0.001 to 0.5.",

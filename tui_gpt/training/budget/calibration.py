@@ -6,7 +6,8 @@ A few windows are timed first. Where a whole step would take too long, its time 
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -48,21 +49,31 @@ def time_step(
 
     A request to stop ends it with an arbitrary time.
     """
+    with trial_of(config, corpus, compute, clock) as trial:
+        try:
+            with abort_on_stop(trial.replicas.models, control):
+                seconds = trial.step_seconds(limit_seconds)
+        except StepAbortedError:
+            seconds = 1.0
+    return StepTime(seconds, sum(parameter.numel() for parameter in trial.model.parameters()))
+
+
+@contextmanager
+def trial_of(
+    config: RunConfig, corpus: Corpus, compute: ComputeDevice, clock: Callable[[], float]
+) -> "Iterator[StepTrial]":
+    """Build what times the steps of such a run."""
     model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed).to(compute.device)
     replicas = build_replicas(model, config.train, compute)
     try:
-        trial = _Trial(model, replicas, build_optimizers(model, config.train, replicas), config.train, clock)
         batches = Batches(corpus, window_order(config, len(corpus.train)), config.model.block_size, None)
-        with abort_on_stop(replicas.models, control):
-            batch = batches.training(0)
-            if config.model.ngram_order:
-                batch = dataclasses.replace(batch, prior=_uniform(batch, corpus.tokenizer.vocab_size))
-            seconds = trial.step_seconds(batch, limit_seconds)
-    except StepAbortedError:
-        seconds = 1.0
+        batch = batches.training(0)
+        if config.model.ngram_order:
+            batch = dataclasses.replace(batch, prior=_uniform(batch, corpus.tokenizer.vocab_size))
+        optimizers = build_optimizers(model, config.train, replicas)
+        yield StepTrial(model, replicas, optimizers, config.train, batch, clock)
     finally:
         replicas.close()
-    return StepTime(seconds, sum(parameter.numel() for parameter in model.parameters()))
 
 
 def _uniform(batch: Batch, vocab_size: int) -> Tensor:
@@ -71,38 +82,40 @@ def _uniform(batch: Batch, vocab_size: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class _Trial:
+class StepTrial:
     """Times steps of a model that is used for nothing else."""
 
     model: LanguageModel
     replicas: Replicas
     optimizers: Sequence[Optimizer]
     config: TrainConfig
+    batch: Batch
     clock: Callable[[], float]
 
-    def step_seconds(self, batch: Batch, limit: float) -> float:
+    def step_seconds(self, limit: float) -> float:
         """Return the seconds of the fastest of a few steps."""
+        batch = self.batch
         fewest = min(len(batch.inputs), len(self.replicas.models) * self.model.config.networks)
         part = batch.thinned(fewest)
-        self._passes(part)
-        passes = self._passes(part) * len(batch.inputs) / fewest
+        self.passes(part)
+        passes = self.passes(part)[0] * len(batch.inputs) / fewest
         updates = min(self._update() for _ in range(2))
         best, spent = passes, 0.0
         for _ in range(TRIALS):
             if spent + best > limit:
                 break
-            seconds = self._passes(batch)
+            seconds, _ = self.passes(batch)
             best, spent = min(seconds, best), spent + seconds
         return best * self.config.gradient_accumulation + updates
 
-    def _passes(self, batch: Batch) -> float:
-        """Return the seconds of a forward and a backward pass."""
+    def passes(self, batch: Batch) -> tuple[float, float]:
+        """Return the seconds of a forward and a backward pass, and the loss."""
         began = self.clock()
         loss, gradients = self.replicas.gradients(batch)
-        float(loss)  # waits for a GPU
+        value = float(loss)  # waits for a GPU
         for parameter, gradient in zip(self.model.parameters(), gradients, strict=True):
             parameter.grad = gradient
-        return self.clock() - began
+        return self.clock() - began, value
 
     def _update(self) -> float:
         """Return the seconds of the optimizers' part of a step."""

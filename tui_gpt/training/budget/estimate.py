@@ -18,8 +18,9 @@ from tui_gpt.text.dataset import Corpus
 from tui_gpt.text.split import Split
 from tui_gpt.text.windows import record_tokens
 from tui_gpt.training.budget.calibration import StepTime, time_step
-from tui_gpt.training.budget.memory import members_that_fit, require_memory
+from tui_gpt.training.budget.memory import MemoryLimits, members_that_fit, require_memory
 from tui_gpt.training.budget.planner import Costs, Planner, evaluation_seconds
+from tui_gpt.training.budget.precision_trial import with_measured_precision
 from tui_gpt.training.budget.sizing import MAX_MEMBERS, choose_members, needs_sizing
 from tui_gpt.training.compute.device import ComputeDevice
 
@@ -52,9 +53,10 @@ def size_run(
     Raises ConfigError where the run does not fit into memory or its time budget.
     """
     vocab_size, replicas = corpus.tokenizer.vocab_size, compute.replica_count(config.train)
+    limits = MemoryLimits.of(compute.capabilities, compute.precision)
     if needs_sizing(config):
-        max_members = members_that_fit(config, vocab_size, replicas, max_members)
-    require_memory(config, vocab_size, replicas)
+        max_members = members_that_fit(config, vocab_size, replicas, max_members, limits)
+    require_memory(config, vocab_size, replicas, limits)
     step = UNTIMED
     if config.train.max_seconds is not None:
         step = calibrate(config, corpus, compute, control, config.train.max_seconds)
@@ -127,6 +129,7 @@ def estimate(config: RunConfig, control: Control) -> Estimate:
     """Return the time, steps and parameters of such a run on this machine. Raises TuiGptError."""
     corpus = Corpus.build(read_corpus(config.corpus), config.model.block_size, split=Split.of(config.train))
     compute = ComputeDevice.of(config.train)
+    compute = with_measured_precision(config, corpus, compute, control)
     config, step = size_run(config, corpus, compute, control, lambda: IMPORT_SECONDS)
     if config.train.max_seconds is None:
         step = calibrate(config, corpus, compute, control, None)

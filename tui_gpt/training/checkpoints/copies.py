@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tui_gpt.errors import CheckpointError
+from tui_gpt.training.checkpoints.host_copies import copied
 from tui_gpt.training.optim.adamw import Optimizer
 
 Tensors = Mapping[str, Tensor]
@@ -41,7 +42,7 @@ class TrainingTensors:
         """Return copies, which are made once until `mark_changed` is called."""
         self._copies = self._copies or Copies(
             weights=copied_weights(self._model),
-            training={**copied_optimizers(self._optimizers), **copied_generators(self._generators)},
+            training=copied({**_optimizer_tensors(self._optimizers), **copied_generators(self._generators)}),
         )
         return self._copies
 
@@ -51,20 +52,25 @@ class TrainingTensors:
 
     def restore(self, weights: Tensors, training: Tensors) -> None:
         """Set all tensors to copies that were made before. Raises CheckpointError where they do not fit."""
+        self.mark_changed()
         self._model.load_state_dict(weights)
         restore_optimizers(self._optimizers, training)
         restore_generators(self._generators, training)
 
 
-def copied_weights(model: nn.Module) -> dict[str, Tensor]:
+def copied_weights(model: nn.Module) -> Tensors:
     """Return copies of the model's parameters and persistent buffers, on the CPU."""
-    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in model.state_dict().items()}
+    return copied(model.state_dict())
 
 
-def copied_optimizers(optimizers: Sequence[Optimizer]) -> dict[str, Tensor]:
+def copied_optimizers(optimizers: Sequence[Optimizer]) -> Tensors:
     """Return copies of every optimizer's tensors, on the CPU."""
+    return copied(_optimizer_tensors(optimizers))
+
+
+def _optimizer_tensors(optimizers: Sequence[Optimizer]) -> dict[str, Tensor]:
     return {
-        f"optimizer.{number}.{place}.{key}": tensor.detach().to("cpu", copy=True)
+        f"optimizer.{number}.{place}.{key}": tensor
         for number, optimizer in enumerate(optimizers)
         for place, parameter in enumerate(optimizer.parameters())
         for key, tensor in optimizer.state.get(parameter, {}).items()
@@ -85,9 +91,14 @@ def restore_optimizers(optimizers: Sequence[Optimizer], tensors: Tensors) -> Non
                 "the checkpoint's optimizer state is of another model: start a new run with --init-from"
             )
         optimizer.state = {
-            parameters[place]: {key: tensor.to(parameters[place].device, copy=True) for key, tensor in entries.items()}
+            parameters[place]: {key: _placed(tensor, parameters[place]) for key, tensor in entries.items()}
             for place, entries in state.items()
         }
+
+
+def _placed(tensor: Tensor, parameter: Tensor) -> Tensor:
+    """Return a copy on the parameter's device; a count in whole numbers stays on the CPU, where reading it is free."""
+    return tensor.to(parameter.device if tensor.is_floating_point() else "cpu", copy=True)
 
 
 def _fits(entries: Tensors, shape: torch.Size | None) -> bool:

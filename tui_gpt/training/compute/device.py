@@ -1,14 +1,17 @@
 """The device that computes, and its number of CPU threads."""
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 
-from tui_gpt.config import TrainConfig
+from tui_gpt.config import Precision, TrainConfig
 from tui_gpt.cores import available_cores
 from tui_gpt.errors import ConfigError
+from tui_gpt.training.compute.capabilities import Capabilities, capabilities_of
+from tui_gpt.training.compute.precision import possible_precisions
 
 
 @dataclass(frozen=True)
@@ -18,21 +21,62 @@ class ComputeDevice:
     device: torch.device
     cores: int = 1
     """CPU cores to compute with."""
+    precisions: tuple[Precision, ...] = ("fp32",)
+    """The precisions to choose from, see `possible_precisions`; one, once it is chosen."""
 
     @classmethod
     def of(cls, config: TrainConfig) -> "ComputeDevice":
         """Return the device and the cores that `config` asks for; set this thread's number of CPU threads.
 
-        Raises ConfigError where the device is not available.
+        Raises ConfigError where the device is not available, or lacks the precision.
         """
         torch.get_num_threads()  # else a later call in another thread would change this thread's number too
         cores = config.threads or available_cores()
         torch.set_num_threads(cores)
-        return cls(device=choose_device(config.device), cores=cores)
+        device = choose_device(config.device)
+        return cls(device, cores, possible_precisions(config.precision, capabilities_of(device)))
+
+    @property
+    def precision(self) -> Precision:
+        """The precision of the matrix products in training."""
+        return self.precisions[0]
+
+    @property
+    def is_asynchronous(self) -> bool:
+        """Whether the device computes while Python continues, so that reading a value waits for it."""
+        return self.device.type == "cuda"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the device can do, and its free memory at the moment."""
+        return capabilities_of(self.device)
+
+    def with_precision(self, precision: Precision) -> "ComputeDevice":
+        """Return the same device with that precision."""
+        return dataclasses.replace(self, precisions=(precision,))
 
     def replica_count(self, config: TrainConfig) -> int:
         """Return the number of replicas: one per core and at most one per sequence of a batch; one on a GPU."""
         return min(self.cores, config.batch_size) if self.device.type == "cpu" else 1
+
+
+def use_device(device: torch.device) -> None:
+    """Make one of several GPUs the one that this thread uses, else it would reserve memory on the first."""
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)
+
+
+def release_memory(device: torch.device) -> None:
+    """Return the memory that PyTorch keeps for later to a GPU, so that other sizes fit."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
+
+
+def sum_dtype(device: torch.device) -> torch.dtype:
+    """Return the precision to sum many losses in: double, which MPS lacks."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import torch
 
 from tui_gpt.requests import MachineSpeed, TorchInfo
+from tui_gpt.training.compute.capabilities import available_devices, capabilities_of
 
 MATRIX_SIZE = 1024
 COPY_BYTES = 1 << 26
@@ -15,15 +16,21 @@ MEASURE_SECONDS = 0.25
 
 def torch_info() -> TorchInfo:
     """Return the version of PyTorch, its threads, and the devices that it can use."""
-    devices = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
-    if torch.backends.mps.is_available():
-        devices.append("mps (by --device mps)")
+    devices = [_described(device) for device in available_devices()]
     return TorchInfo(
         version=str(torch.__version__),
         build=f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU build",
         threads=torch.get_num_threads(),
-        devices=(*devices, "cpu"),
+        devices=tuple(devices),
     )
+
+
+def _described(device: torch.device) -> str:
+    try:
+        words = str(capabilities_of(device))
+    except RuntimeError as error:  # a GPU that is there and does not work
+        return f"{device} ({str(error).splitlines()[0]})"
+    return f"{words}, by --device mps" if device.type == "mps" else words
 
 
 def measure_speed() -> MachineSpeed:

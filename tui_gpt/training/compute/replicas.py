@@ -15,8 +15,12 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from tui_gpt.config import Precision
+from tui_gpt.errors import DeviceMemoryError, is_out_of_memory
+from tui_gpt.models.dropout import Dropout
 from tui_gpt.training.batches import Batch
-from tui_gpt.training.compute.device import using_cores
+from tui_gpt.training.compute.device import release_memory, using_cores
+from tui_gpt.training.compute.precision import autocast, float32_products
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -32,6 +36,7 @@ class Replicas:
         cores: int = 1,
         most_windows: int | None = None,
         networks: int = 1,
+        precision: Precision = "fp32",
     ) -> None:
         """`cores` is how many cores each thread may use. A pass of a replica has at most `most_windows` windows, and at
         least one for each of its `networks`."""
@@ -40,7 +45,13 @@ class Replicas:
         self._cores = cores
         self._most_windows = most_windows
         self._networks = networks
+        self.precision = precision
         self._parameters = [parameter for parameter in models[0].parameters() if parameter.requires_grad]
+        self._generators = {
+            module.generator for model in models for module in model.modules() if isinstance(module, Dropout)
+        }
+        self.reduced_to: int | None = None
+        """Windows in one pass at most, since memory ran out or `limit_windows` was called."""
         helpers = len(models) - 1
         self._threads = ThreadPoolExecutor(helpers, "replica", _use_cores, (cores,)) if helpers else None
 
@@ -49,11 +60,38 @@ class Replicas:
         if self._threads is not None:
             self._threads.shutdown()
 
+    def limit_windows(self, most: int) -> None:
+        """Process at most `most` windows in one pass of a replica."""
+        self.reduced_to = self._most_windows = min(most, self._most_windows or most)
+
     def gradients(self, batch: Batch, *, parallel: bool = True) -> tuple[Tensor, list[Tensor]]:
         """Return the mean loss over the batch, detached, and its gradient for each parameter.
 
-        `parallel=False` runs the replicas sequentially in this thread, with the same result.
+        `parallel=False` runs the replicas sequentially in this thread, with the same result. Where the device's memory
+        runs out, the batch is repeated in passes of half the size, with the same random numbers. Raises
+        DeviceMemoryError where the smallest pass does not fit.
         """
+        states = [(generator, generator.get_state()) for generator in self._generators]
+        while True:
+            try:
+                return self._gradients(batch, parallel=parallel)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+            # After the except clause, because its exception keeps the activations alive.
+            self._halve_passes(batch)
+            for generator, state in states:
+                generator.set_state(state)
+
+    def _halve_passes(self, batch: Batch) -> None:
+        windows = math.ceil(len(batch.inputs) / len(self.models))
+        windows = min(windows, self._most_windows or windows)
+        if windows <= self._networks:
+            raise DeviceMemoryError(_too_little_memory(batch.inputs.shape[1], self._device))
+        self.limit_windows(max(self._networks, windows // 2))
+        release_memory(self._device)
+
+    def _gradients(self, batch: Batch, *, parallel: bool) -> tuple[Tensor, list[Tensor]]:
         pieces = batch.split(len(self.models))
         work = partial(self._gradients_of, len(batch.inputs))
         if parallel:
@@ -66,9 +104,8 @@ class Replicas:
 
     def loss(self, batch: Batch) -> float:
         """Return the mean loss over a small batch, in training mode, computed by the first replica alone."""
-        moved = batch.to(self._device)
-        with torch.no_grad(), using_cores(self._cores):
-            return float(self.models[0](moved.inputs, moved.targets, moved.prior)[1])
+        with torch.no_grad(), using_cores(self._cores), float32_products(self.precision):
+            return float(self._loss_of(self.models[0], batch))
 
     def _gradients_of(self, whole: int, model: nn.Module, piece: Batch) -> tuple[Tensor, Sequence[Tensor]]:
         """Return what a piece of a batch of `whole` windows adds to the loss and to the gradients."""
@@ -80,11 +117,16 @@ class Replicas:
         return loss, gradients
 
     def _gradients_in_one_pass(self, whole: int, model: nn.Module, batch: Batch) -> tuple[Tensor, Sequence[Tensor]]:
-        moved = batch.to(self._device)
-        _, loss = model(moved.inputs, moved.targets, moved.prior)
-        loss = loss * (len(batch.inputs) / whole)
-        gradients = torch.autograd.grad(loss, self._parameters, allow_unused=True, materialize_grads=True)
+        with float32_products(self.precision):
+            loss = self._loss_of(model, batch) * (len(batch.inputs) / whole)
+            gradients = torch.autograd.grad(loss, self._parameters, allow_unused=True, materialize_grads=True)
         return loss.detach(), gradients
+
+    def _loss_of(self, model: nn.Module, batch: Batch) -> Tensor:
+        moved = batch.to(self._device)
+        with autocast(self.precision, self._device):
+            loss: Tensor = model(moved.inputs, moved.targets, moved.prior)[1]
+        return loss
 
     def each(self, work: Callable[[nn.Module, Item], Result], items: Sequence[Item]) -> list[Result]:
         """Apply `work` to each (replica, item) pair in parallel; no more items than replicas."""
@@ -114,6 +156,14 @@ def _sum_in_place(parts: tuple[Tensor, ...]) -> Tensor:
     for part in parts[1:]:
         total.add_(part)
     return total
+
+
+def _too_little_memory(length: int, device: torch.device) -> str:
+    remedy = "choose a smaller --block-size, --n-embd or --n-layer"
+    return (
+        f"the memory of {device.type} ran out with a single window of {length:,} characters: {remedy}"
+        f"{'' if device.type == 'cpu' else ', or --device cpu'}; what was saved is kept"
+    )
 
 
 def share_parameters(model: nn.Module, replica: nn.Module) -> None:

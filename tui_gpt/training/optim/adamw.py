@@ -36,8 +36,12 @@ class Optimizer:
         for parameter in self.parameters():
             parameter.grad = None
 
-    def step(self) -> None:
-        """Update every parameter that has a gradient."""
+    def step(self, is_finite: Tensor | None = None) -> None:
+        """Update every parameter that has a gradient.
+
+        With `is_finite`, a boolean scalar on the parameters' device, nothing changes where it is false; it is not read,
+        as that would wait for a GPU.
+        """
         raise NotImplementedError
 
 
@@ -55,13 +59,15 @@ class AdamW(Optimizer):
         super().__init__(params, lr=lr, betas=betas, weight_decay=weight_decay, eps=eps)
 
     @torch.no_grad()
-    def step(self) -> None:
+    def step(self, is_finite: Tensor | None = None) -> None:
+        skipped = None if is_finite is None else is_finite.logical_not().float()
         for group in self.param_groups:
             parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
             if parameters:
-                self._step_group(group, parameters)
+                self._step_group(group, parameters, skipped)
 
-    def _step_group(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
+    def _step_group(self, group: dict[str, Any], parameters: list[Tensor], skipped: Tensor | None) -> None:
+        """Update parameters; `skipped` is 1 where the step is to be skipped, which the operator reads on the device."""
         states = [self._state_of(parameter) for parameter in parameters]
         steps = [state["step"] for state in states]
         torch._foreach_add_(steps, 1)
@@ -79,7 +85,10 @@ class AdamW(Optimizer):
             eps=group["eps"],
             amsgrad=False,
             maximize=False,
+            found_inf=skipped,
         )
+        if skipped is not None:
+            torch._foreach_sub_(steps, [skipped] * len(steps))
 
     def _state_of(self, parameter: Tensor) -> dict[str, Tensor]:
         if parameter not in self.state:

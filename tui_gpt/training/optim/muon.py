@@ -127,27 +127,30 @@ class Muon(Optimizer):
                 raise ValueError("Muon takes matrices only: give vectors and scalars to AdamW.")
 
     @torch.no_grad()
-    def step(self) -> None:
+    def step(self, is_finite: Tensor | None = None) -> None:
+        """See `Optimizer.step`; where it is not read, a skipped step counts in the momentum's rise."""
         for group in self.param_groups:
-            self._step_group(group)
+            self._step_group(group, is_finite)
 
-    def _step_group(self, group: dict[str, Any]) -> None:
+    def _step_group(self, group: dict[str, Any], is_finite: Tensor | None) -> None:
         parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
-        self._run_parallel([partial(self._step_part, group, part) for part in _partition(parameters, self._parts)])
+        parts = _partition(parameters, self._parts)
+        self._run_parallel([partial(self._step_part, group, part, is_finite) for part in parts])
 
     @torch.no_grad()
-    def _step_part(self, group: dict[str, Any], parameters: Sequence[Tensor]) -> None:
+    def _step_part(self, group: dict[str, Any], parameters: Sequence[Tensor], is_finite: Tensor | None) -> None:
+        lr = group["lr"] if is_finite is None else group["lr"] * is_finite
         shapes: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = {}
         for parameter in parameters:
-            direction = self._momentum_direction(parameter, group["momentum"])
+            direction = self._momentum_direction(parameter, group["momentum"], is_finite)
             shapes.setdefault(_wide_shape(parameter), []).append((parameter, direction))
         for (small, large), members in shapes.items():
             wide = [_as_wide(direction).reshape(-1, small, large) for _, direction in members]
             updates = torch.split(orthogonalised(torch.cat(wide)), [len(w) for w in wide])
             for (parameter, _), update in zip(members, updates, strict=True):
-                _apply(parameter, update, group["lr"], group["weight_decay"])
+                _apply(parameter, update, lr, group["weight_decay"])
 
-    def _momentum_direction(self, parameter: Tensor, momentum: float) -> Tensor:
+    def _momentum_direction(self, parameter: Tensor, momentum: float, is_finite: Tensor | None) -> Tensor:
         """Return the direction of Nesterov momentum, and count the step."""
         assert parameter.grad is not None
         if parameter not in self.state:
@@ -157,14 +160,21 @@ class Muon(Optimizer):
         progress = min(int(state["step"]) / self.MOMENTUM_STEPS, 1.0)
         momentum = self.MOMENTUM_START + progress * (momentum - self.MOMENTUM_START)
         state["step"] += 1
-        state["momentum"].lerp_(parameter.grad, 1 - momentum)
-        return torch.lerp(parameter.grad, state["momentum"], momentum)
+        gradient = parameter.grad
+        if is_finite is not None:  # the momentum stays as it is where the gradient equals it
+            gradient = torch.where(is_finite, gradient, state["momentum"])
+        state["momentum"].lerp_(gradient, 1 - momentum)
+        return torch.lerp(gradient, state["momentum"], momentum)
 
 
-def _apply(parameter: Tensor, update: Tensor, lr: float, weight_decay: float) -> None:
+def _apply(parameter: Tensor, update: Tensor, lr: float | Tensor, weight_decay: float) -> None:
     """Apply weight decay, then the update, scaled so that tall and wide matrices change a layer's outputs alike."""
     rows, columns = parameter.shape[-2:]
     if rows > columns:
         update = update.mT
     parameter.mul_(1 - lr * weight_decay)
-    parameter.add_(update.reshape(parameter.shape), alpha=-lr * max(1.0, rows / columns) ** 0.5)
+    scale = -lr * max(1.0, rows / columns) ** 0.5
+    if isinstance(scale, Tensor):
+        parameter.add_(update.reshape(parameter.shape) * scale)
+    else:
+        parameter.add_(update.reshape(parameter.shape), alpha=scale)

@@ -11,7 +11,7 @@ from tui_gpt.models.build import LanguageModel, build_model
 from tui_gpt.models.classic import Classic
 from tui_gpt.models.ensemble import networks_of
 from tui_gpt.models.modern import Modern
-from tui_gpt.training.budget.memory import windows_per_pass
+from tui_gpt.training.budget.memory import MemoryLimits, windows_per_pass
 from tui_gpt.training.compute.device import ComputeDevice
 from tui_gpt.training.compute.replicas import Replicas, share_parameters
 from tui_gpt.training.optim.adamw import AdamW, Optimizer
@@ -96,26 +96,30 @@ def build_replicas(model: LanguageModel, config: TrainConfig, compute: ComputeDe
         share_parameters(model, replica)
         models.append(replica)
     most_windows = _max_windows_per_pass(model, compute, count)
-    return Replicas(models, compute.device, cores, most_windows, model.config.networks)
+    for replica in models:
+        replica.dropout.move_generator(compute.device)
+    return Replicas(models, compute.device, cores, most_windows, model.config.networks, compute.precision)
 
 
-def _max_windows_per_pass(model: LanguageModel, compute: ComputeDevice, replicas: int) -> int | None:
-    """Return how many windows a replica on a CPU processes at a time, for its memory and its caches; else None.
+def _max_windows_per_pass(model: LanguageModel, compute: ComputeDevice, replicas: int) -> int:
+    """Return how many windows a replica processes at a time, for its memory and, on a CPU, for its caches.
 
     An ensemble divides its windows among its members anyway.
     """
-    if compute.device.type != "cpu":
-        return None
-    in_memory = windows_per_pass(model.config, model.vocab_size, replicas)
-    if model.config.networks > 1:
+    limits = MemoryLimits.of(compute.capabilities, compute.precision)
+    in_memory = windows_per_pass(model.config, model.vocab_size, replicas, limits)
+    if model.config.networks > 1 or compute.device.type != "cpu":
         return in_memory
     return min(in_memory, max(1, TOKENS_PER_PASS // model.config.block_size))
 
 
 def random_generators(replicas: Replicas) -> dict[str, torch.Generator]:
-    """Return the private random generators of the replicas, by name."""
+    """Return the private random generators of the replicas, by name.
+
+    A generator on a GPU has another name: its state means nothing to one on the CPU, which a resume may have instead.
+    """
+    generators = [replica.dropout.generator for replica in replicas.models if isinstance(replica, LanguageModel)]
     return {
-        f"dropout.{number}": replica.dropout.generator
-        for number, replica in enumerate(replicas.models)
-        if isinstance(replica, LanguageModel)
+        f"dropout.{number}" if one.device.type == "cpu" else f"{one.device.type}.dropout.{number}": one
+        for number, one in enumerate(generators)
     }

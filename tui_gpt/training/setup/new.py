@@ -13,6 +13,7 @@ from tui_gpt.text.dataset import Corpus
 from tui_gpt.text.split import Split
 from tui_gpt.text.tokenizer import CharTokenizer
 from tui_gpt.training.budget.estimate import size_run
+from tui_gpt.training.budget.precision_trial import with_measured_precision
 from tui_gpt.training.budget.sizing import MAX_MEMBERS
 from tui_gpt.training.checkpoints.tensors import Checkpoint
 from tui_gpt.training.compute.device import ComputeDevice
@@ -40,6 +41,7 @@ def prepare_new(
     tokenizer = None if start is None else _extended_tokenizer(start.checkpoint, text)
     corpus = Corpus.build(text, config.model.block_size, tokenizer, split)
     compute = ComputeDevice.of(config.train)
+    compute = with_measured_precision(config, corpus, compute, control)
     max_members = MAX_MEMBERS if start is None else start.networks
     config, step = size_run(config, corpus, compute, control, elapsed, max_members)
     model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed)

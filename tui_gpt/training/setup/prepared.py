@@ -86,6 +86,8 @@ class Prepared:
             read_best=writer.read_best,
             write_sample=write_sample,
             device=self.compute.device,
+            precision=self.compute.precision,
+            is_asynchronous=self.compute.is_asynchronous,
             tokens_per_batch=order.batch_size * config.block_size,
             networks=config.networks,
             train_tokens=len(self.corpus.train),

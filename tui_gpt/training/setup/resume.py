@@ -19,6 +19,7 @@ from tui_gpt.storage.runs import Run
 from tui_gpt.text.corpora import lasting_source
 from tui_gpt.text.dataset import Corpus
 from tui_gpt.training.budget.estimate import calibrate
+from tui_gpt.training.budget.precision_trial import with_measured_precision
 from tui_gpt.training.budget.time_budget import ESTIMATE, PLAN
 from tui_gpt.training.checkpoints.copies import restore_generators, restore_optimizers
 from tui_gpt.training.checkpoints.tensors import Checkpoint, read_checkpoint
@@ -31,7 +32,7 @@ from tui_gpt.training.setup.prepared import Prepared, assemble
 from tui_gpt.training.setup.restore import original_corpus, restored_model
 from tui_gpt.training.state import Snapshot, TrainerState
 
-MACHINE_SETTINGS = frozenset({"device", "threads", "compile", "val_file"})
+MACHINE_SETTINGS = frozenset({"device", "precision", "threads", "compile", "val_file"})
 """Settings that can change whenever a run is resumed: the device and how it is used, and the path (not the content) of
 the validation text."""
 
@@ -82,7 +83,7 @@ def _restored(
     config: RunConfig, checkpoint: Checkpoint, corpus: Corpus, state: TrainerState, control: Control
 ) -> Prepared:
     """Return the run with the checkpoint's model, optimizers and random generators."""
-    compute = ComputeDevice.of(config.train)
+    compute = _resumed_device(config, corpus, state, control)
     budget = config.train.max_seconds if state.follows_clock else None
     step_seconds = calibrate(config, corpus, compute, control, budget).seconds if budget else 1.0
     control.report("counting n-grams")
@@ -91,6 +92,16 @@ def _restored(
     restore_optimizers(prepared.optimizers, checkpoint.training or {})
     restore_generators(random_generators(prepared.replicas), checkpoint.training or {})
     return prepared
+
+
+def _resumed_device(config: RunConfig, corpus: Corpus, state: TrainerState, control: Control) -> ComputeDevice:
+    """Return the device to continue on, in the precision that was measured before, unless the device is of another
+    kind."""
+    compute = ComputeDevice.of(config.train)
+    for precision in compute.precisions:
+        if (state.device, state.precision) == (compute.device.type, precision):
+            return compute.with_precision(precision)
+    return with_measured_precision(config, corpus, compute, control)
 
 
 def _with_changes(config: RunConfig, corpus: str | None, changes: Mapping[str, SettingValue]) -> RunConfig:

@@ -49,7 +49,7 @@ SECTIONS = (
         ),
     ),
     Section("Progress", ("eval_interval", "log_interval", "sample_interval", "autosave_seconds")),
-    Section("Machine", ("seed", "device", "threads", "compile")),
+    Section("Machine", ("seed", "device", "precision", "threads", "compile")),
 )
 """All settings of a run but preset and text, in reading order."""
 FIELDS = tuple(name for section in SECTIONS for name in section.names)

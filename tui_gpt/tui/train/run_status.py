@@ -12,6 +12,7 @@ from textual.widget import Widget
 from tui_gpt.escaping import escape_controls
 from tui_gpt.events import Progress
 from tui_gpt.formatting import bar, format_count, format_duration
+from tui_gpt.notices import device_words
 from tui_gpt.tui.train.pace import Pace
 from tui_gpt.tui.train.record import RunView, loss_words
 
@@ -66,7 +67,7 @@ def figures(record: RunView, smoothed: float | None) -> list[tuple[str, str]]:
         ("chars/s", format_count(progress.tokens_per_second) if progress else "–"),
         ("lr", f"{progress.learning_rate:.2g}" if progress else "–"),
         ("parameters", format_count(record.started.parameters) if record.started else "–"),
-        ("device", record.started.device if record.started else "–"),
+        ("device", device_words(record.started) if record.started else "–"),
     ]
 
 
