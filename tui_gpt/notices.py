@@ -20,7 +20,7 @@ from tui_gpt.events import (
     StorageProblem,
     StorageRecovered,
 )
-from tui_gpt.formatting import format_count, format_setting
+from tui_gpt.formatting import format_count, format_setting, token_noun
 
 NoticeKind = Literal["started", "paused", "resumed", "changed", "warning", "recovered"]
 
@@ -62,8 +62,8 @@ def notice_of(event: Event) -> Notice | None:
 
 def _start_notice(event: Started) -> Notice:
     model = (
-        f"{format_count(event.parameters)} parameters, {format_count(event.train_tokens)} characters, "
-        f"{event.max_iters:,} steps on {event.device}"
+        f"{format_count(event.parameters)} parameters, "
+        f"{format_count(event.train_tokens)} {token_noun(event.tokenizer)}s, {event.max_iters:,} steps on {event.device}"
     )
     if not event.step:
         return Notice(event.step, "started", f"training {event.preset}: {model}")

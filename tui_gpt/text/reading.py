@@ -28,12 +28,15 @@ def read_text(place: str, limit: int | None = None) -> str:
     return decode_named(data, place)
 
 
-def decode_named(data: bytes, name: str) -> str:
-    """Return the text of `data`, see `decode_text`. Raises CorpusError that begins with `name`."""
+def decode_named(data: bytes, name: str, remedy: str = "") -> str:
+    """Return the text of `data`, see `decode_text`. Raises CorpusError that begins with `name`.
+
+    `remedy` is what the error names besides its own remedy.
+    """
     try:
         return decode_text(data)
     except NotTextError as error:
-        raise CorpusError(f"{name} {error}") from error
+        raise CorpusError(f"{name} {error}{remedy}") from error
 
 
 def path_of(place: str) -> Path:

@@ -28,7 +28,9 @@ from tui_gpt.text.reading import STDIN
 def evaluate(
     ctx: click.Context, /, file: str | None, device: DeviceName, threads: int, as_json: bool, **_: Any
 ) -> None:
-    """Evaluate a model: validation loss (nats per character), bits per character, perplexity.
+    """Evaluate a model: validation loss (nats per token), bits per character and per byte, perplexity.
+
+    A token is a character, unless the model has another tokenizer. Bits per character compare models of all tokenizers.
 
     The entire validation split of the model's own text is read; --file reads any other text.
     """
@@ -56,7 +58,8 @@ _LABELS = {
     "val_loss": "validation loss",
     "loss": "loss",
     "bits_per_char": "bits per character",
-    "val_tokens": "characters",
+    "bits_per_byte": "bits per byte",
+    "val_tokens": "tokens",
     "left_out": "left out",
 }
 

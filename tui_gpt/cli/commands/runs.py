@@ -17,8 +17,8 @@ from tui_gpt.formatting import format_age, format_bytes, format_loss, text_name
 from tui_gpt.storage import runs as storage
 from tui_gpt.storage.manifest import read_info
 
-_HEADINGS = ("NAME", "STATE", "PRESET", "TEXT", "STEP", "BEST LOSS", "SIZE", "UPDATED", "NOTE")
-_TO_THE_RIGHT = frozenset({4, 5, 6})
+_HEADINGS = ("NAME", "STATE", "PRESET", "TEXT", "STEP", "BEST LOSS", "BITS/CHAR", "SIZE", "UPDATED", "NOTE")
+_TO_THE_RIGHT = frozenset({4, 5, 6, 7})
 
 
 @click.group()
@@ -56,6 +56,7 @@ def _row(summary: storage.RunSummary) -> tuple[str, ...]:
         text_name(summary.corpus) or "–",
         _steps(summary),
         format_loss(summary.best_val_loss, is_estimate=summary.best_is_estimate),
+        format_loss(summary.best_bits_per_char, is_estimate=summary.best_is_estimate, digits=3),
         format_bytes(summary.size),
         format_age(time.time() - summary.updated),
         summary.note,
@@ -108,6 +109,8 @@ def _facts(
         ("state", summary.state),
         ("step", _steps(summary)),
         ("best validation loss", _loss(summary.best_val_loss, summary.best_is_estimate, summary.best_val_tokens)),
+        ("bits per character", format_loss(summary.best_bits_per_char, is_estimate=summary.best_is_estimate)),
+        ("bits per byte", format_loss(summary.best_bits_per_byte, is_estimate=summary.best_is_estimate)),
         ("updated", format_age(time.time() - summary.updated)),
         ("folder", str(summary.path)),
         ("size on disk", format_bytes(summary.size)),
@@ -129,11 +132,11 @@ def _checkpoint_line(checkpoint: dict[str, Any]) -> str:
 
 
 def _loss(loss: float | None, is_estimate: bool, tokens: int) -> str:
-    """Return a loss; for an estimate also the number of characters that it was measured on, if known."""
+    """Return a loss; for an estimate also the number of tokens that it was measured on, if known."""
     shown = format_loss(loss, is_estimate=is_estimate)
     if not is_estimate:
         return shown
-    return f"{shown} (estimate on {tokens:,} characters)" if tokens > 0 else f"{shown} (estimate)"
+    return f"{shown} (estimate on {tokens:,} tokens)" if tokens > 0 else f"{shown} (estimate)"
 
 
 @runs.command("import")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from tui_gpt.config import ModelConfig, RunConfig, resolve
 from tui_gpt.errors import ConfigError
+from tui_gpt.formatting import token_noun
 
 LIMIT_BYTES = 1_400_000_000
 """Memory for parameters, their copies, and one pass; PyTorch and the n-gram prior take up to 600 MB more."""
@@ -61,11 +62,11 @@ def require_memory(config: RunConfig, vocab_size: int, replicas: int) -> None:
     """Raise ConfigError, with settings that fit, when a run takes too much memory."""
     if _fits(config, vocab_size, replicas):
         return
-    gigabytes = training_bytes(config, vocab_size, replicas) / 1e9
+    unit, gigabytes = token_noun(config.model.tokenizer), training_bytes(config, vocab_size, replicas) / 1e9
     options = (words for words, smaller in _smaller(config) if _fits(smaller, vocab_size, replicas))
-    remedy = next(options, "a text with fewer distinct characters")
+    remedy = next(options, "a smaller vocabulary")
     raise ConfigError(
-        f"with {vocab_size:,} distinct characters this model takes about {gigabytes:.1f} GB of memory, and "
+        f"with a vocabulary of {vocab_size:,} {unit}s this model takes about {gigabytes:.1f} GB of memory, and "
         f"{LIMIT_BYTES / 1e9:.1f} GB are allowed: choose {remedy}"
     )
 

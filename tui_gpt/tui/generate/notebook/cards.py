@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tui_gpt.config import SampleConfig
-from tui_gpt.metrics import bits_per_character
+from tui_gpt.metrics import ASCII_CHARACTER
 
 AnswerKind = Literal["written", "measured"]
 Change = tuple[int, str, int | float]
@@ -78,7 +78,7 @@ class Answer:
     def bits_per_char(self) -> float | None:
         """Return the mean negative log-probability of the characters where it is known, in bits; None without any."""
         known = [logprob for logprob in self.logprobs if not math.isnan(logprob)]
-        return bits_per_character(-sum(known) / len(known)) if known else None
+        return ASCII_CHARACTER.bits_per_char(-sum(known) / len(known)) if known else None
 
     def probability(self, index: int) -> float | None:
         """Return the probability of the character at `index` of `full`; None where unknown."""
