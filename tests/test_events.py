@@ -62,7 +62,8 @@ def test_an_event_survives_a_round_trip_through_json(event: Event) -> None:
 
 def test_the_type_comes_first_and_the_keys_are_the_field_names() -> None:
     assert list(json.loads(to_json(EXAMPLES[1]))) == [
-        "type", "step", "train_loss", "val_loss", "bits_per_char", "bits_per_byte", "is_best", "val_tokens", "is_estimate",
+        "type", "step", "train_loss", "val_loss", "bits_per_char", "bits_per_byte", "is_best", "val_tokens",
+        "is_estimate",
     ]  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Measures of how well a model predicts a text, all from its loss in nats per token.
 
-A token is a character, a byte or a sequence of bytes, so losses of models with different tokenizers cannot be compared.
-Bits per character and per byte can.
+Tokens are characters, bytes or sequences of bytes, so the losses of models with different tokenizers cannot be
+compared. Bits per character and per byte can.
 """
 
 import math

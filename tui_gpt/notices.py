@@ -63,7 +63,8 @@ def notice_of(event: Event) -> Notice | None:
 def _start_notice(event: Started) -> Notice:
     model = (
         f"{format_count(event.parameters)} parameters, "
-        f"{format_count(event.train_tokens)} {token_noun(event.tokenizer)}s, {event.max_iters:,} steps on {event.device}"
+        f"{format_count(event.train_tokens)} {token_noun(event.tokenizer)}s, "
+        f"{event.max_iters:,} steps on {event.device}"
     )
     if not event.step:
         return Notice(event.step, "started", f"training {event.preset}: {model}")

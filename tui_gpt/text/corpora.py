@@ -2,7 +2,7 @@
 
 A text is read once and as a whole, as UTF-8 without byte order mark and with `\\n` line ends; anything else is refused
 with one line that names the place and the remedy (encodings.py), unless a model of bytes is trained on it: then all
-bytes are kept (tokenizers/protocol.py). Other characters stay as they are, terminal escapes
+bytes are kept (any_bytes.py). Other characters stay as they are, terminal escapes
 included: they are escaped where they are displayed.
 """
 
@@ -17,10 +17,10 @@ from typing import BinaryIO
 
 from tui_gpt.errors import CorpusError
 from tui_gpt.storage.names import checked_name, did_you_mean, slug
+from tui_gpt.text.any_bytes import bytes_of, text_of
 from tui_gpt.text.folder import read_folder
 from tui_gpt.text.library import CorpusEntry, corpora_by_name, free_name, store_text
 from tui_gpt.text.reading import STDIN, decode_named, path_of, read_file, read_stdin, reason_of
-from tui_gpt.text.tokenizers.protocol import bytes_of, text_of
 
 _HASH_CHUNK = 1 << 22
 """Characters hashed at a time, so that there is no second copy of a whole text."""

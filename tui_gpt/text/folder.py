@@ -8,8 +8,8 @@ from types import MappingProxyType
 
 from tui_gpt.errors import CorpusError
 from tui_gpt.text import reading
+from tui_gpt.text.any_bytes import text_of
 from tui_gpt.text.encodings import BinaryError, NotTextError, decode_text
-from tui_gpt.text.tokenizers.protocol import text_of
 
 FILES_LIMIT = 100_000
 """Files of one folder."""

@@ -10,7 +10,7 @@ from tui_gpt.errors import NotFoundError, UsageError
 from tui_gpt.storage import paths
 from tui_gpt.storage.files import atomic_write, storage_errors, sync_folder
 from tui_gpt.storage.names import checked_name, did_you_mean, is_name
-from tui_gpt.text.tokenizers.protocol import bytes_of
+from tui_gpt.text.any_bytes import bytes_of
 
 
 @dataclass(frozen=True)

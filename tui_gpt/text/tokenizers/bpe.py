@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from tui_gpt.config import TokenizerName
+from tui_gpt.text.any_bytes import bytes_of
 from tui_gpt.text.tokenizers.byte import BYTES, BytesDecoder
-from tui_gpt.text.tokenizers.protocol import CompactIds, Ids, bytes_of
+from tui_gpt.text.tokenizers.protocol import CompactIds, Ids
 
 Pair = tuple[int, int]
 

@@ -1,4 +1,4 @@
-"""Learns the merges of a BPE tokenizer from a text with the Hugging Face package `tokenizers` (the extra `bpe`)."""
+"""Learns the merges of a BPE tokenizer from a text with the package `tokenizers` (the extra `bpe`)."""
 
 import json
 from collections.abc import Iterator

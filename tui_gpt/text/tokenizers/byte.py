@@ -1,7 +1,7 @@
 """Tokenizers whose tokens are bytes or sequences of bytes, and the one whose tokens are the 256 bytes.
 
-They know every text and every file. A token may be a part of a character: a stream of tokens becomes text only when its
-characters are complete.
+They know every text and every file. One token may be only a part of a letter or sign: a stream of tokens becomes text
+when its characters are complete.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from tui_gpt.config import TokenizerName
-from tui_gpt.text.tokenizers.protocol import AnyIds, CompactIds, Ids, bytes_of, text_of
+from tui_gpt.text.any_bytes import bytes_of, text_of
+from tui_gpt.text.tokenizers.protocol import AnyIds, CompactIds, Ids
 
 BYTES = tuple(bytes([byte]) for byte in range(256))
 

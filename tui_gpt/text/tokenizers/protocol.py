@@ -1,8 +1,4 @@
-"""What every tokenizer offers, and how much text its tokens hold.
-
-A text is a `str`. A byte that is not part of a valid UTF-8 character is a lone surrogate in it, U+DC80 to U+DCFF, as in
-Python's own `surrogateescape` (PEP 383), so that any file is a `str` and becomes the same bytes again.
-"""
+"""What every tokenizer offers, and how much text its tokens hold."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +9,7 @@ import numpy.typing as npt
 
 from tui_gpt.config import TokenizerName
 from tui_gpt.metrics import TokenSize
+from tui_gpt.text.any_bytes import bytes_of
 
 Ids = npt.NDArray[np.int32]
 CompactIds = npt.NDArray[np.unsignedinteger[Any]]
@@ -57,19 +54,6 @@ class Tokenizer(Protocol):
 
     def to_dict(self) -> dict[str, str]:
         """Return plain data for `checkpoint.json`."""
-
-
-def bytes_of(text: str) -> bytes:
-    """Return the UTF-8 bytes of a text; surrogates U+DC80 to U+DCFF are the bytes that they were read from."""
-    try:
-        return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # another surrogate, e.g. from a terminal
-        return text.encode("utf-8", "surrogatepass")
-
-
-def text_of(data: bytes) -> str:
-    """Inverse of `bytes_of`: bytes that are not UTF-8 become surrogates."""
-    return data.decode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True)
