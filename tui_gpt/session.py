@@ -272,7 +272,7 @@ def _sample(prepared: "Prepared", step: int) -> Iterator[str]:
             return
 
 
-def source_config(source: str, store: RunStore | None = None) -> RunConfig:
+def source_config(source: str | Path | None, store: RunStore | None = None) -> RunConfig:
     """Return the config of the model `source` (see `SessionLike.open_model`), without torch.
 
     Raises TuiGptError.
@@ -285,7 +285,7 @@ def source_characters(source: str, store: RunStore | None = None) -> str:
     return _source_info(source, store).tokenizer.get("characters", "")
 
 
-def _source_info(source: str, store: RunStore | None) -> CheckpointInfo:
+def _source_info(source: str | Path | None, store: RunStore | None) -> CheckpointInfo:
     _, folder = Session(store)._checkpoint_of(source)
     return read_info(folder)
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tui_gpt.config import ModelConfig
-from tui_gpt.errors import CheckpointError, TuiGptError
+from tui_gpt.errors import CheckpointError, ConfigError
 from tui_gpt.text.tokenizers import bpe_training
 from tui_gpt.text.tokenizers.bpe import MAX_MERGES, BpeTokenizer
 from tui_gpt.text.tokenizers.bpe_training import train_bpe
@@ -78,7 +78,7 @@ def test_a_long_text_is_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tokenizers", None)
-    with pytest.raises(TuiGptError, match=r'pip install "tui-gpt\[bpe\]"$'):
+    with pytest.raises(ConfigError, match=r'pip install "tui-gpt\[bpe\]"$'):
         train_bpe("abc", 300)
 
 

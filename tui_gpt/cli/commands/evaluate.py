@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_args
 
@@ -10,7 +11,8 @@ import click
 from tui_gpt.cli.commands import common
 from tui_gpt.cli.commands.source import chosen_source, read_text
 from tui_gpt.config import DeviceName, TrainConfig
-from tui_gpt.errors import UsageError
+from tui_gpt.errors import TuiGptError, UsageError
+from tui_gpt.session import source_config
 from tui_gpt.text.reading import STDIN
 
 
@@ -41,16 +43,23 @@ def evaluate(
 
     session, streams = common.make_session(place), Streams.standard()
     if file is not None:
-        _print(headless.score(session, source, _text_in(file), streams), as_json)
+        _print(headless.score(session, source, _text_in(file, source), streams), as_json)
     else:
         _print(headless.evaluate(session, source, streams), as_json)
 
 
-def _text_in(file: str) -> str:
-    text = read_text(file)
+def _text_in(file: str, source: str | Path | None) -> str:
+    text = read_text(file, as_bytes=_reads_bytes(source))
     if not text:
         raise UsageError(f"{'stdin' if file == STDIN else file} is empty: name a file that is not")
     return text
+
+
+def _reads_bytes(source: str | Path | None) -> bool:
+    """Return whether the model reads any file; opening it reports what is wrong with it."""
+    with suppress(TuiGptError):
+        return source_config(source).model.reads_bytes
+    return False
 
 
 _LABELS = {

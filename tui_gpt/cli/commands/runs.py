@@ -13,7 +13,7 @@ from tui_gpt.cli.commands.export import export_run
 from tui_gpt.config import DEFAULT_CORPUS
 from tui_gpt.errors import TuiGptError
 from tui_gpt.escaping import escape_controls
-from tui_gpt.formatting import format_age, format_bytes, format_loss, text_name
+from tui_gpt.formatting import format_age, format_bytes, format_loss, text_name, token_noun
 from tui_gpt.storage import runs as storage
 from tui_gpt.storage.manifest import read_info
 
@@ -104,11 +104,12 @@ def _checkpoint(run: storage.Run, which: storage.Which) -> dict[str, Any] | None
 def _facts(
     run: storage.Run, summary: storage.RunSummary, checkpoints: dict[str, dict[str, Any] | None]
 ) -> list[tuple[str, str]]:
+    unit = "token" if summary.state == "damaged" else token_noun(run.config.model.tokenizer)
     facts = [
         ("name", summary.name),
         ("state", summary.state),
         ("step", _steps(summary)),
-        ("best validation loss", _loss(summary.best_val_loss, summary.best_is_estimate, summary.best_val_tokens)),
+        ("best validation loss", _loss(summary.best_val_loss, summary.best_is_estimate, summary.best_val_tokens, unit)),
         ("bits per character", format_loss(summary.best_bits_per_char, is_estimate=summary.best_is_estimate)),
         ("bits per byte", format_loss(summary.best_bits_per_byte, is_estimate=summary.best_is_estimate)),
         ("updated", format_age(time.time() - summary.updated)),
@@ -117,7 +118,7 @@ def _facts(
         ("note", summary.note or "none"),
     ]
     for which, checkpoint in checkpoints.items():
-        facts.append((f"{which} checkpoint", "none" if checkpoint is None else _checkpoint_line(checkpoint)))
+        facts.append((f"{which} checkpoint", "none" if checkpoint is None else _checkpoint_line(checkpoint, unit)))
     if summary.state != "damaged":
         config = run.config
         facts += [("preset", config.preset), ("corpus", config.corpus)]
@@ -126,17 +127,17 @@ def _facts(
     return facts
 
 
-def _checkpoint_line(checkpoint: dict[str, Any]) -> str:
-    loss = _loss(checkpoint["val_loss"], checkpoint["val_is_estimate"], checkpoint["val_tokens"])
+def _checkpoint_line(checkpoint: dict[str, Any], unit: str) -> str:
+    loss = _loss(checkpoint["val_loss"], checkpoint["val_is_estimate"], checkpoint["val_tokens"], unit)
     return f"step {checkpoint['step']:,}" + ("" if checkpoint["val_loss"] is None else f", validation loss {loss}")
 
 
-def _loss(loss: float | None, is_estimate: bool, tokens: int) -> str:
+def _loss(loss: float | None, is_estimate: bool, tokens: int, unit: str) -> str:
     """Return a loss; for an estimate also the number of tokens that it was measured on, if known."""
     shown = format_loss(loss, is_estimate=is_estimate)
     if not is_estimate:
         return shown
-    return f"{shown} (estimate on {tokens:,} tokens)" if tokens > 0 else f"{shown} (estimate)"
+    return f"{shown} (estimate on {tokens:,} {unit}s)" if tokens > 0 else f"{shown} (estimate)"
 
 
 @runs.command("import")

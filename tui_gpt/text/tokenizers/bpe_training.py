@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from tui_gpt.errors import TuiGptError
+from tui_gpt.errors import ConfigError
 from tui_gpt.text.tokenizers.bpe import BpeTokenizer, words_of
 from tui_gpt.text.tokenizers.byte import BYTES
 
@@ -17,13 +17,14 @@ _PARTS = 64
 def train_bpe(text: str, vocab_size: int) -> BpeTokenizer:
     """Return a tokenizer of `vocab_size` tokens, or fewer where the text has too few pairs that occur twice.
 
-    Raises TuiGptError where the package is not installed.
+    Raises ConfigError where the package is not installed.
     """
     try:
         from tokenizers import Tokenizer, models, pre_tokenizers, trainers
     except ImportError:
-        raise TuiGptError(
-            'the tokenizer bpe is trained by the package tokenizers, which is not installed: pip install "tui-gpt[bpe]"'
+        raise ConfigError(
+            'tokenizer bpe is trained by the package tokenizers, which is not installed: pip install "tui-gpt[bpe]"',
+            "tokenizer",
         ) from None
     learner = Tokenizer(models.BPE())
     learner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)

@@ -19,7 +19,7 @@ def make_tokenizer(config: ModelConfig, text: str, train_length: int, digest: st
     """Return the tokenizer of a new run.
 
     The first `train_length` characters of `text` are trained on; BPE is learned from them alone, while the alphabet of
-    a character tokenizer is that of the whole text. `digest` is that of the text and its split. Raises TuiGptError
+    a character tokenizer is that of the whole text. `digest` is that of the text and its split. Raises ConfigError
     where `tokenizers` is needed and not installed.
     """
     if config.tokenizer == "character":

@@ -102,7 +102,7 @@ class Inspector(Horizontal):
         position = (answer.source, answer.full[:index])
         prediction = self._lookup.cached(position)
         alternatives = prediction.alternatives if prediction else None
-        character = _token_at(answer.full, index, [text for text, _ in alternatives or ()])
+        character = token_at(answer.full, index, [text for text, _ in alternatives or ()])
         probability = dict(alternatives or ()).get(character, answer.probability(index))
         self.panel.show(character, probability, alternatives, prediction.error if prediction else "")
         self._requested_at = None if prediction is not None else time.monotonic()
@@ -146,7 +146,7 @@ class Inspector(Horizontal):
         self.view.focus()
 
 
-def _token_at(text: str, index: int, alternatives: Sequence[str]) -> str:
+def token_at(text: str, index: int, alternatives: Sequence[str]) -> str:
     """Return the longest of the predicted tokens that `text` has at `index`, else its character there."""
     found = [token for token in alternatives if text.startswith(token, index)]
     return max(found, key=len, default=text[index : index + 1])

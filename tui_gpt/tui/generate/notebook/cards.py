@@ -113,15 +113,15 @@ class Answer:
             replace(self.again(config, source), id=new_id(), batch=count, place=place) for place in range(count)
         )
 
-    def branched(self, index: int, character: str, config: SampleConfig, source: str | None) -> "Answer":
-        """Return an empty answer that keeps everything before `index`, followed by `character`."""
+    def branched(self, index: int, token: str, config: SampleConfig, source: str | None) -> "Answer":
+        """Return an empty answer that keeps everything before `index`, followed by the text of a token."""
         if index < len(self.prompt):
-            return Answer(prompt=self.prompt[:index] + character, config=config, source=source)
+            return Answer(prompt=self.prompt[:index] + token, config=config, source=source)
         cut = index - len(self.prompt)
         return Answer(
             prompt=self.prompt,
-            kept=(self.kept + self.text)[:cut] + character,
-            logprobs=(*self.logprobs[:cut], math.nan),
+            kept=(self.kept + self.text)[:cut] + token,
+            logprobs=(*self.logprobs[:cut], *[math.nan] * len(token)),
             config=config,
             source=source,
         )
