@@ -66,7 +66,15 @@ def estimated(step: int, val_loss: float, *, is_best: bool = True) -> Evaluated:
 
 def finished(step: int = 40, best: float | None = 1.8812, reason: FinishReason = "completed") -> Finished:
     """Return the last event of a run."""
-    return Finished(step=step, reason=reason, best_val_loss=best, elapsed_seconds=step / 20)
+    bits = None if best is None else best / 0.693147
+    return Finished(
+        step=step,
+        reason=reason,
+        best_val_loss=best,
+        elapsed_seconds=step / 20,
+        best_bits_per_char=bits,
+        best_bits_per_byte=bits,
+    )
 
 
 def short_script() -> list[Event]:

@@ -142,7 +142,7 @@ def test_the_panel_shows_tokens_of_any_length_in_its_width() -> None:
     panel.show(" t", 0.5, [(" t", 0.5), (" abominations of", 0.3), ("\udce4", 0.2)])
     assert panel._row(0, 28)[0][0] == "instead of ␣t (50 %)"
     rows = ["".join(part for part, _ in panel._row(y, 28)) for y in (2, 3, 4)]
-    assert [len(row) for row in rows] == [26, 26, 26]
+    assert [len(row) for row in rows] == [25, 25, 25]
     assert [row[:12] for row in rows] == ["          ␣t", "␣abomination", "      <0xE4>"]
 
 

@@ -60,6 +60,7 @@ def _values(curves: Curves) -> Iterator[tuple[int, bytes]]:
     for step, evaluation in curves.evaluations.items():
         yield step, _scalar("loss/validation", evaluation.val_loss)
         yield step, _scalar("loss/train_evaluated", evaluation.train_loss)
+        yield step, _scalar("bits_per_character/validation", evaluation.bits_per_char)
     for step, sample in curves.samples.items():
         yield step, _text("sample", _as_markdown(sample))
 

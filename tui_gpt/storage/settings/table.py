@@ -20,7 +20,7 @@ Section = Literal["train", "generate", "alerts", "keys"]
 
 MODEL_HELP: Mapping[str, str] = MappingProxyType(
     {
-        "tokenizer": "What the model predicts: characters, bytes of any file, or frequent byte sequences (bpe).",
+        "tokenizer": "What the model reads: characters, the bytes of any file, or frequent sequences of bytes.",
         "vocab_size": "Tokens of the tokenizer bpe; unset is 1,024.",
         "architecture": "Model architecture.",
         "block_size": "Context length in characters (tokens, with another tokenizer).",

@@ -258,8 +258,12 @@ def test_progress_fills_every_curve() -> None:
         Progress(step=1, loss=2.0, learning_rate=1e-3, grad_norm=0.5, tokens_per_second=9.0, elapsed_seconds=1)
     )
     assert [next(iter(one.series(record))).mean for one in QUANTITIES] == [
-        2.0, pytest.approx(2.8854, abs=1e-4), 1e-3, 0.5, 9.0,
-    ]  # fmt: skip
+        2.0,
+        1e-3,
+        0.5,
+        9.0,
+        pytest.approx(2.8854, abs=1e-4),
+    ]
 
 
 def test_losses_in_bits_per_character_compare_runs_with_different_tokenizers() -> None:

@@ -74,7 +74,7 @@ BITS = Quantity("bits", "loss in bits per character", "bits/char")
 LEARNING_RATE = Quantity("learning_rate", "learning rate", "learning rate")
 GRAD_NORM = Quantity("grad_norm", "gradient norm", "gradient norm")
 SPEED = Quantity("speed", "speed in characters per second", "chars/s")
-QUANTITIES = (LOSS, BITS, LEARNING_RATE, GRAD_NORM, SPEED)
+QUANTITIES = (LOSS, LEARNING_RATE, GRAD_NORM, SPEED, BITS)
 
 
 def _unit(units: Set[str]) -> str:
