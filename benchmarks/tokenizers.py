@@ -23,7 +23,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--preset", default="quick")
     options = parser.parse_args()
-    print("| text | tokenizer | tokens | characters per token | steps | nats per token | bits per character | per byte |")
+    print(
+        "| text | tokenizer | tokens | characters per token | steps | nats per token | bits per character | per byte |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     for text in options.texts:
         for tokenizer in TOKENIZERS:

@@ -13,6 +13,7 @@ from tui_gpt.metrics import TokenSize
 from tui_gpt.storage.runs import RunStore
 from tui_gpt.tui.app.main_screen import MainScreen
 from tui_gpt.tui.runs.compare_screen import CompareScreen
+from tui_gpt.tui.runs.runs_pane import RunsPane
 from tui_gpt.tui.train.chart.quantities import BITS
 
 
@@ -94,9 +95,9 @@ async def test_a_seventh_mark_is_refused_and_escape_removes_all() -> None:
         await open_runs(pilot, main, 7)
         await pilot.press(*["space"] * 7)
         await wait_until(pilot, lambda: "6 runs are marked already" in notices(main))
-        assert len(main.runs_pane.marks.styles) == 6
+        assert len(main.query_one(RunsPane).marks.styles) == 6
         await pilot.press("escape")
-        assert main.runs_pane.marks.styles == {}
+        assert main.query_one(RunsPane).marks.styles == {}
 
 
 async def test_runs_with_different_tokenizers_are_compared_in_bits_per_character() -> None:
