@@ -50,7 +50,7 @@ def test_tensorboard_reads_every_value_at_its_step(tmp_path: Path) -> None:
         assert scalars(accumulator, tag) == as_read([(event.step, getattr(event, name)) for event in measured])
     for tag, name in TAGS.items():
         assert scalars(accumulator, tag) == as_read([(event.step, getattr(event, name)) for event in evaluations])
-    assert len(accumulator.Tags()["scalars"]) == 6
+    assert len(accumulator.Tags()["scalars"]) == 7
 
 
 def test_the_last_step_was_made_when_the_run_ended(tmp_path: Path) -> None:

@@ -104,8 +104,9 @@ async def test_runs_with_different_tokenizers_are_compared_in_bits_per_character
     stored("first")
     run = RunStore().create(resolve("nano", tokenizer="byte"), "second")
     for event in training_script(100, 10):
-        is_start = isinstance(event, Started)
-        run.record(replace(event, tokenizer="byte", token_size=TokenSize(0.5, 1.0)) if is_start else event)
+        if isinstance(event, Started):
+            event = replace(event, tokenizer="byte", token_size=TokenSize(0.5, 1.0))
+        run.record(event)
     run.set_state("finished")
     async with running() as (pilot, main, _):
         await open_runs(pilot, main, 2)

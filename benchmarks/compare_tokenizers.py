@@ -1,8 +1,8 @@
 """Compare the tokenizers on some texts: the same preset and seconds, bits per character of the validation part.
 
-`python benchmarks/tokenizers.py TEXT... [--seconds 60]` trains one run for each text and tokenizer, in turns and with
-one seed, and prints a table. Needs the extra `bpe`. The losses are those that the runs report at their end, on the part
-of the validation split that the time allows.
+`python benchmarks/compare_tokenizers.py TEXT... [--seconds 60]` trains one run for each text and tokenizer, in turns
+and with one seed, and prints a table. Needs the extra `bpe`. The losses are those that the runs report at their end, on
+the part of the validation split that the time allows.
 """
 
 import argparse
@@ -11,9 +11,11 @@ import os
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 from typing import Any
 
 TOKENIZERS = ("character", "byte", "bpe")
+HEADINGS = ("text", "tokenizer", "tokens", "characters per token", "steps", "nats per token", "bits/char", "bits/byte")
 
 
 def main() -> None:
@@ -23,10 +25,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--preset", default="quick")
     options = parser.parse_args()
-    print(
-        "| text | tokenizer | tokens | characters per token | steps | nats per token | bits per character | per byte |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
+    print(f"| {' | '.join(HEADINGS)} |\n{'|---' * len(HEADINGS)}|")
     for text in options.texts:
         for tokenizer in TOKENIZERS:
             print(row(text, tokenizer, events_of(text, tokenizer, options.preset, options.seconds)), flush=True)
@@ -48,7 +47,7 @@ def row(text: str, tokenizer: str, events: list[dict[str, Any]]) -> str:
     best = [event for event in events if event["type"] == "evaluated" and event["is_best"]][-1]
     about = "~" if best["is_estimate"] else ""
     cells = [
-        os.path.basename(text),
+        Path(text).name,
         tokenizer,
         f"{started['vocab_size']:,}",
         f"{started['token_size']['characters']:.2f}",
