@@ -57,7 +57,13 @@ def events(points: int, seed: int, every: int = 1) -> Iterator[Event]:
         )
         if k % max(1, points // 10) == 0:
             yield Evaluated(
-                step=k * every, train_loss=loss, val_loss=loss + 0.1, bits_per_char=loss, is_best=True, val_tokens=1
+                step=k * every,
+                train_loss=loss,
+                val_loss=loss + 0.1,
+                bits_per_char=loss,
+                bits_per_byte=loss,
+                is_best=True,
+                val_tokens=1,
             )
 
 

@@ -59,7 +59,13 @@ def events() -> Iterator[Event]:
         )
         if step % 100 == 0:
             yield Evaluated(
-                step=step, train_loss=loss, val_loss=loss, bits_per_char=loss / 0.693, is_best=True, val_tokens=111_540
+                step=step,
+                train_loss=loss,
+                val_loss=loss,
+                bits_per_char=loss / 0.693,
+                bits_per_byte=loss,
+                is_best=True,
+                val_tokens=111_540,
             )
     yield Finished(step=STEPS, reason="completed", best_val_loss=1.6, elapsed_seconds=50.0)
 

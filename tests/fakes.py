@@ -53,6 +53,7 @@ def evaluated(step: int, val_loss: float, *, is_best: bool = True) -> Evaluated:
         train_loss=val_loss - 0.1,
         val_loss=val_loss,
         bits_per_char=val_loss / 0.693147,
+        bits_per_byte=val_loss / 0.693147,
         is_best=is_best,
         val_tokens=111_540,
     )
@@ -65,7 +66,15 @@ def estimated(step: int, val_loss: float, *, is_best: bool = True) -> Evaluated:
 
 def finished(step: int = 40, best: float | None = 1.8812, reason: FinishReason = "completed") -> Finished:
     """Return the last event of a run."""
-    return Finished(step=step, reason=reason, best_val_loss=best, elapsed_seconds=step / 20)
+    bits = None if best is None else best / 0.693147
+    return Finished(
+        step=step,
+        reason=reason,
+        best_val_loss=best,
+        elapsed_seconds=step / 20,
+        best_bits_per_char=bits,
+        best_bits_per_byte=bits,
+    )
 
 
 def short_script() -> list[Event]:
@@ -232,4 +241,5 @@ class FakeSession:
         assert not control.stop_requested
         self.opened.append(source)
         name = self.model.name if source is None else str(source)
-        return Evaluation(name=name, step=1_000, val_loss=1.6, bits_per_char=2.31, perplexity=4.95, val_tokens=111_540)
+        bits = {"bits_per_char": 2.31, "bits_per_byte": 2.31}
+        return Evaluation(name=name, step=1_000, val_loss=1.6, **bits, perplexity=4.95, val_tokens=111_540)

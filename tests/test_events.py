@@ -30,7 +30,14 @@ from tui_gpt.events import (
 EXAMPLES: list[Event] = [
     Progress(step=3, loss=2.5, learning_rate=1e-3, grad_norm=0.5, tokens_per_second=1e4, elapsed_seconds=1.25),
     Evaluated(
-        step=3, train_loss=2.0, val_loss=2.1, bits_per_char=3.0, is_best=True, val_tokens=1000, is_estimate=False
+        step=3,
+        train_loss=2.0,
+        val_loss=2.1,
+        bits_per_char=3.0,
+        bits_per_byte=3.0,
+        is_best=True,
+        val_tokens=1000,
+        is_estimate=False,
     ),
     Sampled(step=3, prompt="\n", text='"quoted"\u2028\x00é'),
     SettingChanged(step=3, setting="learning_rate", value=0.1),
@@ -57,7 +64,8 @@ def test_an_event_survives_a_round_trip_through_json(event: Event) -> None:
 
 def test_the_type_comes_first_and_the_keys_are_the_field_names() -> None:
     assert list(json.loads(to_json(EXAMPLES[1]))) == [
-        "type", "step", "train_loss", "val_loss", "bits_per_char", "is_best", "val_tokens", "is_estimate",
+        "type", "step", "train_loss", "val_loss", "bits_per_char", "bits_per_byte", "is_best", "val_tokens",
+        "is_estimate",
     ]  # fmt: skip
 
 

@@ -41,7 +41,7 @@ def package(*names: str) -> list[str]:
 
 TORCH = package("models", "training")
 ARRAYS = [*package("storage.export.hf"), *(f"tui_gpt.storage.{name}" for name in ("checkpoint", "folding", "quantize"))]
-ARRAY_TEXTS = ("dataset", "tokenizer", "windows", "report")
+ARRAY_TEXTS = ("dataset", "tokenizer", "windows", "report", *package("text.tokenizers."))
 NUMPY = [*TORCH, *ARRAYS, *package("text", "prior", "generation")]
 TUI = package("tui")
 CLI = package("cli", "__main__")

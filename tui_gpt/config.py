@@ -22,12 +22,15 @@ Schedule = Literal["linear", "cosine", "constant"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["fp32", "tf32", "bf16"]
 PrecisionName = Literal["auto", "fp32", "tf32", "bf16"]
+TokenizerName = Literal["character", "byte", "bpe"]
 
 _Config = TypeVar("_Config", "ModelConfig", "TrainConfig")
 
 DEFAULT_PRESET = "quick"
 DEFAULT_CORPUS = "tinyshakespeare"
 DEFAULT_VAL_SHARE = 0.1
+DEFAULT_VOCAB_SIZE = 1_024
+"""Tokens of a BPE tokenizer."""
 
 # What the models that train and the decoders that generate have in common, besides their configuration.
 LOGIT_CAP = 15.0
@@ -58,6 +61,7 @@ def _require(condition: bool, setting: str, sentence: str) -> None:
 
 RANGES: Mapping[str, tuple[int, int] | tuple[float, float]] = MappingProxyType(
     {
+        "vocab_size": (257, 65_536),
         "block_size": (1, 65_536),
         "n_layer": (0, 256),
         "n_head": (1, 256),
@@ -114,9 +118,14 @@ def _require_ranges(config: Any) -> None:
 class ModelConfig(_FromDict):
     """The shape of a model; with the vocabulary size it determines the shape of every parameter."""
 
+    tokenizer: TokenizerName = "character"
+    """What the model reads and predicts: the characters of its text, bytes, or frequent sequences of bytes (byte pair
+    encoding), which need the package `tokenizers` for training."""
+    vocab_size: int | None = None
+    """Tokens of the tokenizer `bpe`, 257 to 65,536; None is 1,024."""
     architecture: Architecture = "classic"
     block_size: int = 256
-    """Context length in characters."""
+    """Context length in tokens, which are characters unless `tokenizer` says otherwise."""
     n_layer: int = 6
     """Transformer blocks; `classic` with 0 is the bigram model, which maps token embeddings to logits."""
     n_head: int = 6
@@ -127,8 +136,8 @@ class ModelConfig(_FromDict):
     activation: Activation = "relu"
     """Activation inside the feed-forward layers of a `classic` model; a `modern` one has squared ReLU."""
     ngram_order: int = 0
-    """Maximum order of the Kneser-Ney n-gram prior of a `modern` model (large alphabets use a lower one); 0 disables
-    it."""
+    """Maximum order of the Kneser-Ney n-gram prior of a `modern` model (large vocabularies use a lower one); 0
+    disables it."""
     induction: bool = False
     """Whether a `modern` model is fed earlier matches of the current context."""
     members: int = 1
@@ -140,8 +149,18 @@ class ModelConfig(_FromDict):
         """Return the number of networks to build: `members`, or 1 while that is 0."""
         return max(1, self.members)
 
+    @property
+    def reads_bytes(self) -> bool:
+        """Return whether the bytes of a text are read as they are, so that it need not be UTF-8."""
+        return self.tokenizer == "byte"
+
     def __post_init__(self) -> None:
         _require_ranges(self)
+        _require(
+            self.vocab_size is None or self.tokenizer == "bpe",
+            "vocab_size",
+            "vocab_size is for the tokenizer bpe: leave it out, or choose that tokenizer",
+        )
         _require(
             self.n_embd % self.n_head == 0,
             "n_embd",
@@ -268,10 +287,11 @@ def changed(config: TrainConfig, changes: Mapping[str, int | float | str | bool 
 
 @dataclass(frozen=True, kw_only=True)
 class SampleConfig(_FromDict):
-    """How characters are sampled. The filters apply in this order: top_k, top_p, min_p."""
+    """How tokens (characters, unless the model has another tokenizer) are sampled. The filters apply in this order:
+    top_k, top_p, min_p."""
 
     max_new_tokens: int = 500
-    """Characters to generate."""
+    """Tokens to generate."""
     temperature: float = 0.8
     """0 always takes the most likely character, 1 samples the model's probabilities, above 1 flattens them."""
     top_k: int = 0

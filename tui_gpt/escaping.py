@@ -5,6 +5,7 @@ bidirectional algorithm could interpret is replaced by one visible character, so
 This is for display only: text for a file or a pipe is not escaped.
 """
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -18,9 +19,16 @@ _LINE_BREAKS = dict.fromkeys((0x2028, 0x2029), REPLACEMENT)
 _INVISIBLE = dict.fromkeys((0xFEFF, *range(0xFFF9, 0xFFFC), *range(0xE0000, 0xE0080)), REPLACEMENT)
 _SURROGATES = dict.fromkeys(range(0xD800, 0xE000), REPLACEMENT)
 
+_ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
+
 _TABLE: Mapping[int, str] = MappingProxyType(
     {**_C0, **_DELETE, **_C1, **_BIDIRECTIONAL, **_LINE_BREAKS, **_INVISIBLE, **_SURROGATES}
 )
+
+
+def spell_bytes(text: str) -> str:
+    """Return `text` with each byte that is a part of a character, U+DC80 to U+DCFF, spelled as e.g. <0xE4>."""
+    return text if text.isascii() else _ESCAPED_BYTE.sub(lambda match: f"<0x{ord(match[0]) - 0xDC00:02X}>", text)
 
 
 def escape_controls(text: str) -> str:

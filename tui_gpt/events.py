@@ -1,7 +1,8 @@
 """Events of a run: frozen records that the trainer yields, the log stores and the screens draw.
 
 An event is plain data. It holds no tensor, widget or reference to its run, so the same record can be drawn live,
-written to `events.jsonl`, and replayed from there. Losses are in nats per character.
+written to `events.jsonl`, and replayed from there. Losses are in nats per token, and
+a token is a character unless the run has another tokenizer.
 """
 
 import dataclasses
@@ -12,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from tui_gpt.config import TokenizerName
+from tui_gpt.metrics import ASCII_CHARACTER, TokenSize
 from tui_gpt.records import parse_object, read_record
 
 FinishReason = Literal["completed", "stopped", "time_limit", "early_stop"]
@@ -34,7 +37,10 @@ class Started:
     preset: str
     seed: int
     vocab_size: int = 0
-    """Distinct characters that the model predicts; 0 if unknown."""
+    """Distinct tokens that the model predicts; 0 if unknown."""
+    tokenizer: TokenizerName = "character"
+    token_size: TokenSize = ASCII_CHARACTER
+    """Of the validation text; it converts losses to bits per character and per byte."""
     precision: str = "fp32"
     """Precision of the matrix products: `fp32`, `tf32` or `bf16`."""
 
@@ -61,10 +67,12 @@ class Evaluated:
     train_loss: float
     val_loss: float
     bits_per_char: float
+    """Validation loss in bits per character, which compares models of different tokenizers."""
+    bits_per_byte: float
     is_best: bool
     """Whether this is the best model so far. The newest such event holds the loss of the best model."""
     val_tokens: int
-    """Characters of the validation split that were read."""
+    """Tokens of the validation split that were read."""
     is_estimate: bool = False
     """Whether only an evenly spread part of what the loss of record is computed on was read."""
 
@@ -231,6 +239,9 @@ class Finished:
     elapsed_seconds: float
     best_is_estimate: bool = False
     """Whether `best_val_loss` is an estimate, computed on a part of the validation split."""
+    best_bits_per_char: float | None = None
+    """`best_val_loss` in bits per character."""
+    best_bits_per_byte: float | None = None
 
 
 Event = (
@@ -259,7 +270,7 @@ EVENT_TYPES: Mapping[str, type[Event]] = types.MappingProxyType({kind.type: kind
 
 
 def scalars(event: Event) -> dict[str, float]:
-    """Return what an event has measured by the tags of a curve; losses are in nats per character.
+    """Return what an event has measured by the tags of a curve; losses are in nats per token.
 
     Empty for all but `Progress` and `Evaluated`.
     """
@@ -268,7 +279,11 @@ def scalars(event: Event) -> dict[str, float]:
             names = ("learning_rate", "grad_norm", "tokens_per_second")
             return {"loss/train": event.loss, **{name: getattr(event, name) for name in names}}
         case Evaluated():
-            return {"loss/validation": event.val_loss, "loss/train_evaluated": event.train_loss}
+            return {
+                "loss/validation": event.val_loss,
+                "loss/train_evaluated": event.train_loss,
+                "bits_per_character/validation": event.bits_per_char,
+            }
         case _:
             return {}
 

@@ -2,6 +2,7 @@
 
 import math
 
+from tui_gpt.config import TokenizerName
 from tui_gpt.events import SettingValue
 
 _UNITS = ((1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k"))
@@ -41,6 +42,11 @@ def _decimals(scaled: float) -> int:
 def format_loss(loss: float | None, *, is_estimate: bool, digits: int = 4) -> str:
     """Return e.g. `1.4521`; `~1.4521` for an estimate, `–` for None."""
     return "–" if loss is None else f"{'~' if is_estimate else ''}{loss:.{digits}f}"
+
+
+def token_noun(tokenizer: TokenizerName) -> str:
+    """Return what a token of that tokenizer is: `character`, `byte` or `token`."""
+    return "token" if tokenizer == "bpe" else tokenizer
 
 
 def format_rate(characters_per_second: float) -> str:

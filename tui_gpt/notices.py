@@ -21,7 +21,7 @@ from tui_gpt.events import (
     StorageProblem,
     StorageRecovered,
 )
-from tui_gpt.formatting import format_count, format_setting
+from tui_gpt.formatting import format_count, format_setting, token_noun
 
 NoticeKind = Literal["started", "paused", "resumed", "changed", "warning", "recovered"]
 
@@ -68,7 +68,8 @@ def device_words(event: Started) -> str:
 
 def _start_notice(event: Started) -> Notice:
     model = (
-        f"{format_count(event.parameters)} parameters, {format_count(event.train_tokens)} characters, "
+        f"{format_count(event.parameters)} parameters, "
+        f"{format_count(event.train_tokens)} {token_noun(event.tokenizer)}s, "
         f"{event.max_iters:,} steps on {device_words(event)}"
     )
     if not event.step:

@@ -24,6 +24,8 @@ from tui_gpt.events import (
     StorageProblem,
     StorageRecovered,
 )
+from tui_gpt.formatting import token_noun
+from tui_gpt.metrics import ASCII_CHARACTER, TokenSize
 from tui_gpt.notices import Notice, notice_of
 
 TrainingState = Literal["new", "running", "paused", "stopped", "finished"]
@@ -147,6 +149,16 @@ class RunRecord:
             self.evaluations[place] = event
 
     @property
+    def unit(self) -> str:
+        """What a token of the run is: `character`, `byte` or `token`; its losses are in nats per that."""
+        return token_noun(self.started.tokenizer if self.started else "character")
+
+    @property
+    def token_size(self) -> TokenSize:
+        """How much of the validation text a token holds."""
+        return self.started.token_size if self.started else ASCII_CHARACTER
+
+    @property
     def best(self) -> Evaluated | None:
         """The newest evaluation of the best model."""
         return self.bests[-1] if self.bests else None
@@ -178,4 +190,4 @@ class RunRecord:
     def extent_of(self, evaluation: Evaluated) -> str:
         """Return the part of the validation split that was read, e.g. `on 8,192 of 111,540 characters`; "" for all."""
         whole = self.started.val_tokens if self.started else evaluation.val_tokens
-        return f"on {evaluation.val_tokens:,} of {whole:,} characters" if evaluation.val_tokens < whole else ""
+        return f"on {evaluation.val_tokens:,} of {whole:,} {self.unit}s" if evaluation.val_tokens < whole else ""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tui_gpt.config import RunConfig
+from tui_gpt.config import RunConfig, TokenizerName
 from tui_gpt.errors import IncompatibleError
 from tui_gpt.events import SettingValue
 
@@ -43,8 +43,9 @@ class Estimate:
     iterations: int
     parameters: int
     train_tokens: int
+    tokenizer: TokenizerName = "character"
     ngram_loss: float | None = None
-    """Validation loss of the n-gram prior alone, in nats per character; None for a model without one."""
+    """Validation loss of the n-gram prior alone, in nats per token; None for a model without one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +55,11 @@ class Evaluation:
     name: str
     step: int
     val_loss: float
-    """Nats per character."""
+    """Nats per token."""
     bits_per_char: float
+    bits_per_byte: float
     perplexity: float
+    """Per token."""
     val_tokens: int
 
 

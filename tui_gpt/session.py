@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 HERE = TrainConfig(max_iters=1)
 """The default device of this machine and all its cores."""
 SAMPLE_CHARACTERS = 240
-"""Length of the samples that a run generates during training."""
+"""Length of the samples that a run generates during training, also in tokens."""
 SAMPLE_PROMPT = "\n"
 _LIVE_TIMEOUT_SECONDS = 60.0
 
@@ -264,10 +264,15 @@ def _sample(prepared: "Prepared", step: int) -> Iterator[str]:
     """Generate the sample of a step, piece by piece."""
     sampler = _sampler(prepared, prepared.weights(), name="sample", step=step)
     config = SampleConfig(max_new_tokens=SAMPLE_CHARACTERS, seed=prepared.config.train.seed)
-    return (piece.text for piece in sampler.stream(SAMPLE_PROMPT, config))
+    length = 0
+    for piece in sampler.stream(SAMPLE_PROMPT, config):
+        yield piece.text
+        length += len(piece.text)
+        if length >= SAMPLE_CHARACTERS:
+            return
 
 
-def source_config(source: str, store: RunStore | None = None) -> RunConfig:
+def source_config(source: str | Path | None, store: RunStore | None = None) -> RunConfig:
     """Return the config of the model `source` (see `SessionLike.open_model`), without torch.
 
     Raises TuiGptError.
@@ -276,11 +281,11 @@ def source_config(source: str, store: RunStore | None = None) -> RunConfig:
 
 
 def source_characters(source: str, store: RunStore | None = None) -> str:
-    """Return the alphabet of the model `source`, without torch. Raises TuiGptError."""
+    """Return the alphabet of the model `source`, "" for one without; without torch. Raises TuiGptError."""
     return _source_info(source, store).tokenizer.get("characters", "")
 
 
-def _source_info(source: str, store: RunStore | None) -> CheckpointInfo:
+def _source_info(source: str | Path | None, store: RunStore | None) -> CheckpointInfo:
     _, folder = Session(store)._checkpoint_of(source)
     return read_info(folder)
 

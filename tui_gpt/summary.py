@@ -7,7 +7,6 @@ from pathlib import Path
 from tui_gpt.escaping import escape_controls
 from tui_gpt.events import Finished, Saved
 from tui_gpt.formatting import format_duration
-from tui_gpt.metrics import bits_per_character
 from tui_gpt.progress import RunRecord
 
 _ENDINGS = {
@@ -50,12 +49,13 @@ def _ending(finished: Finished, record: RunRecord) -> str:
 
 def _extent(finished: Finished, record: RunRecord) -> str:
     """Return the best loss in bits, and how much of the validation split it was measured on."""
-    assert finished.best_val_loss is not None
-    bits = f"{bits_per_character(finished.best_val_loss):.3f} bits per character"
+    bits = f"{finished.best_bits_per_char or 0.0:.3f} bits per character"
+    if finished.best_bits_per_byte != finished.best_bits_per_char:
+        bits += f", {finished.best_bits_per_byte or 0.0:.3f} per byte"
     if record.best is None:
         return bits + (", an estimate" if finished.best_is_estimate else "")
     kind = "estimate on" if finished.best_is_estimate else "on"
-    return f"{bits}, {kind} {record.best.val_tokens:,} characters"
+    return f"{bits}, {kind} {record.best.val_tokens:,} {record.unit}s"
 
 
 def next_commands(

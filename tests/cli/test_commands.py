@@ -14,8 +14,9 @@ from tests.cli.helpers import CommandLine
 from tests.fakes import evaluated
 from tui_gpt import __version__
 from tui_gpt.cli import main as cli
+from tui_gpt.cli.commands import evaluate as evaluate_module
 from tui_gpt.cli.commands import source as source_module
-from tui_gpt.config import PRESETS, RunConfig
+from tui_gpt.config import PRESETS, RunConfig, resolve
 from tui_gpt.errors import CheckpointError, IncompatibleError
 from tui_gpt.events import Saved, SettingValue
 from tui_gpt.requests import TrainRequest
@@ -197,6 +198,7 @@ def test_the_commands_and_the_app_read_the_same_variables(
     """Every setting has a variable, which gives the same config in both."""
     examples = {int: "8", float: "0.5", str: "tinyshakespeare", bool: "yes"}
     special = {"preset": "classic", "architecture": "classic", "optimizer": "adamw", "schedule": "linear"}
+    special |= {"tokenizer": "bpe", "vocab_size": "512"}
     special |= {
         "device": "cpu",
         "precision": "fp32",
@@ -710,6 +712,30 @@ def test_eval_measures_any_text(command: CommandLine, tmp_path: Path) -> None:
     assert (record["characters"], record["unknown"]) == (13, "é")
 
 
+def test_eval_of_a_byte_model_measures_any_file(
+    command: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = resolve("nano", tokenizer="byte")
+    monkeypatch.setattr(evaluate_module, "source_config", lambda source: config)
+    (tmp_path / "any.bin").write_bytes(b"\xff\x00\r\n")
+    record = json.loads(command("eval", "--file", str(tmp_path / "any.bin"), "--json").out)
+    assert (record["characters"], record["left_out"]) == (4, 0)
+
+
+def test_the_tokenizer_of_a_new_run_is_an_option_a_variable_and_a_line_of_the_file(
+    command: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command("train", "--headless", "--tokenizer", "byte")
+    assert command.request.config.model.tokenizer == "byte"
+    monkeypatch.setenv("TUI_GPT_TRAIN_TOKENIZER", "bpe")
+    paths.config_file().parent.mkdir(parents=True)
+    paths.config_file().write_text("[train]\nvocab_size = 2048\n")
+    command("train", "--headless")
+    assert (command.request.config.model.tokenizer, command.request.config.model.vocab_size) == ("bpe", 2048)
+    result = command("train", "--headless", "--tokenizer", "byte")
+    assert (result.code, "vocab_size is for the tokenizer bpe" in result.err) == (2, True)
+
+
 def test_eval_of_a_text_without_known_characters_fails_with_a_sentence(command: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("éñ")
     assert "knows none of these characters" in command("eval", "--file", str(tmp_path / "text.txt")).err
@@ -722,7 +748,8 @@ def test_runs_list_is_a_table_and_json(command: CommandLine) -> None:
     make_run("one")
     make_run("a-much-longer-name")
     lines = command("runs", "list").out.splitlines()
-    assert lines[0].split() == ["NAME", "STATE", "PRESET", "TEXT", "STEP", "BEST", "LOSS", "SIZE", "UPDATED", "NOTE"]
+    headings = ["NAME", "STATE", "PRESET", "TEXT", "STEP", "BEST", "LOSS", "BITS/CHAR", "SIZE", "UPDATED", "NOTE"]
+    assert lines[0].split() == headings
     assert len(lines) == 3
     assert len({line.index("nano") for line in lines[1:]}) == 1
     records = [json.loads(line) for line in command("runs", "list", "--json").out.splitlines()]

@@ -68,17 +68,17 @@ def test_a_restored_prior_finds_the_same_copies() -> None:
     prior = NgramPrior.fit(TOKENIZER.encode(TEXT), TOKENIZER.vocab_size, 3)
     restored = NgramPrior.from_state(prior.state())
     written = TOKENIZER.lookup(TEXT[100:200] + "fox dog fox dog fox dog fox dog")
-    assert 0 < (prior.copy_index.copied_fraction(written) or 0) < 1
-    assert restored.copy_index.copied_fraction(written) == prior.copy_index.copied_fraction(written)
+    assert 0 < (CopyIndex(prior.counted).copied_fraction(written) or 0) < 1
+    assert CopyIndex(restored.counted).copied_fraction(written) == CopyIndex(prior.counted).copied_fraction(written)
 
 
 def test_a_passage_across_two_sampled_pieces_is_not_in_the_index() -> None:
     """A prior of a long text counts a piece of each fold; two pieces are not adjacent in the text."""
     tokens = RNG.integers(0, 50, 900)
     prior = NgramPrior.fit(tokens, 50, 3, folds=3, limit=300)
-    assert prior.copy_index.copied_fraction(tokens[300:400]) == 1.0
-    assert prior.copy_index.copied_fraction(np.concatenate([tokens[90:100], tokens[300:310]])) == 0.0
-    assert NgramPrior.from_state(prior.state()).copy_index.copied_fraction(tokens[90:110]) == 0.0
+    assert CopyIndex(prior.counted).copied_fraction(tokens[300:400]) == 1.0
+    assert CopyIndex(prior.counted).copied_fraction(np.concatenate([tokens[90:100], tokens[300:310]])) == 0.0
+    assert CopyIndex(NgramPrior.from_state(prior.state()).counted).copied_fraction(tokens[90:110]) == 0.0
 
 
 def test_the_index_takes_eight_bytes_per_token() -> None:

@@ -35,7 +35,14 @@ def healthy_run(root: Path) -> Run:
         )
     run.record(
         Evaluated(
-            step=5, train_loss=2.4, val_loss=2.5, bits_per_char=3.6, is_best=True, val_tokens=1000, is_estimate=False
+            step=5,
+            train_loss=2.4,
+            val_loss=2.5,
+            bits_per_char=3.6,
+            bits_per_byte=3.6,
+            is_best=True,
+            val_tokens=1000,
+            is_estimate=False,
         )
     )
     run.record(Saved(step=5, path="last"))

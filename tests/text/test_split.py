@@ -55,7 +55,7 @@ def test_a_text_too_short_for_the_fraction_is_refused_with_the_length_needed() -
 def test_with_a_validation_text_the_whole_training_text_is_trained_on() -> None:
     corpus = Corpus.build(text_of("abcd" * 20), 8, split=Split(validation=text_of("dcba€dcba")))
     assert parts(corpus) == ("abcd" * 20, "dcbadcba")
-    assert corpus.tokenizer.characters == "abcd"
+    assert corpus.tokenizer.texts == "abcd"
 
 
 def test_a_validation_text_with_too_few_known_characters_is_refused() -> None:

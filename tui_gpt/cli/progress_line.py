@@ -38,10 +38,12 @@ def figures(record: RunRecord) -> list[str]:
         parts.append(f"loss {progress.loss:.3f}")
     if evaluation is not None:
         parts.append(f"val {format_loss(evaluation.val_loss, is_estimate=evaluation.is_estimate, digits=3)}")
+    if evaluation is not None and record.unit != "character":
+        parts.append(f"{format_loss(evaluation.bits_per_char, is_estimate=evaluation.is_estimate, digits=3)} bits/char")
     if seconds_left is not None:
         parts.append(f"{format_duration(seconds_left)} left")
     if progress is not None:
-        parts.append(format_rate(progress.tokens_per_second))
+        parts.append(format_rate(progress.tokens_per_second * record.token_size.characters))
     return parts
 
 
@@ -105,7 +107,7 @@ class ProgressLine:
             case Sampled():
                 self.write_line(f"sample at step {event.step:,}:\n{escape_controls(event.text)}")
             case Evaluated() if not self._terminal:
-                self.write_line(_evaluation_line(event))
+                self.write_line(_evaluation_line(event, self.record.unit))
             case Progress() | Evaluated():
                 self._draw_if_due()
             case _:
@@ -195,12 +197,12 @@ def _line_of(notice: Notice) -> str:
     return f"{'warning: ' if notice.kind == 'warning' else ''}{escape_controls(notice.sentence)}"
 
 
-def _evaluation_line(event: Evaluated) -> str:
-    part = f" (estimate on {event.val_tokens:,} characters)" if event.is_estimate else ""
+def _evaluation_line(event: Evaluated, unit: str) -> str:
+    part = f" (estimate on {event.val_tokens:,} {unit}s)" if event.is_estimate else ""
+    bits = "" if unit == "character" else f", {event.bits_per_char:.3f} bits per character"
     best = ", the best so far" if event.is_best else ""
-    return (
-        f"step {event.step:,}: training loss {event.train_loss:.4f}, validation loss {event.val_loss:.4f}{part}{best}"
-    )
+    losses = f"training loss {event.train_loss:.4f}, validation loss {event.val_loss:.4f}{part}"
+    return f"step {event.step:,}: {losses}{bits}{best}"
 
 
 def _columns(stream: TextIO) -> int:

@@ -1,6 +1,6 @@
-"""Generate text with a trained model: takes a prompt, yields characters with their log-probabilities.
+"""Generate text with a trained model: takes a prompt, yields tokens with their text and log-probabilities.
 
-`Sampler` is the `TextModel` of the interfaces. It checks its `Control` before every character. Each stream has its own
+`Sampler` is the `TextModel` of the interfaces. It checks its `Control` before every token. Each stream has its own
 random generator, so equal seeds generate equal text, and training at the same time is not affected. It knows neither
 the notebook nor what an interface does with a piece.
 """
@@ -10,9 +10,11 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
@@ -21,16 +23,18 @@ from tui_gpt.generation.decoders import DecoderFactory
 from tui_gpt.generation.sampling import log_softmax
 from tui_gpt.generation.text_model import CHANGEABLE, Changes, Piece
 from tui_gpt.generation.weights import Floats, Ints, Model
+from tui_gpt.prior.novelty import CopyIndex
 from tui_gpt.prior.stored import read_prior, without_prior
 from tui_gpt.seeds import draw_seed
 from tui_gpt.storage.checkpoint import read_checkpoint
-from tui_gpt.text.tokenizer import CharTokenizer
+from tui_gpt.text.tokenizers.choose import read_tokenizer
+from tui_gpt.text.tokenizers.protocol import Tokenizer
 
 ALTERNATIVES = 10
-"""Number of characters in `Piece.alternatives`."""
+"""Number of tokens in `Piece.alternatives`."""
 UNIFORMS_AT_ONCE = 256
 BURST_SECONDS = 0.008
-"""Time for which characters are computed before they are yielded."""
+"""Time for which tokens are computed before they are yielded."""
 
 
 class Sampler:
@@ -39,7 +43,7 @@ class Sampler:
     def __init__(
         self,
         model: Model,
-        tokenizer: CharTokenizer,
+        tokenizer: Tokenizer,
         *,
         name: str,
         step: int,
@@ -49,7 +53,7 @@ class Sampler:
         self._decoders = DecoderFactory(model)
         self._prior = model.prior
         self._tokenizer = tokenizer
-        self._characters = [tokenizer.decode(np.array([token])) for token in range(tokenizer.vocab_size)]
+        self._texts = tokenizer.texts
         self.name = name
         self.step = step
         self.val_loss = val_loss
@@ -65,7 +69,7 @@ class Sampler:
         prior = read_prior(checkpoint.weights, info.vocab_size, info.config.model.ngram_order)
         return cls(
             Model.of(info.config.model, info.vocab_size, without_prior(checkpoint.weights), prior),
-            CharTokenizer.from_dict(info.tokenizer),
+            read_tokenizer(info.tokenizer, info.vocab_size),
             name=name,
             step=info.step,
             val_loss=info.val_loss,
@@ -79,7 +83,7 @@ class Sampler:
     def stream(
         self, prompt: str, config: SampleConfig, control: Control | None = None, *, details: bool = False
     ) -> Iterator[Piece]:
-        """Yield the continuation of `prompt`, one piece per character; an empty prompt is treated as a line break.
+        """Yield the continuation of `prompt`, one piece per token; an empty prompt is treated as a line break.
 
         `details` fills `alternatives`. Ends early when `control` stops, and applies its changes to the settings. Only
         the end of a long prompt has an effect (see `decoder.receptive_field`).
@@ -98,24 +102,35 @@ class Sampler:
 
     def copied(self, text: str) -> float | None:
         """See `TextModel.copied`."""
-        return None if self._prior is None else self._prior.copy_index.copied_fraction(self._tokenizer.lookup(text))
+        return None if self._copy_index is None else self._copy_index.copied_fraction(_code_points(text))
+
+    @cached_property
+    def _copy_index(self) -> CopyIndex | None:
+        """The passages of the text that the prior counted, in characters whatever the tokens are."""
+        if self._prior is None:
+            return None
+        return CopyIndex(_code_points(self._tokenizer.decode(part)) for part in self._prior.counted)
 
     def score(self, text: str, *, details: bool = False) -> Iterator[Piece]:
-        """Yield one piece per known character of `text`, with the log-probability that the model gave it.
+        """Yield one piece per token of `text`, with the log-probability that the model gave it.
 
         The context of each is what `stream` would have seen; that of the first is a line break, as for an empty prompt.
-        A long text is scored in chunks and takes one or two bytes of memory per character.
+        A long text is scored in chunks and takes one or two bytes of memory per token.
         """
         known = self._tokenizer.encode_compact(text)
         tokens = np.concatenate([self._prompt_tokens("").astype(known.dtype), known])
         rows = itertools.chain.from_iterable(self._decoders.numpy().logits_along(tokens[:-1]))
-        for row, token in zip(rows, tokens[1:], strict=True):
-            yield self._piece(row, int(token), details)
+        text_of = self._tokenizer.stream()
+        for row, token in zip(rows, tokens[1:].tolist(), strict=True):
+            logprobs = log_softmax(row)
+            alternatives = self._most_likely(logprobs) if details else ()
+            yield Piece(text_of(token), float(logprobs[token]), alternatives)
 
     def _generate(
         self, prompt: str, config: SampleConfig, count: int, control: Control | None, details: bool
     ) -> Iterator[tuple[Piece, ...]]:
-        """Yield the next piece of every answer, character by character, though they are computed in bursts."""
+        """Yield the next piece of every answer, token by token, though they are computed in bursts."""
+        streams = [self._tokenizer.stream() for _ in range(count)]
         for tokens, logits, changes in self._bursts(prompt, config, count, control or Control()):
             logprobs = log_softmax(logits)
             chosen = np.take_along_axis(logprobs, tokens[..., None], -1)[..., 0].tolist()
@@ -123,7 +138,7 @@ class Sampler:
                 if control is not None and control.stop_requested:
                     return
                 alternatives = [self._most_likely(one) for one in logprobs[t]] if details else itertools.repeat(())
-                texts = map(self._characters.__getitem__, row)
+                texts = (text_of(token) for text_of, token in zip(streams, row, strict=True))
                 yield tuple(map(Piece, texts, chosen[t], alternatives, itertools.repeat(changes if t == 0 else ())))
 
     def _bursts(
@@ -153,20 +168,16 @@ class Sampler:
             size = max(1, min(2 * size, int(BURST_SECONDS * pace), UNIFORMS_AT_ONCE))
 
     def _prompt_tokens(self, prompt: str) -> Ints:
-        """Return the known characters of `prompt` (T,); without any, a line break, or token 0 if it is unknown."""
+        """Return the tokens of `prompt` (T,); without any, a line break, or token 0 if it is unknown."""
         tokens = self._tokenizer.encode(prompt)
         if not len(tokens):
             tokens = self._tokenizer.encode("\n")
         return tokens.astype(np.int64) if len(tokens) else np.zeros(1, np.int64)
 
-    def _piece(self, logits: Floats, token: int, details: bool) -> Piece:
-        logprobs = log_softmax(logits)
-        return Piece(self._characters[token], float(logprobs[token]), self._most_likely(logprobs) if details else ())
-
     def _most_likely(self, logprobs: Floats) -> tuple[tuple[str, float], ...]:
-        """Return the ALTERNATIVES most likely characters for (V,) log-probabilities, with their probabilities."""
+        """Return the ALTERNATIVES most likely tokens for (V,) log-probabilities, with their probabilities."""
         order = np.argsort(-logprobs, kind="stable")[:ALTERNATIVES]
-        return tuple((self._characters[other], math.exp(logprobs[other])) for other in order)
+        return tuple((self._texts[other], math.exp(logprobs[other])) for other in order)
 
 
 class _Uniforms:
@@ -184,6 +195,10 @@ class _Uniforms:
             self._left = np.concatenate([self._left, np.stack(columns, axis=1)])
         taken, self._left = self._left[:n], self._left[n:]
         return taken
+
+
+def _code_points(text: str) -> npt.NDArray[np.uint32]:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
 
 
 def _changed(config: SampleConfig, control: Control) -> tuple[SampleConfig, Changes]:

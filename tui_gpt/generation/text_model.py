@@ -17,15 +17,38 @@ Changes = tuple[tuple[str, float], ...]
 
 
 class Piece(NamedTuple):
-    """One generated (or scored) character, and the probabilities that the model gave it and its alternatives."""
+    """One generated (or scored) token, and the probabilities that the model gave it and its alternatives.
+
+    A token is a character, unless the model has another tokenizer.
+    """
 
     text: str
+    """The characters that the token completes; "" for one that ends within a character."""
     logprob: float
-    """Natural logarithm of the model's own probability of `text` (temperature 1, no filter)."""
+    """Natural logarithm of the model's own probability of the token (temperature 1, no filter)."""
     alternatives: tuple[tuple[str, float], ...] = ()
-    """The ten most likely characters with their probabilities, most likely first; empty unless requested."""
+    """The ten most likely tokens with their probabilities, most likely first; empty unless requested. A byte that is
+    only a part of a character is a lone surrogate, see `escaping.spell_bytes`."""
     changes: Changes = ()
-    """Settings that changed just before this character was drawn."""
+    """Settings that changed just before this token was drawn."""
+
+
+class CharacterLogprobs:
+    """Distributes the log-probabilities of the tokens of one text to its characters.
+
+    A character gets those of all tokens that it ended, or an equal part of its token's, so their sum stays the same.
+    """
+
+    def __init__(self) -> None:
+        self._pending = 0.0
+
+    def take(self, piece: Piece) -> tuple[float, ...]:
+        """Return the log-probability of each character of the next piece."""
+        self._pending += piece.logprob
+        if not piece.text:
+            return ()
+        each, self._pending = self._pending / len(piece.text), 0.0
+        return (each,) * len(piece.text)
 
 
 class TextModel(Protocol):
@@ -41,7 +64,7 @@ class TextModel(Protocol):
 
     @property
     def val_loss(self) -> float | None:
-        """Validation loss in nats per character; None if it was not measured."""
+        """Validation loss in nats per token; None if it was not measured."""
 
     @property
     def val_is_estimate(self) -> bool:
@@ -53,7 +76,7 @@ class TextModel(Protocol):
     def stream(
         self, prompt: str, config: SampleConfig, control: Control | None = None, *, details: bool = False
     ) -> Iterator[Piece]:
-        """Yield the continuation of `prompt`, one piece per character; `details` fills `alternatives`.
+        """Yield the continuation of `prompt`, one piece per token; `details` fills `alternatives`.
 
         Ends early when `control` stops, and applies its changes to the settings.
         """
@@ -74,4 +97,5 @@ class TextModel(Protocol):
         """
 
     def score(self, text: str, *, details: bool = False) -> Iterable[Piece]:
-        """Yield one piece per known character of `text`, with its log-probability; the first has no context."""
+        """Yield one piece per token of the known characters of `text`, with its log-probability; the first has no
+        context."""

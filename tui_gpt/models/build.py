@@ -12,7 +12,7 @@ from tui_gpt.models.classic import Classic
 from tui_gpt.models.ensemble import Ensemble
 from tui_gpt.models.induction import Induction, fold_case
 from tui_gpt.models.modern import Modern
-from tui_gpt.text.tokenizer import CharTokenizer
+from tui_gpt.text.tokenizers.protocol import Tokenizer
 
 LanguageModel = Classic | Modern | Ensemble
 """`model(tokens, targets, prior)` returns logits and the mean loss, see `Modern.forward`."""
@@ -39,11 +39,11 @@ def _new_model(config: ModelConfig, vocab_size: int) -> LanguageModel:
     return Ensemble(config, vocab_size) if config.networks > 1 else Modern(config, vocab_size)
 
 
-def set_case_folding(model: LanguageModel, tokenizer: CharTokenizer) -> None:
-    """Let a model with induction match the upper and lower case of each letter of the tokenizer's alphabet."""
+def set_case_folding(model: LanguageModel, tokenizer: Tokenizer) -> None:
+    """Let a model with induction match the upper and lower case of each token."""
     for module in model.modules():
         if isinstance(module, Induction):
-            module.folded.copy_(fold_case(tokenizer.characters))
+            module.folded.copy_(fold_case(tokenizer.texts))
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:

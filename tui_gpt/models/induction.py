@@ -33,10 +33,10 @@ class Matches:
     """(B, T, V): the length of the longest match that each character followed."""
 
 
-def fold_case(characters: Sequence[str]) -> Tensor:
-    """Return (V,): the token that each character is compared as, its lower case where the alphabet has one."""
-    numbers = {character: number for number, character in enumerate(characters)}
-    return torch.tensor([numbers.get(character.lower(), number) for character, number in numbers.items()])
+def fold_case(texts: Sequence[str]) -> Tensor:
+    """Return (V,): the token that each token, given by its text, is compared as: its lower case where there is one."""
+    numbers = {text: number for number, text in enumerate(texts)}
+    return torch.tensor([numbers.get(text.lower(), number) for text, number in numbers.items()])
 
 
 def find_matches(tokens: Tensor, keys: Tensor, vocab_size: int) -> Matches:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,6 @@ import numpy.typing as npt
 from tui_gpt.prior.cursor import NgramCursor
 from tui_gpt.prior.discounts import fit_discounts
 from tui_gpt.prior.folds import fold_edges, held_out_ranges
-from tui_gpt.prior.novelty import CopyIndex
 from tui_gpt.prior.sizing import FIT_LIMIT, MAX_ORDER, default_order
 from tui_gpt.prior.table import Floats, Table, build_table, log_prob_rows
 from tui_gpt.prior.trie import Contexts, Ints, build_trie
@@ -126,11 +125,11 @@ class NgramPrior:
         """Return a cursor for `batch_size` texts, which are read a token at a time."""
         return NgramCursor(self.trie, self.table, batch_size)
 
-    @cached_property
-    def copy_index(self) -> CopyIndex:
-        """The passages of the counted text, to find copies of them."""
+    @property
+    def counted(self) -> list[Ints]:
+        """The counted tokens: the whole text, or evenly spread parts of it."""
         is_whole = len(self._sample) == self._text_size
-        return CopyIndex([self._sample] if is_whole else np.array_split(self._sample, self.folds))
+        return [self._sample] if is_whole else np.array_split(self._sample, self.folds)
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
         """Return the counted tokens, compressed, and the settings: they determine every row."""

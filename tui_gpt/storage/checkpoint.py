@@ -168,7 +168,8 @@ def _identity(folder: Path) -> tuple[int, int] | None:
 
 def _read(folder: Path, training: bool) -> Checkpoint:
     manifest = read_manifest(folder)
-    if len(manifest.info.tokenizer.get("characters", "")) != manifest.info.vocab_size:
+    characters = manifest.info.tokenizer.get("characters")
+    if characters is not None and len(characters) != manifest.info.vocab_size:
         raise damaged(folder, "vocab_size does not fit the tokenizer")
     stored = _read_arrays(folder, MODEL_FILE, manifest.files[MODEL_FILE], _WEIGHT_TYPES)
     try:

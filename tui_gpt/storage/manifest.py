@@ -16,6 +16,7 @@ from typing import Any, Self
 from tui_gpt.config import RunConfig
 from tui_gpt.errors import CheckpointError, ConfigError, IncompatibleError
 from tui_gpt.events import SettingValue
+from tui_gpt.metrics import ASCII_CHARACTER, TokenSize
 from tui_gpt.records import check_value, read_record
 from tui_gpt.storage.folders import candidates
 from tui_gpt.storage.plain_files import is_folder, is_regular, read_json_object
@@ -39,11 +40,11 @@ def _now() -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointInfo:
-    """A checkpoint without its tensors. Losses are in nats per character."""
+    """A checkpoint without its tensors. Losses are in nats per token."""
 
     config: RunConfig
     tokenizer: Mapping[str, str]
-    """As written by `CharTokenizer.to_dict`."""
+    """As written by `Tokenizer.to_dict`."""
     vocab_size: int
     step: int
     max_iters: int
@@ -54,6 +55,8 @@ class CheckpointInfo:
     best_val_loss: float | None = None
     corpus_digest: str = ""
     """Digest of the training and validation text, see `text.split.Split.digest`."""
+    token_size: TokenSize = ASCII_CHARACTER
+    """Of the validation text; it converts losses to bits per character and per byte."""
     created: str = field(default_factory=_now)
     """ISO 8601, UTC."""
     extra: Mapping[str, SettingValue] = field(default_factory=dict)
@@ -64,6 +67,8 @@ class CheckpointInfo:
         for name in ("vocab_size", "step", "max_iters", "elapsed_seconds"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is negative", name)
+        if min(self.token_size.characters, self.token_size.bytes) <= 0:
+            raise ConfigError("token_size is not positive", "token_size")
 
     @property
     def val_tokens(self) -> int:

@@ -16,13 +16,16 @@ def check_texts(config: RunConfig, known: str = "") -> tuple[RunConfig, tuple[st
 
     `known` are characters that the model knows besides those of the training text. Raises CorpusError.
     """
-    text = read_corpus(config.corpus)
-    split = Split.of(config.train)
+    as_bytes = config.model.reads_bytes
+    text = read_corpus(config.corpus, as_bytes=as_bytes)
+    split = Split.of(config.train, as_bytes=as_bytes)
     train = config.train
     notes = text.notes
     if split.validation is not None:
         train = dataclasses.replace(train, val_file=split.validation.source)
-        notes += split.validation.notes + _unknown_note(split.validation, text.text, known)
+        notes += split.validation.notes
+        if config.model.tokenizer == "character":
+            notes += _unknown_note(split.validation, text.text, known)
     arranged = split.arranged(text)
     if train.shuffle_documents:
         notes += _documents_note(arranged)

@@ -1,7 +1,8 @@
 """Read a text to train on: a name from the library, a file, a folder of text files, or stdin.
 
 A text is read once and as a whole, as UTF-8 without byte order mark and with `\\n` line ends; anything else is refused
-with one line that names the place and the remedy (encodings.py). Other characters stay as they are, terminal escapes
+with one line that names the place and the remedy (encodings.py), unless a model of bytes is trained on it: then all
+bytes are kept (any_bytes.py). Other characters stay as they are, terminal escapes
 included: they are escaped where they are displayed.
 """
 
@@ -16,12 +17,16 @@ from typing import BinaryIO
 
 from tui_gpt.errors import CorpusError
 from tui_gpt.storage.names import checked_name, did_you_mean, slug
+from tui_gpt.text.any_bytes import bytes_of, text_of
 from tui_gpt.text.folder import read_folder
 from tui_gpt.text.library import CorpusEntry, corpora_by_name, free_name, store_text
 from tui_gpt.text.reading import STDIN, decode_named, path_of, read_file, read_stdin, reason_of
 
 _HASH_CHUNK = 1 << 22
 """Characters hashed at a time, so that there is no second copy of a whole text."""
+
+_BYTES = ", or train on its bytes with --tokenizer byte"
+"""A remedy for a file that is not UTF-8 text."""
 
 _MAX_NEIGHBOURS = 2_000
 """Names in a folder among which similar ones are looked for."""
@@ -35,7 +40,7 @@ class CorpusText:
     """Short, usable as a part of a run's name."""
     text: str
     digest: str
-    """SHA-256 of the text in UTF-8, hexadecimal."""
+    """SHA-256 of the text's bytes in UTF-8, hexadecimal."""
     source: str
     """What `read_corpus` takes to read the same text again from any folder: a name or an absolute path."""
     notes: tuple[str, ...] = ()
@@ -58,29 +63,34 @@ class CorpusInfo:
     notes: tuple[str, ...] = ()
 
 
-def read_corpus(spec: str, stdin: BinaryIO | None = None, *, keep: bool = True) -> CorpusText:
+def read_corpus(spec: str, stdin: BinaryIO | None = None, *, keep: bool = True, as_bytes: bool = False) -> CorpusText:
     """Return the text that `spec` names: a name from `list_corpora`, a file, a folder of text files, or `-` for stdin.
 
     A name takes precedence over a file of the same name. A text from stdin or a pipe is added to the library, so that a
-    run on it can be resumed, unless `keep` is false. Raises CorpusError, and StorageError where it cannot be added.
+    run on it can be resumed, unless `keep` is false. With `as_bytes` any file is read, unchanged. Raises CorpusError,
+    and StorageError where it cannot be added.
     """
     if spec == STDIN:
-        return _read_once("stdin", read_stdin(stdin), keep)
+        return _read_once("stdin", read_stdin(stdin), keep, as_bytes)
     entry = corpora_by_name().get(spec)
     try:
         path = entry.path if entry else path_of(spec)
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            return _folder_text(path)
+            return _folder_text(path, as_bytes)
         data = read_file(path, spec)
     except FileNotFoundError:
         raise missing(spec) from None
     except (OSError, ValueError, RuntimeError) as error:
         raise unreadable(spec, error) from error
     if not stat.S_ISREG(mode):
-        return _read_once(spec, data, keep)
+        return _read_once(spec, data, keep, as_bytes)
     name, source = (entry.name, entry.name) if entry else (slug(path.stem), str(path.absolute()))
-    return _corpus_text(name, decode_named(data, spec), source)
+    return _corpus_text(name, _decoded(data, spec, as_bytes), source)
+
+
+def _decoded(data: bytes, spec: str, as_bytes: bool) -> str:
+    return text_of(data) if as_bytes else decode_named(data, spec, _BYTES)
 
 
 def _corpus_text(
@@ -94,23 +104,23 @@ def _corpus_text(
     return CorpusText(name, text, _digest(text), source, notes, file_ends)
 
 
-def _folder_text(folder: Path) -> CorpusText:
-    texts, notes = read_folder(folder)
+def _folder_text(folder: Path, as_bytes: bool) -> CorpusText:
+    texts, notes = read_folder(folder, as_bytes=as_bytes)
     ends = tuple(itertools.accumulate(map(len, texts)))
     return _corpus_text(slug(folder.absolute().name), "".join(texts), str(folder.absolute()), notes, ends)
 
 
 def _digest(text: str) -> str:
-    """Return the SHA-256 of a text in UTF-8."""
+    """Return the SHA-256 of a text's bytes."""
     digest = hashlib.sha256()
     for start in range(0, len(text), _HASH_CHUNK):
-        digest.update(text[start : start + _HASH_CHUNK].encode("utf-8"))
+        digest.update(bytes_of(text[start : start + _HASH_CHUNK]))
     return digest.hexdigest()
 
 
-def _read_once(spec: str, data: bytes, keep: bool) -> CorpusText:
+def _read_once(spec: str, data: bytes, keep: bool, as_bytes: bool) -> CorpusText:
     """Return a text that can be read only once; with `keep` it is added to the library."""
-    text = _corpus_text("stdin", decode_named(data, spec), spec)
+    text = _corpus_text("stdin", _decoded(data, spec, as_bytes), spec)
     name = f"stdin-{text.digest[:8]}"
     if not keep:
         return dataclasses.replace(text, name=name)

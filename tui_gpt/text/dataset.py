@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tui_gpt.config import ModelConfig
 from tui_gpt.errors import CorpusError
 from tui_gpt.text.corpora import CorpusText
-from tui_gpt.text.split import Split
+from tui_gpt.text.split import Arranged, Split
 from tui_gpt.text.tokenizer import CharTokenizer
+from tui_gpt.text.tokenizers.choose import make_tokenizer
+from tui_gpt.text.tokenizers.protocol import TextSize, Tokenizer, size_of
 
 Tokens = npt.NDArray[np.unsignedinteger[Any]]
 
@@ -27,37 +31,58 @@ class Corpus:
     name: str
     digest: str
     """Of the texts and how they are split, see `Split.digest`."""
-    tokenizer: CharTokenizer
+    tokenizer: Tokenizer
     train: Tokens
     val: Tokens
+
+    @cached_property
+    def val_size(self) -> TextSize:
+        """The size of the validation part."""
+        return size_of(self.tokenizer, self.val)
+
+    @classmethod
+    def of(cls, config: ModelConfig, text: CorpusText, split: Split = _DEFAULT_SPLIT) -> Corpus:
+        """Split and encode `text` with a new tokenizer, as a new run does. Raises TuiGptError, as `build`."""
+        arranged = split.arranged(text)
+        length = _train_characters(arranged, split)
+        tokenizer = make_tokenizer(config, arranged.text, length, split.digest(text))
+        return cls.build(text, config.block_size, tokenizer, split)
 
     @classmethod
     def build(
         cls,
         text: CorpusText,
         block_size: int,
-        tokenizer: CharTokenizer | None = None,
+        tokenizer: Tokenizer | None = None,
         split: Split = _DEFAULT_SPLIT,
     ) -> Corpus:
-        """Split and encode `text`, with the given tokenizer or its own; characters that it does not know are left out.
+        """Split and encode `text`, with the given tokenizer or that of its characters; unknown ones are left out.
 
-        Raises CorpusError where the training part is too short for a window of `block_size` characters and its targets,
+        Raises CorpusError where the training part is too short for a window of `block_size` tokens and its targets,
         or the validation part for one target.
         """
         own = tokenizer or CharTokenizer.from_text(text.text)
         arranged = split.arranged(text)
-        tokens = own.encode_compact(arranged.text)
-        if arranged.boundary is None:
+        if arranged.boundary is None and own.kind == "character":
+            tokens = own.encode_compact(arranged.text)
             _require_length(text.name, len(tokens), block_size, split)
             length = split.train_length(len(tokens))
+            train, val = tokens[:length], tokens[length:]
         else:
-            length = len(own.encode_compact(arranged.text[: arranged.boundary]))
-            _require_documents(text.name, length, len(tokens), block_size)
-        val = tokens[length:] if split.validation is None else _validation_tokens(split.validation, own)
-        return cls(text.name, split.digest(text), own, tokens[:length], val)
+            length = _train_characters(arranged, split)
+            train, val = own.encode_compact(arranged.text[:length]), own.encode_compact(arranged.text[length:])
+            is_validated = split.validation is None
+            _require_parts(text.name, len(train), len(val) if is_validated else _MIN_VALIDATION, block_size, own)
+        val = val if split.validation is None else _validation_tokens(split.validation, own)
+        return cls(text.name, split.digest(text), own, train, val)
 
 
-def _validation_tokens(text: CorpusText, tokenizer: CharTokenizer) -> Tokens:
+def _train_characters(arranged: Arranged, split: Split) -> int:
+    """Return how many characters of a text are trained on."""
+    return split.train_length(len(arranged.text)) if arranged.boundary is None else arranged.boundary
+
+
+def _validation_tokens(text: CorpusText, tokenizer: Tokenizer) -> Tokens:
     tokens = tokenizer.encode_compact(text.text)
     if len(tokens) < _MIN_VALIDATION:
         raise CorpusError(
@@ -87,11 +112,12 @@ def _require_length(name: str, length: int, block_size: int, split: Split) -> No
     )
 
 
-def _require_documents(name: str, train: int, length: int, block_size: int) -> None:
-    if train > block_size and length - train >= _MIN_VALIDATION:
+def _require_parts(name: str, train: int, val: int, block_size: int, tokenizer: Tokenizer) -> None:
+    if train > block_size and val >= _MIN_VALIDATION:
         return
+    unit, cause = ("characters", "whole documents leave") if tokenizer.kind == "character" else ("tokens", "it leaves")
     raise CorpusError(
-        f"{name} is too short: whole documents leave {train:,} characters to train on and {length - train:,} to "
+        f"{name} is too short: {cause} {train:,} {unit} to train on and {val:,} to "
         f"validate, and a context of {block_size:,} needs {block_size + 1:,} and {_MIN_VALIDATION}: "
         f"{_remedy(train - 1)}"
     )

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from tui_gpt.errors import CorpusError
 from tui_gpt.text import reading
+from tui_gpt.text.any_bytes import text_of
 from tui_gpt.text.encodings import BinaryError, NotTextError, decode_text
 
 FILES_LIMIT = 100_000
@@ -27,11 +28,11 @@ _PLURALS: Mapping[str, str] = MappingProxyType(
 """The kinds of things that are left out."""
 
 
-def read_folder(folder: Path) -> tuple[list[str], tuple[str, ...]]:
+def read_folder(folder: Path, *, as_bytes: bool = False) -> tuple[list[str], tuple[str, ...]]:
     """Return the texts of all files below `folder` in order, each ending in a newline, and notes on what is left out.
 
-    Hidden files are skipped without a note and links are not followed. Raises CorpusError where there is no text or too
-    much of it, OSError where the folder itself cannot be read.
+    With `as_bytes` all files are read, unchanged. Hidden files are skipped without a note and links are not followed.
+    Raises CorpusError where there is no text or too much of it, OSError where the folder itself cannot be read.
     """
     left_out = _LeftOut(folder)
     texts: list[str] = []
@@ -46,7 +47,7 @@ def read_folder(folder: Path) -> tuple[list[str], tuple[str, ...]]:
         if size > reading.SIZE_LIMIT:
             raise reading.too_large(str(folder), reading.SIZE_LIMIT)
         try:
-            texts.append(decode_text(data))
+            texts.append(text_of(data) if as_bytes else decode_text(data))
         except BinaryError:
             left_out.add("binary file", path)
         except NotTextError as error:
@@ -55,7 +56,7 @@ def read_folder(folder: Path) -> tuple[list[str], tuple[str, ...]]:
     if not any(texts):
         why = f" ({'; '.join(notes)})" if notes else ""
         raise CorpusError(f"the folder {folder} holds no text{why}: put UTF-8 text files into it, or name another")
-    return [text if text.endswith("\n") else f"{text}\n" for text in texts if text], notes
+    return [text if as_bytes or text.endswith("\n") else f"{text}\n" for text in texts if text], notes
 
 
 class _LeftOut:

@@ -10,6 +10,7 @@ from tui_gpt.errors import NotFoundError, UsageError
 from tui_gpt.storage import paths
 from tui_gpt.storage.files import atomic_write, storage_errors, sync_folder
 from tui_gpt.storage.names import checked_name, did_you_mean, is_name
+from tui_gpt.text.any_bytes import bytes_of
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def corpora_by_name() -> dict[str, CorpusEntry]:
 
 def store_text(name: str, text: str) -> None:
     """Store a text under `name`. Raises StorageError."""
-    atomic_write(paths.corpora_dir() / f"{name}.txt", text.encode("utf-8"))
+    atomic_write(paths.corpora_dir() / f"{name}.txt", bytes_of(text))
 
 
 def free_name(name: str) -> str:

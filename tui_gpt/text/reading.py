@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tui_gpt.errors import CorpusError
+from tui_gpt.text.any_bytes import text_of
 from tui_gpt.text.encodings import NotTextError, decode_text
 
 STDIN = "-"
@@ -14,26 +15,30 @@ SIZE_LIMIT = 2 << 30
 """Bytes of one text."""
 
 
-def read_text(place: str, limit: int | None = None) -> str:
-    """Return the text of the file `place`, or of stdin for `-`, of at most `limit` bytes.
+def read_text(place: str, limit: int | None = None, *, as_bytes: bool = False) -> str:
+    """Return the text of the file `place`, or of stdin for `-`, of at most `limit` bytes; with `as_bytes` unchanged.
 
     Raises CorpusError where it cannot be read, is too large or is not UTF-8 text.
     """
     if place == STDIN:
-        return decode_named(read_stdin(limit=limit), "stdin")
+        piped = read_stdin(limit=limit)
+        return text_of(piped) if as_bytes else decode_named(piped, "stdin")
     try:
         data = read_file(path_of(place), place, limit)
     except (OSError, ValueError, RuntimeError) as error:
         raise CorpusError(f"{place} cannot be read ({reason_of(error)}): name a text file") from error
-    return decode_named(data, place)
+    return text_of(data) if as_bytes else decode_named(data, place)
 
 
-def decode_named(data: bytes, name: str) -> str:
-    """Return the text of `data`, see `decode_text`. Raises CorpusError that begins with `name`."""
+def decode_named(data: bytes, name: str, remedy: str = "") -> str:
+    """Return the text of `data`, see `decode_text`. Raises CorpusError that begins with `name`.
+
+    `remedy` is what the error names besides its own remedy.
+    """
     try:
         return decode_text(data)
     except NotTextError as error:
-        raise CorpusError(f"{name} {error}") from error
+        raise CorpusError(f"{name} {error}{remedy}") from error
 
 
 def path_of(place: str) -> Path:

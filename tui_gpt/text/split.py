@@ -38,14 +38,14 @@ class Split:
     """Seed of the order of the documents; None keeps the text's order."""
 
     @classmethod
-    def of(cls, config: TrainConfig, *, lasting: bool = False) -> "Split":
-        """Return the split that `config` describes, its validation text read; `lasting` as in `read_validation`.
+    def of(cls, config: TrainConfig, *, lasting: bool = False, as_bytes: bool = False) -> "Split":
+        """Return the split that `config` describes, its validation text read; the rest as in `read_validation`.
 
         Raises CorpusError.
         """
         seed = config.seed if config.shuffle_documents else None
         val_file = config.val_file
-        validation = None if val_file is None else read_validation(val_file, lasting=lasting)
+        validation = None if val_file is None else read_validation(val_file, lasting=lasting, as_bytes=as_bytes)
         return cls(config.val_share, validation, seed)
 
     def train_length(self, length: int) -> int:
@@ -89,12 +89,12 @@ def digests_in(digest: str) -> tuple[str, str]:
     return train, validation
 
 
-def read_validation(spec: str, *, lasting: bool = False, keep: bool = True) -> CorpusText:
+def read_validation(spec: str, *, lasting: bool = False, keep: bool = True, as_bytes: bool = False) -> CorpusText:
     """Return the text that the setting val_file names, see `read_corpus`; `lasting` for one named by a run on the disk.
 
     Raises CorpusError.
     """
     try:
-        return read_corpus(lasting_source(spec) if lasting else spec, keep=keep)
+        return read_corpus(lasting_source(spec) if lasting else spec, keep=keep, as_bytes=as_bytes)
     except CorpusError as error:
         raise CorpusError(f"val_file: {error}") from error

@@ -6,7 +6,7 @@ an error; `unknown` returns them, so that an interface can report them. There ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tui_gpt.config import TokenizerName
 from tui_gpt.errors import CheckpointError
 
 Ids = npt.NDArray[np.int32]
@@ -28,6 +29,7 @@ class CharTokenizer:
     """An alphabet. Raises ValueError unless `characters` are distinct, sorted and at least one."""
 
     characters: str
+    kind: TokenizerName = "character"
 
     def __post_init__(self) -> None:
         if not self.characters or list(self.characters) != sorted(set(self.characters)):
@@ -82,6 +84,15 @@ class CharTokenizer:
     def decode(self, ids: Sequence[int] | npt.NDArray[np.integer[Any]]) -> str:
         """Return the text of tokens. Raises IndexError outside range(vocab_size)."""
         return self._codes[np.asarray(ids, dtype=np.int64)].tobytes().decode("utf-32-le", "surrogatepass")
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """The text of each token: a character."""
+        return self.characters
+
+    def stream(self) -> Callable[[int], str]:
+        """Return a decoder of single tokens, see `Tokenizer.stream`."""
+        return self.characters.__getitem__
 
     def unknown(self, text: str) -> str:
         """Return the distinct characters of `text` that have no token, in order of appearance."""

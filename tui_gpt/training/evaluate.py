@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tui_gpt.config import TrainConfig
 from tui_gpt.control import Control
-from tui_gpt.metrics import bits_per_character, perplexity
+from tui_gpt.metrics import perplexity
 from tui_gpt.requests import Evaluation
 from tui_gpt.training.batches import Batches, window_order
 from tui_gpt.training.checkpoints.tensors import read_checkpoint
@@ -34,11 +34,13 @@ def evaluate_checkpoint(folder: Path, name: str, control: Control, machine: Trai
         replicas.close()
     if measured is None:
         return None
+    size = corpus.val_size.per_token
     return Evaluation(
         name=name,
         step=checkpoint.info.step,
         val_loss=measured.loss,
-        bits_per_char=bits_per_character(measured.loss),
+        bits_per_char=size.bits_per_char(measured.loss),
+        bits_per_byte=size.bits_per_byte(measured.loss),
         perplexity=perplexity(measured.loss),
         val_tokens=batches.record_tokens,
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from tui_gpt.config import Precision, TrainConfig
+from tui_gpt.config import Precision, TokenizerName, TrainConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import StorageError
 from tui_gpt.events import (
@@ -32,6 +32,7 @@ from tui_gpt.events import (
     SettingValue,
     Started,
 )
+from tui_gpt.metrics import ASCII_CHARACTER, TokenSize
 from tui_gpt.training.batches import Batches
 from tui_gpt.training.budget.planner import Costs, evaluation_seconds
 from tui_gpt.training.budget.time_budget import TimeBudget
@@ -89,6 +90,9 @@ class TrainerComponents:
     vocab_size: int
     val_tokens: int
     preset: str
+    tokenizer: TokenizerName = "character"
+    token_size: TokenSize = ASCII_CHARACTER
+    """Of the validation text."""
 
 
 class Trainer:
@@ -165,6 +169,7 @@ class Trainer:
             budget=self._budget,
             checkpoints=self._checkpoints,
             remember_good=self._guard.remember,
+            token_size=parts.token_size,
         )
 
     def run(self) -> Generator[Event]:
@@ -296,6 +301,8 @@ class Trainer:
             train_tokens=self._components.train_tokens,
             val_tokens=self._components.val_tokens,
             vocab_size=self._components.vocab_size,
+            tokenizer=self._components.tokenizer,
+            token_size=self._components.token_size,
             preset=self._components.preset,
             seed=self._settings.config.seed,
             precision=self._components.precision,
@@ -412,12 +419,14 @@ class Trainer:
         self._control.report("saving")
         yield from self._checkpoints.save_last_and_wait()
         yield from self._checks.report()
-        best = self._state.best_val_loss
+        best, size = self._state.best_val_loss, self._components.token_size
         yield Finished(
             step=self._state.step,
             reason=reason,
             best_val_loss=best,
             best_is_estimate=best is not None and self._state.is_estimate(self._state.best_tokens),
+            best_bits_per_char=None if best is None else size.bits_per_char(best),
+            best_bits_per_byte=None if best is None else size.bits_per_byte(best),
             elapsed_seconds=self._clock.seconds(),
         )
         if self._checkpoints.problem:

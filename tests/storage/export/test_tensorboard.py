@@ -13,6 +13,11 @@ from tui_gpt.events import Evaluated, Event, Progress, Sampled
 from tui_gpt.storage.export import export_tensorboard
 
 ENDED = 1_800_000_000.0
+TAGS = {
+    "loss/validation": "val_loss",
+    "loss/train_evaluated": "train_loss",
+    "bits_per_character/validation": "bits_per_char",
+}
 
 
 def read_back(events: list[Event], folder: Path) -> EventAccumulator:
@@ -43,9 +48,9 @@ def test_tensorboard_reads_every_value_at_its_step(tmp_path: Path) -> None:
         "tokens_per_second": "tokens_per_second",
     }.items():
         assert scalars(accumulator, tag) == as_read([(event.step, getattr(event, name)) for event in measured])
-    for tag, name in {"loss/validation": "val_loss", "loss/train_evaluated": "train_loss"}.items():
+    for tag, name in TAGS.items():
         assert scalars(accumulator, tag) == as_read([(event.step, getattr(event, name)) for event in evaluations])
-    assert len(accumulator.Tags()["scalars"]) == 6
+    assert len(accumulator.Tags()["scalars"]) == 7
 
 
 def test_the_last_step_was_made_when_the_run_ended(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from tests.training.fakes import ManualClock, snapshot_of
 from tests.training.workbench import TRAIN
 from tui_gpt.config import TrainConfig
 from tui_gpt.events import Evaluated
+from tui_gpt.metrics import ASCII_CHARACTER
 from tui_gpt.training.budget.planner import Costs
 from tui_gpt.training.budget.time_budget import TimeBudget
 from tui_gpt.training.clock import RunClock
@@ -94,6 +95,7 @@ class Evaluating:
             budget=TimeBudget(self.state, settings, clock, self.costs),
             checkpoints=self.checkpoints,
             remember_good=lambda: self.good_steps.append(self.state.step),
+            token_size=ASCII_CHARACTER,
         )
 
     def evaluate(self, step: int) -> list[Evaluated]:

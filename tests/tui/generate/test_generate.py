@@ -452,6 +452,24 @@ async def test_a_cursor_in_the_text_shows_alternatives_and_branches() -> None:
         assert not app.pane.cards_pane.inspector.has_class("-inspecting")
 
 
+async def test_a_byte_that_is_a_part_of_a_character_cannot_be_chosen_alone() -> None:
+    class OfBytes(FakeTextModel):
+        def _piece(self, character: str, details: bool) -> Piece:
+            return Piece(character, -1.0, (("\udce4", 0.9),) if details else ())
+
+    app = Host(FakeSession(model=OfBytes(text="bcd")))
+    async with app.run_test() as pilot:
+        await Driver(app, pilot).press("a", "enter")
+        await pilot.press("escape", "enter")
+        await wait_until(pilot, lambda: app.pane.cards_pane.inspector.panel.alternatives is not None)
+        await pilot.press("enter", "enter")
+        await wait_until(pilot, lambda: bool(app._notifications))
+        assert [one.message for one in app._notifications] == [
+            "A part of a character cannot be chosen alone: choose a whole one."
+        ]
+        assert len(app.cards[0].answers) == 1
+
+
 async def test_escape_leaves_the_alternatives_and_then_the_text() -> None:
     app = Host(FakeSession())
     async with app.run_test() as pilot:

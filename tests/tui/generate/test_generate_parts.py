@@ -9,9 +9,10 @@ from rich.style import Style
 from tests.fakes import estimated, evaluated
 from tui_gpt.config import SampleConfig, resolve
 from tui_gpt.storage.runs import RunStore
-from tui_gpt.tui.generate.alternatives import percent, spelled
+from tui_gpt.tui.generate.alternatives import AlternativesPanel, percent, spelled
 from tui_gpt.tui.generate.cards.answer_card import CardBlock
 from tui_gpt.tui.generate.cards.answer_column import likely_tone
+from tui_gpt.tui.generate.inspector import token_at
 from tui_gpt.tui.generate.notebook import Answer, Card
 from tui_gpt.tui.generate.prompt.model_chooser import choices, source_label
 from tui_gpt.tui.generate.prompt.sampling_settings import KNOBS, SAMPLING_PRESETS, Knob
@@ -130,3 +131,28 @@ def test_the_chooser_marks_a_best_loss_that_is_an_estimate(is_estimate: bool, re
 )
 def test_sources_have_readable_names(source: str | None, label: str) -> None:
     assert source_label(source) == label
+
+
+def test_tokens_are_spelled_with_their_spaces_and_bytes() -> None:
+    assert [spelled(token) for token in (" ", " the", "a\n", "\udce4", "你")] == ["space", "␣the", "a↵", "<0xE4>", "你"]
+
+
+def test_the_panel_shows_tokens_of_any_length_in_its_width() -> None:
+    panel = AlternativesPanel()
+    panel.show(" t", 0.5, [(" t", 0.5), (" abominations of", 0.3), ("\udce4", 0.2)])
+    assert panel._row(0, 28)[0][0] == "instead of ␣t (50 %)"
+    rows = ["".join(part for part, _ in panel._row(y, 28)) for y in (2, 3, 4)]
+    assert [len(row) for row in rows] == [25, 25, 25]
+    assert [row[:12] for row in rows] == ["          ␣t", "␣abomination", "      <0xE4>"]
+
+
+def test_the_longest_predicted_token_is_the_one_in_the_text() -> None:
+    assert token_at("see the fox", 3, [" t", " the", " them"]) == " the"
+    assert token_at("see the fox", 3, ["x"]) == " "
+    assert token_at("see", 3, ["x"]) == ""
+
+
+def test_an_answer_branched_by_a_token_has_a_probability_for_each_character() -> None:
+    answer = Answer(prompt="a", text="bcd", logprobs=(-1.0, -2.0, -3.0))
+    branch = answer.branched(2, " the", SampleConfig(), None)
+    assert (branch.full, branch.logprobs[0], len(branch.logprobs)) == ("ab the", -1.0, 5)

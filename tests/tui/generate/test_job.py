@@ -190,3 +190,22 @@ def test_lookup_ends_when_it_is_stopped() -> None:
     lookup.stop()
     lookup.run(lambda: None)
     assert model.prompts == []
+
+
+def test_tokens_become_characters_with_a_log_probability_each() -> None:
+    class OfTokens(FakeTextModel):
+        """A model whose second token is half of a character, and whose last token has three."""
+
+        def stream(
+            self, prompt: str, config: SampleConfig, control: Control | None = None, *, details: bool = False
+        ) -> Iterator[Piece]:
+            yield from (Piece("a", -0.5), Piece("", -1.0, (), (("temperature", 1.2),)), Piece("é", -1.0))
+            yield Piece("the", -3.0, (), (("temperature", 0.5),))
+
+    job = GenerationJob(Answer(config=CONFIG))
+    run(job, FakeSession(model=OfTokens()))
+    job.take()
+    answer = job.answers[0]
+    assert (answer.text, answer.logprobs) == ("aéthe", (-0.5, -2.0, -1.0, -1.0, -1.0))
+    assert answer.changes == ((1, "temperature", 1.2), (2, "temperature", 0.5))
+    assert answer.bits_per_char == pytest.approx(5.5 / 5 / math.log(2))

@@ -13,5 +13,6 @@ _PLAIN = RunSummary(
 
 
 def summary(name: str, **changes: Any) -> RunSummary:
-    """Return the summary of a finished run, with some fields changed."""
-    return replace(_PLAIN, name=name, path=Path("runs") / name, **changes)
+    """Return the summary of a finished run, with some fields changed; its characters are of one byte."""
+    run = replace(_PLAIN, name=name, path=Path("runs") / name, **changes)
+    return run if run.best_val_loss is None else replace(run, best_bits_per_char=run.best_val_loss / 0.693147)

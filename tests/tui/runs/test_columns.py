@@ -49,7 +49,7 @@ def test_the_cells_of_a_run() -> None:
     words = {column.key: column.words(run, 1e9 + 7_200) for column in COLUMNS}
     assert words == {
         "run": "plays", "state": "finished", "preset": "nano", "text": "faust.txt", "step": "100/200",
-        "loss": "~1.5000", "size": "2.50 MB", "updated": "2 h ago", "note": "a ␛[2J note",
+        "loss": "~1.5000", "bits": "~2.164", "size": "2.50 MB", "updated": "2 h ago", "note": "a ␛[2J note",
     }  # fmt: skip
 
 

@@ -1,12 +1,20 @@
 """Comparing runs: curves, the pinned one, and the settings that differ."""
 
+from dataclasses import replace
+
 from textual.widgets import Static
 
+from tests.fakes import training_script
 from tests.tui.driver import AppPilot, notices, open_runs, running, stored
 from tests.tui.fakes import wait_until
+from tui_gpt.config import resolve
+from tui_gpt.events import Started
+from tui_gpt.metrics import TokenSize
+from tui_gpt.storage.runs import RunStore
 from tui_gpt.tui.app.main_screen import MainScreen
 from tui_gpt.tui.runs.compare_screen import CompareScreen
 from tui_gpt.tui.runs.runs_pane import RunsPane
+from tui_gpt.tui.train.chart.quantities import BITS
 
 
 async def compare(pilot: AppPilot, main: MainScreen, count: int) -> CompareScreen:
@@ -90,3 +98,20 @@ async def test_a_seventh_mark_is_refused_and_escape_removes_all() -> None:
         assert len(main.query_one(RunsPane).marks.styles) == 6
         await pilot.press("escape")
         assert main.query_one(RunsPane).marks.styles == {}
+
+
+async def test_runs_with_different_tokenizers_are_compared_in_bits_per_character() -> None:
+    stored("first")
+    run = RunStore().create(resolve("nano", tokenizer="byte"), "second")
+    for event in training_script(100, 10):
+        if isinstance(event, Started):
+            event = replace(event, tokenizer="byte", token_size=TokenSize(0.5, 1.0))
+        run.record(event)
+    run.set_state("finished")
+    async with running() as (pilot, main, _):
+        await open_runs(pilot, main, 2)
+        screen = await compare(pilot, main, 2)
+        assert screen.chart.settings.quantity is BITS
+        rows = {line.split()[0]: line.split()[1:] for line in table(screen).split("\n")[2:]}
+        assert sorted(rows["tokenizer"]) == ["byte", "character"]
+        assert len(rows["bits/char"]) == 2

@@ -1,5 +1,7 @@
 """From what was typed to a run."""
 
+import dataclasses
+
 import pytest
 
 from tui_gpt.config import PRESETS, RANGES, RunConfig, TrainConfig, range_words, resolve
@@ -161,3 +163,16 @@ def test_a_run_is_trained_on_to_a_later_step() -> None:
 )
 def test_a_refusal_belongs_to_the_field_that_it_names(error: ConfigError | CorpusError, field: str | None) -> None:
     assert field_of(error) == field
+
+
+def test_the_tokenizer_is_a_setting_with_its_choices_and_range() -> None:
+    base = resolve("quick")
+    typed = {**texts(base), "tokenizer": "bpe", "vocab_size": "2,048"}
+    assert config_of(base, base.corpus, typed).model == dataclasses.replace(
+        base.model, tokenizer="bpe", vocab_size=2_048
+    )
+    assert "(character, byte, bpe)" in meaning("tokenizer")
+    assert range_words("vocab_size") in meaning("vocab_size")
+    with pytest.raises(FieldError, match="vocab_size is for the tokenizer bpe") as caught:
+        config_of(base, base.corpus, {**texts(base), "vocab_size": "512"}, "vocab_size")
+    assert caught.value.field == "vocab_size"

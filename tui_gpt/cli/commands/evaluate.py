@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_args
 
@@ -10,7 +11,8 @@ import click
 from tui_gpt.cli.commands import common
 from tui_gpt.cli.commands.source import chosen_source, read_text
 from tui_gpt.config import DeviceName, TrainConfig
-from tui_gpt.errors import UsageError
+from tui_gpt.errors import TuiGptError, UsageError
+from tui_gpt.session import source_config
 from tui_gpt.text.reading import STDIN
 
 
@@ -28,7 +30,9 @@ from tui_gpt.text.reading import STDIN
 def evaluate(
     ctx: click.Context, /, file: str | None, device: DeviceName, threads: int, as_json: bool, **_: Any
 ) -> None:
-    """Evaluate a model: validation loss (nats per character), bits per character, perplexity.
+    """Evaluate a model: validation loss (nats per token), bits per character and per byte, perplexity.
+
+    A token is a character, unless the model has another tokenizer. Bits per character compare models of all tokenizers.
 
     The entire validation split of the model's own text is read; --file reads any other text.
     """
@@ -39,16 +43,23 @@ def evaluate(
 
     session, streams = common.make_session(place), Streams.standard()
     if file is not None:
-        _print(headless.score(session, source, _text_in(file), streams), as_json)
+        _print(headless.score(session, source, _text_in(file, source), streams), as_json)
     else:
         _print(headless.evaluate(session, source, streams), as_json)
 
 
-def _text_in(file: str) -> str:
-    text = read_text(file)
+def _text_in(file: str, source: str | Path | None) -> str:
+    text = read_text(file, as_bytes=_reads_bytes(source))
     if not text:
         raise UsageError(f"{'stdin' if file == STDIN else file} is empty: name a file that is not")
     return text
+
+
+def _reads_bytes(source: str | Path | None) -> bool:
+    """Return whether the model reads any file; opening it reports what is wrong with it."""
+    with suppress(TuiGptError):
+        return source_config(source).model.reads_bytes
+    return False
 
 
 _LABELS = {
@@ -56,7 +67,8 @@ _LABELS = {
     "val_loss": "validation loss",
     "loss": "loss",
     "bits_per_char": "bits per character",
-    "val_tokens": "characters",
+    "bits_per_byte": "bits per byte",
+    "val_tokens": "tokens",
     "left_out": "left out",
 }
 

@@ -45,7 +45,7 @@ class _GenerateCommand(common.SettingsCommand):
     default=None,
     cls=common.Option,
     heading="Output",
-    help="One line per character, with its log-probability and the most likely alternatives.",
+    help="One line per token (character), with its log-probability and the most likely alternatives.",
 )
 @click.option("--quiet", is_flag=True, cls=common.Option, heading="Output", help="Print only errors on stderr.")
 @click.pass_context

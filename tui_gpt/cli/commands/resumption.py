@@ -41,12 +41,14 @@ class Resumption:
 
         Raises IncompatibleError for another text, CorpusError.
         """
-        text = read_corpus(spec, keep=False)
+        as_bytes = self.original.model.reads_bytes
+        text = read_corpus(spec, keep=False, as_bytes=as_bytes)
         by_document = self.original.train.shuffle_documents
         if self.info is not None:
             expected = digests_in(self.info.corpus_digest)[0]
         else:
-            expected = text_digest(read_corpus(lasting_source(self.original.corpus)), by_document=by_document)
+            own = read_corpus(lasting_source(self.original.corpus), as_bytes=as_bytes)
+            expected = text_digest(own, by_document=by_document)
         if text_digest(text, by_document=by_document) != expected:
             raise IncompatibleError(
                 f"the run {self.run.name} was trained on {self.original.corpus}, and {spec} is another text: "
@@ -65,11 +67,12 @@ class Resumption:
                 f"the run {self.run.name} is validated on a part of {self.original.corpus} and keeps it when it is "
                 f"resumed: omit --val-file, or start a new run with --init-from {self.run.name}"
             )
-        given = read_validation(spec, keep=False)
+        as_bytes = self.original.model.reads_bytes
+        given = read_validation(spec, keep=False, as_bytes=as_bytes)
         if self.info is not None:
             expected = digests_in(self.info.corpus_digest)[1]
         else:
-            expected = read_validation(own, lasting=True).digest
+            expected = read_validation(own, lasting=True, as_bytes=as_bytes).digest
         if given.digest != expected:
             raise IncompatibleError(
                 f"the run {self.run.name} is validated on {own}, and {spec} is another text: "

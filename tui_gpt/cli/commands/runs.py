@@ -13,12 +13,12 @@ from tui_gpt.cli.commands.export import export_run
 from tui_gpt.config import DEFAULT_CORPUS
 from tui_gpt.errors import TuiGptError
 from tui_gpt.escaping import escape_controls
-from tui_gpt.formatting import format_age, format_bytes, format_loss, text_name
+from tui_gpt.formatting import format_age, format_bytes, format_loss, text_name, token_noun
 from tui_gpt.storage import runs as storage
 from tui_gpt.storage.manifest import read_info
 
-_HEADINGS = ("NAME", "STATE", "PRESET", "TEXT", "STEP", "BEST LOSS", "SIZE", "UPDATED", "NOTE")
-_TO_THE_RIGHT = frozenset({4, 5, 6})
+_HEADINGS = ("NAME", "STATE", "PRESET", "TEXT", "STEP", "BEST LOSS", "BITS/CHAR", "SIZE", "UPDATED", "NOTE")
+_TO_THE_RIGHT = frozenset({4, 5, 6, 7})
 
 
 @click.group()
@@ -56,6 +56,7 @@ def _row(summary: storage.RunSummary) -> tuple[str, ...]:
         text_name(summary.corpus) or "–",
         _steps(summary),
         format_loss(summary.best_val_loss, is_estimate=summary.best_is_estimate),
+        format_loss(summary.best_bits_per_char, is_estimate=summary.best_is_estimate, digits=3),
         format_bytes(summary.size),
         format_age(time.time() - summary.updated),
         summary.note,
@@ -103,18 +104,21 @@ def _checkpoint(run: storage.Run, which: storage.Which) -> dict[str, Any] | None
 def _facts(
     run: storage.Run, summary: storage.RunSummary, checkpoints: dict[str, dict[str, Any] | None]
 ) -> list[tuple[str, str]]:
+    unit = "token" if summary.state == "damaged" else token_noun(run.config.model.tokenizer)
     facts = [
         ("name", summary.name),
         ("state", summary.state),
         ("step", _steps(summary)),
-        ("best validation loss", _loss(summary.best_val_loss, summary.best_is_estimate, summary.best_val_tokens)),
+        ("best validation loss", _loss(summary.best_val_loss, summary.best_is_estimate, summary.best_val_tokens, unit)),
+        ("bits per character", format_loss(summary.best_bits_per_char, is_estimate=summary.best_is_estimate)),
+        ("bits per byte", format_loss(summary.best_bits_per_byte, is_estimate=summary.best_is_estimate)),
         ("updated", format_age(time.time() - summary.updated)),
         ("folder", str(summary.path)),
         ("size on disk", format_bytes(summary.size)),
         ("note", summary.note or "none"),
     ]
     for which, checkpoint in checkpoints.items():
-        facts.append((f"{which} checkpoint", "none" if checkpoint is None else _checkpoint_line(checkpoint)))
+        facts.append((f"{which} checkpoint", "none" if checkpoint is None else _checkpoint_line(checkpoint, unit)))
     if summary.state != "damaged":
         config = run.config
         facts += [("preset", config.preset), ("corpus", config.corpus)]
@@ -123,17 +127,17 @@ def _facts(
     return facts
 
 
-def _checkpoint_line(checkpoint: dict[str, Any]) -> str:
-    loss = _loss(checkpoint["val_loss"], checkpoint["val_is_estimate"], checkpoint["val_tokens"])
+def _checkpoint_line(checkpoint: dict[str, Any], unit: str) -> str:
+    loss = _loss(checkpoint["val_loss"], checkpoint["val_is_estimate"], checkpoint["val_tokens"], unit)
     return f"step {checkpoint['step']:,}" + ("" if checkpoint["val_loss"] is None else f", validation loss {loss}")
 
 
-def _loss(loss: float | None, is_estimate: bool, tokens: int) -> str:
-    """Return a loss; for an estimate also the number of characters that it was measured on, if known."""
+def _loss(loss: float | None, is_estimate: bool, tokens: int, unit: str) -> str:
+    """Return a loss; for an estimate also the number of tokens that it was measured on, if known."""
     shown = format_loss(loss, is_estimate=is_estimate)
     if not is_estimate:
         return shown
-    return f"{shown} (estimate on {tokens:,} characters)" if tokens > 0 else f"{shown} (estimate)"
+    return f"{shown} (estimate on {tokens:,} {unit}s)" if tokens > 0 else f"{shown} (estimate)"
 
 
 @runs.command("import")

@@ -17,6 +17,6 @@ def chosen_source(ctx: click.Context) -> str | Path | None:
     return source
 
 
-def read_text(place: str) -> str:
+def read_text(place: str, *, as_bytes: bool = False) -> str:
     """Return the text of a file, or of stdin for `-`, see `reading.read_text`. Raises CorpusError."""
-    return reading.read_text(place, _SIZE_LIMIT)
+    return reading.read_text(place, _SIZE_LIMIT, as_bytes=as_bytes)

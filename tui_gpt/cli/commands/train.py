@@ -162,6 +162,8 @@ def _levels_from(
     names = {field.name for field in dataclasses.fields(ModelConfig)}
     chosen = {name: ctx.params[name] for name in names & ctx.params.keys() if common.typed(ctx, name)}
     levels = [(place, {name: value for name, value in level.items() if name not in names}) for place, level in levels]
+    read_as = {name: getattr(own.model, name) for name in ("tokenizer", "vocab_size")}
+    levels.append((source, {name: value for name, value in read_as.items() if value is not None}))
     if own.model.architecture == "classic" and own.preset in PRESETS:
         levels.append((source, {"preset": own.preset}))
     return levels, chosen

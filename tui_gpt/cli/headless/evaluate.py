@@ -10,12 +10,12 @@ from tui_gpt.cli.signals import StopOnSignals
 from tui_gpt.control import Control
 from tui_gpt.errors import TuiGptError
 from tui_gpt.generation.text_model import Piece, TextModel
-from tui_gpt.metrics import bits_per_character, perplexity
+from tui_gpt.metrics import TokenSize, perplexity
 from tui_gpt.requests import Evaluation
 from tui_gpt.session import SessionLike
 
 _REPORT_EVERY = 1_000
-"""Characters between two reports of progress."""
+"""Tokens between two reports of progress."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,14 +26,18 @@ class TextScore:
     step: int
     characters: int
     """Characters that the model knows; only they are counted."""
+    tokens: int
+    """What the model reads them as."""
     left_out: int
     """Characters of the text that it does not know."""
     unknown: str
     """The distinct ones among them."""
     loss: float
-    """Nats per character."""
+    """Nats per token."""
     bits_per_char: float
+    bits_per_byte: float
     perplexity: float
+    """Per token."""
 
 
 def evaluate(session: SessionLike, source: str | Path | None, streams: Streams) -> Evaluation:
@@ -52,9 +56,9 @@ def score(session: SessionLike, source: str | Path | None, text: str, streams: S
         model = session.open_model(source)
         summed = _LossSum(len(text), control)
         total = -math.fsum(summed.logprobs(model.score(text)))
-    if not summed.characters:
+    if not summed.tokens:
         raise TuiGptError("the model knows none of these characters: choose a text like its training text")
-    result = _score_of(model, text, total / summed.characters, summed.characters)
+    result = _score_of(model, text, total / summed.tokens, summed.tokens)
     if result.left_out:
         fraction = result.left_out / len(text)
         streams.write_line(
@@ -63,33 +67,39 @@ def score(session: SessionLike, source: str | Path | None, text: str, streams: S
     return result
 
 
-def _score_of(model: TextModel, text: str, loss: float, characters: int) -> TextScore:
+def _score_of(model: TextModel, text: str, loss: float, tokens: int) -> TextScore:
     unknown = model.unknown(text)
+    known = text.translate(dict.fromkeys(map(ord, unknown)))
+    size = TokenSize(len(known) / tokens, len(known.encode("utf-8", "surrogateescape")) / tokens)
     return TextScore(
         name=model.name,
         step=model.step,
-        characters=characters,
-        left_out=sum(map(text.count, unknown)),
+        characters=len(known),
+        tokens=tokens,
+        left_out=len(text) - len(known),
         unknown=unknown,
         loss=loss,
-        bits_per_char=bits_per_character(loss),
+        bits_per_char=size.bits_per_char(loss),
+        bits_per_byte=size.bits_per_byte(loss),
         perplexity=perplexity(loss),
     )
 
 
 @dataclass
 class _LossSum:
-    """Counts and reports the characters of a text while their log-probabilities are summed, without keeping them."""
+    """Counts and reports the tokens of a text while their log-probabilities are summed, without keeping them."""
 
     length: int
     control: Control
-    characters: int = 0
-    """Characters that the model knows."""
+    tokens: int = 0
+    _characters: int = 0
+    """Characters that were read."""
 
     def logprobs(self, pieces: Iterable[Piece]) -> Iterator[float]:
-        """Yield the log-probability of each character."""
+        """Yield the log-probability of each token."""
         for piece in pieces:
-            if self.characters % _REPORT_EVERY == 0:
-                self.control.report("evaluating", self.characters / self.length)
-            self.characters += 1
+            if self.tokens % _REPORT_EVERY == 0:
+                self.control.report("evaluating", self._characters / self.length)
+            self.tokens += 1
+            self._characters += len(piece.text)
             yield piece.logprob

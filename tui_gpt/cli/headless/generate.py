@@ -15,7 +15,7 @@ from tui_gpt.cli.signals import StopOnSignals
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import EXIT_DONE, EXIT_SIGPIPE
-from tui_gpt.escaping import escape_controls
+from tui_gpt.escaping import escape_controls, spell_bytes
 from tui_gpt.formatting import format_loss
 from tui_gpt.generation.text_model import Piece, TextModel
 from tui_gpt.seeds import draw_seed
@@ -120,7 +120,7 @@ def _awaited(parts: Iterator[T], output: TextOutput, streams: Streams, control: 
 
 
 def _write_json(samples: Samples, output: TextOutput, streams: Streams, tally: Tally) -> None:
-    """Write one JSON line per character, with its log-probability and its alternatives."""
+    """Write one JSON line per token, with its log-probability and its alternatives."""
     for number, pieces in enumerate(samples.detailed(), start=1):
         sample = {"sample": number} if samples.count > 1 else {}
         for piece in _awaited(pieces, output, streams, samples.control):
@@ -131,4 +131,5 @@ def _write_json(samples: Samples, output: TextOutput, streams: Streams, tally: T
 
 
 def _piece_record(piece: Piece) -> dict[str, object]:
-    return {"text": piece.text, "logprob": piece.logprob, "alternatives": [list(other) for other in piece.alternatives]}
+    alternatives = [[spell_bytes(text), probability] for text, probability in piece.alternatives]
+    return {"text": piece.text, "logprob": piece.logprob, "alternatives": alternatives}

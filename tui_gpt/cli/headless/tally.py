@@ -5,7 +5,7 @@ from tui_gpt.generation.text_model import TextModel
 from tui_gpt.metrics import COPIED_LENGTH
 
 _MAX_HELD_PARTS = 1 << 20
-"""Most parts of a text, mostly single characters, held before they are compared with the training text."""
+"""Most parts of a text, mostly single tokens, held before they are compared with the training text."""
 
 
 class Tally:

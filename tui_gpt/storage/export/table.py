@@ -19,14 +19,15 @@ COLUMNS: Mapping[str, str] = MappingProxyType(
     {
         "step": "optimizer steps done",
         "elapsed_seconds": "seconds of training",
-        "train_loss": "mean training loss since the previous value, nats per character",
+        "train_loss": "mean training loss since the previous value, nats per token (character)",
         "learning_rate": "learning rate of the step",
         "grad_norm": "norm of the gradient before clipping",
-        "tokens_per_second": "characters trained on per second",
-        "eval_train_loss": "loss on a small part of the training split, without dropout, nats per character",
-        "val_loss": "validation loss, nats per character",
+        "tokens_per_second": "tokens trained on per second",
+        "eval_train_loss": "loss on a small part of the training split, without dropout, nats per token",
+        "val_loss": "validation loss, nats per token",
         "val_bits_per_char": "the same in bits per character",
-        "val_tokens": "validation characters that were read",
+        "val_bits_per_byte": "the same in bits per byte of UTF-8",
+        "val_tokens": "validation tokens that were read",
         "val_is_estimate": "1 if that is only a part of the validation split, else 0",
     }
 )
@@ -58,6 +59,7 @@ def _row(curves: Curves, step: int) -> dict[str, float]:
             "eval_train_loss": evaluation.train_loss,
             "val_loss": evaluation.val_loss,
             "val_bits_per_char": evaluation.bits_per_char,
+            "val_bits_per_byte": evaluation.bits_per_byte,
             "val_tokens": evaluation.val_tokens,
             "val_is_estimate": int(evaluation.is_estimate),
         }

@@ -226,6 +226,8 @@ class Run:
             has_checkpoint=bool(checkpoints),
             best_is_estimate=figures.best_is_estimate,
             best_val_tokens=figures.best_val_tokens,
+            best_bits_per_char=figures.best_bits_per_char,
+            best_bits_per_byte=figures.best_bits_per_byte,
             note=self.note,
             size=folder_size(self.path),
             writer=_place_of(writer),

@@ -8,6 +8,7 @@ from typing import Literal
 
 from tui_gpt.errors import TuiGptError
 from tui_gpt.events import Event
+from tui_gpt.metrics import ASCII_CHARACTER, TokenSize
 from tui_gpt.progress import RunRecord
 from tui_gpt.storage.manifest import CheckpointInfo, read_info
 
@@ -30,15 +31,18 @@ class RunSummary:
     max_iters: int
     """0 while it is not known."""
     best_val_loss: float | None
-    """Nats per character."""
+    """Nats per token."""
     updated: float
     """Seconds since 1970."""
     path: Path
     has_checkpoint: bool
     best_is_estimate: bool = False
-    """Whether `best_val_loss` was measured on fewer characters than the loss of record."""
+    """Whether `best_val_loss` was measured on fewer tokens than the loss of record."""
     best_val_tokens: int = 0
-    """Validation characters that `best_val_loss` was measured on; 0 if unknown."""
+    """Validation tokens that `best_val_loss` was measured on; 0 if unknown."""
+    best_bits_per_char: float | None = None
+    """`best_val_loss` in bits per character, which compares runs with different tokenizers."""
+    best_bits_per_byte: float | None = None
     note: str = ""
     """A line that the user wrote."""
     size: int = 0
@@ -57,6 +61,7 @@ class Figures:
     best_val_loss: float | None = None
     best_is_estimate: bool = False
     best_val_tokens: int = 0
+    token_size: TokenSize = ASCII_CHARACTER
 
     @classmethod
     def of(cls, record: RunRecord) -> "Figures":
@@ -65,6 +70,7 @@ class Figures:
         The last event repeats the best loss, for a log of which only the ends were read.
         """
         figures, best, finished = cls(record.step, record.max_iters), record.best, record.finished
+        figures.token_size = record.token_size
         if best is not None:
             figures._set_best(best.val_loss, best.is_estimate, best.val_tokens)
         if finished is not None and finished.best_val_loss not in (None, figures.best_val_loss):
@@ -75,8 +81,19 @@ class Figures:
         """Complete the figures by those of a checkpoint."""
         self.step = max(self.step, info.step)
         self.max_iters = self.max_iters or info.max_iters
+        self.token_size = info.token_size
         if self.best_val_loss is None or (self.best_val_loss == info.best_val_loss and not self.best_val_tokens):
             self._set_best(info.best_val_loss, info.best_is_estimate, info.best_tokens)
+
+    @property
+    def best_bits_per_char(self) -> float | None:
+        """The best loss in bits per character."""
+        return None if self.best_val_loss is None else self.token_size.bits_per_char(self.best_val_loss)
+
+    @property
+    def best_bits_per_byte(self) -> float | None:
+        """The best loss in bits per byte."""
+        return None if self.best_val_loss is None else self.token_size.bits_per_byte(self.best_val_loss)
 
     def _set_best(self, loss: float | None, is_estimate: bool, tokens: int) -> None:
         self.best_val_loss, self.best_is_estimate, self.best_val_tokens = loss, is_estimate, tokens

@@ -20,8 +20,10 @@ Section = Literal["train", "generate", "alerts", "keys"]
 
 MODEL_HELP: Mapping[str, str] = MappingProxyType(
     {
+        "tokenizer": "What the model reads: characters, the bytes of any file, or frequent sequences of bytes.",
+        "vocab_size": "Tokens of the tokenizer bpe; unset is 1,024.",
         "architecture": "Model architecture.",
-        "block_size": "Context length in characters.",
+        "block_size": "Context length in characters (tokens, with another tokenizer).",
         "n_layer": "Transformer blocks.",
         "n_head": "Attention heads per block.",
         "n_embd": "Embedding width, a multiple of n_head.",
@@ -68,7 +70,7 @@ TRAIN_HELP: Mapping[str, str] = MappingProxyType(
 
 SAMPLE_HELP: Mapping[str, str] = MappingProxyType(
     {
-        "max_new_tokens": "Characters to generate.",
+        "max_new_tokens": "Characters to generate (tokens, with another tokenizer).",
         "temperature": "0 takes the most likely character; above 1 is more random.",
         "top_k": "Keep the k most likely characters; 0 keeps all.",
         "top_p": "Keep the most likely characters that add up to this probability.",

@@ -14,7 +14,14 @@ from tui_gpt.storage.files import atomic_write
 from tui_gpt.storage.settings.layers import Effective, effective
 from tui_gpt.storage.settings.table import SETTINGS, Section, SettingSpec, non_optional
 
-_EXAMPLES = {"max_iters": 2_000, "max_seconds": 180.0, "seed": 1337, "val_file": "held-out.txt", "run": "shipped"}
+_EXAMPLES = {
+    "max_iters": 2_000,
+    "max_seconds": 180.0,
+    "seed": 1337,
+    "vocab_size": 1_024,
+    "val_file": "held-out.txt",
+    "run": "shipped",
+}
 """Shown in the template for settings without a default."""
 _KEYS_HEADING = (
     "# Keys of the app, by action: one, or several with commas. A key is a character or one of e.g. space, enter, f6,",

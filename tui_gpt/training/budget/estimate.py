@@ -127,7 +127,9 @@ def _rounded_up(seconds: float) -> int:
 
 def estimate(config: RunConfig, control: Control) -> Estimate:
     """Return the time, steps and parameters of such a run on this machine. Raises TuiGptError."""
-    corpus = Corpus.build(read_corpus(config.corpus), config.model.block_size, split=Split.of(config.train))
+    as_bytes = config.model.reads_bytes
+    text, split = read_corpus(config.corpus, as_bytes=as_bytes), Split.of(config.train, as_bytes=as_bytes)
+    corpus = Corpus.of(config.model, text, split)
     compute = ComputeDevice.of(config.train)
     compute = with_measured_precision(config, corpus, compute, control)
     config, step = size_run(config, corpus, compute, control, lambda: IMPORT_SECONDS)
@@ -145,6 +147,7 @@ def estimate(config: RunConfig, control: Control) -> Estimate:
         iterations=iterations,
         parameters=step.parameters,
         train_tokens=len(corpus.train),
+        tokenizer=corpus.tokenizer.kind,
         ngram_loss=_ngram_loss(config, corpus, control),
     )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from tui_gpt.config import ModelConfig, Precision, RunConfig, resolve
 from tui_gpt.errors import ConfigError
+from tui_gpt.formatting import token_noun
 from tui_gpt.training.compute.capabilities import Capabilities
 
 LIMIT_BYTES = 1_400_000_000
@@ -107,12 +108,12 @@ def require_memory(config: RunConfig, vocab_size: int, replicas: int, limits: Me
     """Raise ConfigError, with settings that fit, when a run takes too much memory."""
     if _fits(config, vocab_size, replicas, limits):
         return
-    gigabytes = training_bytes(config, vocab_size, replicas, limits) / 1e9
+    unit, gigabytes = token_noun(config.model.tokenizer), training_bytes(config, vocab_size, replicas, limits) / 1e9
     options = (words for words, smaller in _smaller(config) if _fits(smaller, vocab_size, replicas, limits))
-    remedy = next(options, "a text with fewer distinct characters")
+    remedy = next(options, "a smaller vocabulary")
     allowed = f"{limits.total / 1e9:.1f} GB are {f'free on {limits.place}' if limits.place else 'allowed'}"
     raise ConfigError(
-        f"with {vocab_size:,} distinct characters this model takes about {gigabytes:.1f} GB of memory, and "
+        f"with a vocabulary of {vocab_size:,} {unit}s this model takes about {gigabytes:.1f} GB of memory, and "
         f"{allowed}: choose {remedy}"
     )
 

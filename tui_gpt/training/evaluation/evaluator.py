@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from tui_gpt.events import Evaluated
-from tui_gpt.metrics import bits_per_character
+from tui_gpt.metrics import TokenSize
 from tui_gpt.training.budget.planner import TRAIN_TOKENS_PER_VAL_TOKEN
 from tui_gpt.training.budget.time_budget import TimeBudget
 from tui_gpt.training.clock import RunClock
@@ -53,8 +53,9 @@ class Evaluator:
         budget: TimeBudget,
         checkpoints: Checkpoints,
         remember_good: Callable[[], None],
+        token_size: TokenSize,
     ) -> None:
-        """`remember_good` is called after each evaluation with finite losses."""
+        """`remember_good` is called after each evaluation with finite losses; `token_size` is that of the text."""
         self._state = state
         self._settings = settings
         self._clock = clock
@@ -62,6 +63,7 @@ class Evaluator:
         self._budget = budget
         self._checkpoints = checkpoints
         self._remember_good = remember_good
+        self._token_size = token_size
 
     def evaluate(self) -> Iterator[Evaluated]:
         """Measure the current model; save it if it is the best. Yield nothing if a stop was requested meanwhile."""
@@ -174,7 +176,8 @@ class Evaluator:
             step=step,
             train_loss=train_loss,
             val_loss=val.loss,
-            bits_per_char=bits_per_character(val.loss),
+            bits_per_char=self._token_size.bits_per_char(val.loss),
+            bits_per_byte=self._token_size.bits_per_byte(val.loss),
             is_best=is_best,
             val_tokens=val.tokens,
             is_estimate=self._state.is_estimate(val.tokens),

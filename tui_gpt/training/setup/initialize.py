@@ -1,8 +1,8 @@
 """Starts a new run from the weights of another model.
 
-Settings that the weights fix (architecture, layers, width, heads, activation) are copied; others (context, dropout,
-order of the n-gram prior, fewer members) may be chosen. The vocabulary is the other model's plus the characters that
-only the new text has.
+Settings that the weights fix (tokenizer, architecture, layers, width, heads, activation) are copied; others (context,
+dropout, order of the n-gram prior, fewer members) may be chosen. The vocabulary is the other model's plus, for one of
+characters, those that only the new text has.
 """
 
 import dataclasses
@@ -18,11 +18,12 @@ from tui_gpt.events import Initialized, SettingValue
 from tui_gpt.models.build import LanguageModel
 from tui_gpt.prior.stored import without_prior
 from tui_gpt.text.dataset import Corpus
-from tui_gpt.text.tokenizer import CharTokenizer
+from tui_gpt.text.tokenizers.choose import read_tokenizer
+from tui_gpt.text.tokenizers.protocol import Tokenizer
 from tui_gpt.training.checkpoints.tensors import Checkpoint, read_checkpoint
 from tui_gpt.training.setup.transfer import transfer_weights
 
-FIXED = ("architecture", "n_layer", "n_head", "n_embd", "activation", "induction")
+FIXED = ("tokenizer", "vocab_size", "architecture", "n_layer", "n_head", "n_embd", "activation", "induction")
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,13 @@ class Start:
         transfer_weights(model, taken, self._tokenizer, corpus)
 
     @property
-    def _tokenizer(self) -> CharTokenizer:
-        return CharTokenizer.from_dict(self.checkpoint.info.tokenizer)
+    def _tokenizer(self) -> Tokenizer:
+        info = self.checkpoint.info
+        return read_tokenizer(info.tokenizer, info.vocab_size)
 
     def event(self, corpus: Corpus) -> Initialized:
         """Return the event that reports the initialization."""
-        new = self._tokenizer.unknown(corpus.tokenizer.characters)
+        new = self._tokenizer.unknown("".join(corpus.tokenizer.texts))
         return Initialized(step=0, source=self.source, new_characters=new)
 
 

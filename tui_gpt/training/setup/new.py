@@ -12,6 +12,8 @@ from tui_gpt.text.corpora import CorpusText, read_corpus
 from tui_gpt.text.dataset import Corpus
 from tui_gpt.text.split import Split
 from tui_gpt.text.tokenizer import CharTokenizer
+from tui_gpt.text.tokenizers.choose import read_tokenizer
+from tui_gpt.text.tokenizers.protocol import Tokenizer
 from tui_gpt.training.budget.estimate import size_run
 from tui_gpt.training.budget.precision_trial import with_measured_precision
 from tui_gpt.training.budget.sizing import MAX_MEMBERS
@@ -34,12 +36,15 @@ def prepare_new(
     where the run does not fit into its time budget or into memory.
     """
     control.report("reading the text")
-    text = read_corpus(config.corpus)
-    split = Split.of(config.train)
+    as_bytes = config.model.reads_bytes
+    text = read_corpus(config.corpus, as_bytes=as_bytes)
+    split = Split.of(config.train, as_bytes=as_bytes)
     train = config.train if split.validation is None else changed(config.train, {"val_file": split.validation.source})
     config = dataclasses.replace(config, corpus=text.source, train=train)
-    tokenizer = None if start is None else _extended_tokenizer(start.checkpoint, text)
-    corpus = Corpus.build(text, config.model.block_size, tokenizer, split)
+    if start is None:
+        corpus = Corpus.of(config.model, text, split)
+    else:
+        corpus = Corpus.build(text, config.model.block_size, _extended_tokenizer(start.checkpoint, text), split)
     compute = ComputeDevice.of(config.train)
     compute = with_measured_precision(config, corpus, compute, control)
     max_members = MAX_MEMBERS if start is None else start.networks
@@ -55,9 +60,11 @@ def prepare_new(
     return dataclasses.replace(prepared, initialized=None if start is None else start.event(corpus))
 
 
-def _extended_tokenizer(start: Checkpoint, text: CorpusText) -> CharTokenizer:
-    """Return a tokenizer of the old model's characters and of those that only the new text has."""
-    old = CharTokenizer.from_dict(start.info.tokenizer)
+def _extended_tokenizer(start: Checkpoint, text: CorpusText) -> Tokenizer:
+    """Return the old model's tokenizer, with the characters that only the new text has."""
+    old = read_tokenizer(start.info.tokenizer, start.info.vocab_size)
+    if not isinstance(old, CharTokenizer):
+        return old
     return CharTokenizer("".join(sorted(old.characters + old.unknown(text.text))))
 
 

@@ -92,6 +92,8 @@ class Prepared:
             networks=config.networks,
             train_tokens=len(self.corpus.train),
             vocab_size=self.corpus.tokenizer.vocab_size,
+            tokenizer=self.corpus.tokenizer.kind,
+            token_size=self.corpus.val_size.per_token,
             val_tokens=len(self.corpus.val),
             preset=self.config.preset,
         )
@@ -129,6 +131,7 @@ class Prepared:
             val_loss=state.val_loss,
             best_val_loss=state.best_val_loss,
             corpus_digest=self.corpus.digest,
+            token_size=self.corpus.val_size.per_token,
             extra=dataclasses.asdict(state),
         )
 

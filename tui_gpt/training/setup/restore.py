@@ -8,7 +8,7 @@ from tui_gpt.prior.stored import read_prior, without_prior
 from tui_gpt.text.corpora import lasting_source, read_corpus
 from tui_gpt.text.dataset import Corpus
 from tui_gpt.text.split import Split, digests_in, text_digest
-from tui_gpt.text.tokenizer import CharTokenizer
+from tui_gpt.text.tokenizers.choose import read_tokenizer
 from tui_gpt.training.checkpoints.tensors import Checkpoint, arrays_of
 
 
@@ -35,13 +35,13 @@ def original_corpus(
     """
     info = checkpoint.info
     try:
-        text = read_corpus(lasting_source(config.corpus))
+        text = read_corpus(lasting_source(config.corpus), as_bytes=config.model.reads_bytes)
     except CorpusError as error:
         raise IncompatibleError(
             f"the text {config.corpus}, which {name} was trained on, is no longer there: put it back, or {text_moved}"
         ) from error
     try:
-        split = Split.of(config.train, lasting=True)
+        split = Split.of(config.train, lasting=True, as_bytes=config.model.reads_bytes)
     except CorpusError as error:
         raise IncompatibleError(
             f"the validation text {config.train.val_file}, which {name} was measured on, is no longer there: put it "
@@ -57,4 +57,4 @@ def original_corpus(
             f"the validation text {config.train.val_file} has changed since {name} was measured on it: put the old "
             f"text back, or {changed}"
         )
-    return Corpus.build(text, info.config.model.block_size, CharTokenizer.from_dict(info.tokenizer), split)
+    return Corpus.build(text, info.config.model.block_size, read_tokenizer(info.tokenizer, info.vocab_size), split)

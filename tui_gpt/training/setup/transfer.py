@@ -15,20 +15,20 @@ from tui_gpt.errors import IncompatibleError
 from tui_gpt.models.build import LanguageModel
 from tui_gpt.models.modern import ngram_rows
 from tui_gpt.text.dataset import Corpus
-from tui_gpt.text.tokenizer import CharTokenizer
+from tui_gpt.text.tokenizers.protocol import Ids, Tokenizer
 
 MAX_NGRAM_TOKENS = 1_000_000
 """Tokens at the start of the training text whose n-gram embeddings are copied."""
 
 
-def transfer_weights(model: LanguageModel, weights: Mapping[str, Tensor], old: CharTokenizer, corpus: Corpus) -> None:
-    """Copy `weights` of a model of the same shape, whose characters `old` are among those of `corpus`, into `model`.
+def transfer_weights(model: LanguageModel, weights: Mapping[str, Tensor], old: Tokenizer, corpus: Corpus) -> None:
+    """Copy `weights` of a model of the same shape, whose tokens `old` are among those of `corpus`, into `model`.
 
     Entries of characters that the old model lacks keep their initial values, as do embeddings of n-grams that contain
     one. Raises IncompatibleError where the shapes differ otherwise.
     """
     new = corpus.tokenizer
-    new_ids = torch.from_numpy(new.encode(old.characters)).long()  # (V_old,)
+    new_ids = torch.from_numpy(_new_ids(old, new)).long()  # (V_old,)
     for name, target in model.state_dict().items():
         source = weights.get(name)
         if source is None or source.ndim != target.ndim:
@@ -44,6 +44,12 @@ def transfer_weights(model: LanguageModel, weights: Mapping[str, Tensor], old: C
             target[torch.meshgrid(*indices, indexing="ij") if indices else ...] = source
 
 
+def _new_ids(old: Tokenizer, new: Tokenizer) -> Ids:
+    """Return (V_old,): the number in `new` of each token of `old`."""
+    numbers = {text: number for number, text in enumerate(new.texts)}
+    return np.array([numbers[text] for text in old.texts], np.int32)
+
+
 def _target_indices(old_size: int, new_size: int, new_ids: Tensor, vocab_size: int) -> Tensor:
     """Return (old_size,): the index in the target of each entry of one dimension of the source."""
     if old_size == len(new_ids) and new_size == vocab_size:
@@ -53,11 +59,11 @@ def _target_indices(old_size: int, new_size: int, new_ids: Tensor, vocab_size: i
     return torch.arange(new_size)
 
 
-def _copy_ngram_embeddings(target: Tensor, source: Tensor, old: CharTokenizer, corpus: Corpus) -> None:
+def _copy_ngram_embeddings(target: Tensor, source: Tensor, old: Tokenizer, corpus: Corpus) -> None:
     """Copy the embeddings (rows, C) of the n-grams in the training text; an n-gram's row depends on the vocabulary."""
     tokens = corpus.train[:MAX_NGRAM_TOKENS].astype(np.int64)
     old_ids = np.full(corpus.tokenizer.vocab_size, -1)
-    old_ids[corpus.tokenizer.encode(old.characters)] = np.arange(old.vocab_size)
+    old_ids[_new_ids(old, corpus.tokenizer)] = np.arange(old.vocab_size)
     old_tokens = old_ids[tokens]
     rows = ngram_rows(torch.from_numpy(tokens[None]), corpus.tokenizer.vocab_size)[0]  # (N, 3)
     old_rows = ngram_rows(torch.from_numpy(np.maximum(old_tokens, 0)[None]), old.vocab_size)[0]

@@ -1,4 +1,4 @@
-"""The ten likeliest characters at the text cursor, with bars; Enter generates another answer from one of them."""
+"""The ten most likely characters (or tokens) at the text cursor, with bars; Enter generates another answer from one."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -10,20 +10,23 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui_gpt.escaping import spell_bytes
 from tui_gpt.formatting import bar
 from tui_gpt.tui.keys import key_binding
 from tui_gpt.tui.text.wrap import glyphs
 
 _BAR_CELLS = 12
+_NAME_CELLS, _MAX_NAME_CELLS = 5, 12
 _NAMED = {" ": "space", "\n": "↵", "\t": "tab"}
+_WITHIN = {ord(" "): "␣", ord("\n"): "↵", ord("\t"): "⇥"}
 _HEAD_ROWS = 2
 
 Alternative = tuple[str, float]
 
 
-def spelled(character: str) -> str:
-    """Return a visible name for a character."""
-    return _NAMED.get(character) or glyphs(character)
+def spelled(token: str) -> str:
+    """Return a visible name for a character or another token; bytes that are a part of a character as e.g. <0xE4>."""
+    return _NAMED.get(token) or glyphs(spell_bytes(token).translate(_WITHIN))
 
 
 def percent(probability: float) -> str:
@@ -161,11 +164,12 @@ class AlternativesPanel(Widget, can_focus=True):
 
     def _alternative(self, place: int) -> list[tuple[str, str]]:
         character, probability = (self.alternatives or ())[place]
-        name = f"{spelled(character):>5} "
+        cells = min(_MAX_NAME_CELLS, max(_NAME_CELLS, *(len(spelled(one)) for one, _ in self.alternatives or ())))
+        name = f"{spelled(character)[:cells]:>{cells}} "
         here = self.has_focus and place == self.place
         tone = "here" if here else "present" if character == self.character else "character"
         return [
             (name, tone),
-            (bar(probability, _BAR_CELLS, empty=" "), "bar"),
+            (bar(probability, _BAR_CELLS + _NAME_CELLS - cells, empty=" "), "bar"),
             (f" {percent(probability):>6}", "here" if here else "probability"),
         ]

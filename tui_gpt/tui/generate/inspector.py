@@ -1,6 +1,7 @@
 """The notebook's cards, and beside them the alternatives to the character under the text cursor."""
 
 import time
+from collections.abc import Sequence
 
 from textual import on
 from textual.app import ComposeResult
@@ -8,6 +9,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.timer import Timer
 
+from tui_gpt.escaping import spell_bytes
 from tui_gpt.tui.generate.alternatives import AlternativesPanel
 from tui_gpt.tui.generate.cards.answer_card import CardBlock
 from tui_gpt.tui.generate.cards.card_list import waiting_words
@@ -99,8 +101,8 @@ class Inspector(Horizontal):
         answer, index = block.card.answer, block.main.passage.cursor
         position = (answer.source, answer.full[:index])
         prediction = self._lookup.cached(position)
-        character = answer.full[index : index + 1]
         alternatives = prediction.alternatives if prediction else None
+        character = token_at(answer.full, index, [text for text, _ in alternatives or ()])
         probability = dict(alternatives or ()).get(character, answer.probability(index))
         self.panel.show(character, probability, alternatives, prediction.error if prediction else "")
         self._requested_at = None if prediction is not None else time.monotonic()
@@ -134,9 +136,17 @@ class Inspector(Horizontal):
     @on(AlternativesPanel.Chosen)
     def _branch(self, event: AlternativesPanel.Chosen) -> None:
         block = self.view.inspected
-        if block is not None and block.main.passage.cursor is not None:
+        if spell_bytes(event.character) != event.character:
+            self.app.notify("A part of a character cannot be chosen alone: choose a whole one.", severity="warning")
+        elif block is not None and block.main.passage.cursor is not None:
             self.post_message(self.BranchRequested(block.card, block.main.passage.cursor, event.character))
 
     @on(AlternativesPanel.Closed)
     def _panel_closed(self) -> None:
         self.view.focus()
+
+
+def token_at(text: str, index: int, alternatives: Sequence[str]) -> str:
+    """Return the longest of the predicted tokens that `text` has at `index`, else its character there."""
+    found = [token for token in alternatives if text.startswith(token, index)]
+    return max(found, key=len, default=text[index : index + 1])

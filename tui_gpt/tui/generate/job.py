@@ -13,7 +13,7 @@ from typing import Literal
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import TuiGptError
-from tui_gpt.generation.text_model import CHANGEABLE, Piece, TextModel
+from tui_gpt.generation.text_model import CHANGEABLE, CharacterLogprobs, Piece, TextModel
 from tui_gpt.session import SessionLike
 from tui_gpt.tui.generate.notebook import Answer, Change
 
@@ -42,7 +42,8 @@ class GenerationJob:
         self._fresh: list[tuple[Piece, ...]] = []
         self._texts: list[list[str]] = [[] for _ in answers]
         self._logprobs: list[list[float]] = [[] for _ in answers]
-        self._changes: list[Change] = []
+        self._spread = [CharacterLogprobs() for _ in answers]
+        self._changes: list[list[Change]] = [[] for _ in answers]
         self._model: TextModel | None = None
         self._copied: list[float | None] = [None] * len(answers)
         self._requested_at = clock()
@@ -78,7 +79,7 @@ class GenerationJob:
             answer,
             text="".join(self._texts[place]),
             logprobs=(*answer.logprobs, *self._logprobs[place]),
-            changes=tuple(self._changes),
+            changes=tuple(self._changes[place]),
             seconds=self.seconds,
             copied=self._copied[place],
         )
@@ -89,22 +90,18 @@ class GenerationJob:
             fresh, self._fresh = self._fresh, []
             if fresh:
                 self.seconds = self._arrived_at - self._began
-            changes = self._changes_in(fresh)
-            self._changes.extend(changes)
-            return tuple(
-                self._taken(place, [pieces[place] for pieces in fresh], changes) for place in range(len(self._answers))
-            )
+            return tuple(self._taken(place, [pieces[place] for pieces in fresh]) for place in range(len(self._answers)))
 
-    def _changes_in(self, fresh: Sequence[tuple[Piece, ...]]) -> tuple[Change, ...]:
-        """Return the changed settings with the number of characters before each; all answers of a batch share them."""
-        before = len(self._logprobs[0])
-        return tuple((before + k, name, value) for k, pieces in enumerate(fresh) for name, value in pieces[0].changes)
-
-    def _taken(self, place: int, pieces: Sequence[Piece], changes: tuple[Change, ...]) -> Burst:
-        burst = Burst("".join(piece.text for piece in pieces), tuple(piece.logprob for piece in pieces), changes)
-        self._texts[place].append(burst.text)
-        self._logprobs[place].extend(burst.logprobs)
-        return burst
+    def _taken(self, place: int, pieces: Sequence[Piece]) -> Burst:
+        """Note the next pieces of an answer, and the number of characters before each changed setting."""
+        logprobs, changes, before = list[float](), list[Change](), len(self._logprobs[place])
+        for piece in pieces:
+            changes += [(before + len(logprobs), name, value) for name, value in piece.changes]
+            logprobs += self._spread[place].take(piece)
+        self._texts[place].append("".join(piece.text for piece in pieces))
+        self._logprobs[place] += logprobs
+        self._changes[place] += changes
+        return Burst(self._texts[place][-1], tuple(logprobs), tuple(changes))
 
     def change(self, before: SampleConfig, after: SampleConfig) -> None:
         """Apply the settings in which `after` differs to the characters still to be generated."""
@@ -142,7 +139,7 @@ class GenerationJob:
         self._is_over = True
 
     def _pieces(self, session: SessionLike) -> Iterator[tuple[Piece, ...]]:
-        """Yield the next character of every answer."""
+        """Yield the next token of every answer."""
         if self.control.stop_requested:
             return
         first = self._answers[0]

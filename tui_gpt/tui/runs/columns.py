@@ -95,7 +95,12 @@ COLUMNS: Sequence[Column] = (
     ),
     Column(
         "loss", "best loss", 9, lambda run, _: format_loss(run.best_val_loss, is_estimate=run.best_is_estimate),
-        lambda run: None if run.best_val_loss is None else (run.best_val_loss,), to_the_right=True,
+        lambda run: None if run.best_bits_per_char is None else (run.best_bits_per_char,), to_the_right=True,
+    ),
+    Column(
+        "bits", "bits/char", 9,
+        lambda run, _: format_loss(run.best_bits_per_char, is_estimate=run.best_is_estimate, digits=3),
+        lambda run: None if run.best_bits_per_char is None else (run.best_bits_per_char,), to_the_right=True,
     ),
     Column(
         "size", "size", 7, lambda run, _: format_bytes(run.size), lambda run: (run.size,), to_the_right=True,
@@ -112,7 +117,7 @@ COLUMNS: Sequence[Column] = (
 )  # fmt: skip
 """From left to right."""
 _BY_KEY = {column.key: column for column in COLUMNS}
-_PRIORITY = ("run", "state", "loss", "updated", "step", "size", "preset", "note", "text")
+_PRIORITY = ("run", "state", "loss", "updated", "step", "size", "preset", "note", "text", "bits")
 """The first ones are shown where the list is narrow."""
 
 

@@ -1,5 +1,6 @@
 """Two to six runs in one chart, one of them pinned, and the settings in which they differ."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -19,6 +20,7 @@ from tui_gpt.tui.runs.differences import Difference, differences, settings_of
 from tui_gpt.tui.runs.runs_table import fitted
 from tui_gpt.tui.train.chart.loss_chart import LossChart
 from tui_gpt.tui.train.chart.overlay import OverlayRun, legend_symbol, style_name
+from tui_gpt.tui.train.chart.quantities import BITS
 from tui_gpt.tui.train.record import RunView
 
 _REFRESH_SECONDS = 1.0
@@ -78,6 +80,8 @@ class CompareScreen(SizedScreen[None]):
     def on_mount(self) -> None:
         """Draw, and draw again while one of the runs is being trained."""
         self.chart.message = "no losses were logged"
+        if self._units_differ:
+            self.chart.choose(dataclasses.replace(self.chart.settings, quantity=BITS))
         self._show()
         self.chart.focus()
         if any(run.record.is_live for run in self._runs):
@@ -99,7 +103,7 @@ class CompareScreen(SizedScreen[None]):
     def _table(self, rows: Sequence[Difference]) -> Text:
         """Return the settings that differ, with a column for each run, after the best losses."""
         losses = tuple(_best_loss(run.record) for run in self._runs)
-        table = [Difference("best loss", losses), *rows]
+        table = [Difference("best loss", losses), *self._bits(), *rows]
         name_width = max(len(row.setting) for row in table) + 2
         widths = [min(_MAX_VALUE, max(6, *(len(row.values[k]) for row in table))) for k in range(len(self._runs))]
         text = Text(" " * name_width, no_wrap=True)
@@ -115,6 +119,15 @@ class CompareScreen(SizedScreen[None]):
         if not rows:
             text.append("\n\ntheir settings are the same")
         return text
+
+    @property
+    def _units_differ(self) -> bool:
+        """Whether the runs have different tokenizers, so that only their bits per character can be compared."""
+        return len({run.record.unit for run in self._runs}) > 1 or any(run.record.unit == "token" for run in self._runs)
+
+    def _bits(self) -> list[Difference]:
+        """Return the best losses in bits per character, where those in nats cannot be compared."""
+        return [Difference("bits/char", tuple(_best_bits(run.record) for run in self._runs))] * self._units_differ
 
     def _style_of(self, place: int) -> str:
         name = style_name(self._runs[place].style, is_pinned=place == self.pinned)
@@ -140,3 +153,8 @@ class CompareScreen(SizedScreen[None]):
 def _best_loss(record: RunView) -> str:
     best = record.best
     return format_loss(best.val_loss if best else None, is_estimate=best is not None and best.is_estimate)
+
+
+def _best_bits(record: RunView) -> str:
+    best = record.best
+    return format_loss(best.bits_per_char if best else None, is_estimate=best is not None and best.is_estimate)

@@ -54,6 +54,7 @@ SECTIONS = (
 """All settings of a run but preset and text, in reading order."""
 FIELDS = tuple(name for section in SECTIONS for name in section.names)
 SPLIT_FIELDS = ("val_file", "val_share", "shuffle_documents")
+TEXT_FIELDS = (*SPLIT_FIELDS, "tokenizer", "vocab_size")
 """Fields that belong to the text rather than to a preset."""
 _END_FIELDS = ("max_seconds", "max_iters")
 """Fields of which at least one must be filled in."""

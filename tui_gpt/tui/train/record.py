@@ -18,6 +18,7 @@ from tui_gpt.events import (
     StepSkipped,
 )
 from tui_gpt.formatting import format_loss
+from tui_gpt.metrics import ASCII_CHARACTER, TokenSize
 from tui_gpt.notices import Notice, NoticeKind
 from tui_gpt.progress import RunRecord, TrainingState, state_after
 from tui_gpt.tui.train.series import Series
@@ -53,18 +54,19 @@ class Mark:
 
 @dataclass(frozen=True)
 class Reference:
-    """A loss to compare with, in nats per character."""
+    """A loss to compare with."""
 
     loss: float
-    label: str
+    name: str
+
+    @property
+    def label(self) -> str:
+        """The name and the loss."""
+        return f"{self.name} {self.loss:.2f}"
 
 
-SHAKESPEARE_REFERENCES = (
-    Reference(4.174, "guessing 4.17"),
-    Reference(1.88, "nanoGPT 1.88"),
-    Reference(1.514, "7-gram 1.51"),
-)
-"""Validation losses on TinyShakespeare: ln 65; nanoGPT's CPU recipe; a modified Kneser-Ney 7-gram."""
+SHAKESPEARE_REFERENCES = (Reference(4.174, "guessing"), Reference(1.88, "nanoGPT"), Reference(1.514, "7-gram"))
+"""Validation losses on TinyShakespeare, in nats per character: ln 65; nanoGPT's CPU recipe; modified Kneser-Ney."""
 
 
 @dataclass
@@ -76,12 +78,14 @@ class RunView(RunRecord):
     phase: Phase = "loading"
     train: Series = field(default_factory=Series)
     """The training loss by step."""
+    bits: Series = field(default_factory=Series)
+    """The training loss in bits per character by step."""
     rates: Series = field(default_factory=lambda: Series(_SMALL_LIMIT))
     """The learning rate by step."""
     grad_norms: Series = field(default_factory=lambda: Series(_SMALL_LIMIT))
     """The norm of the gradient by step."""
     speeds: Series = field(default_factory=lambda: Series(_SMALL_LIMIT))
-    """The characters per second by step."""
+    """The characters per second by step; with another tokenizer, about that many."""
     measured: list[Evaluated] = field(default_factory=list)
     """Every evaluation in the order of its arrival; those of `evaluations` may have replaced earlier ones."""
     problems: list[StepSkipped | RolledBack] = field(default_factory=list)
@@ -135,7 +139,7 @@ class RunView(RunRecord):
     @property
     def curves(self) -> tuple[Series, ...]:
         """Everything that is measured with each progress event."""
-        return self.train, self.rates, self.grad_norms, self.speeds
+        return self.train, self.bits, self.rates, self.grad_norms, self.speeds
 
     def _add_point(self, event: Progress) -> None:
         seconds = self._seconds_before + event.elapsed_seconds
@@ -143,7 +147,9 @@ class RunView(RunRecord):
         if seconds < newest:
             self._seconds_before += newest - seconds
             seconds = newest
-        values = (event.loss, event.learning_rate, event.grad_norm, event.tokens_per_second)
+        size = self.token_size
+        speed = event.tokens_per_second * size.characters
+        values = (event.loss, size.bits_per_char(event.loss), event.learning_rate, event.grad_norm, speed)
         for series, value in zip(self.curves, values, strict=True):
             series.add(event.step, value, seconds)
 
@@ -159,10 +165,11 @@ class RunView(RunRecord):
         self.rate_changed_at = step
 
     @property
-    def characters_per_step(self) -> int:
-        """The characters that are read in one step by one process."""
+    def characters_per_step(self) -> float:
+        """The characters that are read in one step by one process; with another tokenizer, about that many."""
         train = self.config.train
-        return train.batch_size * train.gradient_accumulation * self.config.model.block_size
+        tokens = train.batch_size * train.gradient_accumulation * self.config.model.block_size
+        return tokens * self.token_size.characters
 
     @property
     def is_live(self) -> bool:
@@ -171,15 +178,27 @@ class RunView(RunRecord):
 
     @property
     def references(self) -> tuple[Reference, ...]:
-        """Losses to compare with: published ones if there are any for the text, and that of guessing."""
-        if self.config.corpus == "tinyshakespeare" and self.config.train.has_standard_split:
+        """Losses to compare with, in the run's nats per token: published ones per character, and that of guessing."""
+        if self._is_published and self.config.model.tokenizer == "character":
             return SHAKESPEARE_REFERENCES
         guessing = self.guessing_loss
-        return (Reference(guessing, f"guessing {guessing:.2f}"),) if guessing else ()
+        return (Reference(guessing, "guessing"),) if guessing else ()
+
+    @property
+    def bit_references(self) -> tuple[Reference, ...]:
+        """Losses to compare with in bits per character, published ones for a run with any tokenizer."""
+        if self._is_published:
+            return _in_bits(SHAKESPEARE_REFERENCES, ASCII_CHARACTER)
+        return _in_bits(self.references, self.token_size)
+
+    @property
+    def _is_published(self) -> bool:
+        """Whether there are published losses for its validation text."""
+        return self.config.corpus == "tinyshakespeare" and self.config.train.has_standard_split
 
     @property
     def guessing_loss(self) -> float | None:
-        """The loss of guessing each character with equal probabilities, ln V; None while V is unknown."""
+        """The loss of guessing each token with equal probabilities, ln V; None while V is unknown."""
         return math.log(self.started.vocab_size) if self.started and self.started.vocab_size > 1 else None
 
     @property
@@ -198,6 +217,10 @@ class RunView(RunRecord):
         return [mark for mark in self.marks if first <= mark.step <= last]
 
 
+def _in_bits(references: Iterable[Reference], size: TokenSize) -> tuple[Reference, ...]:
+    return tuple(Reference(size.bits_per_char(one.loss), one.name) for one in references)
+
+
 def loss_words(evaluation: Evaluated, digits: int = 3) -> str:
-    """Return a validation loss in nats per character, e.g. `1.452`; an estimate as `~1.452`."""
+    """Return a validation loss in nats per token, e.g. `1.452`; an estimate as `~1.452`."""
     return format_loss(evaluation.val_loss, is_estimate=evaluation.is_estimate, digits=digits)

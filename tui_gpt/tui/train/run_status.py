@@ -64,7 +64,7 @@ def figures(record: RunView, smoothed: float | None) -> list[tuple[str, str]]:
         ("validation", loss_words(evaluation) if evaluation else "–"),
         ("best", loss_words(record.best) if record.best else "–"),
         ("bits/char", f"{about}{evaluation.bits_per_char:.2f}" if evaluation else "–"),
-        ("chars/s", format_count(progress.tokens_per_second) if progress else "–"),
+        ("chars/s", format_count(progress.tokens_per_second * record.token_size.characters) if progress else "–"),
         ("lr", f"{progress.learning_rate:.2g}" if progress else "–"),
         ("parameters", format_count(record.started.parameters) if record.started else "–"),
         ("device", device_words(record.started) if record.started else "–"),

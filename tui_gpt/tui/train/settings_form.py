@@ -23,7 +23,15 @@ from tui_gpt.tui.keys import keymap_of
 from tui_gpt.tui.train.all_settings import AllSettings
 from tui_gpt.tui.train.choice_row import ChoiceRow
 from tui_gpt.tui.train.end_choices import end_choices
-from tui_gpt.tui.train.form import SPLIT_FIELDS, FieldError, changed_words, config_of, texts, with_samples
+from tui_gpt.tui.train.form import (
+    SPLIT_FIELDS,
+    TEXT_FIELDS,
+    FieldError,
+    changed_words,
+    config_of,
+    texts,
+    with_samples,
+)
 from tui_gpt.tui.train.setting_row import SettingInput
 from tui_gpt.tui.train.start_from import NEW_WEIGHTS, StartFrom, start_label
 
@@ -86,9 +94,9 @@ class SettingsForm(Vertical):
         self._validate()
 
     def choose_preset(self, name: str) -> None:
-        """Fill the form with a preset's settings; keep the text, how it is split, and what the run starts from."""
-        split = {field: self._typed[field] for field in SPLIT_FIELDS}
-        self.fill(self._started(resolve(name, self.corpus)), split)
+        """Fill the form with a preset's settings; keep the text, how it is read and what the run starts from."""
+        kept = {field: self._typed[field] for field in (TEXT_FIELDS if self.start is None else SPLIT_FIELDS)}
+        self.fill(self._started(resolve(name, self.corpus)), kept)
 
     def choose_start(self, start: StartFrom | None) -> None:
         """Start the run from a model, with a preset and the settings that fit it; None is from new weights."""

@@ -14,7 +14,7 @@ from tui_gpt.config import RunConfig
 from tui_gpt.control import Activity, Control
 from tui_gpt.errors import ConfigError, CorpusError, TuiGptError
 from tui_gpt.escaping import escape_controls
-from tui_gpt.formatting import format_count, format_duration
+from tui_gpt.formatting import format_count, format_duration, token_noun
 from tui_gpt.requests import Estimate, TrainRequest
 from tui_gpt.session import SessionLike, source_config
 from tui_gpt.storage.runs import RunStore
@@ -207,7 +207,8 @@ def estimate_words(estimate: Estimate) -> str:
     """
     words = (
         f"about {format_duration(estimate.seconds)} · {estimate.iterations:,} steps"
-        f" · {format_count(estimate.parameters)} parameters · {format_count(estimate.train_tokens)} characters"
+        f" · {format_count(estimate.parameters)} parameters"
+        f" · {format_count(estimate.train_tokens)} {token_noun(estimate.tokenizer)}s"
     )
     if estimate.ngram_loss is None:
         return words

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 import pytest
 
 from tests.fakes import evaluated, finished, progress, started
-from tui_gpt.config import resolve
+from tui_gpt.config import TokenizerName, resolve
 from tui_gpt.events import Event, Paused, Progress, RolledBack, Saved, StepSkipped
+from tui_gpt.metrics import TokenSize
 from tui_gpt.tui.train.chart.ascii import ascii_line
 from tui_gpt.tui.train.chart.canvas import Canvas, Cell
 from tui_gpt.tui.train.chart.curves import ChartSettings, clipped
@@ -15,6 +16,7 @@ from tui_gpt.tui.train.chart.legend import legend_lines, overlay_heading, overla
 from tui_gpt.tui.train.chart.overlay import MAX_RUNS, OverlayRun, draw_overlay, legend_symbol
 from tui_gpt.tui.train.chart.plot import draw_run
 from tui_gpt.tui.train.chart.quantities import (
+    BITS,
     GRAD_NORM,
     LEARNING_RATE,
     QUANTITIES,
@@ -255,4 +257,37 @@ def test_progress_fills_every_curve() -> None:
     record.apply(
         Progress(step=1, loss=2.0, learning_rate=1e-3, grad_norm=0.5, tokens_per_second=9.0, elapsed_seconds=1)
     )
-    assert [next(iter(one.series(record))).mean for one in QUANTITIES] == [2.0, 1e-3, 0.5, 9.0]
+    assert [next(iter(one.series(record))).mean for one in QUANTITIES] == [
+        2.0,
+        1e-3,
+        0.5,
+        9.0,
+        pytest.approx(2.8854, abs=1e-4),
+    ]
+
+
+def test_losses_in_bits_per_character_compare_runs_with_different_tokenizers() -> None:
+    """A run of tokens of four characters has four times the loss per token, and is as good."""
+    characters, tokens = RunView(config=resolve("nano", "my.txt")), RunView(config=resolve("nano", "my.txt"))
+    for record, size in ((characters, TokenSize()), (tokens, TokenSize(4.0, 4.0))):
+        kind: TokenizerName = "character" if size.characters == 1 else "bpe"
+        record.apply(dataclasses.replace(started(40), vocab_size=300, tokenizer=kind, token_size=size))
+        loss = 1.2 * size.characters
+        record.apply(progress(40, loss))
+        record.apply(dataclasses.replace(evaluated(40, loss), bits_per_char=size.bits_per_char(loss)))
+    bits = [overlay_value(record, ChartSettings(quantity=BITS), None) for record in (characters, tokens)]
+    assert bits[0] == pytest.approx(bits[1])
+    assert [BITS.validation(record.evaluations[0]) for record in (characters, tokens)] == bits
+    heading = text(overlay_heading([OverlayRun(characters, 0), OverlayRun(tokens, 1)], 0, ChartSettings(), 120, None))
+    assert heading.startswith("loss in nats per token")
+    assert [one.label for one in BITS.references(tokens)] == ["guessing 2.06"]  # log2 300 / 4
+    assert [one.label for one in tokens.references] == ["guessing 5.70"]
+    assert tokens.characters_per_step == 4 * characters.characters_per_step
+
+
+@pytest.mark.parametrize(("tokenizer", "nats"), [("character", 3), ("byte", 1)])
+def test_published_losses_are_shown_per_character_only(tokenizer: TokenizerName, nats: int) -> None:
+    record = RunView(config=resolve("nano", tokenizer=tokenizer))
+    record.apply(dataclasses.replace(started(40), vocab_size=256, tokenizer=tokenizer))
+    assert len(record.references) == nats
+    assert [one.label for one in BITS.references(record)] == ["guessing 6.02", "nanoGPT 2.71", "7-gram 2.18"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tui_gpt.config import SampleConfig
-from tui_gpt.metrics import bits_per_character
+from tui_gpt.metrics import ASCII_CHARACTER
 
 AnswerKind = Literal["written", "measured"]
 Change = tuple[int, str, int | float]
@@ -78,7 +78,7 @@ class Answer:
     def bits_per_char(self) -> float | None:
         """Return the mean negative log-probability of the characters where it is known, in bits; None without any."""
         known = [logprob for logprob in self.logprobs if not math.isnan(logprob)]
-        return bits_per_character(-sum(known) / len(known)) if known else None
+        return ASCII_CHARACTER.bits_per_char(-sum(known) / len(known)) if known else None
 
     def probability(self, index: int) -> float | None:
         """Return the probability of the character at `index` of `full`; None where unknown."""
@@ -113,15 +113,15 @@ class Answer:
             replace(self.again(config, source), id=new_id(), batch=count, place=place) for place in range(count)
         )
 
-    def branched(self, index: int, character: str, config: SampleConfig, source: str | None) -> "Answer":
-        """Return an empty answer that keeps everything before `index`, followed by `character`."""
+    def branched(self, index: int, token: str, config: SampleConfig, source: str | None) -> "Answer":
+        """Return an empty answer that keeps everything before `index`, followed by the text of a token."""
         if index < len(self.prompt):
-            return Answer(prompt=self.prompt[:index] + character, config=config, source=source)
+            return Answer(prompt=self.prompt[:index] + token, config=config, source=source)
         cut = index - len(self.prompt)
         return Answer(
             prompt=self.prompt,
-            kept=(self.kept + self.text)[:cut] + character,
-            logprobs=(*self.logprobs[:cut], math.nan),
+            kept=(self.kept + self.text)[:cut] + token,
+            logprobs=(*self.logprobs[:cut], *[math.nan] * len(token)),
             config=config,
             source=source,
         )

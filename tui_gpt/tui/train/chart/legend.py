@@ -7,19 +7,19 @@ from tui_gpt.tui.train.chart.canvas import Canvas, Cell, width_of
 from tui_gpt.tui.train.chart.curves import ChartSettings
 from tui_gpt.tui.train.chart.overlay import OverlayRun, legend_symbol, style_name
 from tui_gpt.tui.train.chart.plot import symbol_of
-from tui_gpt.tui.train.chart.quantities import LOSS, place_of, place_words, step_at
+from tui_gpt.tui.train.chart.quantities import place_of, place_words, step_at
 from tui_gpt.tui.train.chart.state import smoothing_words
-from tui_gpt.tui.train.record import RunView, loss_words
+from tui_gpt.tui.train.record import RunView
 
 _WIDE = 100
 _NAME_CELLS = 18
 _MAX_LEGEND_LINES = 3
 
 
-def title(settings: ChartSettings, width: int) -> str:
-    """Return the name of the y axis, and what part of the run is visible."""
+def title(settings: ChartSettings, width: int, *records: RunView) -> str:
+    """Return the name of the y axis for some runs, and what part of them is visible."""
     quantity = settings.quantity
-    parts = [quantity.title if width >= _WIDE else quantity.short_title]
+    parts = [quantity.title_of({one.unit for one in records}) if width >= _WIDE else quantity.short_title]
     parts += ["log scale"] if settings.log_y else []
     return ", ".join([*parts, *([settings.viewport.words] if settings.viewport.words else [])])
 
@@ -33,7 +33,7 @@ def run_heading(
     record: RunView, settings: ChartSettings, width: int, cursor: float | None, canvas: Canvas
 ) -> list[Cell]:
     """Return the line above the chart of one run; `cursor` is a step."""
-    left = title(settings, width)
+    left = title(settings, width, record)
     if not len(settings.quantity.series(record)):
         return _joined(left, [], width)
     if cursor is not None:
@@ -46,7 +46,7 @@ def _legend(record: RunView, settings: ChartSettings, width: int) -> list[Cell]:
     """Return the symbols of the chart; if it fits, with the extent of the text that was validated on."""
     parts: list[Cell] = [] if not settings.smoothing else [("⣿ ", "raw"), ("training  ", "title")]
     parts += [("━ ", "train"), (smoothing_words(settings.smoothing), "smoothing")]
-    if settings.quantity is not LOSS:
+    if not settings.quantity.is_loss:
         return parts
     newest = {one.is_estimate: one for one in record.evaluations}
     long, short = parts, parts
@@ -69,13 +69,13 @@ def run_readout(record: RunView, settings: ChartSettings, cursor: float, canvas:
     if settings.axis != "step":
         parts += [(f"  {place_words(place, settings.axis)}", "cursor")]
     if point := series.at(cursor):
-        name = "training" if quantity is LOSS else quantity.short_title
+        name = "training" if quantity.is_loss else quantity.short_title
         parts += [(f"  {name} ", "title"), (quantity.words(point.mean), "train")]
     smoothed = series.line(settings.smoothing).at(cursor) if settings.smoothing else None
     if smoothed is not None:
         parts += [("  smoothed ", "title"), (quantity.words(smoothed), "train")]
-    if quantity is LOSS and (evaluation := record.evaluation_at(cursor)):
-        parts += [("  validation ", "title"), (loss_words(evaluation, 4), "validation")]
+    if quantity.is_loss and (evaluation := record.evaluation_at(cursor)):
+        parts += [("  validation ", "title"), (quantity.validation_words(evaluation), "validation")]
     first, last = (step_at(record, max(0.0, place + way * reach), settings.axis) for way in (-1, 1))
     marks = record.marks_between(first, last)
     return parts + [(f"  {escape_controls(mark.text)}".replace("\n", " "), "mark") for mark in marks[-1:]]
@@ -91,7 +91,7 @@ def overlay_heading(
     if place is not None:
         right = [(place_words(place, settings.axis), "cursor"), ("  ", "title"), *right]
     entries = [_entry(run, settings, place, is_pinned=k == pinned) for k, run in enumerate(runs)]
-    return [_joined(title(settings, width), right, width), *_in_columns(entries, width)]
+    return [_joined(title(settings, width, *(run.record for run in runs)), right, width), *_in_columns(entries, width)]
 
 
 def legend_lines(count: int, width: int) -> int:

@@ -8,7 +8,7 @@ from tui_gpt.tui.train.chart import braille
 from tui_gpt.tui.train.chart.canvas import Canvas, y_scale
 from tui_gpt.tui.train.chart.curves import ChartSettings, Curve
 from tui_gpt.tui.train.chart.plot import draw_validation, extent_of, symbol_of, x_scale
-from tui_gpt.tui.train.chart.quantities import LOSS, place_of
+from tui_gpt.tui.train.chart.quantities import place_of
 from tui_gpt.tui.train.record import RunView
 
 MAX_RUNS = 6
@@ -49,24 +49,25 @@ def draw_overlay(
 
 def _visible_losses(record: RunView, settings: ChartSettings, x: braille.Scale) -> list[float]:
     """Return the validation losses on the visible part of the x axis."""
-    if settings.quantity is not LOSS:
+    if not settings.quantity.is_loss:
         return []
     axis = settings.axis
-    return [one.val_loss for one in record.evaluations if x.low <= place_of(record, one.step, axis) <= x.high]
+    visible = (one for one in record.evaluations if x.low <= place_of(record, one.step, axis) <= x.high)
+    return [settings.quantity.validation(one) for one in visible]
 
 
 def _draw_one(canvas: Canvas, run: OverlayRun, curve: Curve, settings: ChartSettings, *, is_pinned: bool) -> None:
     style = style_name(run.style, is_pinned=is_pinned)
     curve.draw_line(canvas, style, PATTERNS[run.style], thick=is_pinned)
-    if settings.quantity is not LOSS:
+    if not settings.quantity.is_loss:
         return
     evaluations = [(place_of(run.record, one.step, settings.axis), one) for one in run.record.evaluations]
     if is_pinned:
-        draw_validation(canvas, evaluations, style)
+        draw_validation(canvas, evaluations, style, settings.quantity)
         return
     for place, one in evaluations:
         if canvas.is_visible(place):
-            canvas.put(canvas.row(one.val_loss), canvas.column(place), symbol_of(one), style)
+            canvas.put(canvas.row(settings.quantity.validation(one)), canvas.column(place), symbol_of(one), style)
 
 
 @functools.cache

@@ -7,12 +7,12 @@ from tui_gpt.tui.train.chart import braille
 from tui_gpt.tui.train.chart.braille import Scale
 from tui_gpt.tui.train.chart.canvas import Canvas, y_scale
 from tui_gpt.tui.train.chart.curves import ChartSettings, Curve, clipped
-from tui_gpt.tui.train.chart.quantities import LOSS, place_of, x_extent
+from tui_gpt.tui.train.chart.quantities import LOSS, Quantity, place_of, x_extent
 from tui_gpt.tui.train.chart.viewport import Extent
 from tui_gpt.tui.train.record import Reference, RunView
 
 _MAX_DISTANCE = 0.35
-"""How far outside the measured losses, in nats, a reference is still drawn."""
+"""How far outside the measured losses, in nats or bits, a reference is still drawn."""
 
 
 def extent_of(records: Iterable[RunView], settings: ChartSettings) -> Extent:
@@ -31,7 +31,7 @@ def draw_run(record: RunView, settings: ChartSettings, columns: int, rows: int) 
     """Return the drawing of one quantity of a run."""
     x = x_scale(extent_of([record], settings), settings, columns)
     curve = Curve(record, settings, x)
-    if settings.quantity is LOSS:
+    if settings.quantity.is_loss:
         canvas = _draw_loss(record, settings, curve, x, rows)
     else:
         values = curve.extremes(with_range=True)
@@ -51,27 +51,30 @@ def _draw_curve(curve: Curve, canvas: Canvas) -> None:
 def _draw_loss(record: RunView, settings: ChartSettings, curve: Curve, x: Scale, rows: int) -> Canvas:
     evaluations = [(place_of(record, one.step, settings.axis), one) for one in record.evaluations]
     visible = [(place, one) for place, one in evaluations if x.low <= place <= x.high]
-    losses = curve.extremes(with_range=True) + [one.val_loss for _, one in visible]
-    references = near(record.references, losses)
+    quantity = settings.quantity
+    losses = curve.extremes(with_range=True) + [quantity.validation(one) for _, one in visible]
+    references = near(quantity.references(record), losses)
     canvas = Canvas(x, y_scale([*losses, *(one.loss for one in references)], rows, log=settings.log_y))
     for reference in references:
         canvas.put_level(reference.loss)
     _draw_curve(curve, canvas)
-    draw_validation(canvas, evaluations, "validation")
+    draw_validation(canvas, evaluations, "validation", quantity)
     for reference in references:
         canvas.put_label(reference.loss, reference.label)
     return canvas
 
 
-def draw_validation(canvas: Canvas, evaluations: Sequence[tuple[float, Evaluated]], style: str) -> None:
+def draw_validation(
+    canvas: Canvas, evaluations: Sequence[tuple[float, Evaluated]], style: str, quantity: Quantity = LOSS
+) -> None:
     """Draw validation losses, given their places on the x axis, and lines between them."""
-    places, losses = [place for place, _ in evaluations], [one.val_loss for _, one in evaluations]
+    places, losses = [place for place, _ in evaluations], [quantity.validation(one) for _, one in evaluations]
     raster = canvas.raster()
     braille.draw_path(raster, braille.path(*clipped(places, losses, canvas.x.low, canvas.x.high), canvas.x, canvas.y))
     canvas.put_raster(raster, style)
-    for place, one in evaluations:
+    for (place, one), loss in zip(evaluations, losses, strict=True):
         if canvas.is_visible(place):
-            canvas.put(canvas.row(one.val_loss), canvas.column(place), symbol_of(one), style)
+            canvas.put(canvas.row(loss), canvas.column(place), symbol_of(one), style)
 
 
 def symbol_of(evaluation: Evaluated) -> str:
