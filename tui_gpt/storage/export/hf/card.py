@@ -3,7 +3,7 @@
 from tui_gpt import __version__
 from tui_gpt.escaping import escape_controls
 from tui_gpt.formatting import text_name
-from tui_gpt.metrics import bits_per_character
+from tui_gpt.metrics import ASCII_CHARACTER
 from tui_gpt.storage.manifest import CheckpointInfo
 
 _ACTIVATIONS = {"relu": "ReLU", "gelu": "GELU"}
@@ -50,5 +50,5 @@ def _loss(info: CheckpointInfo) -> str:
     if info.val_loss is None:
         return "its validation loss was not measured"
     estimate = ", an estimate on a part of the validation split" if info.val_is_estimate else ""
-    bits = bits_per_character(info.val_loss)
+    bits = ASCII_CHARACTER.bits_per_char(info.val_loss)
     return f"validation loss {info.val_loss:.4f} nats ({bits:.4f} bits) per character{estimate}"
