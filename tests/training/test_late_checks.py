@@ -23,7 +23,8 @@ MUON = dataclasses.replace(TRAIN, optimizer="muon", learning_rate=0.02)
 class NoReading(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it unannotated
     """Counts how often Python reads a floating-point or boolean value, which waits for a GPU.
 
-    Whole numbers are not counted: Muon keeps the numbers of its steps on the CPU.
+    Whole numbers are not counted: Muon keeps the numbers of its steps on the CPU. What the CPU's operators read inside
+    is not seen.
     """
 
     def __init__(self) -> None:
@@ -36,6 +37,7 @@ class NoReading(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch le
         return func(*args, **(kwargs or {}))
 
 
+@pytest.mark.slow  # for two seconds of imports
 @pytest.mark.parametrize(("model", "train"), [(MODEL, TRAIN), (MODERN, MUON)], ids=["adamw", "muon"])
 def test_no_step_between_two_progress_events_reads_a_value_of_the_device(
     model: ModelConfig, train: TrainConfig

@@ -29,7 +29,7 @@ SHAPES = 8
 """Batch shapes per replica; PyTorch runs a block uncompiled for more of them."""
 MAX_DIFFERENCES: Mapping[Precision, float] = MappingProxyType({"fp32": 1e-2, "tf32": 1e-2, "bf16": 1e-1})
 """Allowed distance of compiled and plain gradients, relative to their norm; 1e-6 is usual in fp32. In bf16 the compiled
-code rounds less often, so that it differs by about as much as bf16 from fp32: 2e-2."""
+code rounds less often, and bf16 itself is about 2e-2 off."""
 _Function = Callable[..., Any]
 
 
