@@ -12,7 +12,8 @@
     ├── RequestRefusedError     exit 1    the process that trains a run refused a request, or did not answer
     ├── RunDiedError            exit 1    the process that trained a run failed, or was killed
     ├── StorageError            exit 1    the disk is full, read-only or not permitted
-    └── DivergedError           exit 1    the loss became NaN or infinite
+    ├── DivergedError           exit 1    the loss became NaN or infinite
+    └── StoppedError            exit 1    stopped on request before there was a result
 
 The command line prints `str(error)` as one line and exits with `error.exit_code`; a traceback means a bug.
 """
@@ -95,3 +96,7 @@ class StorageError(TuiGptError):
 
 class DivergedError(TuiGptError):
     """The loss became NaN or infinite; the last good checkpoint is kept."""
+
+
+class StoppedError(TuiGptError):
+    """The work was stopped on request before it had a result."""

@@ -11,6 +11,7 @@ from tests.text.helpers import write
 from tui_gpt.errors import CorpusError
 from tui_gpt.storage import paths
 from tui_gpt.text import reading
+from tui_gpt.text.large import text as large
 from tui_gpt.text.corpora import corpus_info, lasting_source, read_corpus
 
 TINY_SHAKESPEARE = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
@@ -60,6 +61,7 @@ def test_an_empty_device_is_called_by_its_name() -> None:
 
 def test_a_text_beyond_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "SIZE_LIMIT", 10)
+    monkeypatch.setattr(large, "LARGE_BYTES", 10)
     write(tmp_path / "folder" / "a.txt", "x" * 6)
     write(tmp_path / "folder" / "b.txt", "x" * 6)
     assert "is larger than" in refusal(write(tmp_path / "x.txt", "x" * 11))

@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tui_gpt.control import Control
 from tui_gpt.errors import CorpusError
-from tui_gpt.text.corpora import CorpusText
+from tui_gpt.text.corpora import AnyText, CorpusText
+from tui_gpt.text.large.mapped import MappedTokens
+from tui_gpt.text.large.tokens import open_tokens
 from tui_gpt.text.split import Split
 from tui_gpt.text.tokenizer import CharTokenizer
 
@@ -30,35 +33,60 @@ class Corpus:
     tokenizer: CharTokenizer
     train: Tokens
     val: Tokens
+    mapped: tuple[MappedTokens, ...] = ()
+    """The files that `train` and `val` are parts of, where the texts are large."""
 
     @classmethod
     def build(
         cls,
-        text: CorpusText,
+        text: AnyText,
         block_size: int,
         tokenizer: CharTokenizer | None = None,
         split: Split = _DEFAULT_SPLIT,
+        control: Control | None = None,
     ) -> Corpus:
         """Split and encode `text`, with the given tokenizer or its own; characters that it does not know are left out.
 
-        Raises CorpusError where the training part is too short for a window of `block_size` characters and its targets,
-        or the validation part for one target.
+        The tokens of a large text are made once and mapped into memory; that reports to `control`. Raises CorpusError
+        where the training part is too short for a window of `block_size` characters and its targets, or the validation
+        part for one target; StorageError, StoppedError.
         """
-        own = tokenizer or CharTokenizer.from_text(text.text)
-        arranged = split.arranged(text)
-        tokens = own.encode_compact(arranged.text)
-        if arranged.boundary is None:
+        own = tokenizer or CharTokenizer(text.alphabet)
+        encoder = _Encoder(own, control or Control())
+        arranged = None if split.shuffle_seed is None else split.arranged(text)
+        tokens = encoder.encode(text) if arranged is None else own.encode_compact(arranged.text)
+        if arranged is None or arranged.boundary is None:
             _require_length(text.name, len(tokens), block_size, split)
             length = split.train_length(len(tokens))
         else:
             length = len(own.encode_compact(arranged.text[: arranged.boundary]))
             _require_documents(text.name, length, len(tokens), block_size)
-        val = tokens[length:] if split.validation is None else _validation_tokens(split.validation, own)
-        return cls(text.name, split.digest(text), own, tokens[:length], val)
+        val = tokens[length:] if split.validation is None else _validation_tokens(split.validation, encoder)
+        return cls(text.name, split.digest(text), own, tokens[:length], val, tuple(encoder.mapped))
+
+    def release_pages(self) -> None:
+        """Give back the memory of what was read of large texts."""
+        for tokens in self.mapped:
+            tokens.release_pages()
 
 
-def _validation_tokens(text: CorpusText, tokenizer: CharTokenizer) -> Tokens:
-    tokens = tokenizer.encode_compact(text.text)
+class _Encoder:
+    """Encodes texts in memory and on the disk."""
+
+    def __init__(self, tokenizer: CharTokenizer, control: Control) -> None:
+        self.mapped: list[MappedTokens] = []
+        self._tokenizer = tokenizer
+        self._control = control
+
+    def encode(self, text: AnyText) -> Tokens:
+        if isinstance(text, CorpusText):
+            return self._tokenizer.encode_compact(text.text)
+        self.mapped.append(open_tokens(text, self._tokenizer, self._control))
+        return self.mapped[-1].array
+
+
+def _validation_tokens(text: AnyText, encoder: _Encoder) -> Tokens:
+    tokens = encoder.encode(text)
     if len(tokens) < _MIN_VALIDATION:
         raise CorpusError(
             f"val_file: {text.source} is too short: it needs at least {_MIN_VALIDATION} characters that the training "

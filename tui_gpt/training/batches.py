@@ -24,6 +24,9 @@ TOKENS_PER_BATCH = 2_048
 LOGITS_PER_BATCH = 2**21
 """Logits of an evaluation in one pass: with a large vocabulary a pass reads fewer characters."""
 
+RELEASE_WINDOWS = 1_000
+"""Windows after which the pages of large texts are released; the system maps 64 kB or more around each."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -83,10 +86,15 @@ class Batches:
         self._order = order
         self._block_size = block_size
         self._prior = prior
+        self._windows_read = 0
 
     def training(self, number: int) -> Batch:
         """Return batch `number` of the run."""
         starts = self._order.starts(number)
+        self._windows_read += len(starts)
+        if self._windows_read >= RELEASE_WINDOWS:
+            self._corpus.release_pages()
+            self._windows_read = 0
         return self._training_batch(starts)
 
     @property

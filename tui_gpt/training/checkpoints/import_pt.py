@@ -44,7 +44,7 @@ def import_run(store: RunStore, file: Path, corpus: str, name: str) -> Run:
     """
     weights, shape = convert_state_dict(read_state_dict(file), file)
     text = read_corpus(corpus)
-    tokenizer = CharTokenizer.from_text(text.text)
+    tokenizer = CharTokenizer(text.alphabet)
     vocab_size = weights["token_embedding.weight"].shape[0]
     if tokenizer.vocab_size != vocab_size:
         raise IncompatibleError(

@@ -8,7 +8,7 @@ from tui_gpt.control import Control
 from tui_gpt.models.build import build_model, set_case_folding
 from tui_gpt.prior.ngram import NgramPrior
 from tui_gpt.prior.sizing import capped_order, count_limit
-from tui_gpt.text.corpora import CorpusText, read_corpus
+from tui_gpt.text.corpora import AnyText, read_corpus
 from tui_gpt.text.dataset import Corpus
 from tui_gpt.text.split import Split
 from tui_gpt.text.tokenizer import CharTokenizer
@@ -30,15 +30,15 @@ def prepare_new(
     """Build a new run; with `start` from the weights of another model.
 
     `elapsed` returns the seconds of a time budget that are used already. Raises TuiGptError, among them ConfigError
-    where the run does not fit into its time budget or into memory.
+    where the run does not fit into its time budget or into memory, and StoppedError.
     """
     control.report("reading the text")
-    text = read_corpus(config.corpus)
-    split = Split.of(config.train)
+    text = read_corpus(config.corpus, control=control)
+    split = Split.of(config.train, control=control)
     train = config.train if split.validation is None else changed(config.train, {"val_file": split.validation.source})
     config = dataclasses.replace(config, corpus=text.source, train=train)
     tokenizer = None if start is None else _extended_tokenizer(start.checkpoint, text)
-    corpus = Corpus.build(text, config.model.block_size, tokenizer, split)
+    corpus = Corpus.build(text, config.model.block_size, tokenizer, split, control)
     compute = ComputeDevice.of(config.train)
     max_members = MAX_MEMBERS if start is None else start.networks
     config, step = size_run(config, corpus, compute, control, elapsed, max_members)
@@ -53,10 +53,10 @@ def prepare_new(
     return dataclasses.replace(prepared, initialized=None if start is None else start.event(corpus))
 
 
-def _extended_tokenizer(start: Checkpoint, text: CorpusText) -> CharTokenizer:
+def _extended_tokenizer(start: Checkpoint, text: AnyText) -> CharTokenizer:
     """Return a tokenizer of the old model's characters and of those that only the new text has."""
     old = CharTokenizer.from_dict(start.info.tokenizer)
-    return CharTokenizer("".join(sorted(old.characters + old.unknown(text.text))))
+    return CharTokenizer("".join(sorted(old.characters + old.unknown(text.alphabet))))
 
 
 def _fit_prior(config: RunConfig, corpus: Corpus) -> NgramPrior | None:
