@@ -280,7 +280,7 @@ def test_a_text_from_stdin_is_kept_so_that_the_run_can_be_resumed(
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"from a pipe\n" * 50)))
     assert command("train", "-", "--headless").code == 0
-    assert corpora.read_corpus(command.request.config.corpus).text == "from a pipe\n" * 50
+    assert corpora.load(corpora.read_corpus(command.request.config.corpus)).text == "from a pipe\n" * 50
 
 
 def test_files_that_are_skipped_in_a_folder_are_named(command: CommandLine, tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ import dataclasses
 from tui_gpt.config import RunConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import CorpusError
-from tui_gpt.text.corpora import AnyText, read_corpus, require_file
+from tui_gpt.formatting import format_bytes
+from tui_gpt.text.corpora import AnyText, read_corpus, require_file, unscanned_bytes
 from tui_gpt.text.large.text import LargeText
 from tui_gpt.text.split import Arranged, Split
 from tui_gpt.text.windows import RECORD_LIMIT
@@ -19,9 +20,14 @@ def check_texts(
 ) -> tuple[RunConfig, tuple[str, ...]]:
     """Return `config` with sources that can be read again from any folder, and notes on its texts.
 
-    `known` are characters that the model knows besides those of the training text. Large texts report to `control`.
-    Raises CorpusError, StoppedError.
+    `known` are characters that the model knows besides those of the training text. Large texts report to `control`;
+    without one, those that were not scanned before are left to the run. Raises CorpusError, StoppedError.
     """
+    if control is None:
+        pending = unscanned_bytes(config.corpus)
+        if pending or (config.train.val_file is not None and unscanned_bytes(config.train.val_file)):
+            is_shuffled = config.train.shuffle_documents
+            return config, _large_note(format_bytes(pending), is_shuffled=is_shuffled) if pending else ()
     text = read_corpus(config.corpus, control=control)
     split = Split.of(config.train, control=control)
     train = config.train
@@ -30,7 +36,7 @@ def check_texts(
         train = dataclasses.replace(train, val_file=split.validation.source)
         notes += split.validation.notes + _unknown_note(split.validation, text.alphabet, known)
     if isinstance(text, LargeText):
-        notes += _large_note(text, is_shuffled=train.shuffle_documents)
+        notes += _large_note(f"{text.characters:,} characters", is_shuffled=train.shuffle_documents)
     arranged = split.arranged(text) if train.shuffle_documents else None
     if arranged is not None:
         notes += _documents_note(arranged)
@@ -48,12 +54,12 @@ def require_files(config: RunConfig) -> None:
             raise CorpusError(f"val_file: {error}") from None
 
 
-def _large_note(text: LargeText, *, is_shuffled: bool) -> tuple[str, ...]:
+def _large_note(size: str, *, is_shuffled: bool) -> tuple[str, ...]:
     if is_shuffled:
-        return (f"loads all {text.characters:,} characters into memory, as documents are shuffled there",)
+        return (f"a long text, {size}, which is loaded into memory because its documents are shuffled",)
     return (
-        f"a long text, {text.characters:,} characters: its tokens are kept on the disk, n-grams are counted in passages "
-        f"of it, and losses are measured on {RECORD_LIMIT:,} characters of the validation part",
+        f"a long text, {size}: its tokens are kept on the disk, n-grams are counted in passages of it, and losses are "
+        f"measured on {RECORD_LIMIT:,} characters of the validation part",
     )
 
 

@@ -22,6 +22,7 @@ from tui_gpt.errors import CorpusError
 from tui_gpt.storage.names import checked_name, did_you_mean, slug
 from tui_gpt.text.folder import read_folder
 from tui_gpt.text.large import text as large
+from tui_gpt.text.large.cache import PreparedFolder
 from tui_gpt.text.large.spool import spooled
 from tui_gpt.text.large.text import LargeText
 from tui_gpt.text.library import CorpusEntry, corpora_by_name, free_name, store_text
@@ -121,6 +122,18 @@ def read_corpus(
     return _corpus_text(name, decode_named(data, spec), source)
 
 
+def unscanned_bytes(spec: str) -> int:
+    """Return the size of the text that `spec` names if it is a large one that was not scanned yet; else 0."""
+    entry = corpora_by_name().get(spec)
+    try:
+        place = (entry.path if entry else path_of(spec)).absolute()
+        size = large.size_of(place)
+        is_known = size <= large.LARGE_BYTES or PreparedFolder.of(place).read_scan(large.fingerprint_of(place))
+    except (OSError, ValueError, RuntimeError, CorpusError):
+        return 0
+    return 0 if is_known else size
+
+
 def _names_of(path: Path, entry: CorpusEntry | None) -> tuple[str, str]:
     """Return the name and the source of the text in a file, which may have a name."""
     return (entry.name, entry.name) if entry else (slug(path.stem), str(path.absolute()))
@@ -171,8 +184,10 @@ def _read_once(spec: str, stream: BinaryIO, keep: bool, control: Control) -> Any
     return read_corpus(name, control=control)
 
 
-def load(text: LargeText) -> CorpusText:
-    """Return a large text as a whole in memory. Raises CorpusError where it was changed."""
+def load(text: AnyText) -> CorpusText:
+    """Return a text as a whole in memory. Raises CorpusError where a large one was changed meanwhile."""
+    if isinstance(text, CorpusText):
+        return text
     return CorpusText(text.name, "".join(text.pieces()), text.digest, text.source, text.notes, text.file_ends)
 
 
@@ -196,7 +211,7 @@ def missing(spec: str) -> CorpusError:
     )
 
 
-def add_corpus(spec: str | Path, name: str | None = None) -> CorpusEntry:
+def add_corpus(spec: str | Path, name: str | None = None, control: Control | None = None) -> CorpusEntry:
     """Add a copy of a text to the library, under `name` or one made from the file's.
 
     Raises CorpusError where the text cannot be read or the name belongs to another text, UsageError for an invalid name
@@ -204,11 +219,11 @@ def add_corpus(spec: str | Path, name: str | None = None) -> CorpusEntry:
     """
     if name is not None:
         checked_name(name)
-    text = read_corpus(str(spec), keep=False)
+    text = read_corpus(str(spec), keep=False, control=control)
     chosen = checked_name(name if name is not None else text.name)
     if chosen not in corpora_by_name():
         store_text(chosen, text.pieces())
-    elif read_corpus(chosen).digest != text.digest:
+    elif read_corpus(chosen, control=control).digest != text.digest:
         raise CorpusError(f"another text is already named {chosen!r}: choose a name with --name")
     return corpora_by_name()[chosen]
 

@@ -1,7 +1,7 @@
 """What there is to know about a text before a model is trained on it: size, characters, split, encoding, omissions.
 
-Of a text of more than SAMPLE_BYTES only the beginning is read, and the report is then marked as that of a sample; `look`
-is for a path that is being typed.
+Of a text of more than SAMPLE_BYTES only the beginning is read, and the report is then marked as that of a sample.
+`look` is for a path that is being typed.
 """
 
 import stat

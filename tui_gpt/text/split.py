@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tui_gpt.config import DEFAULT_VAL_SHARE, TrainConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import CorpusError
-from tui_gpt.text.corpora import AnyText, CorpusText, lasting_source, load, read_corpus
+from tui_gpt.text.corpora import AnyText, lasting_source, load, read_corpus
 from tui_gpt.text.documents import choose_held_out, documents_of, shuffled_order
 
 _DIGEST_SEPARATOR = "+"
@@ -60,7 +60,7 @@ class Split:
         A large text is loaded into memory for that. Raises CorpusError where there is only one document.
         """
         assert self.shuffle_seed is not None
-        documents = documents_of(text if isinstance(text, CorpusText) else load(text))
+        documents = documents_of(load(text))
         if len(documents) < 2:
             raise CorpusError(
                 f"shuffle_documents finds one document in {text.source}: leave it out, or name a folder of several "
@@ -93,9 +93,7 @@ def digests_in(digest: str) -> tuple[str, str]:
     return train, validation
 
 
-def read_validation(
-    spec: str, *, lasting: bool = False, keep: bool = True, control: Control | None = None
-) -> AnyText:
+def read_validation(spec: str, *, lasting: bool = False, keep: bool = True, control: Control | None = None) -> AnyText:
     """Return the text that the setting val_file names, see `read_corpus`; `lasting` for one named by a run on the disk.
 
     Raises CorpusError.

@@ -1,6 +1,5 @@
 """Read the beginning of a text that is too large to be read for a look at it or for an estimate."""
 
-import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +8,7 @@ from tui_gpt.text.corpora import CorpusText, load, missing, read_corpus, unreada
 from tui_gpt.text.encodings import NotTextError, decode_text
 from tui_gpt.text.folder import LeftOut, files_below, no_text
 from tui_gpt.text.large.pieces import raw_pieces
-from tui_gpt.text.large.text import fingerprint_of
+from tui_gpt.text.large.text import fingerprint_of, size_of
 from tui_gpt.text.library import corpora_by_name
 from tui_gpt.text.reading import decode_named, path_of
 
@@ -23,7 +22,7 @@ def read_beginning(spec: str, most: int) -> tuple[CorpusText, float]:
     entry = corpora_by_name().get(spec)
     try:
         path = entry.path if entry else path_of(spec)
-        size = _size_of(path)
+        size = size_of(path)
         if size > most:
             name = entry.name if entry else path.absolute().stem
             text = "".join(_folder_beginning(path, most)) if path.is_dir() else decode_named(_first(path, most), spec)
@@ -32,16 +31,7 @@ def read_beginning(spec: str, most: int) -> tuple[CorpusText, float]:
         raise missing(spec) from None
     except (OSError, ValueError, RuntimeError) as error:
         raise unreadable(spec, error) from error
-    whole = read_corpus(spec, keep=False)
-    return whole if isinstance(whole, CorpusText) else load(whole), 1.0
-
-
-def _size_of(path: Path) -> int:
-    """Return the bytes of a file, or of all files below a folder; 0 for a stream. Raises OSError."""
-    status = path.stat()
-    if stat.S_ISDIR(status.st_mode):
-        return sum(file.lstat().st_size for file in files_below(path, LeftOut(path)))
-    return status.st_size if stat.S_ISREG(status.st_mode) else 0
+    return load(read_corpus(spec, keep=False)), 1.0
 
 
 def _first(path: Path, most: int) -> bytes:

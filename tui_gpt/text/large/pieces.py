@@ -9,11 +9,12 @@ _LONGEST_CHARACTER = 4
 """Bytes of a character in UTF-8 at most."""
 
 
-def raw_pieces(file: BinaryIO, size: int = PIECE_BYTES) -> Iterator[bytes]:
-    """Yield the rest of `file` in pieces of about `size` bytes, which end after a line where one ends.
+def raw_pieces(file: BinaryIO, size: int | None = None) -> Iterator[bytes]:
+    """Yield the rest of `file` in pieces of about `size` bytes, by default PIECE_BYTES.
 
     The pieces after one of them are the same for a file that is opened again and read from there.
     """
+    size = size or PIECE_BYTES
     rest = b""
     while block := file.read(max(1, size - len(rest))):
         block = rest + block

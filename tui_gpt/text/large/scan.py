@@ -14,12 +14,14 @@ from tui_gpt.errors import CorpusError
 from tui_gpt.text import reading
 from tui_gpt.text.encodings import BinaryError, NotTextError, decode_pieces
 from tui_gpt.text.folder import LeftOut, files_below, no_text
-from tui_gpt.text.large.pieces import PIECE_BYTES, raw_pieces
+from tui_gpt.text.large.pieces import raw_pieces
 
 Report = Callable[[float], None]
 """Takes the fraction that is done, and may raise StoppedError."""
 
 _CODE_POINTS = 0x110000
+_AT_ONCE_BYTES = 4 << 20
+"""Size of a file up to which its text is held in memory until all of it is known to be UTF-8."""
 _CHUNK = 1 << 15
 """Characters looked at at a time: most of a text that is not ASCII is in chunks that are."""
 
@@ -92,7 +94,7 @@ def _report_more(report: Report, before: int, total: int, read: int) -> None:
 
 def _whole_texts(path: Path, size: int, report: Callable[[int], None]) -> Iterator[str]:
     """Yield the text of a file in pieces once all of it is known to be UTF-8."""
-    if size <= PIECE_BYTES:
+    if size <= _AT_ONCE_BYTES:
         yield from list(_texts(path, report))
         return
     for _ in _texts(path, lambda read: report(read // 2)):

@@ -147,6 +147,14 @@ def fingerprint_of(place: Path) -> str:
     return digest.hexdigest()
 
 
+def size_of(path: Path) -> int:
+    """Return the bytes of a file, or of all files below a folder; 0 for a stream. Raises OSError."""
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        return sum(file.lstat().st_size for file in files_below(path, LeftOut(path)))
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
+
+
 def _scanned(place: Path, spec: str, report: Callable[[float], None]) -> Scan:
     scan = scan_folder(place, report) if place.is_dir() else scan_file(place, spec, report)
     if not scan.alphabet or scan.alphabet.isspace():

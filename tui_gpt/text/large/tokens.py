@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tui_gpt.control import Control
+from tui_gpt.errors import CorpusError
 from tui_gpt.records import parse_object, read_record
 from tui_gpt.storage.files import atomic_write, ensure_free_space, storage_errors
 from tui_gpt.storage.json_lines import append_lines, open_to_append, whole_lines
@@ -111,22 +112,33 @@ class _Store:
     def complete(self, chunks: list[Chunk]) -> list[Chunk]:
         """Make the store from after these chunks on, and return all of them."""
         last = chunks[-1] if chunks else Chunk(Place(0, 0), 0, "")
-        needed = (self._text.characters - last.tokens) * self.dtype.itemsize
-        self._text.prepared.remove_tokens_except(self._of_text)
-        self._text.prepared.make_room(self._text.prepared.size() + needed)
-        ensure_free_space(self._text.prepared.path, needed)
+        self._make_room((self._text.characters - last.tokens) * self.dtype.itemsize)
         atomic_write(self._lines, b"".join(map(_line, chunks)))
-        chunks = list(chunks)
-        with _open_to_continue(self.data, last.tokens * self.dtype.itemsize) as file, open_to_append(self._lines) as log:
+        made = list(self._appended(last))
+        try:
+            self._text.require_unchanged()
+        except CorpusError:
+            self._lines.unlink()
+            raise
+        return chunks + made
+
+    def _make_room(self, needed: int) -> None:
+        prepared = self._text.prepared
+        prepared.remove_tokens_except(self._of_text)
+        prepared.make_room(prepared.size() + needed)
+        ensure_free_space(prepared.path, needed)
+
+    def _appended(self, last: Chunk) -> Iterator[Chunk]:
+        """Write the chunks after `last`, and yield each."""
+        size = last.tokens * self.dtype.itemsize
+        with _open_to_continue(self.data, size) as file, open_to_append(self._lines) as log:
             for place, tokens in self._encoded(last.place):
                 data = tokens.tobytes()
                 file.write(data)
                 file.flush()
                 last = Chunk(place, last.tokens + len(tokens), hashlib.sha256(data).hexdigest())
                 append_lines(log, _line(last))
-                chunks.append(last)
-        self._text.require_unchanged()
-        return chunks
+                yield last
 
     def _encoded(self, start: Place) -> Iterator[tuple[Place, npt.NDArray[Any]]]:
         """Yield the tokens of the text from a place on in chunks, each with the place where it ends."""

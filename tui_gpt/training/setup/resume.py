@@ -51,7 +51,9 @@ def prepare_resumed(
     info = checkpoint.info
     require_more_steps(run.name, info.step, live.get("max_iters"))
     control.report("reading the text")
-    corpus = _same_corpus(run, checkpoint, _with_changes(info.config, corpus_source, _machine_changes(changes)), control)
+    corpus = _same_corpus(
+        run, checkpoint, _with_changes(info.config, corpus_source, _machine_changes(changes)), control
+    )
     planned = cut_log(run, info)
     here = planned.pop(info.step, {})
     settings = {name: value for name, value in here.items() if name not in (PLAN, ESTIMATE)}
