@@ -39,7 +39,9 @@ def package(*names: str) -> list[str]:
 
 TORCH = package("models", "training")
 ARRAYS = ["tui_gpt.storage.checkpoint", "tui_gpt.storage.quantize"]
-ARRAY_TEXTS = ("dataset", "tokenizer", "windows", "report")
+ARRAY_TEXTS = (
+    "dataset", "tokenizer", "windows", "report", "permutation", "large.alphabet", "large.mapped", "large.tokens",
+)  # fmt: skip
 NUMPY = [*TORCH, *ARRAYS, *package("text", "prior", "generation")]
 TUI = package("tui")
 CLI = package("cli", "__main__")

@@ -9,7 +9,6 @@ from tui_gpt.formatting import format_bytes
 from tui_gpt.text.corpora import AnyText, read_corpus, require_file, unscanned_bytes
 from tui_gpt.text.large.text import LargeText
 from tui_gpt.text.split import Arranged, Split
-from tui_gpt.text.windows import RECORD_LIMIT
 
 FEW_CHARACTERS = 1_000
 """Validation characters below which the validation loss depends on chance."""
@@ -57,6 +56,8 @@ def require_files(config: RunConfig) -> None:
 def _large_note(size: str, *, is_shuffled: bool) -> tuple[str, ...]:
     if is_shuffled:
         return (f"a long text, {size}, which is loaded into memory because its documents are shuffled",)
+    from tui_gpt.text.windows import RECORD_LIMIT  # numpy, which the start of the program does not wait for
+
     return (
         f"a long text, {size}: its tokens are kept on the disk, n-grams are counted in passages of it, and losses are "
         f"measured on {RECORD_LIMIT:,} characters of the validation part",

@@ -16,7 +16,7 @@ from tui_gpt.text.reading import decode_named, path_of
 def read_beginning(spec: str, most: int) -> tuple[CorpusText, float]:
     """Return the text that `spec` names, or of one of more than `most` bytes the beginning, and which fraction that is.
 
-    The digest is then that of the sizes and times of its files. In a folder, files that are not UTF-8 are passed over
+    The digest is then that of the sizes and times of its files. In a folder, files that are not UTF-8 are skipped
     without a note. Raises CorpusError.
     """
     entry = corpora_by_name().get(spec)

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from tui_gpt.errors import CorpusError
 from tui_gpt.text import reading
 from tui_gpt.text.encodings import BinaryError, NotTextError, decode_pieces
@@ -19,11 +17,8 @@ from tui_gpt.text.large.pieces import raw_pieces
 Report = Callable[[float], None]
 """Takes the fraction that is done, and may raise StoppedError."""
 
-_CODE_POINTS = 0x110000
 _AT_ONCE_BYTES = 4 << 20
 """Size of a file up to which its text is held in memory until all of it is known to be UTF-8."""
-_CHUNK = 1 << 15
-"""Characters looked at at a time: most of a text that is not ASCII is in chunks that are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,12 +109,13 @@ class _Facts:
     """Counts the pieces of a text."""
 
     def __init__(self) -> None:
+        from tui_gpt.text.large.alphabet import Alphabet  # numpy takes a tenth of a second, which --help need not wait
+
         self.characters = 0
         self._digest = hashlib.sha256()
         self._newlines = 0
         self._ends_line = False
-        self._missing_ascii = bytes(range(128))
-        self._has_code = np.zeros(_CODE_POINTS, bool)
+        self._alphabet = Alphabet()
 
     def add(self, text: str) -> None:
         if not text:
@@ -128,29 +124,21 @@ class _Facts:
         self.characters += len(text)
         self._newlines += text.count("\n")
         self._ends_line = text.endswith("\n")
-        for at in range(0, len(text), _CHUNK):
-            self._add_characters(text[at : at + _CHUNK])
+        self._alphabet.add(text)
 
     def end_line(self) -> None:
         """End the last line with `\\n`, unless it is ended."""
         if not self._ends_line:
             self.add("\n")
 
-    def _add_characters(self, chunk: str) -> None:
-        if chunk.isascii():
-            self._missing_ascii = self._missing_ascii.translate(None, chunk.encode("ascii"))
-        else:
-            self._has_code[np.frombuffer(chunk.encode("utf-32-le"), "<u4")] = True
-
     def scan(
         self, files: tuple[tuple[str, int], ...], file_ends: tuple[int, ...] = (), notes: tuple[str, ...] = ()
     ) -> Scan:
-        self._has_code[list(set(range(128)) - set(self._missing_ascii))] = True
         return Scan(
             digest=self._digest.hexdigest(),
             characters=self.characters,
             lines=self._newlines + (not self._ends_line),
-            alphabet="".join(map(chr, np.flatnonzero(self._has_code))),
+            alphabet=self._alphabet.characters(),
             files=files,
             file_ends=file_ends,
             notes=notes,

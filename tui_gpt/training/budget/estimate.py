@@ -13,6 +13,7 @@ from tui_gpt.formatting import format_duration
 from tui_gpt.prior.orders import validation_loss
 from tui_gpt.prior.sizing import capped_order, counting_seconds
 from tui_gpt.requests import Estimate
+from tui_gpt.text.corpora import unscanned_bytes
 from tui_gpt.text.dataset import Corpus
 from tui_gpt.text.large.beginning import read_beginning
 from tui_gpt.text.split import Split
@@ -34,6 +35,8 @@ UNTIMED = StepTime(1.0, 0)
 """Used where no time budget needs the time of a step."""
 SAMPLE_BYTES = 16 << 20
 """Bytes of a text that an estimate reads at most."""
+PREPARING_SECONDS_PER_BYTE = 20e-9
+"""Time to read and to tokenize a large text."""
 IMPORT_SECONDS = 3.0
 """Time to import PyTorch, which an estimate adds because it is made where PyTorch is imported already."""
 
@@ -130,13 +133,14 @@ def estimate(config: RunConfig, control: Control) -> Estimate:
     corpus, scale = _corpus_to_estimate(config)
     train_tokens = round(len(corpus.train) * scale)
     compute = ComputeDevice.of(config.train)
-    config, step = size_run(config, corpus, compute, control, lambda: IMPORT_SECONDS)
+    begun = IMPORT_SECONDS + PREPARING_SECONDS_PER_BYTE * unscanned_bytes(config.corpus)
+    config, step = size_run(config, corpus, compute, control, lambda: begun)
     if config.train.max_seconds is None:
         step = calibrate(config, corpus, compute, control, None)
     iterations = config.train.max_iters
-    set_up = IMPORT_SECONDS + counting_seconds(config, train_tokens)
+    set_up = begun + counting_seconds(config, train_tokens)
     if config.train.max_seconds is not None:
-        fitting = max(1, _steps_in_time(config, corpus, step.seconds, IMPORT_SECONDS))
+        fitting = max(1, _steps_in_time(config, corpus, step.seconds, begun))
         iterations = fitting if iterations is None else min(iterations, fitting)
     assert iterations is not None
     seconds = min(config.train.max_seconds or math.inf, set_up + iterations * step.seconds)
