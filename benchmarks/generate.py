@@ -36,7 +36,7 @@ from tui_gpt.prior.ngram import NgramPrior
 from tui_gpt.prior.stored import read_prior, without_prior
 from tui_gpt.storage import paths
 from tui_gpt.storage.checkpoint import read_checkpoint
-from tui_gpt.text.corpora import read_corpus
+from tui_gpt.text.corpora import load, read_corpus
 from tui_gpt.text.tokenizer import CharTokenizer
 from tui_gpt.training.checkpoints.tensors import arrays_of
 
@@ -60,7 +60,7 @@ Contender = Callable[[], float]
 def main() -> None:
     """Print the tables as Markdown."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
-    text = read_corpus("tinyshakespeare").text
+    text = load(read_corpus("tinyshakespeare")).text
     contenders = dict(all_contenders(text))
     gc.collect()
     gc.freeze()  # as the app does: with PyTorch's objects, a collection takes as long as many characters

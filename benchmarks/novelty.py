@@ -16,7 +16,7 @@ from tui_gpt.config import DEFAULT_CORPUS, SampleConfig
 from tui_gpt.formatting import format_loss
 from tui_gpt.prior.novelty import CopyIndex
 from tui_gpt.session import Session
-from tui_gpt.text.corpora import read_corpus
+from tui_gpt.text.corpora import load, read_corpus
 from tui_gpt.text.tokenizer import CharTokenizer
 
 LENGTHS = (20, 40)
@@ -26,7 +26,7 @@ TRAIN_SHARE = 0.9
 def main() -> None:
     """Print a row of Markdown per source."""
     options = parsed()
-    text = read_corpus(options.corpus).text
+    text = load(read_corpus(options.corpus)).text
     train, unseen = text[: int(TRAIN_SHARE * len(text))], text[int(TRAIN_SHARE * len(text)) :]
     known = set(words_of(text))
     print(f"{options.characters:,} characters each, temperature {options.temperature:g}, seed {options.seed}\n")

@@ -21,7 +21,7 @@ import json, sys, time
 from pathlib import Path
 import numpy as np
 from tui_gpt.config import PRESETS
-from tui_gpt.text.corpora import read_corpus
+from tui_gpt.text.corpora import load, read_corpus
 from tui_gpt.prior.ngram import NgramPrior
 from tui_gpt.prior.sizing import capped_order
 
@@ -32,7 +32,7 @@ def peak():
 kind, size = sys.argv[1], int(float(sys.argv[2]) * 1e6)
 random = np.random.default_rng(1)
 if kind == "english":
-    words = read_corpus("tinyshakespeare").text.split(" ")
+    words = load(read_corpus("tinyshakespeare")).text.split(" ")
     parts, length = [], 0
     while length < size:
         for k in random.integers(len(words), size=100_000):

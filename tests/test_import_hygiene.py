@@ -41,7 +41,10 @@ def package(*names: str) -> list[str]:
 
 TORCH = package("models", "training")
 ARRAYS = [*package("storage.export.hf"), *(f"tui_gpt.storage.{name}" for name in ("checkpoint", "folding", "quantize"))]
-ARRAY_TEXTS = ("dataset", "tokenizer", "windows", "report", *package("text.tokenizers."))
+ARRAY_TEXTS = (
+    *("dataset", "tokenizer", "windows", "report", "permutation", "large.alphabet", "large.mapped", "large.tokens"),
+    *package("text.tokenizers."),
+)
 NUMPY = [*TORCH, *ARRAYS, *package("text", "prior", "generation")]
 TUI = package("tui")
 CLI = package("cli", "__main__")

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
+from tui_gpt.errors import StoppedError
 from tui_gpt.events import SettingValue
 
 _PAUSE_POLL_SECONDS = 0.05
@@ -44,6 +45,12 @@ class Control:
     def report(self, name: str, done: float | None = None) -> None:
         """Report what the worker is doing from now on, and the fraction that is done (0 to 1)."""
         self._activity = Activity(name, done)
+
+    def report_or_stop(self, name: str, done: float | None = None) -> None:
+        """Report as `report`, from a place where there is nothing to save. Raises StoppedError once asked to stop."""
+        if self.stop_requested:
+            raise StoppedError(f"stopped while {name}: start again")
+        self.report(name, done)
 
     def report_idle(self) -> None:
         """Report that the worker is doing nothing besides what its events report."""

@@ -13,7 +13,8 @@
     ├── RunDiedError            exit 1    the process that trained a run failed, or was killed
     ├── StorageError            exit 1    the disk is full, read-only or not permitted
     ├── DivergedError           exit 1    the loss became NaN or infinite
-    └── DeviceMemoryError       exit 1    not even the smallest pass fits into the device's memory
+    ├── DeviceMemoryError       exit 1    not even the smallest pass fits into the device's memory
+    └── StoppedError            exit 1    stopped on request before there was a result
 
 The command line prints `str(error)` as one line and exits with `error.exit_code`; a traceback means a bug.
 """
@@ -100,6 +101,10 @@ class DivergedError(TuiGptError):
 
 class DeviceMemoryError(TuiGptError):
     """Not even the smallest pass of a model fits into the device's memory; the last checkpoint is kept."""
+
+
+class StoppedError(TuiGptError):
+    """The work was stopped on request before it had a result."""
 
 
 OUT_OF_MEMORY = "out of memory: close other programs, or choose a smaller model, batch, context or text"

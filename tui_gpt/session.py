@@ -10,13 +10,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tui_gpt.config import RunConfig, SampleConfig, TrainConfig
 from tui_gpt.control import Control
-from tui_gpt.errors import NotFoundError, TuiGptError
+from tui_gpt.errors import NotFoundError, StoppedError, TuiGptError
 from tui_gpt.events import Event
 from tui_gpt.generation.text_model import TextModel
 from tui_gpt.requests import Estimate, Evaluation, MachineSpeed, StepComparison, TorchInfo, TrainRequest
@@ -109,6 +109,10 @@ class Session:
 
     def train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         """Train, and yield each event after it was written to the run's log. Raises TuiGptError."""
+        with suppress(StoppedError):  # there is no event yet, as for any run that is stopped before it begins
+            yield from self._train(request, control)
+
+    def _train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
         began = time.monotonic() if request.began is None else request.began
         control.report("loading PyTorch")
         self.load_torch()

@@ -283,7 +283,7 @@ def test_a_text_from_stdin_is_kept_so_that_the_run_can_be_resumed(
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"from a pipe\n" * 50)))
     assert command("train", "-", "--headless").code == 0
-    assert corpora.read_corpus(command.request.config.corpus).text == "from a pipe\n" * 50
+    assert corpora.load(corpora.read_corpus(command.request.config.corpus)).text == "from a pipe\n" * 50
 
 
 def test_files_that_are_skipped_in_a_folder_are_named(command: CommandLine, tmp_path: Path) -> None:
@@ -788,7 +788,7 @@ def test_a_best_loss_that_is_an_estimate_is_marked_in_lists(is_estimate: bool, l
     event = replace(evaluated(20, 1.8812), val_tokens=8_192, is_estimate=is_estimate)
     make_run("one").record(event)
     assert loss in command("runs", "list").out.splitlines()[1].split()
-    words = f"{loss} (estimate on 8,192 characters)" if is_estimate else loss
+    words = f"{loss} ({'estimate ' if is_estimate else ''}on 8,192 characters)"
     assert f"best validation loss   {words}\n" in command("runs", "show", "one").out
     for arguments in (["list"], ["show", "one"]):
         record = json.loads(command("runs", *arguments, "--json").out)

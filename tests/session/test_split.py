@@ -16,7 +16,7 @@ from tui_gpt.events import Evaluated, Event, Started
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import Session
 from tui_gpt.storage.runs import RunStore
-from tui_gpt.text.corpora import read_corpus
+from tui_gpt.text.corpora import load, read_corpus
 
 Make = Callable[..., RunConfig]
 
@@ -110,7 +110,7 @@ def test_a_changed_training_text_is_reported_as_such(tiny: Make, val_file: Path,
 def test_the_same_text_with_other_documents_is_another_text(tiny: Make, folder: Path, tmp_path: Path) -> None:
     """In one file the documents are the blocks between blank lines."""
     train_until(Session(), TrainRequest(config=tiny(shuffle_documents=True), name="one"), 5)
-    (tmp_path / "joined.txt").write_text(read_corpus(str(folder)).text)
+    (tmp_path / "joined.txt").write_text(load(read_corpus(str(folder))).text)
     assert read_corpus(str(tmp_path / "joined.txt")).digest == read_corpus(str(folder)).digest
     with pytest.raises(IncompatibleError, match="has changed since"):
         resume("one", corpus=str(tmp_path / "joined.txt"))

@@ -11,7 +11,8 @@ from tests.text.helpers import write
 from tui_gpt.errors import CorpusError
 from tui_gpt.storage import paths
 from tui_gpt.text import reading
-from tui_gpt.text.corpora import corpus_info, lasting_source, read_corpus
+from tui_gpt.text.corpora import corpus_info, lasting_source, load, read_corpus
+from tui_gpt.text.large import text as large
 
 TINY_SHAKESPEARE = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 
@@ -26,7 +27,7 @@ def refusal(spec: str, stdin: bytes = b"") -> str:
 
 
 def test_the_built_in_text_is_tinyshakespeare() -> None:
-    text = read_corpus("tinyshakespeare")
+    text = load(read_corpus("tinyshakespeare"))
     assert text.digest == TINY_SHAKESPEARE
     assert (len(text.text), len(set(text.text))) == (1_115_394, 65)
     assert (
@@ -38,7 +39,7 @@ def test_a_file_is_read_and_its_source_is_absolute(tmp_path: Path, monkeypatch: 
     """A run finds its text again from another folder."""
     write(tmp_path / "My Book.txt", "Grüße\n")
     monkeypatch.chdir(tmp_path)
-    text = read_corpus("My Book.txt")
+    text = load(read_corpus("My Book.txt"))
     assert (text.name, text.text) == ("my-book", "Grüße\n")
     assert text.source == str(tmp_path / "My Book.txt")
     assert text.digest == hashlib.sha256("Grüße\n".encode()).hexdigest()
@@ -60,6 +61,7 @@ def test_an_empty_device_is_called_by_its_name() -> None:
 
 def test_a_text_beyond_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "SIZE_LIMIT", 10)
+    monkeypatch.setattr(large, "LARGE_BYTES", 10)
     write(tmp_path / "folder" / "a.txt", "x" * 6)
     write(tmp_path / "folder" / "b.txt", "x" * 6)
     assert "is larger than" in refusal(write(tmp_path / "x.txt", "x" * 11))
@@ -88,10 +90,10 @@ def test_a_file_without_permission_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_text_from_stdin_is_added_so_that_a_run_can_be_resumed() -> None:
-    text = read_corpus("-", io.BytesIO(b"piped\r\ntext\n"))
+    text = load(read_corpus("-", io.BytesIO(b"piped\r\ntext\n")))
     assert text.text == "piped\ntext\n"
     assert text.source == text.name == f"stdin-{text.digest[:8]}"
-    again = read_corpus(text.source)
+    again = load(read_corpus(text.source))
     assert (again.text, again.digest) == (text.text, text.digest)
 
 
@@ -106,9 +108,9 @@ def test_a_text_from_a_pipe_is_added_like_one_from_stdin() -> None:
     reading, writing = os.pipe()
     os.write(writing, b"from a pipe\n")
     os.close(writing)
-    text = read_corpus(f"/dev/fd/{reading}")
+    text = load(read_corpus(f"/dev/fd/{reading}"))
     os.close(reading)
-    assert read_corpus(text.source).text == "from a pipe\n"
+    assert load(read_corpus(text.source)).text == "from a pipe\n"
 
 
 def test_figures_of_a_text(tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.text.helpers import text_of
-from tui_gpt.text.corpora import read_corpus
+from tui_gpt.text.corpora import load, read_corpus
 from tui_gpt.text.documents import documents_of
 
 
 def test_the_documents_of_a_folder_are_its_files(folder: Path) -> None:
-    documents = documents_of(read_corpus(str(folder)))
+    documents = documents_of(load(read_corpus(str(folder))))
     assert documents == [path.read_text() + "\n" for path in sorted(folder.iterdir())]
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.text.helpers import write
 from tui_gpt.errors import CorpusError
 from tui_gpt.text import folder as folder_module
-from tui_gpt.text.corpora import read_corpus
+from tui_gpt.text.corpora import load, read_corpus
 
 
 def refusal(spec: str) -> str:
@@ -30,7 +30,7 @@ def test_a_folder_is_read_as_its_text_files_in_order_of_name(tmp_path: Path) -> 
     write(folder / ".git" / "config", "no")
     write(folder / "cover.png", b"\x89PNG\0\0\0")
     write(folder / "empty.txt", "")
-    text = read_corpus(str(folder))
+    text = load(read_corpus(str(folder)))
     assert text.text == "one\ntwo\nthree\n"
     assert text.name == "my-plays"
     assert text.notes == ("left out 1 binary file: cover.png",)
@@ -43,7 +43,7 @@ def test_links_and_special_files_are_left_out_with_a_note(tmp_path: Path) -> Non
     (tmp_path / "plays" / "file").symlink_to(tmp_path / "elsewhere" / "b.txt")
     (tmp_path / "plays" / "folder").symlink_to(tmp_path / "elsewhere")
     os.mkfifo(tmp_path / "plays" / "pipe")
-    text = read_corpus(str(tmp_path / "plays"))
+    text = load(read_corpus(str(tmp_path / "plays")))
     assert text.text == "fine\n"
     assert text.notes == ("left out 2 symbolic links: file, folder", "left out 1 special file: pipe")
 
@@ -66,7 +66,7 @@ def test_files_that_are_not_utf8_are_left_out_with_a_note(tmp_path: Path) -> Non
     write(tmp_path / "plays" / "a.txt", "fine\n")
     for number in range(7):
         write(tmp_path / "plays" / f"b{number}.txt", b"caf\xe9\n")
-    text = read_corpus(str(tmp_path / "plays"))
+    text = load(read_corpus(str(tmp_path / "plays")))
     assert text.text == "fine\n"
     (note,) = text.notes
     assert note.startswith("left out 7 files that are not UTF-8: b0.txt, b1.txt, b2.txt, b3.txt, b4.txt, …; b0.txt is")

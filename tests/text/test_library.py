@@ -9,7 +9,7 @@ import pytest
 from tests.text.helpers import write
 from tui_gpt.errors import CorpusError, NotFoundError, UsageError
 from tui_gpt.storage import paths
-from tui_gpt.text.corpora import add_corpus, add_file, add_pasted, read_corpus
+from tui_gpt.text.corpora import add_corpus, add_file, add_pasted, load, read_corpus
 from tui_gpt.text.library import free_name, list_corpora, remove_text, rename_text
 
 
@@ -18,7 +18,7 @@ def test_an_added_text_is_found_by_name_from_anywhere(tmp_path: Path) -> None:
     entry = add_corpus(spec)
     assert (entry.name, entry.built_in) == ("the-time-machine", False)
     Path(spec).unlink()
-    text = read_corpus("the-time-machine")
+    text = load(read_corpus("the-time-machine"))
     assert (text.text, text.source) == ("The Time Traveller\n", "the-time-machine")
     assert [item.name for item in list_corpora()] == ["tinyshakespeare", "the-time-machine"]
 
@@ -55,7 +55,7 @@ def test_a_file_that_does_not_have_a_valid_name_is_not_listed() -> None:
 def test_an_added_text_is_renamed_and_removed(tmp_path: Path) -> None:
     add_corpus(write(tmp_path / "a.txt", "one\n"), "book")
     assert rename_text("book", "novel").name == "novel"
-    assert read_corpus("novel").text == "one\n"
+    assert load(read_corpus("novel")).text == "one\n"
     remove_text("novel")
     assert [item.name for item in list_corpora()] == ["tinyshakespeare"]
 
@@ -68,7 +68,7 @@ def test_a_name_is_not_taken_from_another_text(tmp_path: Path) -> None:
             rename_text("book", taken)
     with pytest.raises(UsageError, match="cannot be a name"):
         rename_text("book", "../book")
-    assert read_corpus("book").text == "one\n"
+    assert load(read_corpus("book")).text == "one\n"
 
 
 @pytest.mark.parametrize("change", [remove_text, lambda name: rename_text(name, "other")])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.text.helpers import parts, text_of
 from tui_gpt.config import TrainConfig
 from tui_gpt.errors import ConfigError, CorpusError
-from tui_gpt.text.corpora import read_corpus
+from tui_gpt.text.corpora import load, read_corpus
 from tui_gpt.text.dataset import Corpus
 from tui_gpt.text.documents import documents_of
 from tui_gpt.text.split import Split
@@ -29,7 +29,7 @@ def test_the_given_fraction_at_the_end_of_the_text_is_held_out(length: int, shar
 
 
 def test_the_default_split_holds_out_a_tenth_and_has_the_digest_of_the_text() -> None:
-    text = read_corpus("tinyshakespeare")
+    text = load(read_corpus("tinyshakespeare"))
     corpus = Corpus.build(text, 256, split=Split.of(TrainConfig(max_iters=1)))
     assert (len(corpus.train), corpus.digest) == (int(0.9 * len(text.text)), text.digest)
 
@@ -73,7 +73,7 @@ def test_with_a_validation_text_the_training_text_needs_one_window() -> None:
 @pytest.mark.parametrize("kind", ["folder", "file"])
 @pytest.mark.parametrize("seed", [0, 1, 2**63 - 1])
 def test_whole_documents_are_held_out_near_the_fraction(kind: str, seed: int, folder: Path) -> None:
-    text = read_corpus(str(folder)) if kind == "folder" else text_of(POEM)
+    text = load(read_corpus(str(folder))) if kind == "folder" else text_of(POEM)
     documents = Counter(documents_of(text))
     arranged = Split(val_share=0.25, shuffle_seed=seed).arranged(text)
     train_part, val_part = arranged.text[: arranged.boundary], arranged.text[arranged.boundary :]

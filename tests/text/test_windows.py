@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tui_gpt.text import windows
 from tui_gpt.text.windows import RECORD_LIMIT, WindowOrder, gather, record_tokens, spread_order, validation_windows
 
 ORDERS = st.fixed_dictionaries(
@@ -113,3 +114,27 @@ def test_the_loss_of_record_is_measured_on_a_bounded_number_of_targets() -> None
     assert record_tokens(10**9, 64) == RECORD_LIMIT
     assert record_tokens(10**9, 7) == RECORD_LIMIT // 7 * 7
     assert record_tokens(10**9, 10**6) == 10**6
+
+
+def test_an_epoch_of_a_long_text_visits_every_window_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its order is computed in parts, and a batch across two parts or two epochs is as any other."""
+    monkeypatch.setattr(windows, "MANY_WINDOWS", 50)
+    monkeypatch.setattr(windows, "PART_WINDOWS", 16)
+    order = WindowOrder(1_000, 8, 9, seed=3)
+    starts = np.concatenate([order.starts(k) for k in range(40)])
+    epochs = [starts[: order.windows], starts[order.windows : 2 * order.windows]]
+    for epoch in epochs:
+        assert len(np.unique(epoch)) == order.windows
+        assert set(np.diff(np.sort(epoch))) == {8}
+        assert 0 <= epoch.min() <= epoch.max() <= 1_000 - 9
+    assert (epochs[0] != epochs[1]).any()
+    assert (WindowOrder(1_000, 8, 9, seed=3).starts(12) == order.starts(12)).all()
+
+
+def test_a_long_validation_part_is_measured_on_windows_spread_over_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(windows, "SPREAD_WINDOWS", 64)
+    tokens = np.arange(50_000, dtype=np.uint16)
+    firsts = np.concatenate([inputs[:, 0] for inputs, _ in validation_windows(tokens, 10, 400, 100)])
+    assert len(firsts) == len(np.unique(firsts)) == 40
+    assert (firsts % 10 == 0).all()
+    assert np.diff(np.sort(firsts)).max() < 3 * 50_000 / 40

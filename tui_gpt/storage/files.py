@@ -129,11 +129,16 @@ def ensure_folder(folder: Path) -> None:
 
 def atomic_write(path: Path, data: bytes) -> None:
     """Replace a file atomically, creating its folder if needed. Raises StorageError; the old content is then kept."""
+    atomic_write_pieces(path, [data])
+
+
+def atomic_write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
+    """Replace a file atomically by the joined pieces, see `atomic_write`."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     with storage_errors(f"write {path}"):
         try:
             ensure_folder(path.parent)
-            write_synced(draft, [data])
+            write_synced(draft, pieces)
             draft.replace(path)
             sync_folder(path.parent)
         except BaseException:

@@ -32,6 +32,11 @@ def corpora_dir() -> Path:
     return home() / "corpora"
 
 
+def prepared_dir() -> Path:
+    """Return the folder of what was prepared of large texts, which can be removed at any time and is made again."""
+    return home() / "prepared"
+
+
 def config_file() -> Path:
     """Return the file of the user's defaults, written by hand or by `tui-gpt config init`."""
     return home() / "config.toml"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,8 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from tui_gpt.config import ModelConfig
+from tui_gpt.control import Control
 from tui_gpt.errors import CorpusError
-from tui_gpt.text.corpora import CorpusText
+from tui_gpt.text.corpora import AnyText, CorpusText
+from tui_gpt.text.large.mapped import MappedTokens
+from tui_gpt.text.large.text import LargeText
+from tui_gpt.text.large.tokens import open_tokens
 from tui_gpt.text.split import Arranged, Split
 from tui_gpt.text.tokenizer import CharTokenizer
 from tui_gpt.text.tokenizers.choose import make_tokenizer
@@ -22,6 +27,8 @@ Tokens = npt.NDArray[np.unsignedinteger[Any]]
 _MIN_VALIDATION = 2
 """Tokens of a validation part: one input and one target."""
 _DEFAULT_SPLIT = Split()
+_SAMPLE_PIECES = 4
+"""Pieces of a large text that BPE is learned from."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,8 @@ class Corpus:
     tokenizer: Tokenizer
     train: Tokens
     val: Tokens
+    mapped: tuple[MappedTokens, ...] = ()
+    """The files that `train` and `val` are parts of, where the texts are large."""
 
     @cached_property
     def val_size(self) -> TextSize:
@@ -41,30 +50,32 @@ class Corpus:
         return size_of(self.tokenizer, self.val)
 
     @classmethod
-    def of(cls, config: ModelConfig, text: CorpusText, split: Split = _DEFAULT_SPLIT) -> Corpus:
+    def of(
+        cls, config: ModelConfig, text: AnyText, split: Split = _DEFAULT_SPLIT, control: Control | None = None
+    ) -> Corpus:
         """Split and encode `text` with a new tokenizer, as a new run does. Raises TuiGptError, as `build`."""
-        arranged = split.arranged(text)
-        length = _train_characters(arranged, split)
-        tokenizer = make_tokenizer(config, arranged.text, length, split.digest(text))
-        return cls.build(text, config.block_size, tokenizer, split)
+        return cls.build(text, config.block_size, _new_tokenizer(config, text, split), split, control)
 
     @classmethod
     def build(
         cls,
-        text: CorpusText,
+        text: AnyText,
         block_size: int,
         tokenizer: Tokenizer | None = None,
         split: Split = _DEFAULT_SPLIT,
+        control: Control | None = None,
     ) -> Corpus:
         """Split and encode `text`, with the given tokenizer or that of its characters; unknown ones are left out.
 
-        Raises CorpusError where the training part is too short for a window of `block_size` tokens and its targets,
-        or the validation part for one target.
+        The tokens of a large text are made once and mapped into memory; that reports to `control`. Raises CorpusError
+        where the training part is too short for a window of `block_size` tokens and its targets, or the validation part
+        for one target; StorageError, StoppedError.
         """
-        own = tokenizer or CharTokenizer.from_text(text.text)
-        arranged = split.arranged(text)
-        if arranged.boundary is None and own.kind == "character":
-            tokens = own.encode_compact(arranged.text)
+        own = tokenizer or CharTokenizer(text.alphabet)
+        encoder = _Encoder(own, control or Control())
+        arranged = _arranged(text, split)
+        if isinstance(arranged, LargeText) or (arranged.boundary is None and own.kind == "character"):
+            tokens = own.encode_compact(arranged.text) if isinstance(arranged, Arranged) else encoder.encode(arranged)
             _require_length(text.name, len(tokens), block_size, split)
             length = split.train_length(len(tokens))
             train, val = tokens[:length], tokens[length:]
@@ -73,8 +84,35 @@ class Corpus:
             train, val = own.encode_compact(arranged.text[:length]), own.encode_compact(arranged.text[length:])
             is_validated = split.validation is None
             _require_parts(text.name, len(train), len(val) if is_validated else _MIN_VALIDATION, block_size, own)
-        val = val if split.validation is None else _validation_tokens(split.validation, own)
-        return cls(text.name, split.digest(text), own, train, val)
+        val = val if split.validation is None else _validation_tokens(split.validation, encoder)
+        return cls(text.name, split.digest(text), own, train, val, tuple(encoder.mapped))
+
+    def release_pages(self) -> None:
+        """Give back the memory of what was read of large texts."""
+        for tokens in self.mapped:
+            tokens.release_pages()
+
+
+class _Encoder:
+    """Encodes texts in memory and on the disk."""
+
+    def __init__(self, tokenizer: Tokenizer, control: Control) -> None:
+        self.mapped: list[MappedTokens] = []
+        self._tokenizer = tokenizer
+        self._control = control
+
+    def encode(self, text: AnyText) -> Tokens:
+        if isinstance(text, CorpusText):
+            return self._tokenizer.encode_compact(text.text)
+        self.mapped.append(open_tokens(text, self._tokenizer, self._control))
+        return self.mapped[-1].array
+
+
+def _arranged(text: AnyText, split: Split) -> Arranged | LargeText:
+    """Return a text in the order in which it is split; a large one stays on the disk unless it is shuffled."""
+    if split.shuffle_seed is not None:
+        return split.arranged(text)
+    return Arranged(text.text) if isinstance(text, CorpusText) else text
 
 
 def _train_characters(arranged: Arranged, split: Split) -> int:
@@ -82,8 +120,19 @@ def _train_characters(arranged: Arranged, split: Split) -> int:
     return split.train_length(len(arranged.text)) if arranged.boundary is None else arranged.boundary
 
 
-def _validation_tokens(text: CorpusText, tokenizer: Tokenizer) -> Tokens:
-    tokens = tokenizer.encode_compact(text.text)
+def _new_tokenizer(config: ModelConfig, text: AnyText, split: Split) -> Tokenizer:
+    """Return the tokenizer of a new run. Of a large text, BPE is learned from the beginning."""
+    digest, arranged = split.digest(text), _arranged(text, split)
+    if not isinstance(arranged, LargeText):
+        return make_tokenizer(config, arranged.text, _train_characters(arranged, split), digest)
+    if config.tokenizer == "character":
+        return CharTokenizer(text.alphabet)
+    sample = "".join(itertools.islice(arranged.pieces(), _SAMPLE_PIECES))
+    return make_tokenizer(config, sample, len(sample), digest)
+
+
+def _validation_tokens(text: AnyText, encoder: _Encoder) -> Tokens:
+    tokens = encoder.encode(text)
     if len(tokens) < _MIN_VALIDATION:
         raise CorpusError(
             f"val_file: {text.source} is too short: it needs at least {_MIN_VALIDATION} characters that the training "

@@ -6,6 +6,8 @@ for the sentence alone (guess_encoding.py). Compressed files are recognised by t
 
 import codecs
 import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from tui_gpt.text.guess_encoding import cyrillic_encoding, double_byte_encoding, western_word
 
@@ -13,6 +15,7 @@ CONTROL_FRACTION = 0.02
 """Fraction of control characters above which bytes are not a text."""
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\b\x1b")) + b"\x7f"
 _SAMPLE_BYTES = 1 << 16
+_HEAD_BYTES = 4096
 _BOMS = (
     (b"\xff\xfe\x00\x00", "UTF-32"),
     (b"\x00\x00\xfe\xff", "UTF-32"),
@@ -43,17 +46,63 @@ class BinaryError(NotTextError):
 
 def decode_text(data: bytes) -> str:
     """Return the text of UTF-8 `data`, without byte order mark and with `\\n` line ends. Raises NotTextError."""
-    _refuse_known_formats(data)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _not_utf8(data, error) from error
-    controls = _count_controls(data)
-    if controls > CONTROL_FRACTION * len(data):
-        raise _utf16(data) or _binary(f"{controls / len(data):.0%} of it are control characters")
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return text
+    return "".join(decode_pieces([data]))
+
+
+def decode_pieces(pieces: Iterable[bytes]) -> Iterator[str]:
+    """Yield the text of each piece of a UTF-8 text; together they are that of the joined pieces in `decode_text`.
+
+    A piece ends neither within a character nor within `\\r\\n`. Raises NotTextError, for too many control characters
+    after the last piece.
+    """
+    remaining = iter(pieces)
+    seen = _Seen()
+    for piece in remaining:
+        if not seen.size:
+            _refuse_known_formats(piece)
+        try:
+            text = decode_valid(piece, is_first=not seen.size)
+        except UnicodeDecodeError as error:
+            raise _not_utf8(seen, piece, error, remaining) from error
+        seen.add(piece)
+        yield text
+    if seen.controls > CONTROL_FRACTION * seen.size:
+        raise _utf16(seen.head) or _binary(f"{seen.controls / seen.size:.0%} of it are control characters")
+
+
+def decode_valid(piece: bytes, *, is_first: bool) -> str:
+    """Return the text of a piece of a UTF-8 text, with `\\n` line ends; the first one may have a byte order mark.
+
+    Raises UnicodeDecodeError.
+    """
+    text = piece.decode("utf-8-sig" if is_first else "utf-8")
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+@dataclass
+class _Seen:
+    """What an error message needs to know of the pieces before the one that is not UTF-8."""
+
+    size: int = 0
+    """Bytes."""
+    lines: int = 0
+    controls: int = 0
+    is_ascii: bool = True
+    head: bytes = b""
+    """The first bytes of the text."""
+    open_line: bytes = b""
+    """The first bytes of the line in which the last piece ends."""
+
+    def add(self, piece: bytes) -> None:
+        """Count a piece."""
+        self.head += piece[: _HEAD_BYTES - len(self.head)]
+        self.size += len(piece)
+        self.lines += piece.count(b"\n")
+        self.controls += _count_controls(piece)
+        self.is_ascii = self.is_ascii and piece.isascii()
+        begin = piece.rfind(b"\n") + 1
+        kept = b"" if begin else self.open_line
+        self.open_line = kept + piece[begin : begin + _SAMPLE_BYTES - len(kept)]
 
 
 def explain_decoding(data: bytes) -> str:
@@ -87,7 +136,8 @@ def _refuse_known_formats(data: bytes) -> None:
 
 
 def _count_controls(data: bytes) -> int:
-    return len(data) - len(data.translate(None, _CONTROLS))
+    absent = _CONTROLS.translate(None, data)  # one pass over `data` that copies nothing
+    return 0 if len(absent) == len(_CONTROLS) else len(data) - len(data.translate(None, _CONTROLS))
 
 
 def _binary(reason: str) -> BinaryError:
@@ -102,30 +152,37 @@ def _iconv(encoding: str) -> str:
     return f"iconv -f {encoding} -t UTF-8 FILE > NEW_FILE"
 
 
-def _not_utf8(data: bytes, error: UnicodeDecodeError) -> NotTextError:
-    """Return the error for bytes that are not UTF-8, with the place of the first invalid one."""
-    place = error.start + (3 if data.startswith(codecs.BOM_UTF8) else 0)
-    line = data.count(b"\n", 0, place) + 1
-    where = f"line {line:,}, byte {place + 1:,} is 0x{data[place]:02x}"
-    if _count_controls(data):
-        return _utf16(data) or _binary(f"control characters, and byte {place + 1:,} is not UTF-8")
-    if error.reason == _TRUNCATED and not data[:place].isascii():
+def _not_utf8(seen: _Seen, piece: bytes, error: UnicodeDecodeError, later: Iterator[bytes]) -> NotTextError:
+    """Return the error for `piece`, which is not UTF-8, with the place of the first invalid byte."""
+    at = error.start + (0 if seen.size or not piece.startswith(codecs.BOM_UTF8) else len(codecs.BOM_UTF8))
+    place = seen.size + at
+    number = seen.lines + piece.count(b"\n", 0, at) + 1
+    where = f"line {number:,}, byte {place + 1:,} is 0x{piece[at]:02x}"
+    is_ascii = seen.is_ascii and piece[:at].isascii()
+    begin = piece.rfind(b"\n", 0, at) + 1
+    line = (b"" if begin else seen.open_line) + piece[begin : begin + _SAMPLE_BYTES]
+    seen.add(piece)
+    for data in later:
+        seen.add(data)
+        line += data[: max(0, _SAMPLE_BYTES - len(line))]
+    if seen.controls:
+        return _utf16(seen.head) or _binary(f"control characters, and byte {place + 1:,} is not UTF-8")
+    if error.reason == _TRUNCATED and not is_ascii:
         return NotTextError(
             f"is cut off in the middle of its last character (byte {place + 1:,}): "
             f"get the whole file, or remove that character, e.g. `head -c {place} FILE > NEW_FILE`"
         )
-    if _SURROGATE.match(data, place):
+    if _SURROGATE.match(piece, at):
         return NotTextError(
             f"contains a lone surrogate, which is not a character ({where}): "
             "remove it, e.g. `iconv -c -f UTF-8 -t UTF-8 FILE > NEW_FILE`"
         )
-    begin = data.rfind(b"\n", 0, place) + 1
-    return _other_encoding(data[begin : begin + _SAMPLE_BYTES], where)
+    return _other_encoding(line[:_SAMPLE_BYTES], where)
 
 
 def _utf16(data: bytes) -> NotTextError | None:
     """Return the error for bytes that look like UTF-16: every other one is zero."""
-    even, odd = data[:4096:2], data[1:4096:2]
+    even, odd = data[:_HEAD_BYTES:2], data[1:_HEAD_BYTES:2]
     for zeros, letters, encoding in ((odd, even, "UTF-16LE"), (even, odd, "UTF-16BE")):
         if zeros and zeros.count(0) > 0.8 * len(zeros) and letters.count(0) < 0.1 * len(letters):
             return NotTextError(_conversion(encoding, "every other byte is zero"))

@@ -28,24 +28,24 @@ _PLURALS: Mapping[str, str] = MappingProxyType(
 """The kinds of things that are left out."""
 
 
-def read_folder(folder: Path, *, as_bytes: bool = False) -> tuple[list[str], tuple[str, ...]]:
+def read_folder(folder: Path, most: int, *, as_bytes: bool = False) -> tuple[list[str], tuple[str, ...], bool]:
     """Return the texts of all files below `folder` in order, each ending in a newline, and notes on what is left out.
 
-    With `as_bytes` all files are read, unchanged. Hidden files are skipped without a note and links are not followed.
-    Raises CorpusError where there is no text or too much of it, OSError where the folder itself cannot be read.
+    The last value is whether these are all of them: reading ends before the file with which they would have more than
+    `most` bytes. With `as_bytes` all files are read, unchanged. Hidden files are skipped without a note and links are
+    not followed. Raises CorpusError where there is no text, OSError where the folder itself cannot be read.
     """
-    left_out = _LeftOut(folder)
+    left_out = LeftOut(folder)
     texts: list[str] = []
     size = 0
-    for path in _files_below(folder, left_out):
+    for path in files_below(folder, left_out):
         try:
+            if (size := size + path.stat().st_size) > most:
+                return _lines_ended(texts), left_out.notes(), False
             data = reading.read_file(path, str(path))
         except OSError:
             left_out.add("unreadable file", path)
             continue
-        size += len(data)
-        if size > reading.SIZE_LIMIT:
-            raise reading.too_large(str(folder), reading.SIZE_LIMIT)
         try:
             texts.append(text_of(data) if as_bytes else decode_text(data))
         except BinaryError:
@@ -54,12 +54,21 @@ def read_folder(folder: Path, *, as_bytes: bool = False) -> tuple[list[str], tup
             left_out.add("file that is not UTF-8", path, str(error))
     notes = left_out.notes()
     if not any(texts):
-        why = f" ({'; '.join(notes)})" if notes else ""
-        raise CorpusError(f"the folder {folder} holds no text{why}: put UTF-8 text files into it, or name another")
-    return [text if as_bytes or text.endswith("\n") else f"{text}\n" for text in texts if text], notes
+        raise no_text(folder, notes)
+    return (texts if as_bytes else _lines_ended(texts)), notes, True
 
 
-class _LeftOut:
+def _lines_ended(texts: Sequence[str]) -> list[str]:
+    return [text if text.endswith("\n") else f"{text}\n" for text in texts if text]
+
+
+def no_text(folder: Path, notes: Sequence[str]) -> CorpusError:
+    """Return the error for a folder in which no file has text, with notes on those that are left out."""
+    why = f" ({'; '.join(notes)})" if notes else ""
+    return CorpusError(f"the folder {folder} holds no text{why}: put UTF-8 text files into it, or name another")
+
+
+class LeftOut:
     """What is left out of a folder, by kind."""
 
     def __init__(self, folder: Path) -> None:
@@ -83,7 +92,7 @@ class _LeftOut:
         return f"left out {len(names)} {noun}: {shown}{reason}"
 
 
-def _files_below(folder: Path, left_out: _LeftOut) -> Iterator[Path]:
+def files_below(folder: Path, left_out: LeftOut) -> Iterator[Path]:
     """Yield every regular file that is not hidden, in order of name, a folder's own files before its subfolders'."""
     count = 0
     for place, folders, files in os.walk(folder, onerror=lambda error: _add_folder(folder, left_out, error)):
@@ -108,7 +117,7 @@ def _special_kind(path: Path) -> str | None:
     return None if stat.S_ISREG(mode) else "symbolic link" if stat.S_ISLNK(mode) else "special file"
 
 
-def _add_folder(folder: Path, left_out: _LeftOut, error: OSError) -> None:
+def _add_folder(folder: Path, left_out: LeftOut, error: OSError) -> None:
     place = Path(error.filename)
     if place == folder:
         raise error

@@ -8,9 +8,10 @@ from pathlib import Path
 from tui_gpt.config import DEFAULT_CORPUS
 from tui_gpt.errors import NotFoundError, UsageError
 from tui_gpt.storage import paths
-from tui_gpt.storage.files import atomic_write, storage_errors, sync_folder
+from tui_gpt.storage.files import atomic_write_pieces, storage_errors, sync_folder
 from tui_gpt.storage.names import checked_name, did_you_mean, is_name
 from tui_gpt.text.any_bytes import bytes_of
+from tui_gpt.text.large.cache import PreparedFolder
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,9 @@ def corpora_by_name() -> dict[str, CorpusEntry]:
     return {entry.name: entry for entry in list_corpora()}
 
 
-def store_text(name: str, text: str) -> None:
-    """Store a text under `name`. Raises StorageError."""
-    atomic_write(paths.corpora_dir() / f"{name}.txt", bytes_of(text))
+def store_text(name: str, pieces: Iterable[str]) -> None:
+    """Store a text, given in pieces, under `name`. Raises StorageError."""
+    atomic_write_pieces(paths.corpora_dir() / f"{name}.txt", (bytes_of(piece) for piece in pieces))
 
 
 def free_name(name: str) -> str:
@@ -68,6 +69,7 @@ def rename_text(name: str, new_name: str) -> CorpusEntry:
     if new_name in corpora_by_name():
         raise UsageError(f"there is a text {new_name!r} already: choose another name")
     with storage_errors(f"rename the text {name!r}"):
+        PreparedFolder.of(entry.path).remove()
         entry.path.rename(target)
         sync_folder(target.parent)
     return corpora_by_name()[new_name]
@@ -77,6 +79,7 @@ def remove_text(name: str) -> None:
     """Remove an added text. Raises NotFoundError, UsageError and StorageError."""
     entry = require_added(name, "removed")
     with storage_errors(f"remove the text {name!r}"):
+        PreparedFolder.of(entry.path).remove()
         entry.path.unlink()
         sync_folder(entry.path.parent)
 

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -56,10 +58,17 @@ def reason_of(error: Exception) -> str:
 
 def read_stdin(stdin: BinaryIO | None = None, limit: int | None = None) -> bytes:
     """Return all bytes from stdin. Raises CorpusError where it is closed, unreadable or too large."""
+    with open_stdin(stdin) as stream:
+        return _read_stream(stream, "stdin", limit)
+
+
+@contextmanager
+def open_stdin(stdin: BinaryIO | None = None) -> Iterator[BinaryIO]:
+    """Give stdin to the block, and raise CorpusError where it is closed or cannot be read."""
     if stdin is None and sys.stdin is None:
         raise CorpusError("stdin is closed: pipe a text into it, or name a file")
     try:
-        return _read_stream(stdin or sys.stdin.buffer, "stdin", limit)
+        yield stdin or sys.stdin.buffer
     except OSError as error:
         raise CorpusError(f"stdin cannot be read ({error.strerror}): pipe a text into it, or name a file") from error
 

@@ -1,7 +1,7 @@
 """What there is to know about a text before a model is trained on it: size, characters, split, encoding, omissions.
 
-Of a file of more than SAMPLE_BYTES only the beginning is read, and the report is then marked as that of a sample. A
-folder is read as a whole, which may take a minute and cannot be interrupted; `look` is for a path that is being typed.
+Of a text of more than SAMPLE_BYTES only the beginning is read, and the report is then marked as that of a sample.
+`look` is for a path that is being typed.
 """
 
 import stat
@@ -11,15 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from tui_gpt.text.corpora import CorpusText, read_corpus, require_file, unreadable
+from tui_gpt.text.corpora import CorpusText, require_file, unreadable
 from tui_gpt.text.encodings import explain_decoding
+from tui_gpt.text.large.beginning import read_beginning
 from tui_gpt.text.library import corpora_by_name
-from tui_gpt.text.reading import decode_named, path_of
+from tui_gpt.text.reading import path_of
 from tui_gpt.text.split import Split
 from tui_gpt.text.tokenizer import code_points
 
 SAMPLE_BYTES = 64 << 20
-"""Bytes of a file that are read at most."""
+"""Bytes of a text that are read at most."""
 PREVIEW_CHARACTERS = 1_500
 _CODE_POINTS = 0x110000
 
@@ -61,12 +62,11 @@ def inspect(spec: str) -> tuple[TextReport, CorpusText]:
     entry = corpora_by_name().get(spec)
     path = _path_of_file(entry.path if entry else None, spec)
     size = None if path is None else path.stat().st_size
-    is_sample = path is not None and size is not None and size > SAMPLE_BYTES
-    text = _beginning(path, spec) if path is not None and is_sample else read_corpus(spec, keep=False)
+    text, fraction = read_beginning(spec, SAMPLE_BYTES)
     report = TextReport(
         name=text.name,
         size=size,
-        is_sample=is_sample,
+        is_sample=fraction < 1.0,
         characters=len(text.text),
         lines=text.text.count("\n") + (not text.text.endswith("\n")),
         frequencies=frequencies(text.text),
@@ -85,18 +85,6 @@ def _path_of_file(path: Path | None, spec: str) -> Path | None:
         return place if stat.S_ISREG(place.stat().st_mode) else None
     except (OSError, ValueError, RuntimeError):
         return None
-
-
-def _beginning(path: Path, spec: str) -> CorpusText:
-    """Return the first SAMPLE_BYTES of a file, up to the end of a line or at least of a character."""
-    data = _first_bytes(path, spec)
-    end = data.rfind(b"\n") + 1
-    if end == 0:
-        end = len(data)
-        while end and data[end - 1] & 0xC0 == 0x80:
-            end -= 1
-        end = max(0, end - 1)
-    return CorpusText(path.stem, decode_named(data[:end], spec), "", spec)
 
 
 def _encoding_of(path: Path | None, spec: str, file_ends: Sequence[int]) -> str:

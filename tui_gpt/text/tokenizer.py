@@ -21,6 +21,8 @@ Ids = npt.NDArray[np.int32]
 
 _CHUNK = 1 << 22
 """Characters processed at a time, so that a long text never takes four bytes per character."""
+_CACHED_CHUNK = 1 << 15
+"""Characters encoded at a time, so that their code points and tokens stay in the processor's caches."""
 _CODE_POINTS = 0x110000
 
 
@@ -78,8 +80,20 @@ class CharTokenizer:
     def encode_compact(self, text: str) -> npt.NDArray[np.unsignedinteger[Any]]:
         """Return `encode` in the smallest unsigned type for the vocabulary: one byte per token for most alphabets."""
         smallest = np.min_scalar_type(self.vocab_size - 1)
-        parts = [ids[ids >= 0].astype(smallest) for ids in map(self._lookup, code_points(text))]
+        places = range(0, len(text), _CACHED_CHUNK)
+        parts = [self._encode_chunk(text[at : at + _CACHED_CHUNK]).astype(smallest) for at in places]
         return np.concatenate(parts) if parts else np.empty(0, dtype=smallest)
+
+    def _encode_chunk(self, text: str) -> npt.NDArray[Any]:
+        if not text.isascii() or self.characters[0] > "\x7f":
+            return self.encode(text)
+        return np.frombuffer(text.encode("ascii").translate(*self._ascii_table), dtype=np.uint8)
+
+    @cached_property
+    def _ascii_table(self) -> tuple[bytes, bytes]:
+        """The token of each ASCII character and the unknown ones, for `bytes.translate`."""
+        ids = self._ids[:128]
+        return bytes(np.maximum(ids, 0).astype(np.uint8)) + bytes(128), bytes(np.flatnonzero(ids < 0).tolist())
 
     def decode(self, ids: Sequence[int] | npt.NDArray[np.integer[Any]]) -> str:
         """Return the text of tokens. Raises IndexError outside range(vocab_size)."""

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tui_gpt.text.permutation import ROUNDS, permuted
+
 Tokens = npt.NDArray[np.unsignedinteger[Any]]
 Starts = npt.NDArray[np.int64]
 Windows = npt.NDArray[np.int64]
@@ -20,6 +22,11 @@ Windows = npt.NDArray[np.int64]
 
 RECORD_LIMIT = 120_000
 """Characters of the validation part that the loss of record is measured on at most."""
+MANY_WINDOWS = 1 << 20
+"""Windows of an epoch above which their order is computed in parts, of PART_WINDOWS, instead of by sorting."""
+PART_WINDOWS = 1 << 12
+SPREAD_WINDOWS = 1 << 17
+"""Validation windows, evenly spaced over a long text, among which those that are measured are chosen."""
 
 
 class WindowOrder:
@@ -45,12 +52,32 @@ class WindowOrder:
         self._phases = usable - self.windows * block_size + 1
         self._last_epoch: tuple[int, Starts] = (-1, np.empty(0, dtype=np.int64))
         """Replaced as a whole, because a thread that prepares batches may ask for another epoch at the same time."""
+        self._last_part: tuple[tuple[int, int], Starts] = ((-1, -1), self._last_epoch[1])
+        """Replaced as a whole, too."""
 
     def starts(self, k: int) -> Starts:
         """Return (B,): the window starts of this rank's batch `k`, which counts from 0 without end."""
         first = (k * self.world + self.rank) * self.batch_size
         epochs, places = np.divmod(np.arange(first, first + self.batch_size), self.windows)
-        return np.concatenate([self._of_epoch(int(epoch))[places[epochs == epoch]] for epoch in np.unique(epochs)])
+        return np.concatenate([self._in_epoch(int(epoch), places[epochs == epoch]) for epoch in np.unique(epochs)])
+
+    def _in_epoch(self, epoch: int, places: Starts) -> Starts:
+        """Return the starts at some places of an epoch's order, of which a large text has one part at a time."""
+        if self.windows <= MANY_WINDOWS:
+            return self._of_epoch(epoch)[places]
+        parts, within = np.divmod(places, PART_WINDOWS)
+        return np.concatenate([self._of_part(epoch, int(part))[within[parts == part]] for part in np.unique(parts)])
+
+    def _of_part(self, epoch: int, part: int) -> Starts:
+        """Return (PART_WINDOWS,): the starts at consecutive places of an epoch's order; the last part is cached."""
+        cached, starts = self._last_part
+        if (epoch, part) != cached:
+            bits = self._bits(epoch, ROUNDS + 1)
+            first = part * PART_WINDOWS
+            places = np.arange(first, min(first + PART_WINDOWS, self.windows))
+            starts = int(bits[0]) % self._phases + self.block_size * permuted(places, self.windows, bits[1:])
+            self._last_part = (epoch, part), starts
+        return starts
 
     def _of_epoch(self, epoch: int) -> Starts:
         """Return (windows,): the starts of an epoch's windows in its order; the last epoch is cached."""
@@ -62,9 +89,12 @@ class WindowOrder:
 
     def _shuffle(self, epoch: int) -> Starts:
         """Shuffle by raw bits and a stable sort, which NumPy guarantees to stay the same in all versions."""
-        bits = np.random.PCG64(np.random.SeedSequence([self.seed, epoch])).random_raw(self.windows + 1)
+        bits = self._bits(epoch, self.windows + 1)
         phase = int(bits[0]) % self._phases
         return phase + self.block_size * np.argsort(bits[1:], kind="stable").astype(np.int64)
+
+    def _bits(self, epoch: int, count: int) -> npt.NDArray[np.uint64]:
+        return np.random.PCG64(np.random.SeedSequence([self.seed, epoch])).random_raw(count)
 
 
 def gather(tokens: Tokens, starts: Starts, block_size: int) -> tuple[Windows, Windows]:
@@ -91,12 +121,18 @@ def validation_windows(
     """
     windows, tail = divmod(len(tokens) - 1, block_size)
     count = windows if wanted >= len(tokens) - 1 else min(windows, max(1, wanted // block_size))
-    chosen = spread_order(windows)[:count]
+    chosen = _chosen_windows(windows, count)
     rows = max(1, tokens_per_batch // block_size)
     for first in range(0, count, rows):
         yield gather(tokens, chosen[first : first + rows] * block_size, block_size)
     if tail > 0 and (wanted >= len(tokens) - 1 or windows == 0):
         yield gather(tokens, np.array([windows * block_size]), tail)
+
+
+def _chosen_windows(windows: int, count: int) -> Starts:
+    """Return the first `count` of `windows` in an evenly spread order."""
+    spaced = min(windows, max(count, SPREAD_WINDOWS))
+    return spread_order(spaced)[:count] * windows // spaced
 
 
 def spread_order(count: int) -> Starts:

@@ -24,6 +24,9 @@ TOKENS_PER_BATCH = 2_048
 LOGITS_PER_BATCH = 2**21
 """Logits of an evaluation in one pass: with a large vocabulary a pass reads fewer characters."""
 
+RELEASE_WINDOWS = 64
+"""Windows after which the pages of large texts are released; the system may map more than a megabyte around each."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -90,6 +93,7 @@ class Batches:
         self._order = order
         self._block_size = block_size
         self._prior = prior
+        self._windows_read = 0
 
     def training(self, number: int) -> Batch:
         """Return batch `number` of the run."""
@@ -116,6 +120,7 @@ class Batches:
         wanted = self.record_tokens if tokens is None else tokens
         windows = validation_windows(self._corpus.val, self._block_size, wanted, self._tokens_per_batch(wanted))
         for inputs, targets in windows:
+            self._note_read(len(inputs))
             yield self._validation_batch(inputs, targets)
 
     def difficulty(self, tokens: int) -> float:
@@ -139,8 +144,16 @@ class Batches:
 
     def _training_batch(self, starts: Starts) -> Batch:
         inputs, targets = gather(self._corpus.train, starts, self._block_size)
+        self._note_read(len(inputs))
         rows = None if self._prior is None else self._prior.training_rows(starts, self._block_size)
         return _batch(inputs, targets, rows)
+
+    def _note_read(self, windows: int) -> None:
+        """Count windows that were read, and release the pages of large texts from time to time."""
+        self._windows_read += windows
+        if self._windows_read >= RELEASE_WINDOWS:
+            self._corpus.release_pages()
+            self._windows_read = 0
 
     def _validation_batch(self, inputs: Windows, targets: Windows) -> Batch:
         return _batch(inputs, targets, None if self._prior is None else self._prior.rows(inputs))

@@ -24,7 +24,9 @@ def evaluate_checkpoint(folder: Path, name: str, control: Control, machine: Trai
     config = checkpoint.info.config
     compute = ComputeDevice.of(machine)
     remedy = "measure any text with --file"
-    corpus = original_corpus(config, checkpoint, name, text_moved=remedy, validation_moved=remedy, changed=remedy)
+    corpus = original_corpus(
+        config, checkpoint, name, control, text_moved=remedy, validation_moved=remedy, changed=remedy
+    )
     model, prior = restored_model(checkpoint)
     batches = Batches(corpus, window_order(config, len(corpus.train)), config.model.block_size, prior)
     replicas = build_replicas(model.to(compute.device), machine, compute)

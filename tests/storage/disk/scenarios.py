@@ -563,7 +563,11 @@ def _add(root: Path) -> Iterator[None]:
 
 def _is_added(root: Path, promises: int) -> None:
     with _home(root):
-        found = {entry.name: corpora.read_corpus(entry.name).text for entry in list_corpora() if not entry.built_in}
+        found = {
+            entry.name: corpora.load(corpora.read_corpus(entry.name)).text
+            for entry in list_corpora()
+            if not entry.built_in
+        }
     piped = [text for name, text in found.items() if name.startswith("stdin-")]
     expect(piped in ([], ["from a pipe\n"]) and (promises < 3 or bool(piped)), f"from a pipe: {piped}")
     for number, (name, text) in enumerate(TEXTS.items(), 1):
@@ -591,7 +595,11 @@ def _change_texts(root: Path) -> Iterator[None]:
 
 def _are_changed(root: Path, promises: int) -> None:
     with _home(root):
-        found = {entry.name: corpora.read_corpus(entry.name).text for entry in list_corpora() if not entry.built_in}
+        found = {
+            entry.name: corpora.load(corpora.read_corpus(entry.name)).text
+            for entry in list_corpora()
+            if not entry.built_in
+        }
     expect(found.keys() in LIBRARY[promises : promises + 2], f"promise {promises}: {list(found)}")
     texts = TEXTS | {"first": TEXTS["one"]}
     expect(all(texts[name] == text for name, text in found.items()), "a text was damaged")

@@ -15,7 +15,7 @@ from tests.tui.driver import AppPilot, click, notices, running, shown, start_and
 from tests.tui.fakes import wait_until
 from tui_gpt.key_table import KEY_ACTIONS
 from tui_gpt.prior import orders
-from tui_gpt.text.corpora import add_corpus, add_pasted, read_corpus
+from tui_gpt.text.corpora import add_corpus, add_pasted, load, read_corpus
 from tui_gpt.text.library import free_name, list_corpora
 from tui_gpt.tui.app.main_screen import MainScreen
 from tui_gpt.tui.app.state import AppState
@@ -131,7 +131,7 @@ async def test_a_file_is_added_by_its_path_after_a_look_at_it(poem: Path) -> Non
         await pilot.press("enter")
         await wait_until(pilot, lambda: is_selected(main, "a-poem"))
         assert "added a-poem" in notices(main)
-        assert read_corpus("a-poem").text == POEM
+        assert load(read_corpus("a-poem")).text == POEM
 
 
 async def test_a_path_that_does_not_exist_is_explained_in_the_dialog() -> None:
@@ -237,7 +237,7 @@ async def test_a_pasted_text_is_added_under_a_name() -> None:
         main.app.screen.query_one(Input).value = "sonnet"
         await pilot.press("enter")
         await wait_until(pilot, lambda: is_selected(main, "sonnet"))
-        assert read_corpus("sonnet").text == "Shall I compare thee\nto a summer's day?"
+        assert load(read_corpus("sonnet")).text == "Shall I compare thee\nto a summer's day?"
 
 
 async def test_an_added_text_is_renamed(poem: Path) -> None:

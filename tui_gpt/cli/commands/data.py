@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from tui_gpt.cli.commands import common
+from tui_gpt.control import Control
 from tui_gpt.formatting import format_bytes
 from tui_gpt.text import corpora, library
 
@@ -40,7 +41,12 @@ def _plain(record: Any) -> dict[str, Any]:
 @click.option("--name", metavar="NAME", help="Name of the text; by default made from the file's name.")
 def add_data(corpus: str, name: str | None) -> None:
     """Copy CORPUS (a file, a folder of text files, - for stdin) and give it a name."""
-    click.echo(corpora.add_corpus(corpus, name).name)
+    from tui_gpt.cli.headless.streams import Streams, busy
+
+    control = Control()
+    with busy(Streams.standard(), "reading the text", control):
+        added = corpora.add_corpus(corpus, name, control)
+    click.echo(added.name)
 
 
 @data.command("info")
@@ -48,7 +54,11 @@ def add_data(corpus: str, name: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def show_data(corpus: str, as_json: bool) -> None:
     """Show size and alphabet of CORPUS: a name, a file, a folder or - for stdin."""
-    info = corpora.corpus_info(corpus)
+    from tui_gpt.cli.headless.streams import Streams, busy
+
+    control = Control()
+    with busy(Streams.standard(), "reading the text", control):
+        info = corpora.corpus_info(corpus, control=control)
     if as_json:
         click.echo(json.dumps(_plain(info), ensure_ascii=False))
         return

@@ -133,11 +133,11 @@ def _checkpoint_line(checkpoint: dict[str, Any], unit: str) -> str:
 
 
 def _loss(loss: float | None, is_estimate: bool, tokens: int, unit: str) -> str:
-    """Return a loss; for an estimate also the number of tokens that it was measured on, if known."""
+    """Return a loss and the number of tokens that it was measured on, if known."""
     shown = format_loss(loss, is_estimate=is_estimate)
-    if not is_estimate:
-        return shown
-    return f"{shown} (estimate on {tokens:,} {unit}s)" if tokens > 0 else f"{shown} (estimate)"
+    if tokens > 0:
+        return f"{shown} ({'estimate ' if is_estimate else ''}on {tokens:,} {unit}s)"
+    return f"{shown} (estimate)" if is_estimate else shown
 
 
 @runs.command("import")

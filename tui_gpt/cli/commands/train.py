@@ -10,6 +10,7 @@ import click
 from tui_gpt.cli.commands import common, terminal
 from tui_gpt.cli.commands.resumption import Resumption
 from tui_gpt.config import DEFAULT_PRESET, PRESETS, ModelConfig
+from tui_gpt.control import Control
 from tui_gpt.errors import NotFoundError, UsageError
 from tui_gpt.escaping import escape_controls
 from tui_gpt.events import SettingValue
@@ -90,8 +91,9 @@ def train(
     if on_event is not None:
         load_function(on_event)
     streams = Streams.standard(quiet=quiet)
-    with busy(streams, "reading the text"):
-        request, notes = request_from(ctx)
+    control = Control()
+    with busy(streams, "reading the text", control):
+        request, notes = request_from(ctx, control)
     for note in notes:
         streams.write_line(note)
     request = dataclasses.replace(request, began=ctx.find_root().obj)
@@ -116,10 +118,10 @@ def _train_in_app(ctx: click.Context, as_json: bool) -> int:
     return run_app(request=dataclasses.replace(request, began=ctx.find_root().obj))
 
 
-def request_from(ctx: click.Context) -> tuple[TrainRequest, tuple[str, ...]]:
-    """Return the request, with all checks that need no torch, and notes on the text. Raises TuiGptError.
+def request_from(ctx: click.Context, control: Control | None = None) -> tuple[TrainRequest, tuple[str, ...]]:
+    """Return the request, with all checks that need no torch, and notes on the text; `control` as in `check_texts`.
 
-    The environment and `config.toml` hold for new runs only.
+    Raises TuiGptError. The environment and `config.toml` hold for new runs only.
     """
     common.keep_one(ctx, "resume", "name")
     common.keep_one(ctx, "resume", "init_from")
@@ -138,7 +140,7 @@ def request_from(ctx: click.Context) -> tuple[TrainRequest, tuple[str, ...]]:
     if init_from is not None:
         levels, chosen = _levels_from(ctx, init_from, levels)
     known = "" if init_from is None else source_characters(init_from)
-    config, notes = check_texts(settings.run_config(levels), known)
+    config, notes = check_texts(settings.run_config(levels), known, control)
     request = TrainRequest(
         config=config,
         name=name,

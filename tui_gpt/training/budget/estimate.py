@@ -6,15 +6,16 @@ A run whose time budget is too short to be useful is refused here, with a budget
 import math
 from collections.abc import Callable
 
-from tui_gpt.config import RunConfig
+from tui_gpt.config import RunConfig, TrainConfig
 from tui_gpt.control import Control
-from tui_gpt.errors import ConfigError
+from tui_gpt.errors import ConfigError, CorpusError
 from tui_gpt.formatting import format_duration
 from tui_gpt.prior.orders import validation_loss
 from tui_gpt.prior.sizing import capped_order, counting_seconds
 from tui_gpt.requests import Estimate
-from tui_gpt.text.corpora import read_corpus
+from tui_gpt.text.corpora import unscanned_bytes
 from tui_gpt.text.dataset import Corpus
+from tui_gpt.text.large.beginning import read_beginning
 from tui_gpt.text.split import Split
 from tui_gpt.text.windows import record_tokens
 from tui_gpt.training.budget.calibration import StepTime, time_step
@@ -33,6 +34,10 @@ MIN_STEPS = 8
 """Steps that a time budget must hold, so that its chart shows a curve."""
 UNTIMED = StepTime(1.0, 0)
 """Used where no time budget needs the time of a step."""
+SAMPLE_BYTES = 16 << 20
+"""Bytes of a text that an estimate reads at most."""
+PREPARING_SECONDS_PER_BYTE = 20e-9
+"""Time to read and to tokenize a large text."""
 IMPORT_SECONDS = 3.0
 """Time to import PyTorch, which an estimate adds because it is made where PyTorch is imported already."""
 
@@ -127,18 +132,19 @@ def _rounded_up(seconds: float) -> int:
 
 def estimate(config: RunConfig, control: Control) -> Estimate:
     """Return the time, steps and parameters of such a run on this machine. Raises TuiGptError."""
-    as_bytes = config.model.reads_bytes
-    text, split = read_corpus(config.corpus, as_bytes=as_bytes), Split.of(config.train, as_bytes=as_bytes)
-    corpus = Corpus.of(config.model, text, split)
+    corpus, scale = _corpus_to_estimate(config)
+    train_tokens = round(len(corpus.train) * scale)
     compute = ComputeDevice.of(config.train)
     compute = with_measured_precision(config, corpus, compute, control)
-    config, step = size_run(config, corpus, compute, control, lambda: IMPORT_SECONDS)
+    unprepared = 0 if config.model.reads_bytes else unscanned_bytes(config.corpus)
+    begun = IMPORT_SECONDS + PREPARING_SECONDS_PER_BYTE * unprepared
+    config, step = size_run(config, corpus, compute, control, lambda: begun)
     if config.train.max_seconds is None:
         step = calibrate(config, corpus, compute, control, None)
     iterations = config.train.max_iters
-    set_up = IMPORT_SECONDS + counting_seconds(config, len(corpus.train))
+    set_up = begun + counting_seconds(config, train_tokens)
     if config.train.max_seconds is not None:
-        fitting = max(1, _steps_in_time(config, corpus, step.seconds, IMPORT_SECONDS))
+        fitting = max(1, _steps_in_time(config, corpus, step.seconds, begun))
         iterations = fitting if iterations is None else min(iterations, fitting)
     assert iterations is not None
     seconds = min(config.train.max_seconds or math.inf, set_up + iterations * step.seconds)
@@ -146,10 +152,28 @@ def estimate(config: RunConfig, control: Control) -> Estimate:
         seconds=seconds,
         iterations=iterations,
         parameters=step.parameters,
-        train_tokens=len(corpus.train),
+        train_tokens=train_tokens,
         tokenizer=corpus.tokenizer.kind,
         ngram_loss=_ngram_loss(config, corpus, control),
     )
+
+
+def _corpus_to_estimate(config: RunConfig) -> tuple[Corpus, float]:
+    """Return the text, or the beginning of a large one, and how many times as long all of it is."""
+    as_bytes = config.model.reads_bytes
+    text, fraction = read_beginning(config.corpus, SAMPLE_BYTES, as_bytes=as_bytes)
+    split = Split.of(config.train) if config.train.val_file is None else _beginning_split(config.train, as_bytes)
+    return Corpus.of(config.model, text, split), 1.0 / fraction
+
+
+def _beginning_split(config: TrainConfig, as_bytes: bool) -> Split:
+    """Return the split with a validation text, of which the beginning is read. Raises CorpusError."""
+    assert config.val_file is not None
+    try:
+        validation, _ = read_beginning(config.val_file, SAMPLE_BYTES, as_bytes=as_bytes)
+    except CorpusError as error:
+        raise CorpusError(f"val_file: {error}") from error
+    return Split(config.val_share, validation, config.seed if config.shuffle_documents else None)
 
 
 def _ngram_loss(config: RunConfig, corpus: Corpus, control: Control) -> float | None:

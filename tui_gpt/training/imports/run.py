@@ -9,7 +9,7 @@ from tui_gpt.config import DEFAULT_CORPUS, PRESETS, RunConfig
 from tui_gpt.errors import IncompatibleError, NotFoundError, TuiGptError, UsageError
 from tui_gpt.storage.manifest import CheckpointInfo
 from tui_gpt.storage.runs import Run, RunStore
-from tui_gpt.text.corpora import CorpusText, read_corpus
+from tui_gpt.text.corpora import AnyText, read_corpus
 from tui_gpt.text.tokenizer import CharTokenizer
 from tui_gpt.training.checkpoints.tensors import write_checkpoint
 from tui_gpt.training.imports import lecture, nanogpt
@@ -56,7 +56,7 @@ def import_run(store: RunStore, file: Path, corpus: str | None, name: str, meta:
 def _of_lecture(file: PtFile, state_dict: dict[Any, object], corpus: str) -> _Source:
     model = lecture.convert_state_dict(file.tensors(state_dict), file.path)
     text = read_corpus(corpus)
-    tokenizer = CharTokenizer.from_text(text.text)
+    tokenizer = CharTokenizer(text.alphabet)
     if tokenizer.vocab_size != model.vocab_size:
         raise IncompatibleError(
             f"the model knows {model.vocab_size} characters and the text {corpus} has {tokenizer.vocab_size} distinct "
@@ -98,7 +98,7 @@ def _meta_of(file: PtFile) -> Path:
     )
 
 
-def _text_of(corpus: str | None, meta: Path, tokenizer: CharTokenizer) -> CorpusText | None:
+def _text_of(corpus: str | None, meta: Path, tokenizer: CharTokenizer) -> AnyText | None:
     """Return the text that a nanoGPT was trained on: `corpus`, the `input.txt` beside its `meta.pkl`, or
     TinyShakespeare if that has the same characters; None if the text is not there.
 
@@ -107,7 +107,7 @@ def _text_of(corpus: str | None, meta: Path, tokenizer: CharTokenizer) -> Corpus
     beside = _input_beside(meta)
     spec = corpus or (str(beside) if beside.is_file() else DEFAULT_CORPUS)
     text = read_corpus(spec)
-    if CharTokenizer.from_text(text.text) == tokenizer:
+    if CharTokenizer(text.alphabet) == tokenizer:
         return text
     if spec == DEFAULT_CORPUS and corpus is None:
         return None

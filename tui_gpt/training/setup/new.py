@@ -8,7 +8,7 @@ from tui_gpt.control import Control
 from tui_gpt.models.build import build_model, set_case_folding
 from tui_gpt.prior.ngram import NgramPrior
 from tui_gpt.prior.sizing import capped_order, count_limit
-from tui_gpt.text.corpora import CorpusText, read_corpus
+from tui_gpt.text.corpora import AnyText, read_corpus
 from tui_gpt.text.dataset import Corpus
 from tui_gpt.text.split import Split
 from tui_gpt.text.tokenizer import CharTokenizer
@@ -33,18 +33,19 @@ def prepare_new(
     """Build a new run; with `start` from the weights of another model.
 
     `elapsed` returns the seconds of a time budget that are used already. Raises TuiGptError, among them ConfigError
-    where the run does not fit into its time budget or into memory.
+    where the run does not fit into its time budget or into memory, and StoppedError.
     """
     control.report("reading the text")
     as_bytes = config.model.reads_bytes
-    text = read_corpus(config.corpus, as_bytes=as_bytes)
-    split = Split.of(config.train, as_bytes=as_bytes)
+    text = read_corpus(config.corpus, control=control, as_bytes=as_bytes)
+    split = Split.of(config.train, control=control, as_bytes=as_bytes)
     train = config.train if split.validation is None else changed(config.train, {"val_file": split.validation.source})
     config = dataclasses.replace(config, corpus=text.source, train=train)
     if start is None:
-        corpus = Corpus.of(config.model, text, split)
+        corpus = Corpus.of(config.model, text, split, control)
     else:
-        corpus = Corpus.build(text, config.model.block_size, _extended_tokenizer(start.checkpoint, text), split)
+        tokenizer = _extended_tokenizer(start.checkpoint, text)
+        corpus = Corpus.build(text, config.model.block_size, tokenizer, split, control)
     compute = ComputeDevice.of(config.train)
     compute = with_measured_precision(config, corpus, compute, control)
     max_members = MAX_MEMBERS if start is None else start.networks
@@ -60,12 +61,12 @@ def prepare_new(
     return dataclasses.replace(prepared, initialized=None if start is None else start.event(corpus))
 
 
-def _extended_tokenizer(start: Checkpoint, text: CorpusText) -> Tokenizer:
+def _extended_tokenizer(start: Checkpoint, text: AnyText) -> Tokenizer:
     """Return the old model's tokenizer, with the characters that only the new text has."""
     old = read_tokenizer(start.info.tokenizer, start.info.vocab_size)
     if not isinstance(old, CharTokenizer):
         return old
-    return CharTokenizer("".join(sorted(old.characters + old.unknown(text.text))))
+    return CharTokenizer("".join(sorted(old.characters + old.unknown(text.alphabet))))
 
 
 def _fit_prior(config: RunConfig, corpus: Corpus) -> NgramPrior | None:

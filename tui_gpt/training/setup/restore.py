@@ -1,6 +1,7 @@
 """Restores a model, its prior and its text from a checkpoint, to resume or to evaluate it."""
 
 from tui_gpt.config import RunConfig
+from tui_gpt.control import Control
 from tui_gpt.errors import CorpusError, IncompatibleError
 from tui_gpt.models.build import LanguageModel, build_model, load_weights
 from tui_gpt.prior.ngram import NgramPrior
@@ -27,21 +28,30 @@ def restored_model(checkpoint: Checkpoint, corpus: Corpus | None = None) -> tupl
 
 
 def original_corpus(
-    config: RunConfig, checkpoint: Checkpoint, name: str, *, text_moved: str, validation_moved: str, changed: str
+    config: RunConfig,
+    checkpoint: Checkpoint,
+    name: str,
+    control: Control,
+    *,
+    text_moved: str,
+    validation_moved: str,
+    changed: str,
 ) -> Corpus:
     """Return the corpus that `name` was trained on, from the place that `config` names.
 
-    Raises IncompatibleError where one of its texts has moved or changed; the last three arguments are the remedies.
+    Raises IncompatibleError where one of its texts has moved or changed, for which the last three arguments are the
+    remedies, StorageError and StoppedError.
     """
     info = checkpoint.info
     try:
-        text = read_corpus(lasting_source(config.corpus), as_bytes=config.model.reads_bytes)
+        source = lasting_source(config.corpus)
+        text = read_corpus(source, control=control, as_bytes=config.model.reads_bytes)
     except CorpusError as error:
         raise IncompatibleError(
             f"the text {config.corpus}, which {name} was trained on, is no longer there: put it back, or {text_moved}"
         ) from error
     try:
-        split = Split.of(config.train, lasting=True, as_bytes=config.model.reads_bytes)
+        split = Split.of(config.train, lasting=True, control=control, as_bytes=config.model.reads_bytes)
     except CorpusError as error:
         raise IncompatibleError(
             f"the validation text {config.train.val_file}, which {name} was measured on, is no longer there: put it "
@@ -57,4 +67,5 @@ def original_corpus(
             f"the validation text {config.train.val_file} has changed since {name} was measured on it: put the old "
             f"text back, or {changed}"
         )
-    return Corpus.build(text, info.config.model.block_size, read_tokenizer(info.tokenizer, info.vocab_size), split)
+    tokenizer = read_tokenizer(info.tokenizer, info.vocab_size)
+    return Corpus.build(text, info.config.model.block_size, tokenizer, split, control)

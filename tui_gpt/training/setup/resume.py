@@ -52,7 +52,9 @@ def prepare_resumed(
     info = checkpoint.info
     require_more_steps(run.name, info.step, live.get("max_iters"))
     control.report("reading the text")
-    corpus = _same_corpus(run, checkpoint, _with_changes(info.config, corpus_source, _machine_changes(changes)))
+    corpus = _same_corpus(
+        run, checkpoint, _with_changes(info.config, corpus_source, _machine_changes(changes)), control
+    )
     planned = cut_log(run, info)
     here = planned.pop(info.step, {})
     settings = {name: value for name, value in here.items() if name not in (PLAN, ESTIMATE)}
@@ -109,11 +111,12 @@ def _with_changes(config: RunConfig, corpus: str | None, changes: Mapping[str, S
     return dataclasses.replace(config, corpus=corpus or config.corpus, train=changed(config.train, changes))
 
 
-def _same_corpus(run: Run, checkpoint: Checkpoint, config: RunConfig) -> Corpus:
+def _same_corpus(run: Run, checkpoint: Checkpoint, config: RunConfig, control: Control) -> Corpus:
     return original_corpus(
         config,
         checkpoint,
         run.name,
+        control,
         text_moved="name its new path as CORPUS with --resume",
         validation_moved="name its new path with --val-file and --resume",
         changed=f"start a new run with --init-from {run.name}",

@@ -15,7 +15,7 @@ from tui_gpt.models.classic import Classic
 from tui_gpt.session import Session
 from tui_gpt.storage.export.hf import export_hf
 from tui_gpt.storage.manifest import CheckpointInfo
-from tui_gpt.text.corpora import read_corpus
+from tui_gpt.text.corpora import load, read_corpus
 from tui_gpt.text.tokenizer import CharTokenizer
 from tui_gpt.training.checkpoints.tensors import read_checkpoint, write_checkpoint
 
@@ -47,9 +47,9 @@ def library() -> Library:
 
 
 def text_of(kind: str) -> str:
-    return (
-        read_corpus("tinyshakespeare").text if kind == "shakespeare" else STRANGE + " a , b . 'n't  \n" * 40 + STRANGE
-    )
+    if kind == "shakespeare":
+        return load(read_corpus("tinyshakespeare")).text
+    return STRANGE + " a , b . 'n't  \n" * 40 + STRANGE
 
 
 def exported(folder: Path, text: str, activation: Activation = "relu", n_embd: int = 80) -> Path:

@@ -1,0 +1,1 @@
+"""Texts that are too large for memory."""
