@@ -28,13 +28,20 @@ from tui_gpt.text.large.cache import PreparedFolder
 from tui_gpt.text.large.spool import spooled
 from tui_gpt.text.large.text import LargeText
 from tui_gpt.text.library import CorpusEntry, corpora_by_name, free_name, store_text
-from tui_gpt.text.reading import SIZE_LIMIT, STDIN, decode_named, open_stdin, path_of, read_file, reason_of, too_large
+from tui_gpt.text.reading import (
+    BYTES_REMEDY,
+    SIZE_LIMIT,
+    STDIN,
+    decode_named,
+    open_stdin,
+    path_of,
+    read_file,
+    reason_of,
+    too_large,
+)
 
 _HASH_CHUNK = 1 << 22
 """Characters hashed at a time, so that there is no second copy of a whole text."""
-
-_BYTES = ", or train on its bytes with --tokenizer byte"
-"""A remedy for a file that is not UTF-8 text."""
 
 _MAX_NEIGHBOURS = 2_000
 """Names in a folder among which similar ones are looked for."""
@@ -133,7 +140,7 @@ def read_corpus(
 
 
 def _decoded(data: bytes, spec: str, as_bytes: bool) -> str:
-    return text_of(data) if as_bytes else decode_named(data, spec, _BYTES)
+    return text_of(data) if as_bytes else decode_named(data, spec, BYTES_REMEDY)
 
 
 def unscanned_bytes(spec: str) -> int:

@@ -13,6 +13,8 @@ from tui_gpt.text.encodings import NotTextError, decode_text
 
 STDIN = "-"
 """The name of stdin on the command line."""
+BYTES_REMEDY = ", or train on its bytes with --tokenizer byte"
+"""What else can be done with a training text that is not UTF-8."""
 SIZE_LIMIT = 2 << 30
 """Bytes of one text."""
 

@@ -49,7 +49,7 @@ def scan_file(path: Path, name: str, report: Report) -> Scan:
         for text in _texts(path, lambda done: report(done / max(1, size))):
             facts.add(text)
     except NotTextError as error:
-        raise CorpusError(f"{name} {error}") from error
+        raise CorpusError(f"{name} {error}{reading.BYTES_REMEDY}") from error
     return facts.scan((("", size),))
 
 
