@@ -1,6 +1,7 @@
 """The figures of a run in a list of runs."""
 
 import dataclasses
+import math
 
 import pytest
 
@@ -32,6 +33,8 @@ def test_a_summary_has_the_figures_of_the_log(run: Run) -> None:
         has_checkpoint=False,
         best_is_estimate=False,
         best_val_tokens=111_540,
+        best_bits_per_char=1.75 / math.log(2),
+        best_bits_per_byte=1.75 / math.log(2),
         size=sum(path.stat().st_size for path in run.path.iterdir()),
     )
     fake_checkpoint(run.path / "best")
