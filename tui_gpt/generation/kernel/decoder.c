@@ -124,6 +124,15 @@ static void gelu(float *x, int64_t n)
         x[i] *= 0.5f * (1 + erff(x[i] * 0.707106781f));
 }
 
+/* Replace x (n,) by its positive part, or by the square of that. */
+static void rectify(float *x, int64_t n, int64_t is_squared)
+{
+    for (int64_t i = 0; i < n; i++) {
+        float positive = x[i] > 0 ? x[i] : 0;
+        x[i] = is_squared ? positive * positive : positive;
+    }
+}
+
 /* Rotate pairs of channels (i, i + D / 2) by their angles (Su et al. 2021). */
 static void rotate(float *x, const float *cosines, const float *sines, int64_t D)
 {
@@ -215,10 +224,8 @@ static void transform(const struct model *m, const struct state *s, const struct
     multiply(&l->expand, l->expand_bias, normal, wide, N, 4 * C, C);
     if (m->is_gelu)
         gelu(wide, N * 4 * C);
-    for (int64_t i = 0; i < N * 4 * C && !m->is_gelu; i++) {
-        float positive = wide[i] > 0 ? wide[i] : 0;
-        wide[i] = m->is_modern ? positive * positive : positive;
-    }
+    else
+        rectify(wide, N * 4 * C, m->is_modern);
     multiply(&l->contract, l->contract_bias, wide, added, N, C, 4 * C);
     add(x, added, N * C);
 }
