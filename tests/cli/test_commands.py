@@ -583,7 +583,7 @@ def test_running_out_of_memory_is_one_line_with_a_remedy(command: CommandLine, e
 
 
 def test_running_out_of_memory_elsewhere_is_one_line_too(command: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(spec: str) -> None:
+    def full(*_: object, **__: object) -> None:
         raise MemoryError
 
     monkeypatch.setattr(corpora, "corpus_info", full)

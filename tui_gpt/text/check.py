@@ -26,8 +26,7 @@ def check_texts(
     if control is None and not as_bytes:
         pending = unscanned_bytes(config.corpus)
         if pending or (config.train.val_file is not None and unscanned_bytes(config.train.val_file)):
-            is_shuffled = config.train.shuffle_documents
-            return config, _large_note(format_bytes(pending), is_shuffled=is_shuffled) if pending else ()
+            return config, _large_note(format_bytes(pending), config) if pending else ()
     text = read_corpus(config.corpus, control=control, as_bytes=as_bytes)
     split = Split.of(config.train, control=control, as_bytes=as_bytes)
     train = config.train
@@ -38,7 +37,7 @@ def check_texts(
         if config.model.tokenizer == "character":
             notes += _unknown_note(split.validation, text.alphabet, known)
     if isinstance(text, LargeText):
-        notes += _large_note(f"{text.characters:,} characters", is_shuffled=train.shuffle_documents)
+        notes += _large_note(f"{text.characters:,} characters", config)
     arranged = split.arranged(text) if train.shuffle_documents else None
     if arranged is not None:
         notes += _documents_note(arranged)
@@ -56,14 +55,15 @@ def require_files(config: RunConfig) -> None:
             raise CorpusError(f"val_file: {error}") from None
 
 
-def _large_note(size: str, *, is_shuffled: bool) -> tuple[str, ...]:
-    if is_shuffled:
+def _large_note(size: str, config: RunConfig) -> tuple[str, ...]:
+    if config.train.shuffle_documents:
         return (f"a long text, {size}, which is loaded into memory because its documents are shuffled",)
     from tui_gpt.text.windows import RECORD_LIMIT  # numpy, which the start of the program does not wait for
 
+    counted = ", n-grams are counted in passages of it," if config.model.ngram_order else ""
     return (
-        f"a long text, {size}: its tokens are kept on the disk, n-grams are counted in passages of it, and losses are "
-        f"measured on {RECORD_LIMIT:,} characters of the validation part",
+        f"a long text, {size}: its tokens are kept on the disk{counted} and losses are measured on {RECORD_LIMIT:,} "
+        "characters of the validation part",
     )
 
 

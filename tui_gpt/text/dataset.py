@@ -71,7 +71,7 @@ class Corpus:
         where the training part is too short for a window of `block_size` tokens and its targets, or the validation part
         for one target; StorageError, StoppedError.
         """
-        own = tokenizer or CharTokenizer(text.alphabet)
+        own = tokenizer or _own_tokenizer(text)
         encoder = _Encoder(own, control or Control())
         arranged = _arranged(text, split)
         if isinstance(arranged, LargeText) or (arranged.boundary is None and own.kind == "character"):
@@ -91,6 +91,10 @@ class Corpus:
         """Give back the memory of what was read of large texts."""
         for tokens in self.mapped:
             tokens.release_pages()
+
+
+def _own_tokenizer(text: AnyText) -> CharTokenizer:
+    return CharTokenizer.from_text(text.text) if isinstance(text, CorpusText) else CharTokenizer(text.alphabet)
 
 
 class _Encoder:

@@ -63,24 +63,31 @@ def scan_folder(folder: Path, report: Report) -> Scan:
     files, ends = list[tuple[str, int]](), list[int]()
     for path in paths:
         before, size = facts.characters, path.lstat().st_size
-        try:
-            for text in _whole_texts(path, size, partial(_report_more, report, done, total)):
-                facts.add(text)
-        except OSError:
-            left_out.add("unreadable file", path)
-        except BinaryError:
-            left_out.add("binary file", path)
-        except NotTextError as error:
-            left_out.add("file that is not UTF-8", path, str(error))
+        _add_file(path, size, facts, left_out, partial(_report_more, report, done, total))
         done += size
         if facts.characters > before:
-            facts.end_line()
             files.append((path.relative_to(folder).as_posix(), size))
             ends.append(facts.characters)
     notes = left_out.notes()
     if not files:
         raise no_text(folder, notes)
     return facts.scan(tuple(files), tuple(ends), notes)
+
+
+def _add_file(path: Path, size: int, facts: _Facts, left_out: LeftOut, report: Callable[[int], None]) -> None:
+    """Add the text of a file, ended with a newline, or leave it out as a whole."""
+    before = facts.characters
+    try:
+        for text in _whole_texts(path, size, report):
+            facts.add(text)
+    except OSError:
+        left_out.add("unreadable file", path)
+    except BinaryError:
+        left_out.add("binary file", path)
+    except NotTextError as error:
+        left_out.add("file that is not UTF-8", path, str(error))
+    if facts.characters > before:
+        facts.end_line()
 
 
 def _report_more(report: Report, before: int, total: int, read: int) -> None:
