@@ -1,6 +1,7 @@
 """Measures how long an optimizer step takes on this machine, in a second or two for any model.
 
-A few windows are timed first. Where a whole step would take too long, its time is extrapolated from theirs.
+A few windows are timed first. Where a whole step would take too long, its time is extrapolated from theirs. Of a run
+with several ranks, a step of this rank is timed, without the exchange of gradients.
 """
 
 import dataclasses
@@ -12,11 +13,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tui_gpt.config import RunConfig, TrainConfig
+from tui_gpt.config import RunConfig
 from tui_gpt.control import Control
 from tui_gpt.models.build import LanguageModel, build_model
 from tui_gpt.text.dataset import Corpus
-from tui_gpt.training.batches import Batch, Batches, window_order
+from tui_gpt.training.batches import Batch, Batches
 from tui_gpt.training.compute.device import ComputeDevice
 from tui_gpt.training.compute.interruption import StepAbortedError, abort_on_stop
 from tui_gpt.training.compute.replicas import Replicas
@@ -51,8 +52,8 @@ def time_step(
     model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed).to(compute.device)
     replicas = build_replicas(model, config.train, compute)
     try:
-        trial = _Trial(model, replicas, build_optimizers(model, config.train, replicas), config.train, clock)
-        batches = Batches(corpus, window_order(config, len(corpus.train)), config.model.block_size, None)
+        batches = Batches.of(config, corpus, None, compute.ranks)
+        trial = _Trial(model, replicas, build_optimizers(model, config.train, replicas), batches.per_step, clock)
         with abort_on_stop(replicas.models, control):
             batch = batches.training(0)
             if config.model.ngram_order:
@@ -77,7 +78,8 @@ class _Trial:
     model: LanguageModel
     replicas: Replicas
     optimizers: Sequence[Optimizer]
-    config: TrainConfig
+    batches: int
+    """Batches of a step."""
     clock: Callable[[], float]
 
     def step_seconds(self, batch: Batch, limit: float) -> float:
@@ -93,7 +95,7 @@ class _Trial:
                 break
             seconds = self._passes(batch)
             best, spent = min(seconds, best), spent + seconds
-        return best * self.config.gradient_accumulation + updates
+        return best * self.batches + updates
 
     def _passes(self, batch: Batch) -> float:
         """Return the seconds of a forward and a backward pass."""

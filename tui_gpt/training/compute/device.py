@@ -9,6 +9,7 @@ import torch
 from tui_gpt.config import TrainConfig
 from tui_gpt.cores import available_cores
 from tui_gpt.errors import ConfigError
+from tui_gpt.ranks import ALONE, Ranks
 
 
 @dataclass(frozen=True)
@@ -18,21 +19,31 @@ class ComputeDevice:
     device: torch.device
     cores: int = 1
     """CPU cores to compute with."""
+    ranks: Ranks = ALONE
 
     @classmethod
-    def of(cls, config: TrainConfig) -> "ComputeDevice":
+    def of(cls, config: TrainConfig, ranks: Ranks = ALONE) -> "ComputeDevice":
         """Return the device and the cores that `config` asks for; set this thread's number of CPU threads.
 
-        Raises ConfigError where the device is not available.
+        The ranks on one machine divide its cores. Raises ConfigError where the device is not available.
         """
         torch.get_num_threads()  # else a later call in another thread would change this thread's number too
-        cores = config.threads or available_cores()
+        cores = config.threads or max(1, available_cores() // ranks.local_world)
         torch.set_num_threads(cores)
-        return cls(device=choose_device(config.device), cores=cores)
+        device = choose_device(config.device)
+        if device.type == "cuda" and ranks.local_world > torch.cuda.device_count():
+            raise ConfigError(
+                f"this machine has {torch.cuda.device_count()} CUDA devices for {ranks.local_world} processes: "
+                "start one process for each"
+            )
+        return cls(device=device, cores=cores, ranks=ranks)
 
     def replica_count(self, config: TrainConfig) -> int:
-        """Return the number of replicas: one per core and at most one per sequence of a batch; one on a GPU."""
-        return min(self.cores, config.batch_size) if self.device.type == "cpu" else 1
+        """Return the number of replicas: one per core and at most one per sequence of a batch; one on a GPU, and one
+        for each of several ranks."""
+        if self.device.type != "cpu" or self.ranks.are_several:
+            return 1
+        return min(self.cores, config.batch_size)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from tui_gpt.control import Control
 from tui_gpt.models.build import build_model, set_case_folding
 from tui_gpt.prior.ngram import NgramPrior
 from tui_gpt.prior.sizing import capped_order, count_limit
+from tui_gpt.ranks import ALONE, Ranks
 from tui_gpt.text.corpora import CorpusText, read_corpus
 from tui_gpt.text.dataset import Corpus
 from tui_gpt.text.split import Split
@@ -25,9 +26,10 @@ def prepare_new(
     control: Control,
     *,
     start: Start | None = None,
+    ranks: Ranks = ALONE,
     elapsed: Callable[[], float] = lambda: 0.0,
 ) -> Prepared:
-    """Build a new run; with `start` from the weights of another model.
+    """Build a new run, as rank 0 of `ranks`; with `start` from the weights of another model.
 
     `elapsed` returns the seconds of a time budget that are used already. Raises TuiGptError, among them ConfigError
     where the run does not fit into its time budget or into memory.
@@ -39,7 +41,7 @@ def prepare_new(
     config = dataclasses.replace(config, corpus=text.source, train=train)
     tokenizer = None if start is None else _extended_tokenizer(start.checkpoint, text)
     corpus = Corpus.build(text, config.model.block_size, tokenizer, split)
-    compute = ComputeDevice.of(config.train)
+    compute = ComputeDevice.of(config.train, ranks)
     max_members = MAX_MEMBERS if start is None else start.networks
     config, step = size_run(config, corpus, compute, control, elapsed, max_members)
     model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed)
