@@ -5,8 +5,10 @@ last part; forward and backward passes of the others run in `no_sync`. The mean 
 large, is the gradient over all windows.
 """
 
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -18,6 +20,12 @@ from tui_gpt.training.compute.device import using_cores
 from tui_gpt.training.compute.interruption import StepAbortedError
 from tui_gpt.training.compute.replicas import Replicas
 from tui_gpt.training.distributed.group import lost_ranks_reported
+
+_OPTION = "forward_sync_buffers"
+_WITHOUT_BUFFERS: dict[str, Any] = {
+    _OPTION if _OPTION in inspect.signature(DistributedDataParallel).parameters else "broadcast_buffers": False
+}
+"""Buffers are constants of the model and equal in all ranks; PyTorch 2.13 renamed the option."""
 
 
 class SharedGradients:
@@ -31,7 +39,7 @@ class SharedGradients:
         self._world = world
         (model,) = replicas.models
         with lost_ranks_reported():
-            self._model = DistributedDataParallel(model, broadcast_buffers=False, gradient_as_bucket_view=True)
+            self._model = DistributedDataParallel(model, gradient_as_bucket_view=True, **_WITHOUT_BUFFERS)
 
     def accumulate(self, step: int, stop_is_agreed: Callable[[], bool]) -> Tensor:
         """Compute every parameter's gradient over the step's windows; return the mean loss, detached.

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -24,11 +25,21 @@ def joined(ranks: Ranks) -> Iterator["Group"]:
     """Be a member of the group of all ranks within the block. Raises RankLostError if they do not join in time."""
     with lost_ranks_reported():
         _set_cuda_device(ranks)
-        dist.init_process_group(_backend(), timeout=timedelta(seconds=ranks.timeout_seconds))
+        timeout = timedelta(seconds=ranks.timeout_seconds)
+        store = _store(ranks, timeout)
+        dist.init_process_group(_backend(), store=store, rank=ranks.rank, world_size=ranks.world, timeout=timeout)
     try:
         yield Group()
     finally:
         _leave()
+
+
+def _store(ranks: Ranks, timeout: timedelta) -> Any:
+    """Return where the ranks find each other's addresses: a part of torchrun's store for each restart, as the store
+    keeps the addresses of processes that have ended (PyTorch 2.13, `--rdzv-backend static`)."""
+    distributed: Any = dist  # which has no types for these two
+    store, _, _ = next(distributed.rendezvous("env://", ranks.rank, ranks.world, timeout=timeout))
+    return distributed.PrefixStore(f"restart-{ranks.restarts}", store)
 
 
 def _backend() -> str:
@@ -84,6 +95,6 @@ def rank_lost(message: str) -> RankLostError:
     found = _REASON.search(message)
     reason = found.group().lower() if found else "the connection failed"
     return RankLostError(
-        f"another process of this run was lost ({reason}): what was trained is saved, resume it by the same command "
-        "with --resume"
+        f"another process of this run was lost ({reason}): the run is kept up to its newest checkpoint, resume it by "
+        "the same command with --resume"
     )

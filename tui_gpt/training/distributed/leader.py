@@ -84,6 +84,7 @@ class Leader:
 
         Raises RankLostError.
         """
+        self._control.report("starting the other processes")
         with self.order(Action.TAKE_STATE):
             send_start(self._link, name, checkpoint)
             shared = SharedGradients(replicas, batches, compute.device, compute.ranks.world)
