@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_gpt.config import ConfigError, resolve
+from tui_gpt.config import resolve
+from tui_gpt.errors import ConfigError
 from tui_gpt.ranks import Ranks
 from tui_gpt.training.distributed.share import Places, Share, divisors, require_divisible
 

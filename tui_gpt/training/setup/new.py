@@ -17,6 +17,7 @@ from tui_gpt.training.budget.estimate import size_run
 from tui_gpt.training.budget.sizing import MAX_MEMBERS
 from tui_gpt.training.checkpoints.tensors import Checkpoint
 from tui_gpt.training.compute.device import ComputeDevice
+from tui_gpt.training.distributed.share import Share
 from tui_gpt.training.setup.initialize import Start
 from tui_gpt.training.setup.prepared import Prepared, assemble
 
@@ -34,6 +35,7 @@ def prepare_new(
     `elapsed` returns the seconds of a time budget that are used already. Raises TuiGptError, among them ConfigError
     where the run does not fit into its time budget or into memory.
     """
+    Share.of(config, ranks)  # refuses a number of processes that cannot divide a step
     control.report("reading the text")
     text = read_corpus(config.corpus)
     split = Split.of(config.train)
