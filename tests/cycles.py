@@ -1,6 +1,6 @@
 """Disturb a run of several ranks: kill, freeze or signal a rank, cut its network off; check what is promised then.
 
-    python -m tests.cycles FOLDER KIND ...     one cycle of each kind; prints what was not as promised
+    python -m tests.cycles FOLDER KIND ...     one cycle of each kind; prints as JSON what was not as promised of each
 
 Whatever happens, the run ends or is resumed as if nothing had, with the validation loss of a run in one process.
 """
@@ -23,7 +23,7 @@ SETTINGS = (
     "--headless --json --preset nano --n-layer 1 --n-embd 32 --n-head 2 --block-size 32 --batch-size 4 --threads 1 "
     f"--max-iters {STEPS} --gradient-accumulation 2 --log-interval 1 --eval-interval 100000 --autosave-seconds 1"
 ).split()
-TIMEOUT_SECONDS = 4.0
+TIMEOUT_SECONDS = 15.0
 MAX_LOSS_DIFFERENCE = 1e-5
 _PATIENCE_SECONDS = 240.0
 
@@ -60,6 +60,8 @@ class Cycles:
     random: random.Random
     expected_loss: float = 0.0
     """Validation loss of the run that nothing disturbs, in one process."""
+    trace: list[float] = field(default_factory=list)
+    """Its training loss at every step."""
     timings: dict[str, list[float]] = field(default_factory=dict)
     """Seconds from each disturbance to the end of every rank, by kind."""
     _count: int = 0
@@ -71,12 +73,20 @@ class Cycles:
         alone.start()
         require(alone.wait() == [0], f"the run in one process failed: {alone.output(0)}")
         self.expected_loss = events(alone, "evaluated")[-1]["val_loss"]
+        self.trace = [event["loss"] for event in events(alone, "progress")]
 
     def run(self, kind: str) -> str:
         """Disturb a run in that way; return what was not as promised, or ""."""
         name = self._next(kind)
+        kinds = {
+            "none": self._compare,
+            "kill": self._kill,
+            "freeze": self._freeze,
+            "cut-off": self._cut_off,
+            "signal": self._signal,
+        }
         try:
-            {"kill": self._kill, "freeze": self._freeze, "cut-off": self._cut_off, "signal": self._signal}[kind](name)
+            kinds[kind](name)
         except BrokenPromiseError as error:
             return f"{name}: {error}"
         return ""
@@ -100,8 +110,20 @@ class Cycles:
         ranks = self._ranks(name, hosts=hosts)
         ranks.start()
         at = self.random.randrange(2, STEPS // 2)
-        wait_until(lambda: len(events(ranks, "progress")) >= at, f"step {at}")
+        wait_until(lambda: len(events(ranks, "progress")) >= at or "error:" in ranks.output(0), f"step {at}")
+        require("error:" not in ranks.output(0), f"it ended before the disturbance: {ranks.output(0)}")
         return ranks
+
+    def _compare(self, name: str) -> None:
+        """Train undisturbed with two and with four ranks: every loss is that of one process."""
+        for world in (2, 4):
+            ranks = self._ranks(f"{name}-{world}", world)
+            ranks.start()
+            require(ranks.wait() == [0] * world, f"{world} ranks failed: {ranks.output(0)}")
+            losses = [event["loss"] for event in events(ranks, "progress")]
+            difference = max(abs(one - other) for one, other in zip(losses, self.trace, strict=True))
+            require(difference <= MAX_LOSS_DIFFERENCE, f"a loss of {world} ranks is {difference:.1e} off")
+            require(ranks.output(1) == ranks.output(1, "out") == "", f"rank 1 has written: {ranks.output(1)}")
 
     def _kill(self, name: str) -> None:
         """SIGKILL one rank; what torchrun does then resumes the run."""
@@ -185,14 +207,13 @@ class Cycles:
 
 
 def main() -> int:
-    """Run one cycle of each kind; return 0 if all was as promised."""
+    """Run one cycle of each kind."""
     folder, *kinds = sys.argv[1:]
     load()
     cycles = Cycles(Path(folder), random.Random(1))
     cycles.prepare()
-    problems = list(filter(None, map(cycles.run, kinds)))
-    print("\n".join(problems))
-    return len(problems)
+    print(json.dumps({kind: cycles.run(kind) for kind in kinds}))
+    return 0
 
 
 if __name__ == "__main__":
