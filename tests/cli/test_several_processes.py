@@ -23,7 +23,7 @@ TINY = [
     "--threads", "1", "--log-interval", "5", "--eval-interval", "1000000", "--warmup-iters", "0", "--schedule",
     "constant",
 ]  # fmt: skip
-TIMEOUT_SECONDS = 300
+TIMEOUT_SECONDS = 1_200
 
 
 @pytest.fixture(scope="module")
