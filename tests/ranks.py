@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _CLONE_NEWNET = 0x40000000
+_PR_SET_PDEATHSIG = 1
 
 
 def free_port() -> int:
@@ -72,6 +73,7 @@ class ForkedRanks:
         """Run the command and exit, as one rank."""
         code = 70
         try:
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             os.environ.update(environment)
             if self.hosts is not None:
                 self.hosts.enter(rank)

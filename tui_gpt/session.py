@@ -127,8 +127,13 @@ class Session:
         existing, ranks = self._existing_run(request), request.ranks
         if existing is None:
             config, start = self._start_of(request)
-            elapsed = lambda: time.monotonic() - control.suspended_seconds - began  # noqa: E731  # an argument
-            prepared = prepare_new(config, control, start=start, ranks=ranks, elapsed=elapsed)
+            prepared = prepare_new(
+                config,
+                control,
+                start=start,
+                ranks=ranks,
+                elapsed=lambda: time.monotonic() - control.suspended_seconds - began,
+            )
             ensure_free_space(request.model_path or self._store.root, prepared.disk_space_needed())
             run = self._new_run(request, prepared.config)
             with run.lock() as lock, obey_requests(run, lock, control):

@@ -190,12 +190,12 @@ class Trainer:
         rate, grad_clip = self._learning_rate(self._state.step), self._settings.config.grad_clip
         try:
             loss = self._components.gradients.accumulate(Step(self._state.step, rate, grad_clip))
-        except (StepAbortedError, RankLostError) as error:
-            restore_generators(self._components.generators, generators)
-            clear_gradients(self._components.optimizers)
-            if isinstance(error, RankLostError):
-                raise
+        except StepAbortedError:
+            self._undo_step(generators)
             return
+        except RankLostError:
+            self._undo_step(generators)
+            raise
         events = self._update_weights(loss)
         clear_gradients(self._components.optimizers)
         self._tensors.mark_changed()
@@ -203,6 +203,11 @@ class Trainer:
         yield from events
         if self._metrics.is_due(log_interval(self._settings.config, self._state)):
             yield self._metrics.progress(self._learning_rate(self._state.step - 1), self._components.tokens_per_step)
+
+    def _undo_step(self, generators: Tensors) -> None:
+        """Leave no trace of a step whose gradients were not computed to the end."""
+        restore_generators(self._components.generators, generators)
+        clear_gradients(self._components.optimizers)
 
     def _update_weights(self, loss: Tensor) -> list[Event]:
         """Apply the gradients, if they are finite; return the events to emit."""

@@ -65,6 +65,7 @@ def ranks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Two]:
     two = Two()
     two.leader.begin()
     yield two
+    two.meeting.lose()
     two.leader.end(0)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tui_gpt.config import resolve
@@ -20,6 +20,7 @@ def by_network(share: Share, number: int) -> Places:
     return share.places(number).reshape(share.networks, -1)
 
 
+@settings(max_examples=40)
 @given(SIZES, st.integers(0, 50))
 def test_one_rank_reads_batch_after_batch(sizes: dict[str, int], number: int) -> None:
     """The order of a run in one process, which resumed runs rely on."""
@@ -29,6 +30,7 @@ def test_one_rank_reads_batch_after_batch(sizes: dict[str, int], number: int) ->
     assert np.array_equal(share.places(number), np.arange(number * windows, (number + 1) * windows))
 
 
+@settings(max_examples=40)
 @given(SIZES, st.integers(0, 20), st.data())
 def test_ranks_divide_the_windows_of_each_network_equally(
     sizes: dict[str, int], step: int, data: st.DataObject
