@@ -17,7 +17,7 @@ from tui_gpt.tui.dialogs import NumberScreen
 async def test_without_runs_the_tab_says_how_to_train_one() -> None:
     async with running() as (pilot, main, _):
         await pilot.press("3")
-        await wait_until(pilot, lambda: "no runs yet" in shown(main, "#no-runs"))
+        await wait_until(pilot, lambda: bool(main.query("#no-runs")) and "no runs yet" in shown(main, "#no-runs"))
 
 
 async def test_enter_opens_a_run_in_the_chart_without_torch() -> None:
