@@ -11,6 +11,7 @@
     ├── NotTrainingError        exit 1    no process trains this run
     ├── RequestRefusedError     exit 1    the process that trains a run refused a request, or did not answer
     ├── RunDiedError            exit 1    the process that trained a run failed, or was killed
+    ├── RankLostError           exit 1    another process of a run in several processes died, or cannot be reached
     ├── StorageError            exit 1    the disk is full, read-only or not permitted
     ├── DivergedError           exit 1    the loss became NaN or infinite
     ├── DeviceMemoryError       exit 1    not even the smallest pass fits into the device's memory
@@ -89,6 +90,10 @@ class RequestRefusedError(TuiGptError):
 
 class RunDiedError(TuiGptError):
     """The process that trained a run has failed, or was killed, before the run's end."""
+
+
+class RankLostError(TuiGptError):
+    """Another process that trains the same run has died, or has not answered in time."""
 
 
 class StorageError(TuiGptError):

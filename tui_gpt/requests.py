@@ -7,6 +7,7 @@ from pathlib import Path
 from tui_gpt.config import RunConfig, TokenizerName
 from tui_gpt.errors import IncompatibleError
 from tui_gpt.events import SettingValue
+from tui_gpt.ranks import ALONE, Ranks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,8 @@ class TrainRequest:
     """Folder for the run, instead of one in the run store."""
     corpus: str | None = None
     """The new place of a resumed run's text, if it has moved."""
+    ranks: Ranks = ALONE
+    """The processes that train the run, of which this one is rank 0."""
     began: float | None = None
     """`time.monotonic()` at the start of the time budget, e.g. of the process; None is now."""
 

@@ -19,6 +19,7 @@ from tui_gpt.control import Control
 from tui_gpt.errors import NotFoundError, StoppedError, TuiGptError
 from tui_gpt.events import Event
 from tui_gpt.generation.text_model import TextModel
+from tui_gpt.ranks import Ranks
 from tui_gpt.requests import Estimate, Evaluation, MachineSpeed, StepComparison, TorchInfo, TrainRequest
 from tui_gpt.storage.files import ensure_free_space
 from tui_gpt.storage.manifest import CheckpointInfo, read_info
@@ -32,6 +33,7 @@ from tui_gpt.storage.runs.live.service import obey_requests
 if TYPE_CHECKING:
     from tui_gpt.generation.sampler import Sampler
     from tui_gpt.storage.checkpoint import Arrays
+    from tui_gpt.training.distributed.leader import Leader
     from tui_gpt.training.setup.initialize import Start
     from tui_gpt.training.setup.prepared import Prepared
 
@@ -113,27 +115,41 @@ class Session:
             yield from self._train(request, control)
 
     def _train(self, request: TrainRequest, control: Control) -> Iterator[Event]:
+        """Train, with the other ranks if there are any."""
         began = time.monotonic() if request.began is None else request.began
         control.report("loading PyTorch")
         self.load_torch()
+        from tui_gpt.training.distributed.leader import leading
+
+        with leading(request.ranks, control) as leader:
+            yield from self._train_as_leader(request, control, began, leader)
+
+    def _train_as_leader(
+        self, request: TrainRequest, control: Control, began: float, leader: "Leader | None"
+    ) -> Iterator[Event]:
+        """Train with the other ranks that `leader` leads, if any."""
         from tui_gpt.training.setup.new import prepare_new
         from tui_gpt.training.setup.resume import prepare_resumed
 
-        existing = self._existing_run(request)
+        existing, ranks = self._existing_run(request), request.ranks
         if existing is None:
             config, start = self._start_of(request)
             prepared = prepare_new(
-                config, control, start=start, elapsed=lambda: time.monotonic() - control.suspended_seconds - began
+                config,
+                control,
+                start=start,
+                ranks=ranks,
+                elapsed=lambda: time.monotonic() - control.suspended_seconds - began,
             )
             ensure_free_space(request.model_path or self._store.root, prepared.disk_space_needed())
             run = self._new_run(request, prepared.config)
             with run.lock() as lock, obey_requests(run, lock, control):
-                yield from self._train_locked(run, prepared, control, began)
+                yield from self._train_locked(run, prepared, control, began, leader)
         else:
             with existing.lock() as lock, obey_requests(existing, lock, control):
-                prepared = prepare_resumed(existing, request.changes, control, request.corpus)
+                prepared = prepare_resumed(existing, request.changes, control, request.corpus, ranks)
                 ensure_free_space(existing.path, prepared.disk_space_needed())
-                yield from self._train_locked(existing, prepared, control, began)
+                yield from self._train_locked(existing, prepared, control, began, leader)
 
     def _existing_run(self, request: TrainRequest) -> Run | None:
         """Return the run to resume; None for a new one."""
@@ -145,12 +161,17 @@ class Session:
 
     def _new_run(self, request: TrainRequest, config: RunConfig) -> Run:
         if request.model_path is not None:
-            return self._store.create_at(request.model_path, config)
-        return self._store.create(config, request.name)
+            run = self._store.create_at(request.model_path, config)
+        else:
+            run = self._store.create(config, request.name)
+        run.set_job(request.ranks.job)
+        return run
 
-    def _train_locked(self, run: Run, prepared: "Prepared", control: Control, began: float) -> Iterator[Event]:
+    def _train_locked(
+        self, run: Run, prepared: "Prepared", control: Control, began: float, leader: "Leader | None"
+    ) -> Iterator[Event]:
         self._run, self._live = run, (control, prepared)
-        trainer = prepared.trainer(run, control, lambda step: _sample(prepared, step), began=began)
+        trainer = prepared.trainer(run, control, lambda step: _sample(prepared, step), leader=leader, began=began)
         recorder = Recorder(run)
         try:
             with closing(trainer.run()) as events:
@@ -274,6 +295,16 @@ def _sample(prepared: "Prepared", step: int) -> Iterator[str]:
         length += len(piece.text)
         if length >= SAMPLE_CHARACTERS:
             return
+
+
+def follow(ranks: Ranks, control: Control) -> Iterator[int]:
+    """Compute as another rank than 0 of a run that rank 0 trains; yield the exit code so far after each of its orders.
+
+    Raises TuiGptError.
+    """
+    from tui_gpt.training.distributed.follower import follow
+
+    return follow(ranks, control)
 
 
 def source_config(source: str | Path | None, store: RunStore | None = None) -> RunConfig:

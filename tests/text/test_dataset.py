@@ -41,7 +41,7 @@ def test_a_short_text_is_refused_with_what_would_be_enough(length: int, block_si
         if "--block-size" in words:
             Corpus.build(text_of("x" * length), int(words[-1]))
     else:
-        assert WindowOrder(len(corpus.train), block_size, 1, 0).windows >= 1
+        assert WindowOrder(len(corpus.train), block_size, 0).windows >= 1
         assert (
             sum(targets.size for _, targets in validation_windows(corpus.val, block_size, len(corpus.val), 2048)) >= 1
         )

@@ -6,73 +6,77 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tui_gpt.text import windows
-from tui_gpt.text.windows import RECORD_LIMIT, WindowOrder, gather, record_tokens, spread_order, validation_windows
+from tui_gpt.text.windows import (
+    RECORD_LIMIT,
+    Starts,
+    WindowOrder,
+    gather,
+    record_tokens,
+    spread_order,
+    validation_windows,
+)
 
 ORDERS = st.fixed_dictionaries(
     {
         "n_tokens": st.integers(9, 300),
         "block_size": st.integers(1, 8),
-        "batch_size": st.integers(1, 20),
         "seed": st.integers(0, 2**63 - 1),
     }
 )
 
 
-@given(ORDERS, st.integers(0, 10**9))
-def test_batch_k_is_a_pure_function_of_its_number(sizes: dict[str, int], k: int) -> None:
-    """Neither other batches nor another object changes it, so a resumed run is exact."""
+def batch(number: int, size: int) -> Starts:
+    """The positions of a batch of that size."""
+    return np.arange(number * size, (number + 1) * size)
+
+
+@given(ORDERS, st.integers(0, 10**9), st.integers(1, 20))
+def test_the_window_at_a_position_is_a_pure_function_of_it(sizes: dict[str, int], k: int, size: int) -> None:
+    """Neither other positions nor another object changes it, so a resumed run is exact."""
     order = WindowOrder(**sizes)
-    first = order.starts(k)
-    order.starts(0)
-    order.starts(k + 7)
-    assert np.array_equal(order.starts(k), first)
-    assert np.array_equal(WindowOrder(**sizes).starts(k), first)
-    assert first.shape == (sizes["batch_size"],)
+    first = order.starts(batch(k, size))
+    order.starts(batch(0, size))
+    order.starts(batch(k + 7, size))
+    assert np.array_equal(order.starts(batch(k, size)), first)
+    assert np.array_equal(WindowOrder(**sizes).starts(batch(k, size)[::-1]), first[::-1])
+    assert first.shape == (size,)
     assert first.min() >= 0
     assert first.max() + sizes["block_size"] + 1 <= sizes["n_tokens"]
 
 
-@given(ORDERS, st.integers(1, 4))
-def test_ranks_partition_an_epoch(sizes: dict[str, int], world: int) -> None:
-    """The batches of one rank, or of all ranks in turn, are one sequence; an epoch of it has each window once."""
-    ranks = [WindowOrder(**sizes, rank=rank, world=world) for rank in range(world)]
-    windows, block_size = ranks[0].windows, sizes["block_size"]
-    batches = -(-3 * windows // (world * sizes["batch_size"]))
-    drawn = np.concatenate([rank.starts(k) for k in range(batches) for rank in ranks])
-    alone = WindowOrder(**sizes)
-    assert np.array_equal(drawn, np.concatenate([alone.starts(k) for k in range(batches * world)]))
+@given(ORDERS)
+def test_an_epoch_has_each_window_once(sizes: dict[str, int]) -> None:
+    order = WindowOrder(**sizes)
     for epoch in range(3):
-        starts = np.sort(drawn[epoch * windows : (epoch + 1) * windows])
-        assert len(starts) == windows
-        assert set(np.diff(starts)) <= {block_size}
+        starts = np.sort(order.starts(batch(epoch, order.windows)))
+        assert len(starts) == order.windows
+        assert set(np.diff(starts)) <= {sizes["block_size"]}
 
 
 def test_each_epoch_has_a_phase_and_an_order_of_its_own() -> None:
-    order = WindowOrder(100_000, 64, 100, seed=1)
-    epochs = [np.concatenate([order.starts(k) for k in range(e * 15, e * 15 + 15)]) for e in range(5)]
+    order = WindowOrder(100_000, 64, seed=1)
+    epochs = [order.starts(batch(e, 1500)) for e in range(5)]
     assert len({int(starts[0]) % 64 for starts in epochs}) > 2
     assert not np.array_equal(np.argsort(epochs[0]), np.argsort(epochs[1]))
-    assert not np.array_equal(order.starts(0), WindowOrder(100_000, 64, 100, seed=2).starts(0))
+    assert not np.array_equal(epochs[0], WindowOrder(100_000, 64, seed=2).starts(batch(0, 1500)))
 
 
 def test_every_token_is_visited_also_at_the_ends() -> None:
-    order = WindowOrder(50, 8, 4, seed=3)
     met = np.zeros(50, dtype=bool)
-    for k in range(300):
-        for start in order.starts(k):
-            met[start : start + 9] = True
+    for start in WindowOrder(50, 8, seed=3).starts(batch(0, 1200)):
+        met[start : start + 9] = True
     assert met.all()
 
 
 def test_the_order_is_the_same_in_every_version() -> None:
     """A run resumed with another version of NumPy has the same batches."""
-    assert WindowOrder(1000, 16, 6, seed=1337).starts(12).tolist() == [963, 915, 259, 243, 403, 467]
+    assert WindowOrder(1000, 16, seed=1337).starts(batch(12, 6)).tolist() == [963, 915, 259, 243, 403, 467]
 
 
 def test_tokens_that_do_not_fill_a_window_are_refused() -> None:
     with pytest.raises(ValueError, match="do not fill one window"):
-        WindowOrder(8, 8, 1, 0)
-    assert WindowOrder(9, 8, 3, 0).starts(5).tolist() == [0, 0, 0]
+        WindowOrder(8, 8, 0)
+    assert WindowOrder(9, 8, 0).starts(batch(5, 3)).tolist() == [0, 0, 0]
 
 
 def test_targets_are_the_inputs_one_token_later() -> None:
@@ -120,15 +124,15 @@ def test_an_epoch_of_a_long_text_visits_every_window_once(monkeypatch: pytest.Mo
     """Its order is computed in parts, and a batch across two parts or two epochs is as any other."""
     monkeypatch.setattr(windows, "MANY_WINDOWS", 50)
     monkeypatch.setattr(windows, "PART_WINDOWS", 16)
-    order = WindowOrder(1_000, 8, 9, seed=3)
-    starts = np.concatenate([order.starts(k) for k in range(40)])
+    order = WindowOrder(1_000, 8, seed=3)
+    starts = np.concatenate([order.starts(batch(k, 9)) for k in range(40)])
     epochs = [starts[: order.windows], starts[order.windows : 2 * order.windows]]
     for epoch in epochs:
         assert len(np.unique(epoch)) == order.windows
         assert set(np.diff(np.sort(epoch))) == {8}
         assert 0 <= epoch.min() <= epoch.max() <= 1_000 - 9
     assert (epochs[0] != epochs[1]).any()
-    assert (WindowOrder(1_000, 8, 9, seed=3).starts(12) == order.starts(12)).all()
+    assert (WindowOrder(1_000, 8, seed=3).starts(batch(12, 9)) == order.starts(batch(12, 9))).all()
 
 
 def test_a_long_validation_part_is_measured_on_windows_spread_over_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:

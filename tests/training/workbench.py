@@ -7,14 +7,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tui_gpt.config import ModelConfig, TrainConfig, changed
+from tui_gpt.config import ModelConfig, RunConfig, TrainConfig, changed
 from tui_gpt.control import Control
 from tui_gpt.events import Evaluated, Event, Progress, SettingValue
 from tui_gpt.models.build import build_model, set_case_folding
 from tui_gpt.prior.ngram import NgramPrior
 from tui_gpt.text.corpora import CorpusText
 from tui_gpt.text.dataset import Corpus
-from tui_gpt.text.windows import WindowOrder
 from tui_gpt.training.batches import Batches
 from tui_gpt.training.budget.planner import Costs
 from tui_gpt.training.checkpoints.copies import restore_generators, restore_optimizers
@@ -23,6 +22,7 @@ from tui_gpt.training.evaluation.meter import Meter
 from tui_gpt.training.nan_guard import NanGuard
 from tui_gpt.training.setup.components import build_optimizers, build_replicas, random_generators
 from tui_gpt.training.state import Kind, Snapshot, TrainerState
+from tui_gpt.training.step_gradients import LocalGradients
 from tui_gpt.training.trainer import Trainer, TrainerComponents
 
 TEXT = "the quick brown fox jumps over the lazy dog and runs back to the river bank\n" * 40
@@ -89,13 +89,16 @@ class Workbench:
             restore_optimizers(optimizers, snapshot.training)
             restore_generators(random_generators(replicas), snapshot.training)
         set_case_folding(self.model, self.corpus.tokenizer)
-        windows = train.batch_size * model.networks
-        order = WindowOrder(len(self.corpus.train), model.block_size, windows, train.seed)
+        config = RunConfig(model=model, train=train)
+        batches = Batches.of(config, self.corpus, fitted_prior(self.corpus, model.ngram_order))
         self.parts = TrainerComponents(
             model=self.model,
             optimizers=optimizers,
-            batches=Batches(self.corpus, order, model.block_size, fitted_prior(self.corpus, model.ngram_order)),
+            batches=batches,
             replicas=replicas,
+            gradients=LocalGradients.of(
+                replicas, batches, torch.device("cpu"), self.control, is_asynchronous=is_asynchronous
+            ),
             generators=random_generators(replicas),
             commit=lambda kind, snapshot: self.commit(kind, snapshot),
             read_best=lambda: self.checkpoints["best"][-1] if self.checkpoints["best"] else None,
@@ -103,7 +106,7 @@ class Workbench:
             device=torch.device("cpu"),
             precision=compute.precision,
             is_asynchronous=is_asynchronous,
-            tokens_per_batch=windows * model.block_size,
+            tokens_per_step=train.batch_size * train.gradient_accumulation * model.networks * model.block_size,
             networks=model.networks,
             train_tokens=len(self.corpus.train),
             vocab_size=self.corpus.tokenizer.vocab_size,

@@ -1,8 +1,8 @@
 """Cut tokens into windows of `block_size` for training and validation.
 
-Training batch k is a pure function of (seed, k, rank, world size), so there is no loader state to save: a resumed run
-asks for the next k, and ranks need no communication. An epoch visits every window once in a random order; each epoch
-cuts the windows at another phase, so the model does not see the same edges twice.
+The window at each position of a run's order is a pure function of (seed, position), so there is no loader state to
+save: a resumed run asks for the next positions, and ranks need no communication. An epoch visits every window once in a
+random order; each epoch cuts the windows at another phase, so the model does not see the same edges twice.
 """
 
 from __future__ import annotations
@@ -30,23 +30,18 @@ SPREAD_WINDOWS = 1 << 17
 
 
 class WindowOrder:
-    """Deterministic shuffling: maps a batch number to window starts.
+    """Deterministic shuffling: maps positions to window starts.
 
     Windows may start anywhere in `n_tokens` tokens and need one more token after their end. Raises ValueError where the
     tokens do not fill a window.
     """
 
-    def __init__(
-        self, n_tokens: int, block_size: int, batch_size: int, seed: int, rank: int = 0, world: int = 1
-    ) -> None:
+    def __init__(self, n_tokens: int, block_size: int, seed: int) -> None:
         usable = n_tokens - 1
         if usable < block_size:
             raise ValueError(f"{n_tokens} tokens do not fill one window of {block_size} and its targets")
         self.block_size = block_size
-        self.batch_size = batch_size
         self.seed = seed
-        self.rank = rank
-        self.world = world
         self.windows = max(1, (usable - block_size + 1) // block_size)
         """Windows per epoch."""
         self._phases = usable - self.windows * block_size + 1
@@ -55,18 +50,23 @@ class WindowOrder:
         self._last_part: tuple[tuple[int, int], Starts] = ((-1, -1), self._last_epoch[1])
         """Replaced as a whole, too."""
 
-    def starts(self, k: int) -> Starts:
-        """Return (B,): the window starts of this rank's batch `k`, which counts from 0 without end."""
-        first = (k * self.world + self.rank) * self.batch_size
-        epochs, places = np.divmod(np.arange(first, first + self.batch_size), self.windows)
-        return np.concatenate([self._in_epoch(int(epoch), places[epochs == epoch]) for epoch in np.unique(epochs)])
+    def starts(self, positions: Starts) -> Starts:
+        """Return the window starts at these positions of the order, (B,) each, which count from 0 without end."""
+        epochs, places = np.divmod(positions, self.windows)
+        starts = np.empty(len(positions), dtype=np.int64)
+        for epoch in np.unique(epochs):
+            starts[epochs == epoch] = self._in_epoch(int(epoch), places[epochs == epoch])
+        return starts
 
     def _in_epoch(self, epoch: int, places: Starts) -> Starts:
         """Return the starts at some places of an epoch's order, of which a large text has one part at a time."""
         if self.windows <= MANY_WINDOWS:
             return self._of_epoch(epoch)[places]
         parts, within = np.divmod(places, PART_WINDOWS)
-        return np.concatenate([self._of_part(epoch, int(part))[within[parts == part]] for part in np.unique(parts)])
+        starts = np.empty(len(places), dtype=np.int64)
+        for part in np.unique(parts):
+            starts[parts == part] = self._of_part(epoch, int(part))[within[parts == part]]
+        return starts
 
     def _of_part(self, epoch: int, part: int) -> Starts:
         """Return (PART_WINDOWS,): the starts at consecutive places of an epoch's order; the last part is cached."""

@@ -1,4 +1,4 @@
-"""Batches for training, each a pure function of its number, and for evaluation.
+"""Batches for training, each a pure function of its number and the rank, and for evaluation.
 
 With an n-gram prior a batch also holds the prior's log-probabilities: cross-fitted ones for training, so that the prior
 is as good on the training text as on new text, and plain ones, without context before the window, for validation.
@@ -14,8 +14,10 @@ from torch import Tensor
 
 from tui_gpt.config import RunConfig
 from tui_gpt.prior.ngram import NgramPrior
+from tui_gpt.ranks import ALONE, Ranks
 from tui_gpt.text.dataset import Corpus
 from tui_gpt.text.windows import Starts, WindowOrder, Windows, gather, record_tokens, validation_windows
+from tui_gpt.training.distributed.share import Share
 
 TRAIN_SAMPLE_TOKENS = 16_384
 """Training characters that an evaluation reads at most."""
@@ -79,26 +81,36 @@ def _joined(batches: Sequence[Batch]) -> Batch:
     )
 
 
-def window_order(config: RunConfig, train_tokens: int) -> WindowOrder:
-    """Return which windows each batch of a run holds; each member of an ensemble has its own."""
-    windows = config.train.batch_size * config.model.networks
-    return WindowOrder(train_tokens, config.model.block_size, windows, config.train.seed)
-
-
 class Batches:
-    """The batches of one run."""
+    """The batches of one rank in a run; a run in one process has one rank."""
 
-    def __init__(self, corpus: Corpus, order: WindowOrder, block_size: int, prior: NgramPrior | None) -> None:
+    def __init__(self, corpus: Corpus, order: WindowOrder, share: Share, prior: NgramPrior | None) -> None:
         self._corpus = corpus
         self._order = order
-        self._block_size = block_size
+        self._share = share
+        self._block_size = order.block_size
         self._prior = prior
         self._windows_read = 0
 
+    @classmethod
+    def of(cls, config: RunConfig, corpus: Corpus, prior: NgramPrior | None, ranks: Ranks = ALONE) -> "Batches":
+        """Return the batches of this rank in such a run. Raises ConfigError where it cannot be divided."""
+        order = WindowOrder(len(corpus.train), config.model.block_size, config.train.seed)
+        return cls(corpus, order, Share.of(config, ranks), prior)
+
+    @property
+    def per_step(self) -> int:
+        """The number of training batches of this rank in a step."""
+        return self._share.batches
+
+    @property
+    def tokens_per_step(self) -> int:
+        """Characters that each network reads in this rank's part of a step."""
+        return self._share.windows * self._block_size
+
     def training(self, number: int) -> Batch:
-        """Return batch `number` of the run."""
-        starts = self._order.starts(number)
-        return self._training_batch(starts)
+        """Return batch `number` of this rank, which counts from 0 over all steps."""
+        return self._training_batch(self._order.starts(self._share.places(number)))
 
     @property
     def record_tokens(self) -> int:

@@ -6,7 +6,7 @@ from tui_gpt.config import TrainConfig
 from tui_gpt.control import Control
 from tui_gpt.metrics import perplexity
 from tui_gpt.requests import Evaluation
-from tui_gpt.training.batches import Batches, window_order
+from tui_gpt.training.batches import Batches
 from tui_gpt.training.checkpoints.tensors import read_checkpoint
 from tui_gpt.training.compute.device import ComputeDevice
 from tui_gpt.training.evaluation.meter import Meter
@@ -28,7 +28,7 @@ def evaluate_checkpoint(folder: Path, name: str, control: Control, machine: Trai
         config, checkpoint, name, control, text_moved=remedy, validation_moved=remedy, changed=remedy
     )
     model, prior = restored_model(checkpoint)
-    batches = Batches(corpus, window_order(config, len(corpus.train)), config.model.block_size, prior)
+    batches = Batches.of(config, corpus, prior)
     replicas = build_replicas(model.to(compute.device), machine, compute)
     try:
         measured = Meter(model, replicas, batches, compute.device, control).validation(batches.record_tokens)

@@ -7,12 +7,12 @@ the same. The third one ends the run.
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
 from tui_gpt.errors import DivergedError
 from tui_gpt.events import Event, RolledBack, SettingChanged, StepSkipped
 from tui_gpt.training.checkpoints.copies import Tensors
+from tui_gpt.training.optim.gradients import is_finite
 from tui_gpt.training.settings import RunSettings
 from tui_gpt.training.state import Snapshot, TrainerState
 
@@ -41,7 +41,7 @@ class NanGuard:
 
     def is_finite(self, loss: Tensor, grad_norm: Tensor) -> Tensor:
         """Return whether a step with this loss and gradient norm may change the weights: a boolean scalar."""
-        return torch.isfinite(loss) & torch.isfinite(grad_norm)
+        return is_finite(loss, grad_norm)
 
     def remember(self) -> None:
         """Make the current state the one that a roll-back returns to."""

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from tui_gpt.config import Precision, TokenizerName, TrainConfig
 from tui_gpt.control import Control
-from tui_gpt.errors import StorageError
+from tui_gpt.errors import RankLostError, StorageError
 from tui_gpt.events import (
     CompileFailed,
     Event,
@@ -37,12 +37,10 @@ from tui_gpt.training.batches import Batches
 from tui_gpt.training.budget.planner import Costs, evaluation_seconds
 from tui_gpt.training.budget.time_budget import TimeBudget
 from tui_gpt.training.checkpoints.checkpointer import Checkpointer
-from tui_gpt.training.checkpoints.copies import TrainingTensors, copied_generators, restore_generators
+from tui_gpt.training.checkpoints.copies import Tensors, TrainingTensors, copied_generators, restore_generators
 from tui_gpt.training.clock import RunClock
 from tui_gpt.training.compute.compiling import compile_if_possible
-from tui_gpt.training.compute.device import sum_dtype
-from tui_gpt.training.compute.interruption import StepAbortedError, abort_on_stop
-from tui_gpt.training.compute.prefetch import Prefetcher
+from tui_gpt.training.compute.interruption import StepAbortedError
 from tui_gpt.training.compute.replicas import Replicas
 from tui_gpt.training.evaluation.evaluator import Evaluator
 from tui_gpt.training.evaluation.meter import Meter
@@ -52,11 +50,12 @@ from tui_gpt.training.live_changes import LiveChanges
 from tui_gpt.training.live_weights import answer_weight_requests
 from tui_gpt.training.nan_guard import NanGuard
 from tui_gpt.training.optim.adamw import Optimizer
-from tui_gpt.training.optim.gradients import add_gradients, clear_gradients, clip_gradients, set_learning_rate
+from tui_gpt.training.optim.gradients import clear_gradients, clip_gradients, update_weights
 from tui_gpt.training.optim.schedule import learning_rate_at
 from tui_gpt.training.resume_check import ResumeCheck
 from tui_gpt.training.settings import RunSettings
 from tui_gpt.training.state import Kind, Snapshot, TrainerState
+from tui_gpt.training.step_gradients import Step, StepGradients
 from tui_gpt.training.step_metrics import StepMetrics
 
 
@@ -66,7 +65,8 @@ class TrainerComponents:
 
     model: nn.Module
     replicas: Replicas
-    """The model and its replicas, which compute the gradients of a batch together."""
+    """The model and its replicas, which compute the losses of an evaluation together."""
+    gradients: StepGradients
     optimizers: Sequence[Optimizer]
     """Each parameter group has an `lr_scale`: its learning rate as a multiple of the run's."""
     batches: Batches
@@ -82,8 +82,8 @@ class TrainerComponents:
     precision: Precision
     is_asynchronous: bool
     """Whether the device computes while Python continues, so that reading a value waits for it."""
-    tokens_per_batch: int
-    """Characters in one forward pass, of all members of an ensemble."""
+    tokens_per_step: int
+    """Characters of a step, on all ranks and of all members of an ensemble."""
     networks: int
     """Members of an ensemble; 1 for a single network."""
     train_tokens: int
@@ -138,17 +138,13 @@ class Trainer:
 
     def _build_collaborators(self, good: Snapshot | None, step_seconds: float) -> None:
         parts, state, settings, clock = self._components, self._state, self._settings, self._clock
-        tokens_per_network = self._tokens_per_step() // parts.networks
-        costs = Costs(step=step_seconds, token=evaluation_seconds(step_seconds, tokens_per_network))
-        self._batches: Batches | Prefetcher = parts.batches
-        if parts.is_asynchronous:
-            self._batches = Prefetcher(lambda number: parts.batches.training(number).pinned(), parts.device)
+        costs = Costs(step=step_seconds, token=evaluation_seconds(step_seconds, parts.batches.tokens_per_step))
         self._tensors = TrainingTensors(parts.model, parts.optimizers, parts.generators)
         self._metrics = StepMetrics(state, clock, parts.device)
         self._budget = TimeBudget(state, settings, clock, costs)
         self._changes = LiveChanges(state, settings, self._budget)
         self._resume_check = ResumeCheck(parts.replicas, parts.batches, parts.generators, networks=parts.networks)
-        self._guard = NanGuard(state, settings, take_snapshot=self._snapshot, restore=self._tensors.restore, good=good)
+        self._guard = NanGuard(state, settings, take_snapshot=self._snapshot, restore=self._restore, good=good)
         self._checks = LateChecks(self._guard, self._metrics)
         self._checkpoints = Checkpointer(
             state,
@@ -190,29 +186,31 @@ class Trainer:
                     break
                 yield from self._make_step()
             yield from self._finish(reason)
-        except GeneratorExit:
+        except (GeneratorExit, RankLostError):
             self._checkpoints.save("last")
             raise
         finally:
             self._checkpoints.wait()
             self._components.replicas.close()
-            if isinstance(self._batches, Prefetcher):
-                self._batches.close()
+            self._components.gradients.close()
             self._control.report_idle()
             self._control.close()
 
     # One step
 
     def _make_step(self) -> Iterator[Event]:
-        """Make one step; a step that is aborted, because a stop was requested, leaves the state as it was."""
+        """Make one step; one that is aborted, because of a stop or a lost rank, leaves the state as it was."""
         self._control.report(f"step {self._state.step + 1:,}")
         generators = copied_generators(self._components.generators)
+        rate, grad_clip = self._learning_rate(self._state.step), self._settings.config.grad_clip
         try:
-            loss = self._accumulate_gradients()
+            loss = self._components.gradients.accumulate(Step(self._state.step, rate, grad_clip))
         except StepAbortedError:
-            restore_generators(self._components.generators, generators)
-            clear_gradients(self._components.optimizers)
+            self._undo_step(generators)
             return
+        except RankLostError:
+            self._undo_step(generators)
+            raise
         events = self._update_weights(loss)
         clear_gradients(self._components.optimizers)
         self._tensors.mark_changed()
@@ -224,7 +222,12 @@ class Trainer:
             self._checks.read()
             yield from self._checks.report()
         if self._metrics.is_due(interval):
-            yield self._metrics.progress(self._learning_rate(self._state.step - 1), self._tokens_per_step())
+            yield self._metrics.progress(self._learning_rate(self._state.step - 1), self._components.tokens_per_step)
+
+    def _undo_step(self, generators: Tensors) -> None:
+        """Leave no trace of a step whose gradients were not computed to the end."""
+        restore_generators(self._components.generators, generators)
+        clear_gradients(self._components.optimizers)
 
     def _report_smaller_passes(self) -> Iterator[Event]:
         """Report that the device's memory ran out in the step that was made, and keep the new size for a resume."""
@@ -232,21 +235,6 @@ class Trainer:
         if windows is not None and windows != self._state.most_windows:
             self._state.most_windows = windows
             yield MemoryRanOut(step=self._state.step, windows=windows)
-
-    def _accumulate_gradients(self) -> Tensor:
-        """Compute every parameter's gradient over the step's batches; return the mean loss, detached.
-
-        Raises StepAbortedError when asked to stop meanwhile.
-        """
-        count, replicas = self._settings.config.gradient_accumulation, self._components.replicas
-        device = self._components.device
-        total = torch.zeros((), dtype=sum_dtype(device), device=device)
-        for number in range(count):
-            with abort_on_stop(replicas.models, self._control):
-                loss, gradients = replicas.gradients(self._batches.training(self._batch_number() + number))
-            total += loss / count
-            add_gradients(self._model.parameters(), gradients, count)
-        return total
 
     def _update_weights(self, loss: Tensor) -> list[Event]:
         """Apply the gradients, if they are finite; return the events to emit."""
@@ -257,9 +245,7 @@ class Trainer:
             self._checks.add(step + 1, unread)
         elif not is_finite:
             return self._guard.handle_bad_step(step + 1)
-        set_learning_rate(self._components.optimizers, self._learning_rate(step))
-        for optimizer in self._components.optimizers:
-            optimizer.step(unread)
+        update_weights(self._components.optimizers, self._learning_rate(step), unread)
         self._metrics.add(loss, grad_norm, unread)
         return []
 
@@ -268,10 +254,7 @@ class Trainer:
 
     def _batch_number(self) -> int:
         """Return the number of the next step's first batch."""
-        return self._state.step * self._settings.config.gradient_accumulation
-
-    def _tokens_per_step(self) -> int:
-        return self._components.tokens_per_batch * self._settings.config.gradient_accumulation
+        return self._state.step * self._components.batches.per_step
 
     # Between two steps
 
@@ -393,6 +376,11 @@ class Trainer:
             training=copies.training,
         )
 
+    def _restore(self, weights: Tensors, training: Tensors) -> None:
+        """Return all ranks to copies that were made before."""
+        self._tensors.restore(weights, training)
+        self._components.gradients.replace_state(weights, training)
+
     def _checkpoint(self, kind: Kind) -> Snapshot:
         """Return a snapshot for a checkpoint; `last` holds what a resume needs."""
         self._checks.read()
@@ -404,6 +392,7 @@ class Trainer:
     # The end
 
     def _reason_to_end(self) -> FinishReason | None:
+        self._components.gradients.require_ranks()
         state, config = self._state, self._settings.config
         if state.step >= state.max_iters and state.evaluated_step == state.step:
             is_cut = config.max_seconds is not None and state.max_iters != config.max_iters

@@ -8,6 +8,7 @@ import torch
 from tests.training.workbench import MODEL, TEXT, TRAIN
 from tui_gpt.config import Precision, RunConfig
 from tui_gpt.control import Control
+from tui_gpt.ranks import ALONE
 from tui_gpt.text.corpora import CorpusText
 from tui_gpt.text.dataset import Corpus
 from tui_gpt.training.compute.device import ComputeDevice
@@ -27,14 +28,14 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[ComputeDevice]:
         return compute.with_precision("bf16")
 
     both = ComputeDevice(torch.device("cpu"), precisions=("fp32", "bf16"))
-    monkeypatch.setattr(ComputeDevice, "of", lambda _config: both)
+    monkeypatch.setattr(ComputeDevice, "of", lambda _config, _ranks: both)
     monkeypatch.setattr("tui_gpt.training.setup.resume.with_measured_precision", measure)
     return found
 
 
 def precision_after(state: TrainerState) -> Precision:
     corpus = Corpus.build(CorpusText(name="fox", text=TEXT, digest="", source="fox"), MODEL.block_size)
-    return resume._resumed_device(CONFIG, corpus, state, Control()).precision
+    return resume._resumed_device(CONFIG, corpus, state, Control(), ALONE).precision
 
 
 def test_the_measured_precision_is_kept_on_the_same_kind_of_device(measured: list[ComputeDevice]) -> None:

@@ -1,6 +1,7 @@
 """`tui-gpt train`: in the app or headless."""
 
 import dataclasses
+import os
 import shlex
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tui_gpt.control import Control
 from tui_gpt.errors import NotFoundError, UsageError
 from tui_gpt.escaping import escape_controls
 from tui_gpt.events import SettingValue
+from tui_gpt.ranks import Ranks, ranks_of
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import source_characters, source_config
 from tui_gpt.storage import settings
@@ -79,8 +81,14 @@ def train(
 
     Opens the app and starts this run; --headless trains without it. Ctrl+C saves and stops; --resume continues.
     """
+    ranks = ranks_of(os.environ)
     if not headless:
-        return _train_in_app(ctx, as_json)
+        return _train_in_app(ctx, as_json, ranks)
+    if ranks.rank > 0:
+        from tui_gpt.cli.headless.follow import follow
+        from tui_gpt.session import follow as follow_orders
+
+        return follow(follow_orders, ranks)
     from tui_gpt.cli.headless import train as headless_train
     from tui_gpt.cli.headless.notify import command_words
     from tui_gpt.cli.headless.on_event import load_function
@@ -93,16 +101,19 @@ def train(
     streams = Streams.standard(quiet=quiet)
     control = Control()
     with busy(streams, "reading the text", control):
-        request, notes = request_from(ctx, control)
+        restarted = _restarted_request(ctx, ranks)
+        request, notes = request_from(ctx, control) if restarted is None else (restarted, ())
     for note in notes:
         streams.write_line(note)
-    request = dataclasses.replace(request, began=ctx.find_root().obj)
+    request = dataclasses.replace(request, ranks=ranks, began=ctx.find_root().obj)
     return headless_train.train(
         common.make_session(), request, streams, as_json=as_json, notify=notify, on_event=on_event
     )
 
 
-def _train_in_app(ctx: click.Context, as_json: bool) -> int:
+def _train_in_app(ctx: click.Context, as_json: bool, ranks: Ranks) -> int:
+    if ranks.are_several:
+        raise UsageError("the app trains in one process: add --headless to train in several (docs/scaling.md)")
     if as_json:
         raise UsageError("--json is for training without the app: add --headless")
     for name in ("notify", "on_event"):
@@ -169,6 +180,20 @@ def _levels_from(
     if own.model.architecture == "classic" and own.preset in PRESETS:
         levels.append((source, {"preset": own.preset}))
     return levels, chosen
+
+
+def _restarted_request(ctx: click.Context, ranks: Ranks) -> TrainRequest | None:
+    """Return the request to resume the run that this command made before torchrun restarted it; None without one."""
+    if not ranks.restarts or ctx.params["resume"] is not None:
+        return None
+    model_path: Path | None = ctx.params["model_path"]
+    if model_path is None:
+        run = RunStore().newest_of_job(ranks.job)
+    else:
+        run = RunStore().open_at(model_path) if _holds_run(model_path) else None
+    if run is None or run.job != ranks.job:
+        return None
+    return TrainRequest(config=run.config, resume=run.name, model_path=model_path)
 
 
 def _holds_run(folder: Path) -> bool:

@@ -23,6 +23,7 @@ from tui_gpt.storage.folders import candidates, folder_size, remove_tree
 from tui_gpt.storage.locks import SILENT_SECONDS, FileLock, LockHeldError, lock_holder, silent_seconds
 from tui_gpt.storage.manifest import damaged, newest_complete, read_info
 from tui_gpt.storage.plain_files import read_json_object
+from tui_gpt.storage.runs.job import read_job, write_job
 from tui_gpt.storage.runs.log import RunLog
 from tui_gpt.storage.runs.note import read_note, write_note
 from tui_gpt.storage.runs.summary import RunState, RunSummary, Writer, figures_of
@@ -161,6 +162,18 @@ class Run:
     def set_note(self, text: str) -> str:
         """Write the note, or remove it when `text` is empty, and return it. Raises UsageError, StorageError."""
         return write_note(self.path, text)
+
+    # The processes that train it
+
+    @property
+    def job(self) -> str:
+        """Return the torchrun (see `Ranks.job`) that made the run; empty for none."""
+        return read_job(self.path)
+
+    def set_job(self, job: str) -> None:
+        """Write the torchrun that makes the run, if it is one. Raises StorageError."""
+        if job:
+            write_job(self.path, job)
 
     # The log
 

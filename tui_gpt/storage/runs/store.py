@@ -110,6 +110,11 @@ class RunStore:
                 return run
         return None
 
+    def newest_of_job(self, job: str) -> Run | None:
+        """Return the run that was written last of those that a torchrun made (see `Ranks.job`)."""
+        made = [run for run in self.runs() if job and run.job == job]
+        return max(made, key=Run.updated, default=None)
+
     def rename(self, name: str, new_name: str) -> Run:
         """Give a run another name. Raises NotFoundError, RunLockedError while it is running, UsageError, StorageError.
 

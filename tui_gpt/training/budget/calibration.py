@@ -1,6 +1,7 @@
 """Measures how long an optimizer step takes on this machine, in a second or two for any model.
 
-A few windows are timed first. Where a whole step would take too long, its time is extrapolated from theirs.
+A few windows are timed first. Where a whole step would take too long, its time is extrapolated from theirs. Of a run
+with several ranks, a step of this rank is timed, without the exchange of gradients.
 """
 
 import dataclasses
@@ -13,11 +14,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tui_gpt.config import RunConfig, TrainConfig
+from tui_gpt.config import RunConfig
 from tui_gpt.control import Control
 from tui_gpt.models.build import LanguageModel, build_model
 from tui_gpt.text.dataset import Corpus
-from tui_gpt.training.batches import Batch, Batches, window_order
+from tui_gpt.training.batches import Batch, Batches
 from tui_gpt.training.compute.device import ComputeDevice
 from tui_gpt.training.compute.interruption import StepAbortedError, abort_on_stop
 from tui_gpt.training.compute.replicas import Replicas
@@ -66,12 +67,12 @@ def trial_of(
     model = build_model(config.model, corpus.tokenizer.vocab_size, config.train.seed).to(compute.device)
     replicas = build_replicas(model, config.train, compute)
     try:
-        batches = Batches(corpus, window_order(config, len(corpus.train)), config.model.block_size, None)
+        batches = Batches.of(config, corpus, None, compute.ranks)
         batch = batches.training(0)
         if config.model.ngram_order:
             batch = dataclasses.replace(batch, prior=_uniform(batch, corpus.tokenizer.vocab_size))
         optimizers = build_optimizers(model, config.train, replicas)
-        yield StepTrial(model, replicas, optimizers, config.train, batch, clock)
+        yield StepTrial(model, replicas, optimizers, batches.per_step, batch, clock)
     finally:
         replicas.close()
 
@@ -88,7 +89,8 @@ class StepTrial:
     model: LanguageModel
     replicas: Replicas
     optimizers: Sequence[Optimizer]
-    config: TrainConfig
+    batches: int
+    """Batches of a step."""
     batch: Batch
     clock: Callable[[], float]
 
@@ -106,7 +108,7 @@ class StepTrial:
                 break
             seconds, _ = self.passes(batch)
             best, spent = min(seconds, best), spent + seconds
-        return best * self.config.gradient_accumulation + updates
+        return best * self.batches + updates
 
     def passes(self, batch: Batch) -> tuple[float, float]:
         """Return the seconds of a forward and a backward pass, and the loss."""

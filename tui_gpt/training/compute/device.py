@@ -10,6 +10,7 @@ import torch
 from tui_gpt.config import Precision, TrainConfig
 from tui_gpt.cores import available_cores
 from tui_gpt.errors import ConfigError
+from tui_gpt.ranks import ALONE, Ranks
 from tui_gpt.training.compute.capabilities import Capabilities, capabilities_of
 from tui_gpt.training.compute.precision import possible_precisions
 
@@ -23,18 +24,25 @@ class ComputeDevice:
     """CPU cores to compute with."""
     precisions: tuple[Precision, ...] = ("fp32",)
     """The precisions to choose from, see `possible_precisions`; one, once it is chosen."""
+    ranks: Ranks = ALONE
 
     @classmethod
-    def of(cls, config: TrainConfig) -> "ComputeDevice":
+    def of(cls, config: TrainConfig, ranks: Ranks = ALONE) -> "ComputeDevice":
         """Return the device and the cores that `config` asks for; set this thread's number of CPU threads.
 
-        Raises ConfigError where the device is not available, or lacks the precision.
+        The ranks on one machine divide its cores. Raises ConfigError where the device is not available, or lacks the
+        precision.
         """
         torch.get_num_threads()  # else a later call in another thread would change this thread's number too
-        cores = config.threads or available_cores()
+        cores = config.threads or max(1, available_cores() // ranks.local_world)
         torch.set_num_threads(cores)
         device = choose_device(config.device)
-        return cls(device, cores, possible_precisions(config.precision, capabilities_of(device)))
+        if device.type == "cuda" and ranks.local_world > torch.cuda.device_count():
+            raise ConfigError(
+                f"this machine has {torch.cuda.device_count()} CUDA devices for {ranks.local_world} processes: "
+                "start one process for each"
+            )
+        return cls(device, cores, possible_precisions(config.precision, capabilities_of(device)), ranks)
 
     @property
     def precision(self) -> Precision:
@@ -43,8 +51,11 @@ class ComputeDevice:
 
     @property
     def is_asynchronous(self) -> bool:
-        """Whether the device computes while Python continues, so that reading a value waits for it."""
-        return self.device.type == "cuda"
+        """Whether Python continues while the device computes, so that reading a value waits for it.
+
+        Several ranks wait for each other anyway, and decide on what they have read.
+        """
+        return self.device.type == "cuda" and not self.ranks.are_several
 
     @property
     def capabilities(self) -> Capabilities:
@@ -56,8 +67,11 @@ class ComputeDevice:
         return dataclasses.replace(self, precisions=(precision,))
 
     def replica_count(self, config: TrainConfig) -> int:
-        """Return the number of replicas: one per core and at most one per sequence of a batch; one on a GPU."""
-        return min(self.cores, config.batch_size) if self.device.type == "cpu" else 1
+        """Return the number of replicas: one per core and at most one per sequence of a batch; one on a GPU, and one
+        for each of several ranks."""
+        if self.device.type != "cpu" or self.ranks.are_several:
+            return 1
+        return min(self.cores, config.batch_size)
 
 
 def use_device(device: torch.device) -> None:

@@ -41,8 +41,8 @@ class Replicas:
         """`cores` is how many cores each thread may use. A pass of a replica has at most `most_windows` windows, and at
         least one for each of its `networks`."""
         self.models = models
+        self.cores = cores
         self._device = device
-        self._cores = cores
         self._most_windows = most_windows
         self._networks = networks
         self.precision = precision
@@ -97,19 +97,24 @@ class Replicas:
         if parallel:
             results = self.each(work, pieces)
         else:
-            with using_cores(self._cores):
+            with using_cores(self.cores):
                 results = [work(replica, piece) for replica, piece in zip(self.models, pieces, strict=False)]
         losses, gradients = zip(*results, strict=True)
         return torch.stack(losses).sum(), [_sum_in_place(parts) for parts in zip(*gradients, strict=True)]
 
     def loss(self, batch: Batch) -> float:
         """Return the mean loss over a small batch, in training mode, computed by the first replica alone."""
-        with torch.no_grad(), using_cores(self._cores), float32_products(self.precision):
-            return float(self._loss_of(self.models[0], batch))
+        with torch.no_grad(), using_cores(self.cores), float32_products(self.precision):
+            return float(self.loss_of(self.models[0], batch))
+
+    def passes_of(self, piece: Batch) -> list[Batch]:
+        """Return the windows that a replica computes in the parts that it passes through the model one by one."""
+        windows = len(piece.inputs)
+        return piece.passes(math.ceil(windows / (self._most_windows or windows)), self._networks)
 
     def _gradients_of(self, whole: int, model: nn.Module, piece: Batch) -> tuple[Tensor, Sequence[Tensor]]:
         """Return what a piece of a batch of `whole` windows adds to the loss and to the gradients."""
-        passes = piece.passes(math.ceil(len(piece.inputs) / (self._most_windows or whole)), self._networks)
+        passes = self.passes_of(piece)
         loss, gradients = self._gradients_in_one_pass(whole, model, passes[0])
         for one in passes[1:]:
             more_loss, more = self._gradients_in_one_pass(whole, model, one)
@@ -118,11 +123,12 @@ class Replicas:
 
     def _gradients_in_one_pass(self, whole: int, model: nn.Module, batch: Batch) -> tuple[Tensor, Sequence[Tensor]]:
         with float32_products(self.precision):
-            loss = self._loss_of(model, batch) * (len(batch.inputs) / whole)
+            loss = self.loss_of(model, batch) * (len(batch.inputs) / whole)
             gradients = torch.autograd.grad(loss, self._parameters, allow_unused=True, materialize_grads=True)
         return loss.detach(), gradients
 
-    def _loss_of(self, model: nn.Module, batch: Batch) -> Tensor:
+    def loss_of(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Return the mean loss of a replica, or of what wraps it, over a batch."""
         moved = batch.to(self._device)
         with autocast(self.precision, self._device):
             loss: Tensor = model(moved.inputs, moved.targets, moved.prior)[1]
@@ -138,7 +144,7 @@ class Replicas:
             return [job() for job in jobs]
         others = [self._threads.submit(job) for job in jobs[1:]]
         try:
-            with using_cores(self._cores):
+            with using_cores(self.cores):
                 first = jobs[0]()
         finally:
             wait(others)

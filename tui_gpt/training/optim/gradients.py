@@ -1,7 +1,8 @@
-"""What a training step does besides the optimizers' own update: clip gradients, set the learning rate, clear."""
+"""What a training step does with gradients: add, clip, update the weights, clear."""
 
 from collections.abc import Iterable, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from tui_gpt.training.optim.adamw import Optimizer
@@ -23,11 +24,20 @@ def clip_gradients(model: nn.Module, max_norm: float) -> Tensor:
     return norm
 
 
-def set_learning_rate(optimizers: Sequence[Optimizer], rate: float) -> None:
-    """Give every parameter group its multiple of the run's learning rate."""
+def is_finite(loss: Tensor, grad_norm: Tensor) -> Tensor:
+    """Return whether a step with this loss and gradient norm may change the weights: a boolean scalar."""
+    return torch.isfinite(loss) & torch.isfinite(grad_norm)
+
+
+def update_weights(optimizers: Sequence[Optimizer], rate: float, is_finite: Tensor | None = None) -> None:
+    """Make a step of every optimizer; each parameter group has its multiple of the run's learning rate.
+
+    With `is_finite`, see `Optimizer.step`.
+    """
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["lr"] = rate * group["lr_scale"]
+        optimizer.step(is_finite)
 
 
 def clear_gradients(optimizers: Sequence[Optimizer]) -> None:

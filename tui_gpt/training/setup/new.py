@@ -8,6 +8,7 @@ from tui_gpt.control import Control
 from tui_gpt.models.build import build_model, set_case_folding
 from tui_gpt.prior.ngram import NgramPrior
 from tui_gpt.prior.sizing import capped_order, count_limit
+from tui_gpt.ranks import ALONE, Ranks
 from tui_gpt.text.corpora import AnyText, read_corpus
 from tui_gpt.text.dataset import Corpus
 from tui_gpt.text.split import Split
@@ -19,6 +20,7 @@ from tui_gpt.training.budget.precision_trial import with_measured_precision
 from tui_gpt.training.budget.sizing import MAX_MEMBERS
 from tui_gpt.training.checkpoints.tensors import Checkpoint
 from tui_gpt.training.compute.device import ComputeDevice
+from tui_gpt.training.distributed.share import Share
 from tui_gpt.training.setup.initialize import Start
 from tui_gpt.training.setup.prepared import Prepared, assemble
 
@@ -28,13 +30,15 @@ def prepare_new(
     control: Control,
     *,
     start: Start | None = None,
+    ranks: Ranks = ALONE,
     elapsed: Callable[[], float] = lambda: 0.0,
 ) -> Prepared:
-    """Build a new run; with `start` from the weights of another model.
+    """Build a new run, as rank 0 of `ranks`; with `start` from the weights of another model.
 
     `elapsed` returns the seconds of a time budget that are used already. Raises TuiGptError, among them ConfigError
     where the run does not fit into its time budget or into memory, and StoppedError.
     """
+    Share.of(config, ranks)  # refuses a number of processes that cannot divide a step
     control.report("reading the text")
     as_bytes = config.model.reads_bytes
     text = read_corpus(config.corpus, control=control, as_bytes=as_bytes)
@@ -46,7 +50,7 @@ def prepare_new(
     else:
         tokenizer = _extended_tokenizer(start.checkpoint, text)
         corpus = Corpus.build(text, config.model.block_size, tokenizer, split, control)
-    compute = ComputeDevice.of(config.train)
+    compute = ComputeDevice.of(config.train, ranks)
     compute = with_measured_precision(config, corpus, compute, control)
     max_members = MAX_MEMBERS if start is None else start.networks
     config, step = size_run(config, corpus, compute, control, elapsed, max_members)

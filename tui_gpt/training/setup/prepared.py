@@ -19,14 +19,17 @@ from tui_gpt.prior.stored import prior_arrays
 from tui_gpt.storage.manifest import CheckpointInfo
 from tui_gpt.storage.runs import Run
 from tui_gpt.text.dataset import Corpus
-from tui_gpt.training.batches import Batches, window_order
-from tui_gpt.training.checkpoints.tensors import arrays_of, tensors_of, write_checkpoint
+from tui_gpt.training.batches import Batches
+from tui_gpt.training.checkpoints.copies import TrainingTensors
+from tui_gpt.training.checkpoints.tensors import Checkpoint, arrays_of, tensors_of, write_checkpoint
 from tui_gpt.training.checkpoints.writer import CheckpointWriter
 from tui_gpt.training.compute.device import ComputeDevice
 from tui_gpt.training.compute.replicas import Replicas
+from tui_gpt.training.distributed.leader import Leader
 from tui_gpt.training.optim.adamw import Optimizer
 from tui_gpt.training.setup.components import build_optimizers, build_replicas, random_generators
 from tui_gpt.training.state import Snapshot, TrainerState
+from tui_gpt.training.step_gradients import LocalGradients, StepGradients
 from tui_gpt.training.trainer import Trainer, TrainerComponents
 
 WriteSample = Callable[[int], Iterable[str]]
@@ -57,10 +60,22 @@ class Prepared:
     resume_changes: Mapping[str, SettingValue] = field(default_factory=dict)
     """Changes of settings that the run is resumed with, which `config` and `state` include already."""
 
-    def trainer(self, run: Run, control: Control, write_sample: WriteSample, *, began: float | None = None) -> Trainer:
-        """Return a trainer that saves into `run`; `began` is when its time began (see `Trainer`)."""
+    def trainer(
+        self,
+        run: Run,
+        control: Control,
+        write_sample: WriteSample,
+        *,
+        leader: Leader | None = None,
+        began: float | None = None,
+    ) -> Trainer:
+        """Return a trainer that saves into `run`; `began` is when its time began (see `Trainer`).
+
+        With a `leader` the other ranks get ready as well. Raises RankLostError.
+        """
+        gradients = self._local_gradients(control) if leader is None else self._shared_gradients(run, leader)
         return Trainer(
-            self._components(run, write_sample),
+            self._components(run, write_sample, gradients),
             self.config.train,
             control,
             state=self.state,
@@ -72,15 +87,36 @@ class Prepared:
             initialized=self.initialized,
         )
 
-    def _components(self, run: Run, write_sample: WriteSample) -> TrainerComponents:
-        config = self.config.model
-        order = window_order(self.config, len(self.corpus.train))
+    def _local_gradients(self, control: Control) -> StepGradients:
+        compute = self.compute
+        return LocalGradients.of(
+            self.replicas, self.batches, compute.device, control, is_asynchronous=compute.is_asynchronous
+        )
+
+    def _shared_gradients(self, run: Run, leader: Leader) -> StepGradients:
+        """Send the state to the other ranks, and return the gradients that all ranks compute."""
+        copies = TrainingTensors(self.model, self.optimizers, {}).copies()
+        state = dataclasses.replace(self.state or TrainerState(), precision=self.compute.precision)
+        snapshot = Snapshot(state, self.config.train, copies.weights, copies.training)
+        weights = {**copies.weights, **self._prior_tensors}
+        checkpoint = Checkpoint(self._info_of(snapshot), weights, dict(copies.training))
+        return leader.start(run.name, checkpoint, self.replicas, self.batches, self.compute)
+
+    @cached_property
+    def batches(self) -> Batches:
+        """The batches of this rank."""
+        return Batches.of(self.config, self.corpus, self.prior, self.compute.ranks)
+
+    def _components(self, run: Run, write_sample: WriteSample, gradients: StepGradients) -> TrainerComponents:
+        config, train = self.config.model, self.config.train
+        windows = train.batch_size * train.gradient_accumulation * config.networks
         writer = CheckpointWriter(run, self._write, self.good)
         return TrainerComponents(
             model=self.model,
             replicas=self.replicas,
             optimizers=self.optimizers,
-            batches=Batches(self.corpus, order, config.block_size, self.prior),
+            gradients=gradients,
+            batches=self.batches,
             generators=random_generators(self.replicas),
             commit=writer.commit,
             read_best=writer.read_best,
@@ -88,7 +124,7 @@ class Prepared:
             device=self.compute.device,
             precision=self.compute.precision,
             is_asynchronous=self.compute.is_asynchronous,
-            tokens_per_batch=order.batch_size * config.block_size,
+            tokens_per_step=windows * config.block_size,
             networks=config.networks,
             train_tokens=len(self.corpus.train),
             vocab_size=self.corpus.tokenizer.vocab_size,

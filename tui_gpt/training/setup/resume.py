@@ -13,6 +13,7 @@ from tui_gpt.control import Control
 from tui_gpt.errors import IncompatibleError
 from tui_gpt.events import SettingValue
 from tui_gpt.models.build import LanguageModel
+from tui_gpt.ranks import ALONE, Ranks
 from tui_gpt.requests import require_more_steps
 from tui_gpt.storage.manifest import CheckpointInfo
 from tui_gpt.storage.runs import Run
@@ -38,15 +39,19 @@ the validation text."""
 
 
 def prepare_resumed(
-    run: Run, changes: Mapping[str, SettingValue], control: Control, corpus_source: str | None = None
+    run: Run,
+    changes: Mapping[str, SettingValue],
+    control: Control,
+    corpus_source: str | None = None,
+    ranks: Ranks = ALONE,
 ) -> Prepared:
-    """Restore `run` from its last checkpoint; a run without one begins from scratch.
+    """Restore `run` from its last checkpoint, as rank 0 of `ranks`; a run without one begins from scratch.
 
     `corpus_source` is where its text is now, if it has moved. Raises TuiGptError.
     """
     live = _live_changes(changes)
     if not run.ever_saved("last"):
-        return _begin_again(run, {**live, **_machine_changes(changes)}, control, corpus_source)
+        return _begin_again(run, {**live, **_machine_changes(changes)}, control, corpus_source, ranks)
     control.report("reading the checkpoint")
     checkpoint = read_checkpoint(run.require_checkpoint("last"), training=True)
     info = checkpoint.info
@@ -60,7 +65,7 @@ def prepare_resumed(
     settings = {name: value for name, value in here.items() if name not in (PLAN, ESTIMATE)}
     config = _with_changes(info.config, corpus_source, {**settings, **live, **_machine_changes(changes)})
     state = _restored_state(info, here, live)
-    prepared = _restored(config, checkpoint, corpus, state, control)
+    prepared = _restored(config, checkpoint, corpus, state, control, ranks)
     return dataclasses.replace(
         prepared,
         state=state,
@@ -71,21 +76,21 @@ def prepare_resumed(
 
 
 def _begin_again(
-    run: Run, changes: Mapping[str, SettingValue], control: Control, corpus_source: str | None
+    run: Run, changes: Mapping[str, SettingValue], control: Control, corpus_source: str | None, ranks: Ranks
 ) -> Prepared:
     """Prepare a run that has no checkpoint yet."""
     config = _with_changes(run.config, corpus_source, changes)
     for source in filter(None, (run.config.corpus, config.train.val_file)):
         lasting_source(source)
     run.log.truncate(-1)
-    return prepare_new(config, control)
+    return prepare_new(config, control, ranks=ranks)
 
 
 def _restored(
-    config: RunConfig, checkpoint: Checkpoint, corpus: Corpus, state: TrainerState, control: Control
+    config: RunConfig, checkpoint: Checkpoint, corpus: Corpus, state: TrainerState, control: Control, ranks: Ranks
 ) -> Prepared:
     """Return the run with the checkpoint's model, optimizers and random generators."""
-    compute = _resumed_device(config, corpus, state, control)
+    compute = _resumed_device(config, corpus, state, control, ranks)
     budget = config.train.max_seconds if state.follows_clock else None
     step_seconds = calibrate(config, corpus, compute, control, budget).seconds if budget else 1.0
     control.report("counting n-grams")
@@ -96,10 +101,12 @@ def _restored(
     return prepared
 
 
-def _resumed_device(config: RunConfig, corpus: Corpus, state: TrainerState, control: Control) -> ComputeDevice:
+def _resumed_device(
+    config: RunConfig, corpus: Corpus, state: TrainerState, control: Control, ranks: Ranks
+) -> ComputeDevice:
     """Return the device to continue on, in the precision that was measured before, unless the device is of another
     kind."""
-    compute = ComputeDevice.of(config.train)
+    compute = ComputeDevice.of(config.train, ranks)
     for precision in compute.precisions:
         if (state.device, state.precision) == (compute.device.type, precision):
             return compute.with_precision(precision)

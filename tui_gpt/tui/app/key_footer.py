@@ -20,6 +20,8 @@ class KeyFooter(Footer):
 
     async def recompose(self) -> None:
         """Show the current keys, and drop the previous ones, unless they are the same."""
+        if not self.is_attached:
+            return
         shown = [
             (active.binding, active.enabled, active.tooltip)
             for active in self.screen.active_bindings.values()

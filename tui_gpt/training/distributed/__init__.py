@@ -1,0 +1,1 @@
+"""Training of one run in several processes, which torchrun starts: `group`, `leader`, `follower`."""
