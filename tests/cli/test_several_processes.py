@@ -55,7 +55,7 @@ def test_a_signal_to_any_rank_stops_all_at_one_step(broken_promises: dict[str, s
 
 @pytest.mark.skipif(bool(hosts_problem()), reason="network namespaces are not permitted here")
 def test_a_host_that_is_cut_off_ends_the_run_in_time_and_it_is_resumed(broken_promises: dict[str, str]) -> None:
-    """Both hosts say why in one line, and the step that was reached is saved."""
+    """Both hosts give the reason in one line, and the step that was reached is saved."""
     assert broken_promises["cut-off"] == ""
 
 
