@@ -92,8 +92,9 @@ def test_a_run_of_torchrun_is_followed_and_controlled_and_survives_the_death_of_
     assert (finished["step"], finished["reason"]) == (end, "completed")
     assert torchrun.wait(TIMEOUT_SECONDS) == 0
     assert "".join(lines_of(torchrun.stdout)) == ""
-    alone = run(tmp_path, "train", "text.txt", "--headless", "--json", *TINY, "--max-iters", str(end), "--name", "one")
-    expected = json.loads(alone.stdout.splitlines()[-1])
+    settings = [*TINY, "--max-iters", str(end), "--name", "one"]
+    alone = start(tmp_path, "train", "text.txt", "--headless", "--json", *settings)
+    expected = json.loads(alone.communicate(timeout=TIMEOUT_SECONDS)[0].splitlines()[-1])
     assert finished["best_val_loss"] == pytest.approx(expected["best_val_loss"], abs=1e-5)
 
 
