@@ -23,7 +23,7 @@ SETTINGS = (
     "--headless --json --preset nano --n-layer 1 --n-embd 32 --n-head 2 --block-size 32 --batch-size 4 --threads 1 "
     f"--max-iters {STEPS} --gradient-accumulation 2 --log-interval 1 --eval-interval 100000 --autosave-seconds 1"
 ).split()
-TIMEOUT_SECONDS = 15.0
+TIMEOUT_SECONDS = 30.0
 MAX_LOSS_DIFFERENCE = 1e-5
 _PATIENCE_SECONDS = 240.0
 

@@ -1,4 +1,4 @@
-"""What torchrun's environment says of this process."""
+"""This process's place in torchrun's environment."""
 
 import pytest
 

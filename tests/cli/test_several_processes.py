@@ -55,7 +55,7 @@ def test_a_signal_to_any_rank_stops_all_at_one_step(broken_promises: dict[str, s
 
 @pytest.mark.skipif(bool(hosts_problem()), reason="network namespaces are not permitted here")
 def test_a_host_that_is_cut_off_ends_the_run_in_time_and_it_is_resumed(broken_promises: dict[str, str]) -> None:
-    """Both hosts say why in one line, and the step that was reached is saved."""
+    """Both hosts give the reason in one line, and the step that was reached is saved."""
     assert broken_promises["cut-off"] == ""
 
 
@@ -92,8 +92,9 @@ def test_a_run_of_torchrun_is_followed_and_controlled_and_survives_the_death_of_
     assert (finished["step"], finished["reason"]) == (end, "completed")
     assert torchrun.wait(TIMEOUT_SECONDS) == 0
     assert "".join(lines_of(torchrun.stdout)) == ""
-    alone = run(tmp_path, "train", "text.txt", "--headless", "--json", *TINY, "--max-iters", str(end), "--name", "one")
-    expected = json.loads(alone.stdout.splitlines()[-1])
+    settings = [*TINY, "--max-iters", str(end), "--name", "one"]
+    alone = start(tmp_path, "train", "text.txt", "--headless", "--json", *settings)
+    expected = json.loads(alone.communicate(timeout=TIMEOUT_SECONDS)[0].splitlines()[-1])
     assert finished["best_val_loss"] == pytest.approx(expected["best_val_loss"], abs=1e-5)
 
 

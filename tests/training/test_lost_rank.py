@@ -58,9 +58,8 @@ def test_the_step_that_was_reached_is_saved_and_resumed_exactly(in_step: bool, s
     snapshot = bench.checkpoints["last"][-1]
     assert snapshot.state.step == saved
     resumed = Workbench(MODEL, TRAIN, snapshot=snapshot)
-    assert learning_log(resumed.run()) == [
-        entry for entry in expected if isinstance(entry[1], int) and entry[1] > saved
-    ]
+    later = [entry for entry in expected if isinstance(entry[1], int) and entry[1] > saved]
+    assert learning_log(resumed.run()) == later
     assert same_weights(resumed.weights, whole.weights)
 
 

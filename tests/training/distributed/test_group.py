@@ -1,4 +1,4 @@
-"""Errors of the network are told from errors of the program."""
+"""Errors of the network are distinguished from errors of the program."""
 
 import pytest
 

@@ -23,7 +23,7 @@ from tui_gpt.training.step_gradients import Step
 
 
 class OtherRank:
-    """Rank 1, which notes the orders until it is told to end."""
+    """Rank 1, which notes the orders up to the one to end."""
 
     def __init__(self, link: FakeLink) -> None:
         self.orders: list[Order] = []

@@ -44,7 +44,7 @@ class Leader:
         self._thread.start()
 
     def end(self, exit_code: int) -> None:
-        """Order the other ranks to end with that exit code, as far as they are still there."""
+        """Order the other ranks to end with that exit code, if they are still there."""
         self._stopped.set()
         self._thread.join()
         with suppress(RankLostError), self.order(Action.END, exit_code=exit_code):

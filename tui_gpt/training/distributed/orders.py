@@ -1,8 +1,8 @@
 """What rank 0 orders the other ranks to do, and what they report with it, in one small all-reduce.
 
-Rank 0 decides everything: when to make a step, evaluate, pause or end. The others do nothing else than what the next
-order says, so all ranks stop, pause and change at the same step. Each exchange adds up a few numbers of all ranks: the
-order, to which rank 0 alone contributes, and the number of ranks that were asked to stop.
+Rank 0 decides everything: when to make a step, evaluate, pause or end. The others obey the next order and do nothing
+else, so all ranks stop, pause and change at the same step. Each exchange adds up a few numbers of all ranks: the order,
+to which rank 0 alone contributes, and the number of ranks that were asked to stop.
 """
 
 from collections.abc import Sequence
