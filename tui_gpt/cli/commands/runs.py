@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tui_gpt.cli.commands import common, live_runs
+from tui_gpt.cli.commands import common, completion, live_runs
 from tui_gpt.cli.commands.export import export_run
 from tui_gpt.config import DEFAULT_CORPUS
 from tui_gpt.errors import TuiGptError
@@ -67,7 +67,7 @@ def _steps(summary: storage.RunSummary) -> str:
 
 
 @runs.command("show")
-@click.argument("name", metavar="RUN")
+@click.argument("name", metavar="RUN", shell_complete=completion.runs)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def show_run(name: str, as_json: bool) -> None:
     """Show the state, settings and checkpoints of a run."""
@@ -138,7 +138,10 @@ def _loss(loss: float | None, is_estimate: bool, tokens: int) -> str:
 
 @runs.command("import")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
-@click.option("--corpus", default=DEFAULT_CORPUS, show_default=True, metavar="TEXT", help="Text it was trained on.")
+@click.option(
+    "--corpus", default=DEFAULT_CORPUS, show_default=True, metavar="TEXT", shell_complete=completion.texts,
+    help="Text it was trained on.",
+)  # fmt: skip
 @click.option("--name", metavar="RUN", help="Name of the new run; unset is the file's.")
 def import_run(file: Path, corpus: str, name: str | None) -> None:
     """Create a run from weights that were trained elsewhere.
@@ -152,7 +155,7 @@ def import_run(file: Path, corpus: str, name: str | None) -> None:
 
 
 @runs.command("rename")
-@click.argument("name", metavar="OLD")
+@click.argument("name", metavar="OLD", shell_complete=completion.runs)
 @click.argument("new_name", metavar="NEW")
 def rename_run(name: str, new_name: str) -> None:
     """Rename a run."""
@@ -161,7 +164,7 @@ def rename_run(name: str, new_name: str) -> None:
 
 
 @runs.command("note")
-@click.argument("name", metavar="RUN")
+@click.argument("name", metavar="RUN", shell_complete=completion.runs)
 @click.argument("text", required=False)
 def note_run(name: str, text: str | None) -> None:
     """Print the note of a run, or replace it by TEXT.
@@ -175,7 +178,7 @@ def note_run(name: str, text: str | None) -> None:
 
 
 @runs.command("rm")
-@click.argument("names", metavar="RUN...", nargs=-1, required=True)
+@click.argument("names", metavar="RUN...", nargs=-1, required=True, shell_complete=completion.runs)
 @click.option("--yes", is_flag=True, help="Remove without confirmation.")
 def remove_runs(names: tuple[str, ...], yes: bool) -> None:
     """Remove runs with all their checkpoints."""
