@@ -148,9 +148,8 @@ def stored(name: str, preset: str = "nano", steps: int = 100) -> None:
 
 async def open_runs(pilot: AppPilot, main: MainScreen, count: int) -> RunsTable:
     await pilot.press("3")
-    table = main.query_one(RunsTable)
-    await wait_until(pilot, lambda: table.row_count == count)
-    return table
+    await wait_until(pilot, lambda: bool(main.query(RunsTable)) and main.query_one(RunsTable).row_count == count)
+    return main.query_one(RunsTable)
 
 
 class Busy(FakeSession):

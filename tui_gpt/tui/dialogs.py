@@ -63,11 +63,11 @@ class QuestionScreen(ModalScreen[bool]):
         self.dismiss(answer)
 
 
-def quit_question(step: int) -> QuestionScreen:
+def quit_question() -> QuestionScreen:
     """Return the question whether to quit while a run is in progress."""
     return QuestionScreen(
         "A run is training",
-        f"It has made {step:,} steps. They are saved, and the run can be resumed later.",
+        "All of its steps are saved, and it can be resumed later.",
         "Save and quit",
         "Keep training",
         key="dialog.save_and_quit",

@@ -15,6 +15,7 @@ from tui_gpt.config import PRESETS
 from tui_gpt.tui.app.app import usable_theme
 from tui_gpt.tui.app.help_screen import HelpScreen
 from tui_gpt.tui.app.state import DEFAULT_THEME
+from tui_gpt.tui.runs.runs_pane import RunsPane
 from tui_gpt.tui.train.chart.loss_chart import LossChart
 from tui_gpt.tui.train.form import FIELDS
 from tui_gpt.tui.train.setting_row import EXPLANATION_COLUMN, SettingRow
@@ -72,9 +73,9 @@ async def test_a_tab_that_gets_the_focus_late_does_not_come_back() -> None:
     """Two tabs requested at once: the first one's list is given the keyboard when the second is shown already."""
     async with running() as (pilot, main, _):
         await pilot.press("f4")
-        await wait_until(pilot, lambda: main.runs_pane.has_focus_within)
+        await wait_until(pilot, lambda: bool(main.query(RunsPane)) and main.query_one(RunsPane).has_focus_within)
         main.tabs.active = "train"
-        main.runs_pane.post_message(DescendantFocus(main.runs_pane.table))
+        main.query_one(RunsPane).post_message(DescendantFocus(main.query_one(RunsPane).table))
         await pilot.pause()
         await pilot.pause()
         assert main.active_tab == "train"

@@ -6,6 +6,7 @@ from tests.tui.driver import AppPilot, notices, open_runs, running, stored
 from tests.tui.fakes import wait_until
 from tui_gpt.tui.app.main_screen import MainScreen
 from tui_gpt.tui.runs.compare_screen import CompareScreen
+from tui_gpt.tui.runs.runs_pane import RunsPane
 
 
 async def compare(pilot: AppPilot, main: MainScreen, count: int) -> CompareScreen:
@@ -86,6 +87,6 @@ async def test_a_seventh_mark_is_refused_and_escape_removes_all() -> None:
         await open_runs(pilot, main, 7)
         await pilot.press(*["space"] * 7)
         await wait_until(pilot, lambda: "6 runs are marked already" in notices(main))
-        assert len(main.runs_pane.marks.styles) == 6
+        assert len(main.query_one(RunsPane).marks.styles) == 6
         await pilot.press("escape")
-        assert main.runs_pane.marks.styles == {}
+        assert main.query_one(RunsPane).marks.styles == {}

@@ -11,6 +11,7 @@ from tui_gpt.storage.runs import RunStore
 from tui_gpt.tui.app.main_screen import MainScreen
 from tui_gpt.tui.dialogs import LineScreen
 from tui_gpt.tui.runs.dialogs import ExportScreen
+from tui_gpt.tui.runs.runs_pane import RunsPane
 from tui_gpt.tui.runs.runs_table import RunsTable
 
 
@@ -61,11 +62,11 @@ async def test_the_cursor_stays_on_its_run() -> None:
     async with running() as (pilot, main, _):
         table = await open_runs(pilot, main, 3)
         await pilot.press("end")
-        before = main.runs_pane.selected
+        before = main.query_one(RunsPane).selected
         assert before is not None
         await pilot.press("S")
         await pilot.pause()
-        assert main.runs_pane.selected == before
+        assert main.query_one(RunsPane).selected == before
         assert table.cursor == 0
 
 
@@ -97,7 +98,7 @@ async def test_a_renamed_run_keeps_its_place_in_the_train_tab_and_as_source() ->
         await wait_until(pilot, lambda: names(table) == ["second"])
         assert main.train_pane.record is not None
         assert (main.train_pane.record.name, main.state.source) == ("second", "second")
-        assert main.runs_pane.marks.styles == {"second": 0}
+        assert main.query_one(RunsPane).marks.styles == {"second": 0}
 
 
 async def test_a_name_that_is_taken_is_refused() -> None:
@@ -157,7 +158,7 @@ async def test_every_action_is_in_the_palette_and_has_a_key_and_a_place_for_the_
         titles = {command.title for command in main.app.get_system_commands(main)}
         for command in RUN_COMMANDS:
             assert KEY_ACTIONS[command.key].title in titles
-            assert hasattr(main.runs_pane, f"action_{command.action}")
+            assert hasattr(main.query_one(RunsPane), f"action_{command.action}")
             button = main.query(f"#do-{command.action}")
             if command.row:
                 assert main.app.screen.region.contains_region(button.first().region)

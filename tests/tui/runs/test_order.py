@@ -27,7 +27,7 @@ def names(order: Order) -> list[str]:
         ("step", ["Faust", "hamlet", "romeo"]),
         ("loss", ["romeo", "hamlet", "Faust"]),
         ("size", ["romeo", "hamlet", "Faust"]),
-        ("updated", ["romeo", "Faust", "hamlet"]),
+        ("updated", ["Faust", "hamlet", "romeo"]),
         ("note", ["romeo", "hamlet", "Faust"]),
     ],
 )
@@ -46,6 +46,19 @@ def test_every_column_is_reached_by_the_key() -> None:
 def test_a_run_without_a_value_is_last_in_both_directions() -> None:
     assert names(Order("loss", descending=False)) == ["romeo", "hamlet", "Faust"]
     assert names(Order("loss", descending=True)) == ["hamlet", "romeo", "Faust"]
+
+
+def test_runs_in_progress_do_not_change_places_when_either_is_updated() -> None:
+    def listed(one: float, other: float) -> list[str]:
+        runs = [
+            summary("here", updated=one, state="running", writer="here"),
+            summary("there", updated=other, state="paused", writer="elsewhere"),
+            summary("done", updated=9.0),
+        ]
+        return [run.name for run in in_order(runs, Order())]
+
+    assert listed(1.0, 2.0) == listed(2.0, 1.0)
+    assert listed(1.0, 2.0)[-1] == "done"
 
 
 def test_a_second_choice_of_a_column_reverses_it() -> None:

@@ -17,7 +17,7 @@ from tui_gpt.tui.dialogs import NumberScreen
 async def test_without_runs_the_tab_says_how_to_train_one() -> None:
     async with running() as (pilot, main, _):
         await pilot.press("3")
-        await wait_until(pilot, lambda: "no runs yet" in shown(main, "#no-runs"))
+        await wait_until(pilot, lambda: bool(main.query("#no-runs")) and "no runs yet" in shown(main, "#no-runs"))
 
 
 async def test_enter_opens_a_run_in_the_chart_without_torch() -> None:
@@ -56,6 +56,31 @@ async def test_a_deleted_run_is_restored_by_undo() -> None:
         assert sorted(run.name for run in RunStore().list()) == ["first", "second"]
         await pilot.press("u")
         await wait_until(pilot, lambda: "no deleted run can be restored" in notices(main))
+
+
+async def test_the_cursor_is_on_a_restored_run() -> None:
+    for name in ("first", "second", "third"):
+        stored(name)
+    async with running() as (pilot, main, _):
+        table = await open_runs(pilot, main, 3)
+        await pilot.press("end")
+        name = table.cells_at(2)["run"]
+        await pilot.press("d")
+        await wait_until(pilot, lambda: table.row_count == 2)
+        await pilot.press("home", "u")
+        await wait_until(pilot, lambda: table.row_count == 3)
+        await wait_until(pilot, lambda: table.current is not None and table.current.name == name)
+
+
+async def test_the_only_run_is_restored_by_undo() -> None:
+    stored("only")
+    async with running() as (pilot, main, _):
+        table = await open_runs(pilot, main, 1)
+        await pilot.press("d")
+        await wait_until(pilot, lambda: "no runs yet" in shown(main, "#no-runs"))
+        await pilot.press("u")
+        await wait_until(pilot, lambda: table.row_count == 1)
+        await wait_until(pilot, lambda: table.has_focus)
 
 
 async def test_a_deleted_run_leaves_the_train_tab_and_the_keys_still_work() -> None:

@@ -16,7 +16,7 @@ from textual.widgets import Input
 from textual.widgets._toast import Toast
 
 from tests.fakes import FakeSession, evaluated, progress, started, training_script
-from tests.tui.driver import AppPilot, open_settings, running, stored
+from tests.tui.driver import AppPilot, open_runs, open_settings, running, stored
 from tests.tui.fakes import wait_until
 from tui_gpt.config import SampleConfig, resolve
 from tui_gpt.events import Event, Paused, Progress, Resumed, Sampled, Saved
@@ -26,7 +26,7 @@ from tui_gpt.tui.app.state import AppState
 from tui_gpt.tui.dialogs import QuestionScreen
 from tui_gpt.tui.generate.generate_pane import GeneratePane
 from tui_gpt.tui.generate.notebook import Answer, Card, History
-from tui_gpt.tui.runs.runs_table import RunsTable
+from tui_gpt.tui.runs.runs_pane import RunsPane
 from tui_gpt.tui.train import setup_pane
 
 Scene = Callable[[AppPilot, MainScreen], Awaitable[None]]
@@ -174,15 +174,16 @@ async def notification(pilot: AppPilot, main: MainScreen) -> None:
 async def no_runs(pilot: AppPilot, main: MainScreen) -> None:
     await form(pilot, main)
     await pilot.press("3")
-    await wait_until(pilot, lambda: "no runs yet" in str(main.query_one("#no-runs").render()))
+    await wait_until(
+        pilot, lambda: bool(main.query("#no-runs")) and "no runs yet" in str(main.query_one("#no-runs").render())
+    )
 
 
 async def runs(pilot: AppPilot, main: MainScreen) -> None:
     make_runs()
     await form(pilot, main)
-    await pilot.press("3")
-    await wait_until(pilot, lambda: main.query_one(RunsTable).row_count == 4)
-    main.runs_pane.focus_main()
+    await open_runs(pilot, main, 4)
+    main.query_one(RunsPane).focus_main()
 
 
 def make_runs() -> None:

@@ -36,6 +36,18 @@ async def test_all_settings_have_no_widgets_until_they_are_opened() -> None:
         assert main.query_one(AllSettings).display
 
 
+async def test_changed_settings_are_named_while_they_are_not_on_screen() -> None:
+    async with running() as (pilot, main, _):
+        assert not main.query_one("#changed").display
+        await open_settings(pilot, main)
+        main.query_one("#setting-seed", Input).value = "7"
+        main.query_one("#setting-patience", Input).value = "3"
+        await pilot.press("escape", "a")
+        await wait_until(pilot, lambda: shown(main, "#changed") == "changed: patience 3 · seed 7")
+        main.query_one("#presets", OptionList).highlighted = 1
+        await wait_until(pilot, lambda: not main.query_one("#changed").display)
+
+
 async def test_a_time_budget_is_chosen_by_key_and_by_mouse() -> None:
     async with running() as (pilot, main, session):
         row = main.query_one("#end", ChoiceRow)

@@ -97,11 +97,10 @@ class MainScreen(SizedScreen[None]):
         config, self.settings_problem = initial_run(state)
         self.tabs = SteadyTabs(initial="train")
         self.train_pane = TrainPane(self.control, state, config)
-        self.runs_pane = RunsPane(self.control)
         self.generate_pane: GeneratePane | None = None
-        """Created when its tab is first opened."""
+        """Created when its tab is first opened, like the next two."""
+        self.runs_pane: RunsPane | None = None
         self.data_pane: DataPane | None = None
-        """Created when its tab is first opened."""
         self._creating_pane = asyncio.Lock()
 
     # Start
@@ -116,8 +115,7 @@ class MainScreen(SizedScreen[None]):
             with TabPane("Train", id="train"):
                 yield self.train_pane
             yield TabPane("Generate", id="generate")
-            with TabPane("Runs", id="runs-tab"):
-                yield self.runs_pane
+            yield TabPane("Runs", id="runs-tab")
             yield TabPane("Data", id="data")
         yield KeyFooter(show_command_palette=False)
 
@@ -129,7 +127,6 @@ class MainScreen(SizedScreen[None]):
     def _begin(self) -> None:
         self.control.loader.start()
         self.show_status()
-        self.runs_pane.reload()
         self.set_interval(_RUNS_SECONDS, self._reload_visible_runs)
         self._warn(self.settings_problem)
         if self._request is not None:
@@ -161,7 +158,7 @@ class MainScreen(SizedScreen[None]):
             case "train":
                 self.train_pane.focus_main()
             case "runs":
-                self.runs_pane.focus_main()
+                (await self.require_runs_pane()).focus_main()
             case "data":
                 (await self.require_data_pane()).focus_main()
             case _:
@@ -179,12 +176,13 @@ class MainScreen(SizedScreen[None]):
         self.refresh_bindings()
         if self.active_tab == "generate":
             await self.require_generate_pane()
+        elif self.active_tab == "runs":
+            (await self.require_runs_pane()).reload()
         elif self.active_tab == "data":
             (await self.require_data_pane()).reload()
-        self._reload_visible_runs()
 
     def _reload_visible_runs(self) -> None:
-        if self.active_tab == "runs":
+        if self.active_tab == "runs" and self.runs_pane is not None:
             self.runs_pane.reload()
 
     async def require_generate_pane(self) -> "GeneratePane":
@@ -200,6 +198,15 @@ class MainScreen(SizedScreen[None]):
                 if self.control.is_training:
                     pane.set_training(self.control.training_name)
         return self.generate_pane
+
+    async def require_runs_pane(self) -> RunsPane:
+        """Return the content of the Runs tab, creating it the first time."""
+        async with self._creating_pane:
+            if self.runs_pane is None:
+                pane = RunsPane(self.control)
+                await self.query_one("#runs-tab", TabPane).mount(pane)
+                self.runs_pane = pane
+        return self.runs_pane
 
     async def require_data_pane(self) -> "DataPane":
         """Return the content of the Data tab, creating it the first time."""
@@ -312,7 +319,7 @@ class MainScreen(SizedScreen[None]):
         """Update everything that depends on whether a run is in progress, paused or saved."""
         self.refresh_bindings()
         self.show_status()
-        self.runs_pane.reload()
+        self._reload_visible_runs()
         if self.generate_pane is not None:
             self.generate_pane.set_training(self.control.training_name)
 

@@ -48,9 +48,8 @@ class Quitting:
 
     async def ask(self) -> None:
         """Leave; ask first if a run in progress has made a step."""
-        record = self._control.record
-        must_ask = record is not None and self._control.has_begun and not self.is_leaving
-        if record is None or not must_ask or await self._app.push_screen_wait(quit_question(record.step)):
+        must_ask = self._control.record is not None and self._control.has_begun and not self.is_leaving
+        if not must_ask or await self._app.push_screen_wait(quit_question()):
             self.leave(EXIT_DONE)
 
     def leave(self, code: int) -> None:

@@ -1,5 +1,6 @@
 """The columns of the list of runs: words, widths and values to sort by, without a widget."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -69,6 +70,12 @@ def step_words(run: RunSummary) -> str:
     return f"{run.step:,}/{run.max_iters:,}" if run.max_iters else f"{run.step:,}"
 
 
+def _updated_value(run: RunSummary) -> tuple[float | str, ...]:
+    """Return the time of the last change; runs in progress, which change all the time, keep an order among them."""
+    is_in_progress = run.state in ("running", "paused") and run.writer
+    return (math.inf, run.name.lower()) if is_in_progress else (run.updated,)
+
+
 def _state_value(run: RunSummary) -> tuple[float | str, ...]:
     words = state_words(run)
     return (_STATE_ORDER.index(words) if words in _STATE_ORDER else len(_STATE_ORDER), words)
@@ -96,7 +103,7 @@ COLUMNS: Sequence[Column] = (
     ),
     Column(
         "updated", "updated", 10, lambda run, now: format_age(max(0.0, now - run.updated)),
-        lambda run: (run.updated,), to_the_right=True, largest_first=True,
+        _updated_value, to_the_right=True, largest_first=True,
     ),
     Column(
         "note", "note", 12, lambda run, _: escape_controls(run.note),

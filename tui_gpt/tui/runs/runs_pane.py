@@ -123,8 +123,8 @@ class RunsPane(Widget):
         return self.table.current
 
     def focus_main(self) -> None:
-        """Focus the list."""
-        self.table.focus()
+        """Focus the list, or where there is none the tab itself, for its keys."""
+        (self if self._sentence else self.table).focus()
 
     # The list
 
@@ -157,12 +157,16 @@ class RunsPane(Widget):
         """Show a sentence in place of the table, or the table if there is none."""
         if words == self._sentence:
             return
+        had_focus = self.has_focus_within
         self._sentence = words
+        self.can_focus = bool(words)
         self.query_one("#no-runs", Static).update(words)
         self.query_one("#no-runs").display = bool(words)
         self.table.display = not words
         self.query_one("#run-detail").display = not words
         self.query(".runs-buttons").set(display=not words)
+        if had_focus:
+            self.focus_main()
 
     @on(RunsTable.CursorMoved)
     def _show_detail(self) -> None:
@@ -283,8 +287,10 @@ class RunsPane(Widget):
         self._edit(self._undo)
 
     async def _undo(self) -> None:
-        if await self._edits.restore():
+        if name := await self._edits.restore():
             await self._reload()
+            self.table.go_to(name)
+            self.focus_main()
 
     def action_rename(self) -> None:
         """Give the run another name."""

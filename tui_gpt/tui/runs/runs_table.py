@@ -108,6 +108,10 @@ class RunsTable(ScrollView, can_focus=True):
         self._scroll_to_cursor()
         self.refresh()
 
+    def go_to(self, name: str) -> None:
+        """Move the cursor to a run, if it is shown."""
+        self.cursor = next((row for row, run in enumerate(self._runs) if run.name == name), self.cursor)
+
     def watch_cursor(self) -> None:
         self._scroll_to_cursor()
         self.refresh()

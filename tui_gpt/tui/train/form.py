@@ -57,6 +57,7 @@ SPLIT_FIELDS = ("val_file", "val_share", "shuffle_documents")
 """Fields that belong to the text rather than to a preset."""
 _END_FIELDS = ("max_seconds", "max_iters")
 """Fields of which at least one must be filled in."""
+_MOST_CHANGED = 3
 
 _GROUPED = re.compile(r"[+-]?([1-9]\d{0,2}(,\d{3})+|\d+(_\d+)+|\d+)(\.\d*)?(e[+-]?\d+)?", re.ASCII)
 """A number with or without commas or underscores between groups of digits."""
@@ -90,6 +91,17 @@ def meaning(name: str) -> str:
     setting = SETTINGS["train"][name]
     allowed = setting.allowed
     return setting.help if not allowed or allowed in setting.help else f"{setting.help.removesuffix('.')} ({allowed})."
+
+
+def changed_words(config: RunConfig, usual: RunConfig) -> str:
+    """Return the settings that differ from those of `usual`, apart from the run's end, e.g. `dropout 0.1 · seed 7`."""
+    changed = [
+        f"{name} {_spelled(_value_of(config, name)) or 'none'}"
+        for name in FIELDS
+        if name not in _END_FIELDS and _value_of(config, name) != _value_of(usual, name)
+    ]
+    rest = len(changed) - _MOST_CHANGED
+    return " · ".join([*changed[:_MOST_CHANGED], *([f"{rest} more"] if rest > 0 else [])])
 
 
 def with_samples(config: RunConfig) -> RunConfig:

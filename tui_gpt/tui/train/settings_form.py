@@ -23,7 +23,7 @@ from tui_gpt.tui.keys import keymap_of
 from tui_gpt.tui.train.all_settings import AllSettings
 from tui_gpt.tui.train.choice_row import ChoiceRow
 from tui_gpt.tui.train.end_choices import end_choices
-from tui_gpt.tui.train.form import SPLIT_FIELDS, FieldError, config_of, texts, with_samples
+from tui_gpt.tui.train.form import SPLIT_FIELDS, FieldError, changed_words, config_of, texts, with_samples
 from tui_gpt.tui.train.setting_row import SettingInput
 from tui_gpt.tui.train.start_from import NEW_WEIGHTS, StartFrom, start_label
 
@@ -64,6 +64,7 @@ class SettingsForm(Vertical):
                 yield Static(start_label(NEW_WEIGHTS), id="start-from", markup=False)
             yield Label("preset", classes="section")
             yield OptionList(*(Option(_menu_line(name), id=name) for name in PRESETS), id="presets", compact=True)
+            yield Static("", id="changed", markup=False)
         yield Static("", id="sentence", markup=False)
 
     def on_mount(self) -> None:
@@ -127,7 +128,16 @@ class SettingsForm(Vertical):
             self.show_sentence("", "")
         except FieldError as error:
             self.show_sentence(error.field, str(error))
+        self._show_changed(config)
         self.post_message(self.Edited(config))
+
+    def _show_changed(self, config: RunConfig | None) -> None:
+        """Show which settings are not the preset's, as most of them are not on screen."""
+        usual = with_samples(self._started(resolve(self._base.preset)))
+        words = "" if config is None else changed_words(config, usual)
+        shown = self.query_one("#changed", Static)
+        shown.update(f"changed: {words}" if words else "")
+        shown.display = bool(words)
 
     # What the user does
 
