@@ -2,9 +2,12 @@
 
 Each variant is a shared library beside its source, for ctypes; the one for the processor is chosen when it is loaded.
 If there is no C compiler, or it fails, the package is installed without, and NumPy generates text.
+The environment variable CC names another compiler, with arguments if need be (.ci/wheels compiles for other platforms).
 `python hatch_build.py` rebuilds it after a change.
 """
 
+import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -65,21 +68,24 @@ def build_variants(folder: Path) -> list[Path]:
     built: list[Path] = []
     for name, flags in VARIANTS.items():
         library = folder / f"decoder-{name}.so"
-        if not _runs([compiler, *FLAGS, *flags, str(FOLDER / "decoder.c"), "-o", str(library), "-lm"]):
+        if not _runs([*compiler, *FLAGS, *flags, str(FOLDER / "decoder.c"), "-o", str(library), "-lm"]):
             library.unlink(missing_ok=True)
             break
         built.append(library)
     return built
 
 
-def find_compiler() -> str | None:
-    """Return the path of the C compiler, or None.
+def find_compiler() -> list[str] | None:
+    """Return the command of the C compiler: CC of the environment, else the one of the system, or None.
 
     On macOS without developer tools, /usr/bin/cc would open a dialog instead of compiling, so it is not used.
     """
+    if chosen := os.environ.get("CC"):
+        return shlex.split(chosen)
     if sys.platform == "darwin" and not _runs(["xcode-select", "-p"]):
         return None
-    return shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    found = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    return None if found is None else [found]
 
 
 def _runs(command: list[str]) -> bool:

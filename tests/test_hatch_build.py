@@ -15,6 +15,7 @@ def compiler(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None
     (folder / "cc").write_text(f"#!/bin/sh\n{script}\n")
     (folder / "cc").chmod(0o755)
     monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.delenv("CC", raising=False)
 
 
 def built_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
@@ -28,6 +29,7 @@ def built_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, ob
 
 def test_without_a_compiler_the_wheel_is_pure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
     assert hatch_build.find_compiler() is None
     assert built_wheel(tmp_path, monkeypatch) == {"pure_python": True}
     assert list(tmp_path.iterdir()) == []
@@ -57,10 +59,23 @@ def test_a_compiler_for_another_processor_makes_the_baseline_alone(
     assert str(data["tag"]).startswith("py3-none-")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the compiler is a shell script")
+def test_the_environment_may_name_another_compiler_with_arguments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept = 'test "$1 $2" = "-target other" || exit 1; while [ "$1" != -o ]; do shift; done; : > "$2"'
+    compiler(tmp_path / "bin", accept, monkeypatch)
+    monkeypatch.setenv("CC", f"'{tmp_path}/bin/cc' -target other")
+    monkeypatch.setenv("PATH", "")
+    (tmp_path / "kernel").mkdir()
+    assert len(hatch_build.build_variants(tmp_path / "kernel")) == len(hatch_build.VARIANTS)
+
+
 def test_libraries_of_an_earlier_build_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They may be of another source."""
     (tmp_path / "decoder-avx2.so").write_text("old")
     monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CC", raising=False)
     assert hatch_build.build_variants(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 
@@ -95,6 +110,6 @@ def test_the_source_compiles_without_a_warning(tmp_path: Path) -> None:
     if found is None:
         pytest.skip("there is no C compiler here")
     source = hatch_build.FOLDER / "decoder.c"
-    command = [found, *hatch_build.FLAGS, "-Wall", "-Wextra", "-Werror", str(source), "-o", str(tmp_path / "x"), "-lm"]
+    command = [*found, *hatch_build.FLAGS, "-Wall", "-Wextra", "-Werror", str(source), "-o", str(tmp_path / "x"), "-lm"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

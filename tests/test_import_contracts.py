@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import tui_gpt
+
 ROOT = Path(__file__).parents[1]
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
 
@@ -35,7 +37,7 @@ def lint_imports(root: Path, *options: str) -> "subprocess.CompletedProcess[str]
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the package and of the contracts, free to be broken."""
     root = tmp_path_factory.mktemp("package")
-    shutil.copytree(ROOT / "tui_gpt", root / "tui_gpt", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(Path(tui_gpt.__file__).parent, root / "tui_gpt", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", root)
     return root
 

@@ -116,6 +116,16 @@ def test_quick_commands_import_nothing_heavy(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    "line", ["tui-gpt ", "tui-gpt train --preset ", "tui-gpt generate --run ", "tui-gpt data info "]
+)
+def test_a_completion_imports_nothing_heavy(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
+    monkeypatch.setenv("_TUI_GPT_COMPLETE", "bash_complete")
+    assert not loaded_after("from tui_gpt.cli.main import run\nassert run([]) == 0") & HEAVY
+
+
+@pytest.mark.parametrize(
     ("package", "allowed"),
     [
         ("torch", set(TORCH)),

@@ -1,4 +1,7 @@
-"""The C extension for all tests that use it: the libraries beside its source if they are newer, else built once."""
+"""The C extension for all tests that use it: the libraries beside its source if they are newer, else built once.
+
+Of an installed package, its own libraries are used in any case.
+"""
 
 import ctypes
 import shutil
@@ -10,13 +13,15 @@ import hatch_build
 from tui_gpt.generation import decoders
 from tui_gpt.generation.kernel import library as kernel_library
 
+PACKAGE = Path(kernel_library.__file__).parent
+
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with every variant that this compiler can build, copied if they are up to date."""
     folder = tmp_path_factory.mktemp("kernel")
-    if is_up_to_date():
-        for library in hatch_build.FOLDER.glob("decoder-*.so"):
+    if PACKAGE != hatch_build.FOLDER or is_up_to_date():
+        for library in PACKAGE.glob("decoder-*.so"):
             shutil.copy(library, folder)
     elif not hatch_build.build_variants(folder):
         pytest.skip("there is no C compiler here")

@@ -33,6 +33,8 @@ from tui_gpt.errors import (
 )
 from tui_gpt.storage.names import did_you_mean
 
+COMPLETE_VARIABLE = "_TUI_GPT_COMPLETE"
+"""The environment variable by which a shell asks for completions, or for its completion script."""
 _STDOUT_ERRORS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF})
 """Errors of writing to stdout; all other I/O errors have become a StorageError by then."""
 _CONTEXT = {
@@ -178,7 +180,14 @@ def _invoke(arguments: Sequence[str], began: float | None) -> int:
 
 
 def _dispatch(arguments: Sequence[str], began: float | None) -> int:
-    """Run a command by click; unlike click's own `main`, this handles no exception but the request to exit."""
+    """Run a command by click; unlike click's own `main`, this handles no exception but the request to exit.
+
+    A shell that asks for completions gets those instead.
+    """
+    if instruction := os.environ.get(COMPLETE_VARIABLE):
+        from click.shell_completion import shell_complete
+
+        return shell_complete(cli, {}, "tui-gpt", COMPLETE_VARIABLE, instruction)
     try:
         with cli.make_context("tui-gpt", list(arguments), obj=began) as ctx:
             code = cli.invoke(ctx)

@@ -1,6 +1,7 @@
 """The best library that this processor can run and that fits this version is loaded, or none."""
 
 import ctypes
+import re
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from tui_gpt.generation.kernel import library as kernel_library
 from tui_gpt.generation.kernel.decoder import KernelDecoder
 from tui_gpt.generation.kernel.library import VARIANTS, found_in, library, status
 from tui_gpt.generation.kernel.packing import PackedModel
+
+CPU_INFO = Path("/proc/cpuinfo")
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +39,18 @@ def test_the_best_variant_for_this_processor_is_used(built: Path) -> None:
     best = VARIANTS[found.best_variant()] if len(list(built.iterdir())) == len(VARIANTS) else "baseline"
     assert Path(found._name).name == f"decoder-{best}.so"
     assert reason == f"compiled for {'any processor of this kind' if best == 'baseline' else best}"
+
+
+@pytest.mark.skipif(not CPU_INFO.exists(), reason="the features of the processor are not listed here")
+def test_the_features_of_the_processor_are_those_that_linux_lists(built: Path) -> None:
+    """Whichever compiler made the library."""
+    flags = set(re.findall(r"\w+", CPU_INFO.read_text(encoding="utf-8")))
+    best = 0
+    if {"avx2", "fma", "f16c"} <= flags:
+        best = 2 if "avx512f" in flags else 1
+    found = kernel_library.loaded(built / "decoder-baseline.so")
+    assert found is not None
+    assert found.best_variant() == best
 
 
 def test_a_better_variant_that_is_missing_or_no_library_is_skipped(built: Path, tmp_path: Path) -> None:

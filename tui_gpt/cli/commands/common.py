@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import click
 from click.core import ParameterSource
 
+from tui_gpt.cli.commands import completion
 from tui_gpt.config import TrainConfig
 from tui_gpt.errors import NotFoundError, UsageError
 from tui_gpt.escaping import escape_controls
@@ -30,6 +31,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _TYPES = {int: click.INT, float: click.FLOAT, str: click.STRING}
 _METAVARS = {int: "N", float: "X", str: "TEXT"}
 _OWN_METAVARS = {"val_file": "FILE"}
+_COMPLETIONS = {"preset": completion.presets, "run": completion.models, "val_file": completion.files}
 
 
 def make_session(place: TrainConfig | None = None) -> "SessionLike":
@@ -77,10 +79,12 @@ class SettingsCommand(click.Command):
         """Parse the arguments, then fill in the settings of the environment and the file.
 
         These hold for new runs: with --resume they are ignored, so that nothing in them keeps a run from being resumed.
+        A completion needs none of them.
         """
         ctx.meta[RESUMING] = any(word == "--resume" or word.startswith("--resume=") for word in args)
         rest = super().parse_args(ctx, args)
-        for source, values in [] if ctx.meta[RESUMING] else settings.config_layers(self.section):
+        skipped = ctx.meta[RESUMING] or ctx.resilient_parsing
+        for source, values in [] if skipped else settings.config_layers(self.section):
             for name, value in values.items():
                 if ctx.params[name] is None:
                     ctx.params[name] = value
@@ -114,6 +118,7 @@ def setting_option(section: settings.Section, name: str, heading: str, **kwargs:
         kwargs.setdefault("type", click.Choice(typing.get_args(kind)))
     else:
         kwargs = {"type": _TYPES[kind], "metavar": _OWN_METAVARS.get(name, _METAVARS[kind])} | kwargs
+    kwargs |= {"shell_complete": _COMPLETIONS.get(name)}
     kwargs |= {"cls": Option, "default": None, "allow_from_autoenv": False}  # `settings` reads the environment
     return click.option(flag, help=setting.help, heading=heading, **kwargs)
 

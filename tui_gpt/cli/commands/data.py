@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from tui_gpt.cli.commands import common
+from tui_gpt.cli.commands import common, completion
 from tui_gpt.control import Control
 from tui_gpt.formatting import format_bytes
 from tui_gpt.text import corpora, library
@@ -37,7 +37,7 @@ def _plain(record: Any) -> dict[str, Any]:
 
 
 @data.command("add")
-@click.argument("corpus")
+@click.argument("corpus", shell_complete=completion.files)
 @click.option("--name", metavar="NAME", help="Name of the text; by default made from the file's name.")
 def add_data(corpus: str, name: str | None) -> None:
     """Copy CORPUS (a file, a folder of text files, - for stdin) and give it a name."""
@@ -50,7 +50,7 @@ def add_data(corpus: str, name: str | None) -> None:
 
 
 @data.command("info")
-@click.argument("corpus")
+@click.argument("corpus", shell_complete=completion.texts)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def show_data(corpus: str, as_json: bool) -> None:
     """Show size and alphabet of CORPUS: a name, a file, a folder or - for stdin."""
@@ -76,7 +76,7 @@ def show_data(corpus: str, as_json: bool) -> None:
 
 
 @data.command("rename")
-@click.argument("name", metavar="OLD")
+@click.argument("name", metavar="OLD", shell_complete=completion.added_texts)
 @click.argument("new_name", metavar="NEW")
 def rename_data(name: str, new_name: str) -> None:
     """Rename an added text.
@@ -87,7 +87,7 @@ def rename_data(name: str, new_name: str) -> None:
 
 
 @data.command("rm")
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=completion.added_texts)
 @click.option("--yes", is_flag=True, help="Remove without confirmation.")
 def remove_data(names: tuple[str, ...], yes: bool) -> None:
     """Remove added texts. Runs that were trained on them can generate, but no longer be resumed."""

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import click
 
-from tui_gpt.cli.commands import common
+from tui_gpt.cli.commands import common, completion
 from tui_gpt.cli.commands.source import chosen_source, read_text
 from tui_gpt.config import DeviceName, TrainConfig
 from tui_gpt.errors import TuiGptError, UsageError
@@ -17,9 +17,11 @@ from tui_gpt.text.reading import STDIN
 
 
 @click.command("eval")
-@click.option("--run", metavar="RUN[@best|@last]", help="Run to evaluate; unset is the newest.")
+@click.option(
+    "--run", metavar="RUN[@best|@last]", shell_complete=completion.models, help="Run to evaluate; unset is the newest."
+)
 @click.option("--model-path", metavar="DIR", type=click.Path(path_type=Path), help="Folder of a run or a checkpoint.")
-@click.option("--file", metavar="F", help="Evaluate on this text instead; - is stdin.")
+@click.option("--file", metavar="F", shell_complete=completion.files, help="Evaluate on this text instead; - is stdin.")
 @click.option(
     "--device", type=click.Choice(get_args(DeviceName)), default="auto", show_default=True,
     help="Device for the validation split; --file is read on the CPU.",

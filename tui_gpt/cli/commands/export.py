@@ -6,7 +6,7 @@ from typing import Literal
 
 import click
 
-from tui_gpt.cli.commands import common
+from tui_gpt.cli.commands import common, completion
 from tui_gpt.errors import NotFoundError, UsageError
 from tui_gpt.storage.export import COLUMNS, csv_text, export_csv, export_tensorboard
 from tui_gpt.storage.runs import Run, RunStore, Which
@@ -24,7 +24,7 @@ class _ExportCommand(click.Command):
 
 
 @click.command("export", cls=_ExportCommand)
-@click.argument("source", metavar="RUN[@best|@last]")
+@click.argument("source", metavar="RUN[@best|@last]", shell_complete=completion.runs)
 @click.argument("target", metavar="TARGET", type=click.Path(path_type=Path))
 @click.option(
     "--format", "kind", type=click.Choice(["model", "hf", "csv", "tensorboard"]), default="model", show_default=True,

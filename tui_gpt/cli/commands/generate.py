@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from tui_gpt.cli.commands import common
+from tui_gpt.cli.commands import common, completion
 from tui_gpt.cli.commands.source import chosen_source, read_text
 from tui_gpt.errors import UsageError
 from tui_gpt.storage import settings
@@ -30,6 +30,7 @@ class _GenerateCommand(common.SettingsCommand):
     metavar="F",
     cls=common.Option,
     heading="The text",
+    shell_complete=completion.files,
     help="Read the prompt from this file; - is stdin.",
 )
 @common.setting_options("generate", settings.SAMPLE_HELP, "The text")

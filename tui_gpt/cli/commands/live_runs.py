@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from tui_gpt.cli.commands import common
+from tui_gpt.cli.commands import common, completion
 from tui_gpt.config import LIVE_SETTINGS
 from tui_gpt.errors import RequestRefusedError, TuiGptError, UsageError
 from tui_gpt.formatting import format_duration
@@ -19,7 +19,7 @@ _POLL_SECONDS = 0.05
 
 
 @click.command("attach")
-@click.argument("name", metavar="RUN")
+@click.argument("name", metavar="RUN", shell_complete=completion.runs)
 @click.option("--json", "as_json", is_flag=True, help="One event per line on stdout, from the first one on.")
 @click.option("--quiet", is_flag=True, help="Print only errors on stderr.")
 def attach_run(name: str, as_json: bool, quiet: bool) -> int:
@@ -35,28 +35,28 @@ def attach_run(name: str, as_json: bool, quiet: bool) -> int:
 
 
 @click.command("pause")
-@click.argument("name", metavar="RUN")
+@click.argument("name", metavar="RUN", shell_complete=completion.runs)
 def pause_run(name: str) -> None:
     """Pause a run after its current step."""
     send_request(common.own_run(name), RunRequest(action="pause"))
 
 
 @click.command("resume")
-@click.argument("name", metavar="RUN")
+@click.argument("name", metavar="RUN", shell_complete=completion.runs)
 def resume_run(name: str) -> None:
     """Let a paused run continue."""
     send_request(common.own_run(name), RunRequest(action="resume"))
 
 
 @click.command("save")
-@click.argument("name", metavar="RUN")
+@click.argument("name", metavar="RUN", shell_complete=completion.runs)
 def save_run(name: str) -> None:
     """Have a run save a checkpoint after its current step."""
     send_request(common.own_run(name), RunRequest(action="save"))
 
 
 @click.command("change")
-@click.argument("name", metavar="RUN")
+@click.argument("name", metavar="RUN", shell_complete=completion.runs)
 @common.setting_options("train", [name for name in settings.TRAIN_HELP if name in LIVE_SETTINGS], "Settings")
 @click.pass_context
 def change_run(ctx: click.Context, /, name: str, **_: Any) -> None:
@@ -68,7 +68,7 @@ def change_run(ctx: click.Context, /, name: str, **_: Any) -> None:
 
 
 @click.command("stop")
-@click.argument("name", metavar="RUN")
+@click.argument("name", metavar="RUN", shell_complete=completion.runs)
 @click.option(
     "--timeout", type=click.FloatRange(min=0), default=STOP_SECONDS, show_default=True, metavar="SECONDS",
     help="How long to wait for the end.",

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tui_gpt.cli.commands import common, live_runs
+from tui_gpt.cli.commands import common, completion, live_runs
 from tui_gpt.cli.commands.export import export_run
 from tui_gpt.config import DEFAULT_CORPUS
 from tui_gpt.errors import TuiGptError
@@ -68,7 +68,7 @@ def _steps(summary: storage.RunSummary) -> str:
 
 
 @runs.command("show")
-@click.argument("name", metavar="RUN")
+@click.argument("name", metavar="RUN", shell_complete=completion.runs)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def show_run(name: str, as_json: bool) -> None:
     """Show the state, settings and checkpoints of a run."""
@@ -143,7 +143,7 @@ def _loss(loss: float | None, is_estimate: bool, tokens: int, unit: str) -> str:
 @runs.command("import")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.option(
-    "--corpus", metavar="TEXT",
+    "--corpus", metavar="TEXT", shell_complete=completion.texts,
     help=f"Text it was trained on; unset is nanoGPT's input.txt beside meta.pkl, else {DEFAULT_CORPUS}.",
 )  # fmt: skip
 @click.option(
@@ -164,7 +164,7 @@ def import_run(file: Path, corpus: str | None, meta: Path | None, name: str | No
 
 
 @runs.command("rename")
-@click.argument("name", metavar="OLD")
+@click.argument("name", metavar="OLD", shell_complete=completion.runs)
 @click.argument("new_name", metavar="NEW")
 def rename_run(name: str, new_name: str) -> None:
     """Rename a run."""
@@ -173,7 +173,7 @@ def rename_run(name: str, new_name: str) -> None:
 
 
 @runs.command("note")
-@click.argument("name", metavar="RUN")
+@click.argument("name", metavar="RUN", shell_complete=completion.runs)
 @click.argument("text", required=False)
 def note_run(name: str, text: str | None) -> None:
     """Print the note of a run, or replace it by TEXT.
@@ -187,7 +187,7 @@ def note_run(name: str, text: str | None) -> None:
 
 
 @runs.command("rm")
-@click.argument("names", metavar="RUN...", nargs=-1, required=True)
+@click.argument("names", metavar="RUN...", nargs=-1, required=True, shell_complete=completion.runs)
 @click.option("--yes", is_flag=True, help="Remove without confirmation.")
 def remove_runs(names: tuple[str, ...], yes: bool) -> None:
     """Remove runs with all their checkpoints."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tui_gpt.cli.commands import common, terminal
+from tui_gpt.cli.commands import common, completion, terminal
 from tui_gpt.cli.commands.resumption import Resumption
 from tui_gpt.config import DEFAULT_PRESET, PRESETS, ModelConfig
 from tui_gpt.control import Control
@@ -36,18 +36,19 @@ class _TrainCommand(common.SettingsCommand):
 
 
 @click.command(cls=_TrainCommand)
-@click.argument("corpus", required=False)
+@click.argument("corpus", required=False, shell_complete=completion.texts)
 @click.option("--headless", is_flag=True, cls=common.Option, heading="The run", help="Train without the app.")
 @common.setting_option("train", "preset", "The run", metavar="NAME")
 @common.setting_options("train", ["max_iters", "max_seconds"], "The run")
 @click.option("--name", metavar="RUN", cls=common.NewRunOption, heading="The run", help="Name of the new run.")
 @click.option(
     "--resume", metavar="[RUN]", is_flag=False, flag_value=_NEWEST, cls=common.Option, heading="The run",
-    help="Resume a run; without RUN the newest.",
+    shell_complete=completion.runs, help="Resume a run; without RUN the newest.",
 )  # fmt: skip
 @click.option(
-    "--init-from", metavar="RUN", cls=common.NewRunOption, heading="The run", help="Start from the weights of a run."
-)
+    "--init-from", metavar="RUN", cls=common.NewRunOption, heading="The run", shell_complete=completion.models,
+    help="Start from the weights of a run.",
+)  # fmt: skip
 @click.option(
     "--model-path", metavar="DIR", type=click.Path(file_okay=False, path_type=Path), cls=common.Option,
     heading="The run", help="Store the run in this folder.",

@@ -10,6 +10,9 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#if defined __x86_64__
+#include <cpuid.h>
+#endif
 
 #include "matrix.h"
 
@@ -503,12 +506,26 @@ int64_t layout(int64_t *values, int64_t count)
     return length;
 }
 
+#if defined __x86_64__
+/* Not by __builtin_cpu_supports, which is always false when Zig compiles it (seen with ziglang 0.17.1). */
+static int64_t best_x86_variant(void)
+{
+    const unsigned fma_xsave_f16c = 1u << 12 | 1u << 27 | 1u << 29, avx2 = 1u << 5, avx512f = 1u << 16;
+    unsigned eax, ebx, ecx, edx, saved, high;
+    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || (ecx & fma_xsave_f16c) != fma_xsave_f16c)
+        return 0;
+    __asm__ volatile("xgetbv" : "=a"(saved), "=d"(high) : "c"(0)); /* the registers that the system saves */
+    if ((saved & 0x06) != 0x06 || !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || !(ebx & avx2))
+        return 0;
+    return (ebx & avx512f) && (saved & 0xe6) == 0xe6 ? 2 : 1;
+}
+#endif
+
 /* The best variant for this processor: 0 is the baseline, 1 needs AVX2, FMA and F16C, 2 AVX-512. */
 int64_t best_variant(void)
 {
 #if defined __x86_64__
-    int64_t has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    return has_avx2 ? 1 + !!__builtin_cpu_supports("avx512f") : 0;
+    return best_x86_variant();
 #else
     return 0;
 #endif
