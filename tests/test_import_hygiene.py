@@ -40,7 +40,10 @@ def package(*names: str) -> list[str]:
 
 
 TORCH = package("models", "training")
-ARRAYS = [*package("storage.export.hf"), *(f"tui_gpt.storage.{name}" for name in ("checkpoint", "folding", "quantize"))]
+ARRAYS = [
+    *package("storage.export.hf"),
+    *(f"tui_gpt.storage.{name}" for name in ("checkpoint", "folding", "messages", "quantize")),
+]
 ARRAY_TEXTS = (
     *("dataset", "tokenizer", "windows", "report", "permutation", "large.alphabet", "large.mapped", "large.tokens"),
     *package("text.tokenizers."),

@@ -72,14 +72,13 @@ def arm(phase: str, folder: Path) -> None:
         return
     from tui_gpt.control import Control
 
-    names = ("trainer", "evaluation.meter", "setup.prepared")
+    names = ("trainer", "step_gradients", "evaluation.meter", "setup.prepared")
     modules: list[Any] = [import_module(f"tui_gpt.training.{name}") for name in names]
-    trainer, meter, prepared = modules
+    trainer, gradients, meter, prepared = modules
     match phase:
         case "step":
-            inner = trainer.Trainer._accumulate_gradients
-            held = _held_before(gate, inner, lambda self: self._state.step >= STEP)
-            trainer.Trainer._accumulate_gradients = held
+            inner = gradients.LocalGradients.accumulate
+            gradients.LocalGradients.accumulate = _held_before(gate, inner, lambda _self, step: step.number >= STEP)
         case "evaluation":
             meter.mean_loss = _held_before(gate, meter.mean_loss, lambda *_: True)
         case "save":

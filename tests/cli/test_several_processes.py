@@ -35,8 +35,8 @@ def test_a_host_that_is_cut_off_ends_the_run_in_time_and_it_is_resumed(tmp_path:
 def test_several_ranks_train_as_one_process_does_also_after_a_kill_and_a_signal(tmp_path: Path) -> None:
     """Accumulation 2 in one process, 1 with two ranks, half a batch each with four: every loss is within 1e-5.
 
-    A killed rank is restarted, and a signal to any rank stops all at one step; resumed in one process, the run ends as if
-    it had not been disturbed.
+    A killed rank is restarted, and a signal to any rank stops all at one step; resumed in one process, the run ends
+    as if it had not been disturbed.
     """
     kinds = "none", "kill", "signal"
     assert broken_promises(tmp_path, *kinds) == dict.fromkeys(kinds, "")

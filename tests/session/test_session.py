@@ -294,12 +294,12 @@ def test_an_estimate_contains_time_steps_and_size(tiny: Make) -> None:
 
 
 def test_the_run_of_a_failed_worker_is_marked(tiny: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tui_gpt.training.trainer import Trainer
+    from tui_gpt.training.step_gradients import LocalGradients, Step
 
-    def fail(_self: Trainer) -> None:
-        raise RuntimeError("out of memory")
+    def fail(_self: LocalGradients, _step: Step) -> None:
+        raise RuntimeError("a bug")
 
-    monkeypatch.setattr(Trainer, "_accumulate_gradients", fail)
+    monkeypatch.setattr(LocalGradients, "accumulate", fail)
     with pytest.raises(RuntimeError):
         train(Session(), tiny(), name="fox")
     assert RunStore().get("fox").summary().state == "failed"

@@ -72,7 +72,19 @@ def test_characters_of_the_text_in_an_event_are_only_counted() -> None:
 
 def test_every_text_field_of_every_event_is_classified() -> None:
     """A new text field has to be added to one of the two lists."""
-    harmless = {"device", "preset", "path", "setting", "value", "reason", "source", "origin", "problem", "request"}
+    harmless = {
+        "device",
+        "precision",
+        "preset",
+        "path",
+        "setting",
+        "value",
+        "reason",
+        "source",
+        "origin",
+        "problem",
+        "request",
+    }
     for kind in EVENT_TYPES.values():
         hints = get_type_hints(kind)
         texts = {name for name, hint in hints.items() if name != "type" and (hint is str or str in get_args(hint))}

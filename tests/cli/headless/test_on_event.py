@@ -126,5 +126,7 @@ def test_a_bad_option_trains_nothing(arguments: list[str], words: str, command: 
 
 def test_the_scalars_of_an_event_are_its_measurements() -> None:
     assert scalars(progress(20)).keys() == {"loss/train", "learning_rate", "grad_norm", "tokens_per_second"}
-    assert scalars(evaluated(20, 1.9)) == {"loss/validation": 1.9, "loss/train_evaluated": 1.9 - 0.1}
+    bits = evaluated(20, 1.9).bits_per_char
+    losses = {"loss/validation": 1.9, "loss/train_evaluated": 1.9 - 0.1}
+    assert scalars(evaluated(20, 1.9)) == {**losses, "bits_per_character/validation": bits}
     assert scalars(short_script()[0]) == {}

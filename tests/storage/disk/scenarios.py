@@ -20,10 +20,12 @@ from tests.storage.fuzzing import listing
 from tui_gpt.config import DEFAULT_CORPUS, SampleConfig, TrainConfig, resolve
 from tui_gpt.control import Control
 from tui_gpt.events import Evaluated, Event, Finished, Progress, Saved, SettingChanged
+from tui_gpt.models.build import build_model
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import Session
 from tui_gpt.storage import crash
 from tui_gpt.storage.checkpoint import quantize_checkpoint
+from tui_gpt.storage.export.hf import export_hf
 from tui_gpt.storage.export.table import csv_text, export_csv
 from tui_gpt.storage.export.tensorboard import export_tensorboard
 from tui_gpt.storage.files import atomic_write, write_synced
@@ -524,6 +526,26 @@ def _curves_are_exported(root: Path, promises: int) -> None:
         expect(listing(root / "board") == listing(root / "whole"), "the event file is cut")
 
 
+def _a_small_gpt2(root: Path) -> None:
+    """Create a run of a model that GPT-2 can express."""
+    config = resolve("nano", n_layer=1, n_head=1, n_embd=2, block_size=4)
+    run = RunStore(root / "runs").create(config, NAME)
+    info = dataclasses.replace(_info(TrainerState(step=5, max_iters=9)), config=config)
+    write_checkpoint(run.path / "best", info, build_model(config.model, 3, seed=1).state_dict())
+
+
+def _export_gpt2(root: Path) -> Iterator[None]:
+    export_hf(Run(root / "runs" / NAME).require_checkpoint("best"), root / "gpt2")
+    yield
+
+
+def _gpt2_is_exported(root: Path, promises: int) -> None:
+    export_hf(Run(root / "runs" / NAME).require_checkpoint("best"), root / "whole")
+    expect(promises < 1 or (root / "gpt2").exists(), "the exported model is lost")
+    if (root / "gpt2").exists():
+        expect(listing(root / "gpt2") == listing(root / "whole"), "the exported model is cut")
+
+
 # The user's own files
 
 
@@ -690,6 +712,7 @@ SCENARIOS = (
     Scenario("rename", _rename, _is_renamed, _three_runs),
     Scenario("restore", _restore, _is_restored, _three_runs),
     Scenario("exported curves", _export_curves, _curves_are_exported, _measured_run, alters=True),
+    Scenario("exported GPT-2", _export_gpt2, _gpt2_is_exported, _a_small_gpt2, alters=True),
     Scenario("state.json", _remember, _remembers),
     Scenario("notebook", _note, _is_noted, alters=True),
     Scenario("copy of a card", _copy, _is_copied),

@@ -48,7 +48,7 @@ async def test_every_setting_can_be_scrolled_to_with_its_whole_meaning() -> None
                 row.scroll_visible(animate=False, immediate=True)
                 await wait_until(pilot, partial(is_inside, row, settings))
                 drawn = " ".join(row.render_line(y).text[EXPLANATION_COLUMN:].strip() for y in range(row.size.height))
-                assert drawn == row.explanation, (size, name)
+                assert drawn.replace("- ", "-") == row.explanation, (size, name)  # lines may end at a hyphen
 
 
 async def test_the_form_can_be_started_at_every_size() -> None:

@@ -20,7 +20,7 @@ from tui_gpt.control import Control
 from tui_gpt.errors import StorageError
 from tui_gpt.records import read_record
 from tui_gpt.storage import paths
-from tui_gpt.storage.files import atomic_write, ensure_folder, storage_errors
+from tui_gpt.storage.files import atomic_write, storage_errors
 from tui_gpt.storage.locks import FileLock, LockHeldError
 from tui_gpt.storage.plain_files import is_folder, read_json_object
 from tui_gpt.text.large.scan import Scan
@@ -76,7 +76,7 @@ class PreparedFolder:
         """Hold the folder's lock; wait until another process has released it. Raises StoppedError, StorageError."""
         lock = FileLock(self.path / _LOCK)
         with storage_errors(f"write into {self.path}"):
-            ensure_folder(self.path)
+            self.path.mkdir(parents=True, exist_ok=True)
             while True:
                 try:
                     lock.acquire()

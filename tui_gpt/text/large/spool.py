@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tui_gpt.storage import paths
-from tui_gpt.storage.files import CHUNK, ensure_folder, storage_errors, write_synced
+from tui_gpt.storage.files import CHUNK, storage_errors
 from tui_gpt.text import reading
 from tui_gpt.text.large.cache import PreparedFolder
 
@@ -26,8 +26,9 @@ def spooled(head: bytes, stream: BinaryIO, name: str) -> Path:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     atexit.register(PreparedFolder.of(path).remove)
     with storage_errors(f"write {path}"):
-        ensure_folder(folder)
-        write_synced(path, _limited(head, stream, name))
+        folder.mkdir(parents=True)
+        with path.open("xb") as file:
+            file.writelines(_limited(head, stream, name))
     return path
 
 

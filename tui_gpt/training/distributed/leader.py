@@ -121,7 +121,7 @@ class LeaderGradients:
         self._leader.require_ranks()
 
     def close(self) -> None:
-        """It has no thread of its own."""
+        """There is nothing to end."""
 
 
 @contextmanager

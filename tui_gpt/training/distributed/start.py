@@ -9,13 +9,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import safetensors.torch
 from torch import Tensor
 
 from tui_gpt.records import read_record
+from tui_gpt.storage import messages
 from tui_gpt.storage.manifest import CheckpointInfo
 from tui_gpt.training.checkpoints.copies import Tensors
-from tui_gpt.training.checkpoints.tensors import Checkpoint
+from tui_gpt.training.checkpoints.tensors import Checkpoint, arrays_of, tensors_of
 from tui_gpt.training.distributed.orders import Link
 
 _TRAINING = "training."
@@ -37,12 +37,13 @@ def receive_start(link: Link) -> tuple[str, Checkpoint]:
 
 def send_tensors(link: Link, weights: Tensors, training: Tensors) -> None:
     """Send weights, and the state of optimizers and generators, from rank 0. Raises RankLostError."""
-    link.broadcast(safetensors.torch.save({**_prefixed(_WEIGHTS, weights), **_prefixed(_TRAINING, training)}))
+    tensors = {**_prefixed(_WEIGHTS, weights), **_prefixed(_TRAINING, training)}
+    link.broadcast(messages.to_bytes(arrays_of(tensors)))
 
 
 def receive_tensors(link: Link) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Return what `send_tensors` sends. Raises RankLostError."""
-    tensors = safetensors.torch.load(link.broadcast(None))
+    tensors = tensors_of(messages.from_bytes(link.broadcast(None)))
     return _with_prefix(_WEIGHTS, tensors), _with_prefix(_TRAINING, tensors)
 
 
