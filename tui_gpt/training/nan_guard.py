@@ -77,8 +77,8 @@ class NanGuard:
         """Return to the last good snapshot at half the learning rate; the number of steps is not reset."""
         good = self._good
         assert good is not None
+        self._settings.halve_learning_rate()  # first: a rank that is lost while it takes the weights ends the run here
         self._restore(good.weights, good.training)
-        self._settings.halve_learning_rate()
         rate, last_step = self._settings.config.learning_rate, max(step, self._state.step)
         return [
             RolledBack(step=step, to_step=good.state.step),

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from tui_gpt.config import Precision, TokenizerName, TrainConfig
 from tui_gpt.control import Control
-from tui_gpt.errors import RankLostError, StorageError
+from tui_gpt.errors import DeviceMemoryError, RankLostError, StorageError
 from tui_gpt.events import (
     CompileFailed,
     Event,
@@ -128,6 +128,7 @@ class Trainer:
         self._state.record_tokens = components.batches.record_tokens
         if self._state.most_windows:
             components.replicas.limit_windows(self._state.most_windows)
+            self._state.most_windows = components.replicas.most_windows or 0
         self._state.device, self._state.precision = components.device.type, components.precision
         self._planned_changes = planned_changes or {}
         self._resume_changes = resume_changes or {}
@@ -186,7 +187,7 @@ class Trainer:
                     break
                 yield from self._make_step()
             yield from self._finish(reason)
-        except (GeneratorExit, RankLostError):
+        except (GeneratorExit, RankLostError, DeviceMemoryError):
             self._checkpoints.save("last")
             raise
         finally:
@@ -208,7 +209,7 @@ class Trainer:
         except StepAbortedError:
             self._undo_step(generators)
             return
-        except RankLostError:
+        except (RankLostError, DeviceMemoryError):
             self._undo_step(generators)
             raise
         events = self._update_weights(loss)

@@ -43,7 +43,7 @@ class FakeDDP(nn.Module):
 def bench(monkeypatch: pytest.MonkeyPatch) -> Workbench:
     """A run of three batches per step, without a network."""
     monkeypatch.setattr(module, "DistributedDataParallel", FakeDDP)
-    monkeypatch.setattr("torch.distributed.all_reduce", lambda sums: None)
+    monkeypatch.setattr("torch.distributed.all_reduce", lambda *_: None)
     return Workbench(MODEL, changed(TRAIN, {"gradient_accumulation": 3}))
 
 

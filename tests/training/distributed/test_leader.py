@@ -2,8 +2,9 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
@@ -11,12 +12,13 @@ import torch
 from tests.training.distributed.fakes import WAIT_SECONDS, FakeLink, Meeting, in_thread
 from tui_gpt.config import RunConfig
 from tui_gpt.control import Control
-from tui_gpt.errors import RankLostError
-from tui_gpt.ranks import ALONE
+from tui_gpt.errors import RankLostError, StoppedError
+from tui_gpt.ranks import ALONE, Ranks
 from tui_gpt.storage.manifest import CheckpointInfo
 from tui_gpt.training.checkpoints.tensors import Checkpoint
 from tui_gpt.training.distributed import leader as module
-from tui_gpt.training.distributed.leader import Leader, leading
+from tui_gpt.training.distributed.gradients import SharedGradients
+from tui_gpt.training.distributed.leader import Leader, LeaderGradients, leading
 from tui_gpt.training.distributed.orders import Action, Order, take
 from tui_gpt.training.distributed.start import receive_start, receive_tensors, send_start, send_tensors
 from tui_gpt.training.step_gradients import Step
@@ -99,6 +101,48 @@ def test_a_lost_rank_ends_a_pause_and_every_later_order(ranks: Two) -> None:
         ranks.leader.require_ranks()
     with pytest.raises(RankLostError):
         ranks.step(1)
+
+
+def test_after_an_error_in_a_step_no_other_order_is_given(ranks: Two) -> None:
+    """The other ranks are in the middle of the step, and would take the order for a part of it."""
+    with pytest.raises(ZeroDivisionError), ranks.leader.order(Action.STEP, Step(7, 0.25, 1.0)):
+        raise ZeroDivisionError
+    ranks.leader.end(1)
+    ranks.meeting.lose()
+    assert Action.END not in [order.action for order in ranks.other.end()]
+
+
+def test_a_stop_during_the_agreement_waits_for_the_next_one() -> None:
+    """All ranks decide by the sum, which every one of them has."""
+
+    class StoppingLink(FakeLink):
+        def add_up(self, numbers: Sequence[float]) -> list[float]:
+            sums = super().add_up(numbers)
+            control.stop()
+            return sums
+
+    control, meeting = Control(), Meeting(1)
+    link = StoppingLink(meeting, 0)
+    gradients = LeaderGradients(Leader(link, control), link, cast(SharedGradients, None), control)
+    assert not gradients._stop_is_agreed()
+    assert gradients._stop_is_agreed()
+
+
+def test_a_rank_that_is_lost_during_the_preparation_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stops the preparation, which alone would look like a stop that was asked for."""
+    meeting, control = Meeting(2), Control()
+    monkeypatch.setattr(module, "BEAT_SECONDS", 0.001)
+    monkeypatch.setattr(module, "joined", lambda _ranks: contextlib.nullcontext(FakeLink(meeting, 0)))
+    meeting.lose()
+
+    def prepare() -> None:
+        with leading(Ranks(world=2, local_world=2), control):
+            while not control.stop_requested:
+                threading.Event().wait(0.001)
+            raise StoppedError
+
+    with pytest.raises(RankLostError):
+        prepare()
 
 
 def test_one_process_has_nobody_to_lead() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from tui_gpt.text.any_bytes import text_of
 from tui_gpt.text.corpora import CorpusText, load, missing, read_corpus, unreadable
 from tui_gpt.text.encodings import NotTextError, decode_text
 from tui_gpt.text.folder import LeftOut, files_below, no_text
@@ -16,18 +17,19 @@ from tui_gpt.text.reading import decode_named, path_of
 def read_beginning(spec: str, most: int, *, as_bytes: bool = False) -> tuple[CorpusText, float]:
     """Return the text that `spec` names, or of one of more than `most` bytes the beginning, and which fraction that is.
 
-    With `as_bytes` it is the whole text, as in `read_corpus`.
+    With `as_bytes` it is unchanged, as in `read_corpus`, and that of a folder is the whole text.
 
     The digest is then that of the sizes and times of its files. In a folder, files that are not UTF-8 are skipped
     without a note. Raises CorpusError.
     """
-    if as_bytes:
-        return load(read_corpus(spec, keep=False, as_bytes=True)), 1.0
     entry = corpora_by_name().get(spec)
     try:
         path = entry.path if entry else path_of(spec)
         size = size_of(path)
-        if size > most:
+        if size > most and as_bytes and not path.is_dir():
+            with path.open("rb") as file:
+                return CorpusText(path.stem, text_of(file.read(most)), fingerprint_of(path), spec), most / size
+        if size > most and not as_bytes:
             name = entry.name if entry else path.absolute().stem
             text = "".join(_folder_beginning(path, most)) if path.is_dir() else decode_named(_first(path, most), spec)
             return CorpusText(name, text, fingerprint_of(path), spec), min(1.0, len(text.encode("utf-8")) / size)
@@ -35,7 +37,7 @@ def read_beginning(spec: str, most: int, *, as_bytes: bool = False) -> tuple[Cor
         raise missing(spec) from None
     except (OSError, ValueError, RuntimeError) as error:
         raise unreadable(spec, error) from error
-    return load(read_corpus(spec, keep=False)), 1.0
+    return load(read_corpus(spec, keep=False, as_bytes=as_bytes)), 1.0
 
 
 def _first(path: Path, most: int) -> bytes:

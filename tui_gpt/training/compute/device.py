@@ -37,6 +37,8 @@ class ComputeDevice:
         cores = config.threads or max(1, available_cores() // ranks.local_world)
         torch.set_num_threads(cores)
         device = choose_device(config.device)
+        if device.type == "mps" and ranks.are_several:
+            raise ConfigError("several processes cannot train on mps: use --device cpu, or one process")
         if device.type == "cuda" and ranks.local_world > torch.cuda.device_count():
             raise ConfigError(
                 f"this machine has {torch.cuda.device_count()} CUDA devices for {ranks.local_world} processes: "

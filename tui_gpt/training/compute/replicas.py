@@ -43,7 +43,8 @@ class Replicas:
         self.models = models
         self.cores = cores
         self._device = device
-        self._most_windows = most_windows
+        self.most_windows = most_windows
+        """Windows in one pass of a replica, at most; None for any number."""
         self._networks = networks
         self.precision = precision
         self._parameters = [parameter for parameter in models[0].parameters() if parameter.requires_grad]
@@ -62,7 +63,7 @@ class Replicas:
 
     def limit_windows(self, most: int) -> None:
         """Process at most `most` windows in one pass of a replica."""
-        self.reduced_to = self._most_windows = min(most, self._most_windows or most)
+        self.reduced_to = self.most_windows = min(most, self.most_windows or most)
 
     def gradients(self, batch: Batch, *, parallel: bool = True) -> tuple[Tensor, list[Tensor]]:
         """Return the mean loss over the batch, detached, and its gradient for each parameter.
@@ -85,7 +86,7 @@ class Replicas:
 
     def _halve_passes(self, batch: Batch) -> None:
         windows = math.ceil(len(batch.inputs) / len(self.models))
-        windows = min(windows, self._most_windows or windows)
+        windows = min(windows, self.most_windows or windows)
         if windows <= self._networks:
             raise DeviceMemoryError(_too_little_memory(batch.inputs.shape[1], self._device))
         self.limit_windows(max(self._networks, windows // 2))
@@ -110,7 +111,7 @@ class Replicas:
     def passes_of(self, piece: Batch) -> list[Batch]:
         """Return the windows that a replica computes in the parts that it passes through the model one by one."""
         windows = len(piece.inputs)
-        return piece.passes(math.ceil(windows / (self._most_windows or windows)), self._networks)
+        return piece.passes(math.ceil(windows / (self.most_windows or windows)), self._networks)
 
     def _gradients_of(self, whole: int, model: nn.Module, piece: Batch) -> tuple[Tensor, Sequence[Tensor]]:
         """Return what a piece of a batch of `whole` windows adds to the loss and to the gradients."""

@@ -15,6 +15,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
+from tui_gpt.errors import DeviceMemoryError, is_out_of_memory
 from tui_gpt.training.batches import Batch, Batches
 from tui_gpt.training.compute.device import sum_dtype, using_cores
 from tui_gpt.training.compute.interruption import StepAbortedError
@@ -28,6 +29,12 @@ _WITHOUT_BUFFERS: dict[str, Any] = {
 }
 """Buffers are constants of the model and equal in all ranks; PyTorch 2.13 renamed the option."""
 
+_NO_LIMIT = 2**31
+_OUT_OF_MEMORY = (
+    "the memory of {} ran out in one of several processes: resume the run in more of them, each of which has fewer "
+    "windows then, or start another one with a smaller --batch-size"
+)
+
 
 class SharedGradients:
     """Computes this rank's share of every step; all ranks must call the same methods in the same order."""
@@ -39,6 +46,7 @@ class SharedGradients:
         self._device = device
         self._world = world
         (model,) = replicas.models
+        replicas.most_windows = _agreed(replicas.most_windows)
         with lost_ranks_reported():
             self._model = DistributedDataParallel(model, gradient_as_bucket_view=True, **_WITHOUT_BUFFERS)
 
@@ -69,7 +77,20 @@ class SharedGradients:
                 yield part, fraction, (number + 1, place) == (count, len(parts))
 
     def _pass(self, part: Batch, fraction: float) -> Tensor:
-        with lost_ranks_reported(), float32_products(self._replicas.precision):
-            loss = self._replicas.loss_of(self._model, part) * fraction
-            loss.backward()  # type: ignore[no-untyped-call]  # of PyTorch
+        try:
+            with lost_ranks_reported(), float32_products(self._replicas.precision):
+                loss = self._replicas.loss_of(self._model, part) * fraction
+                loss.backward()  # type: ignore[no-untyped-call]  # of PyTorch
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise DeviceMemoryError(_OUT_OF_MEMORY.format(self._device.type)) from error
+            raise
         return loss.detach()
+
+
+def _agreed(most_windows: int | None) -> int | None:
+    """Return the smallest limit of all ranks, so that they divide a batch into the same number of passes."""
+    smallest = torch.tensor(_NO_LIMIT if most_windows is None else most_windows)
+    with lost_ranks_reported():
+        dist.all_reduce(smallest, dist.ReduceOp.MIN)
+    return None if int(smallest) == _NO_LIMIT else int(smallest)

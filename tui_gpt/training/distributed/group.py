@@ -95,6 +95,6 @@ def rank_lost(message: str) -> RankLostError:
     found = _REASON.search(message)
     reason = found.group().lower() if found else "the connection failed"
     return RankLostError(
-        f"another process of this run was lost ({reason}): the run is kept up to its newest checkpoint, resume it by "
-        "the same command with --resume"
+        f"another process of this run was lost ({reason}): what was saved is kept; if `tui-gpt runs list` shows the "
+        "run, start all processes again with --resume and its name, else as before"
     )

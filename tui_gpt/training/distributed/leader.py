@@ -18,9 +18,10 @@ from tui_gpt.training.batches import Batches
 from tui_gpt.training.checkpoints.copies import Tensors
 from tui_gpt.training.checkpoints.tensors import Checkpoint
 from tui_gpt.training.compute.device import ComputeDevice
+from tui_gpt.training.compute.interruption import StepAbortedError
 from tui_gpt.training.compute.replicas import Replicas
 from tui_gpt.training.distributed.gradients import SharedGradients
-from tui_gpt.training.distributed.group import joined
+from tui_gpt.training.distributed.group import joined, rank_lost
 from tui_gpt.training.distributed.orders import NO_STEP, Action, Link, Order, give
 from tui_gpt.training.distributed.start import send_start, send_tensors
 from tui_gpt.training.step_gradients import Step
@@ -71,6 +72,11 @@ class Leader:
                 self._lost = error
                 self._control.stop()
                 raise
+            except StepAbortedError:
+                raise
+            except BaseException:  # the others wait for this rank's part, and would take an order for it
+                self._lost = rank_lost("this process failed")
+                raise
 
     def require_ranks(self) -> None:
         """Raise RankLostError if another rank was lost."""
@@ -107,9 +113,10 @@ class LeaderGradients:
 
     def _stop_is_agreed(self) -> bool:
         """Return whether any rank was asked to stop."""
-        if self._link.add_up([float(self._control.stop_requested)])[0] > 0:
+        is_agreed = self._link.add_up([float(self._control.stop_requested)])[0] > 0
+        if is_agreed:
             self._control.stop()
-        return self._control.stop_requested
+        return is_agreed
 
     def replace_state(self, weights: Tensors, training: Tensors) -> None:
         """See `StepGradients`."""
@@ -140,7 +147,11 @@ def leading(ranks: Ranks, control: Control) -> Iterator[Leader | None]:
         try:
             yield leader
             code = EXIT_DONE
-        except (GeneratorExit, StoppedError):
+        except StoppedError:
+            leader.require_ranks()
+            code = EXIT_DONE
+            raise
+        except GeneratorExit:
             code = EXIT_DONE
             raise
         except TuiGptError as error:

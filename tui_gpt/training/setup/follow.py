@@ -1,6 +1,7 @@
 """Prepares a rank other than 0 from what rank 0 sends: the state of the run, as a checkpoint holds it."""
 
 from tui_gpt.control import Control
+from tui_gpt.errors import ConfigError
 from tui_gpt.ranks import Ranks
 from tui_gpt.training.checkpoints.copies import restore_optimizers
 from tui_gpt.training.checkpoints.tensors import Checkpoint
@@ -20,8 +21,9 @@ def prepare_follower(checkpoint: Checkpoint, name: str, ranks: Ranks, control: C
     )
     compute = ComputeDevice.of(config.train, ranks)
     precision = checkpoint.info.extra.get("precision")
-    if precision in compute.precisions:
-        compute = compute.with_precision(precision)
+    if precision not in compute.precisions:
+        raise ConfigError(f"rank {ranks.rank} cannot compute in {precision}, as rank 0 does: choose --precision fp32")
+    compute = compute.with_precision(precision)
     model, prior = restored_model(checkpoint, corpus)
     prepared = assemble(config, corpus, model.train(), prior, compute, step_seconds=1.0)
     restore_optimizers(prepared.optimizers, checkpoint.training or {})

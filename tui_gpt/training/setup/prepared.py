@@ -95,12 +95,20 @@ class Prepared:
 
     def _shared_gradients(self, run: Run, leader: Leader) -> StepGradients:
         """Send the state to the other ranks, and return the gradients that all ranks compute."""
+        if self.initialized is not None:
+            self._save_beginning(run)
         copies = TrainingTensors(self.model, self.optimizers, {}).copies()
         state = dataclasses.replace(self.state or TrainerState(), precision=self.compute.precision)
         snapshot = Snapshot(state, self.config.train, copies.weights, copies.training)
         weights = {**copies.weights, **self._prior_tensors}
         checkpoint = Checkpoint(self._info_of(snapshot), weights, dict(copies.training))
         return leader.start(run.name, checkpoint, self.replicas, self.batches, self.compute)
+
+    def _save_beginning(self, run: Run) -> None:
+        """Save the weights that the run starts from: torchrun's restart would not know them. Raises StorageError."""
+        copies = TrainingTensors(self.model, self.optimizers, random_generators(self.replicas)).copies()
+        snapshot = Snapshot(TrainerState(), self.config.train, copies.weights, copies.training)
+        CheckpointWriter(run, self._write).commit("last", snapshot)
 
     @cached_property
     def batches(self) -> Batches:
