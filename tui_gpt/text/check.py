@@ -5,7 +5,7 @@ import dataclasses
 from tui_gpt.config import RunConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import CorpusError
-from tui_gpt.formatting import format_bytes
+from tui_gpt.formatting import format_bytes, token_noun
 from tui_gpt.text.corpora import AnyText, read_corpus, require_file, unscanned_bytes
 from tui_gpt.text.large.text import LargeText
 from tui_gpt.text.split import Arranged, Split
@@ -63,7 +63,7 @@ def _large_note(size: str, config: RunConfig) -> tuple[str, ...]:
     counted = ", n-grams are counted in passages of it," if config.model.ngram_order else ""
     return (
         f"a long text, {size}: its tokens are kept on the disk{counted} and losses are measured on {RECORD_LIMIT:,} "
-        "characters of the validation part",
+        f"{token_noun(config.model.tokenizer)}s of the validation part",
     )
 
 

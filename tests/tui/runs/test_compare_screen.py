@@ -79,6 +79,19 @@ async def test_escape_first_removes_the_cursor() -> None:
         await wait_until(pilot, lambda: main.app.screen is main)
 
 
+async def test_the_keys_before_the_first_drawing_do_no_harm() -> None:
+    """The screen has its keys before its widgets."""
+    stored("a")
+    stored("b")
+    async with running() as (pilot, main, _):
+        screen = CompareScreen([main.control.replay("a"), main.control.replay("b")], {"a": 0, "b": 1}, pinned="a")
+        main.app.push_screen(screen)
+        screen.action_toggle_log()
+        screen.action_pin(1)
+        screen.action_back()
+        await wait_until(pilot, lambda: main.app.screen is main)
+
+
 async def test_one_run_alone_is_not_compared() -> None:
     stored("a")
     async with running() as (pilot, main, _):

@@ -36,7 +36,7 @@ def evaluate(
 
     A token is a character, unless the model has another tokenizer. Bits per character compare models of all tokenizers.
 
-    The validation split of the model's own text is read, of a long one 120,000 evenly spread characters; --file reads
+    The validation split of the model's own text is read, of a long one 120,000 evenly spread tokens; --file reads
     any other text.
     """
     source = chosen_source(ctx)

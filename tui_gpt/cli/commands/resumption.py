@@ -85,9 +85,10 @@ class Resumption:
         changes = {name: value for name, value in given.items() if name != "corpus" and not self._holds(name, value)}
         for name in ("preset", *settings.MODEL_HELP):
             if name in changes:
+                own = self._value(name)
+                has = f"has {name} {own} and keeps it" if own is not None else f"keeps its {name}"
                 raise IncompatibleError(
-                    f"the run {self.run.name} has {name} {self._value(name)} and keeps it when it is resumed: "
-                    f"omit {common.flag(name)}, or start a new run with --init-from {self.run.name}"
+                    f"the run {self.run.name} {has} when it is resumed: omit {common.flag(name)}, or start a new run"
                 )
         TrainConfig.from_dict({"max_iters": 1, **changes})
         step = 0 if self.info is None else self.info.step

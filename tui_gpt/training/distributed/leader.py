@@ -140,7 +140,8 @@ def leading(ranks: Ranks, control: Control) -> Iterator[Leader | None]:
     if not ranks.are_several:
         yield None
         return
-    control.report(f"waiting for {ranks.world - 1} other processes")
+    others = ranks.world - 1
+    control.report(f"waiting for {others} other {'process' if others == 1 else 'processes'}")
     with joined(ranks) as link:
         leader, code = Leader(link, control), EXIT_FAILED
         leader.begin()

@@ -76,7 +76,8 @@ class Start:
         return ModelConfig.from_dict({**dataclasses.asdict(own), **changes})
 
     def _refusal(self, name: str, own: object, asked: object, remedy: str) -> ConfigError:
-        return ConfigError(f"{name} is {own} in {self.source} and cannot become {asked}: {remedy}")
+        is_own = f"is {own} in" if own is not None else "is fixed by"
+        return ConfigError(f"{name} {is_own} {self.source} and cannot become {asked}: {remedy}")
 
     def give_weights(self, model: LanguageModel, corpus: Corpus) -> None:
         """Put the weights into `model`. Raises IncompatibleError where they do not fit."""

@@ -47,6 +47,7 @@ class CompareScreen(SizedScreen[None]):
         names = [record.name for record in records]
         self.pinned = names.index(pinned) if pinned in names else 0
         """The place of the pinned run."""
+        self.chart = LossChart(id="overlay")
 
     def compose(self) -> ComposeResult:
         """Lay out chart and settings side by side, or one below the other."""
@@ -68,7 +69,7 @@ class CompareScreen(SizedScreen[None]):
                 )
                 yield Button(button_label(self, "Back", "compare.back"), id="back", action="screen.back", compact=True)
         with Container(id="compare"):
-            yield LossChart(id="overlay")
+            yield self.chart
             with VerticalScroll(id="differences"):
                 yield Static("", id="differences-table", markup=False)
         yield KeyFooter(show_command_palette=False)
@@ -86,11 +87,6 @@ class CompareScreen(SizedScreen[None]):
         self.chart.focus()
         if any(run.record.is_live for run in self._runs):
             self.set_interval(_REFRESH_SECONDS, self._show_chart)
-
-    @property
-    def chart(self) -> LossChart:
-        """The chart."""
-        return self.query_one(LossChart)
 
     def _show(self) -> None:
         self._show_chart()
@@ -135,6 +131,8 @@ class CompareScreen(SizedScreen[None]):
 
     def action_pin(self, places: int) -> None:
         """Pin another run."""
+        if not self.chart.is_attached:
+            return
         self.pinned = (self.pinned + places) % len(self._runs)
         self._show()
 

@@ -215,7 +215,9 @@ def explanation(record: RunView, loss: float | None) -> str:
     """Return in words what a loss means, beside guessing; "" without a loss."""
     if loss is None:
         return ""
-    now = f"now as if choosing among {perplexity(loss):.2g} {record.unit}s"
+    choices = perplexity(loss)
+    shown = f"{choices:.2g}" if choices < 100 else f"{choices:,.0f}"
+    now = f"now as if choosing among {shown} {record.unit}s"
     guessing = record.guessing_loss
     if guessing is None or record.started is None:
         return now
