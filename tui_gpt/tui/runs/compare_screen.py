@@ -84,11 +84,14 @@ class CompareScreen(SizedScreen[None]):
         if self._units_differ:
             self.chart.choose(dataclasses.replace(self.chart.settings, quantity=BITS))
         self._show()
-        self.chart.focus()
+        if self.chart.is_attached:
+            self.chart.focus()
         if any(run.record.is_live for run in self._runs):
             self.set_interval(_REFRESH_SECONDS, self._show_chart)
 
     def _show(self) -> None:
+        if not self.chart.is_attached:  # the screen is left before its first drawing
+            return
         self._show_chart()
         rows = differences([settings_of(run.record, run.record.config) for run in self._runs])
         self.query_one("#differences-table", Static).update(self._table(rows))
@@ -131,8 +134,6 @@ class CompareScreen(SizedScreen[None]):
 
     def action_pin(self, places: int) -> None:
         """Pin another run."""
-        if not self.chart.is_attached:
-            return
         self.pinned = (self.pinned + places) % len(self._runs)
         self._show()
 
