@@ -155,12 +155,12 @@ class ModelConfig(_FromDict):
         return self.tokenizer == "byte"
 
     def __post_init__(self) -> None:
-        _require_ranges(self)
         _require(
             self.vocab_size is None or self.tokenizer == "bpe",
             "vocab_size",
             "vocab_size is for the tokenizer bpe: leave it out, or choose that tokenizer",
         )
+        _require_ranges(self)
         _require(
             self.n_embd % self.n_head == 0,
             "n_embd",

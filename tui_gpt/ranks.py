@@ -14,8 +14,6 @@ from tui_gpt.errors import UsageError
 TIMEOUT_VARIABLE = "TUI_GPT_RANK_TIMEOUT"
 _DEFAULT_TIMEOUT_SECONDS = 120.0
 _REQUIRED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-_NO_JOB = "none"
-"""torchrun's default `--rdzv-id`, which all of its runs have in common."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,8 +88,8 @@ def _seconds(environment: Mapping[str, str]) -> float:
 
 
 def _job(environment: Mapping[str, str], parent: int) -> str:
-    """Return the run's id of torchrun, or its process, which restarts the others and remains the same."""
-    run_id = environment.get("TORCHELASTIC_RUN_ID")
-    if run_id is None:
-        return ""
-    return run_id if run_id != _NO_JOB else f"process {parent} on {platform.node()}"
+    """Return the name of torchrun's process, which restarts the others and remains the same; empty without torchrun.
+
+    Its `--rdzv-id` does not do: another command may have the same one later.
+    """
+    return f"process {parent} on {platform.node()}" if "TORCHELASTIC_RUN_ID" in environment else ""
