@@ -85,6 +85,8 @@ def test_a_run_of_torchrun_is_followed_and_controlled_and_survives_the_death_of_
     os.kill(rank_1_of(torchrun.pid), signal.SIGKILL)
 
     finished = wait_for(torchrun, "finished")
+    if finished["reason"] == "stopped":  # torchrun may end rank 0 by a signal before it notices the loss
+        finished = wait_for(torchrun, "finished")
     assert (finished["step"], finished["reason"]) == (end, "completed")
     assert torchrun.wait(TIMEOUT_SECONDS) == 0
     assert "".join(lines_of(torchrun.stdout)) == ""

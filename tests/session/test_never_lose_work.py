@@ -9,7 +9,6 @@ import errno
 import json
 import os
 import random
-import re
 import shutil
 import subprocess
 import sys
@@ -575,16 +574,21 @@ EVIL = "evil\x1b]0;owned\x07\x9b2J\u202e[red].txt"
     ],
 )
 def test_a_text_full_of_escape_sequences_does_nothing_to_the_terminal(command: list[str], tmp_path: Path) -> None:
-    """Neither its name nor its content, nor what a model trained on it generates, on stdout or stderr."""
+    """Neither its name nor its content, nor what a model trained on it generates, on stdout or stderr.
+
+    The program's own titles and bells are off.
+    """
     from tests.cli.terminals import Terminal
+
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "config.toml").write_text("[alerts]\ntitle = false\nbell = false\nnotification = false\n")
 
     text = tmp_path / EVIL
     text.write_text("\x1b]0;owned\x07\x9b2J\u202e\x9b31m bold [red] words" + " and many more" * 40 + "\n" * 9)
     with Terminal(["-m", "tui_gpt", *command, str(text)], tmp_path / "home") as terminal:
         assert terminal.wait_for_exit() == 0, terminal.words
-    drawn = re.sub(r"\x1b\]2;[\x20-\x7e–]*\x07", "", terminal.screen)  # the program's own titles: printable characters
     for sign in ("\x1b]", "\x07", "\x9b", "\u202e"):
-        assert sign not in drawn
+        assert sign not in terminal.screen
     assert "words" in terminal.screen or "evil" in terminal.screen
 
 
