@@ -21,7 +21,7 @@ class Size:
 
 
 FEW = Size(12, {"a folder": 16, "a run's life": 600})
-MANY = Size(300, {"a folder": 2, "a run's life": 150})
+MANY = Size(140, {"a folder": 6, "a run's life": 450})
 
 
 def survey_all(size: Size, folder: Path) -> dict[str, Figures]:
