@@ -99,6 +99,8 @@ class Prepared:
             self._save_beginning(run)
         copies = TrainingTensors(self.model, self.optimizers, {}).copies()
         state = dataclasses.replace(self.state or TrainerState(), precision=self.compute.precision)
+        if state.most_windows:
+            self.replicas.limit_windows(state.most_windows)  # before the ranks agree on the sizes of their passes
         snapshot = Snapshot(state, self.config.train, copies.weights, copies.training)
         weights = {**copies.weights, **self._prior_tensors}
         checkpoint = Checkpoint(self._info_of(snapshot), weights, dict(copies.training))
