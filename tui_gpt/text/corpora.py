@@ -13,6 +13,7 @@ import hashlib
 import itertools
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -119,7 +120,7 @@ def read_corpus(
         with open_stdin(stdin) as stream:
             return _read_once("stdin", stream, keep, control or Control(), as_bytes)
     entry = corpora_by_name().get(spec)
-    try:
+    with reading_errors(spec):
         path = entry.path if entry else path_of(spec)
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
@@ -131,10 +132,6 @@ def read_corpus(
             with path.open("rb") as stream:
                 return _read_once(spec, stream, keep, control or Control(), as_bytes)
         data = read_file(path, spec)
-    except FileNotFoundError:
-        raise missing(spec) from None
-    except (OSError, ValueError, RuntimeError) as error:
-        raise unreadable(spec, error) from error
     name, source = _names_of(path, entry)
     return _corpus_text(name, _decoded(data, spec, as_bytes), source)
 
@@ -218,12 +215,23 @@ def load(text: AnyText) -> CorpusText:
     return CorpusText(text.name, "".join(text.pieces()), text.digest, text.source, text.notes, text.file_ends)
 
 
+@contextmanager
+def reading_errors(spec: str) -> Iterator[None]:
+    """Turn the errors of paths and files within the block into a CorpusError about the text that `spec` names."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise _missing(spec) from None
+    except (OSError, ValueError, RuntimeError) as error:
+        raise unreadable(spec, error) from error
+
+
 def unreadable(spec: str, error: Exception) -> CorpusError:
     """Return the error for a text that cannot be read because of `error`."""
     return CorpusError(f"{spec!r} cannot be read ({reason_of(error)}): check the name and its permissions")
 
 
-def missing(spec: str) -> CorpusError:
+def _missing(spec: str) -> CorpusError:
     """Return the error for a text that does not exist, with the most similar names that do."""
     path = Path(spec).expanduser()
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from tui_gpt.errors import CorpusError
 from tui_gpt.formatting import format_bytes
 from tui_gpt.text import reading
-from tui_gpt.text.corpora import missing, require_file, unreadable
+from tui_gpt.text.corpora import reading_errors, require_file
 from tui_gpt.text.library import corpora_by_name
 
 ENTRIES_LIMIT = 5_000
@@ -26,15 +26,11 @@ def look(spec: str, is_outdated: Callable[[], bool] = lambda: False) -> str:
     """
     require_file(spec)
     entry = corpora_by_name().get(spec)
-    try:
+    with reading_errors(spec):
         path = entry.path if entry else reading.path_of(spec)
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
             return _folder_words(path, is_outdated)
-    except FileNotFoundError:
-        raise missing(spec) from None
-    except (OSError, ValueError, RuntimeError) as error:
-        raise unreadable(spec, error) from error
     if not os.access(path, os.R_OK):
         raise CorpusError(f"{spec!r} cannot be read: check its permissions")
     if status.st_size > reading.SIZE_LIMIT:

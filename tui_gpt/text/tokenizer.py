@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from tui_gpt.config import TokenizerName
 from tui_gpt.errors import CheckpointError
+from tui_gpt.text.alphabet import Alphabet
 
 Ids = npt.NDArray[np.int32]
 
@@ -23,7 +24,6 @@ _CHUNK = 1 << 22
 """Characters processed at a time, so that a long text never takes four bytes per character."""
 _CACHED_CHUNK = 1 << 15
 """Characters encoded at a time, so that their code points and tokens stay in the processor's caches."""
-_CODE_POINTS = 0x110000
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,9 @@ class CharTokenizer:
     @classmethod
     def from_text(cls, text: str) -> CharTokenizer:
         """Return the tokenizer of the distinct characters of `text`, which must not be empty."""
-        seen = np.zeros(_CODE_POINTS, dtype=bool)
-        for codes in code_points(text):
-            seen[codes] = True
-        return cls("".join(map(chr, np.flatnonzero(seen))))
+        alphabet = Alphabet()
+        alphabet.add(text)
+        return cls(alphabet.characters())
 
     @property
     def vocab_size(self) -> int:

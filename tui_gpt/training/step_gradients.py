@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tui_gpt.control import Control
 from tui_gpt.training.batches import Batches
@@ -52,7 +52,6 @@ class StepGradients(Protocol):
 class LocalGradients:
     """The gradients that the replicas of one process compute."""
 
-    model: nn.Module
     replicas: Replicas
     batches: Batches
     device: torch.device
@@ -68,7 +67,7 @@ class LocalGradients:
         prefetcher = None
         if is_asynchronous:
             prefetcher = Prefetcher(lambda number: batches.training(number).pinned(), device)
-        return cls(replicas.models[0], replicas, batches, device, control, prefetcher)
+        return cls(replicas, batches, device, control, prefetcher)
 
     def accumulate(self, step: Step) -> Tensor:
         """See `StepGradients`."""
@@ -79,7 +78,7 @@ class LocalGradients:
             with abort_on_stop(self.replicas.models, self.control):
                 loss, gradients = self.replicas.gradients(source.training(number))
             total += loss / count
-            add_gradients(self.model.parameters(), gradients, count)
+            add_gradients(self.replicas.models[0].parameters(), gradients, count)
         return total
 
     def replace_state(self, weights: Tensors, training: Tensors) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from tui_gpt.text.any_bytes import text_of
-from tui_gpt.text.corpora import CorpusText, load, missing, read_corpus, unreadable
+from tui_gpt.text.any_bytes import bytes_of, text_of
+from tui_gpt.text.corpora import CorpusText, load, read_corpus, reading_errors
 from tui_gpt.text.encodings import NotTextError, decode_text
 from tui_gpt.text.folder import LeftOut, files_below, no_text
 from tui_gpt.text.large.pieces import raw_pieces
@@ -17,27 +17,27 @@ from tui_gpt.text.reading import decode_named, path_of
 def read_beginning(spec: str, most: int, *, as_bytes: bool = False) -> tuple[CorpusText, float]:
     """Return the text that `spec` names, or of one of more than `most` bytes the beginning, and which fraction that is.
 
-    With `as_bytes` it is unchanged, as in `read_corpus`, and that of a folder is the whole text.
-
-    The digest is then that of the sizes and times of its files. In a folder, files that are not UTF-8 are skipped
-    without a note. Raises CorpusError.
+    The digest of a beginning is that of the sizes and times of the files. In a folder, files that are not UTF-8 are
+    skipped without a note. With `as_bytes` all bytes are kept, and a folder is read as a whole. Raises CorpusError.
     """
     entry = corpora_by_name().get(spec)
-    try:
+    with reading_errors(spec):
         path = entry.path if entry else path_of(spec)
         size = size_of(path)
-        if size > most and as_bytes and not path.is_dir():
-            with path.open("rb") as file:
-                return CorpusText(path.stem, text_of(file.read(most)), fingerprint_of(path), spec), most / size
-        if size > most and not as_bytes:
+        if size > most and not (as_bytes and path.is_dir()):
             name = entry.name if entry else path.absolute().stem
-            text = "".join(_folder_beginning(path, most)) if path.is_dir() else decode_named(_first(path, most), spec)
-            return CorpusText(name, text, fingerprint_of(path), spec), min(1.0, len(text.encode("utf-8")) / size)
-    except FileNotFoundError:
-        raise missing(spec) from None
-    except (OSError, ValueError, RuntimeError) as error:
-        raise unreadable(spec, error) from error
+            text = (
+                "".join(_folder_beginning(path, most)) if path.is_dir() else _file_beginning(path, spec, most, as_bytes)
+            )
+            return CorpusText(name, text, fingerprint_of(path), spec), min(1.0, len(bytes_of(text)) / size)
     return load(read_corpus(spec, keep=False, as_bytes=as_bytes)), 1.0
+
+
+def _file_beginning(path: Path, spec: str, most: int, as_bytes: bool) -> str:
+    if not as_bytes:
+        return decode_named(_first(path, most), spec)
+    with path.open("rb") as file:
+        return text_of(file.read(most))
 
 
 def _first(path: Path, most: int) -> bytes:

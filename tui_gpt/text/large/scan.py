@@ -116,7 +116,7 @@ class _Facts:
     """Counts the pieces of a text."""
 
     def __init__(self) -> None:
-        from tui_gpt.text.large.alphabet import Alphabet  # numpy takes a tenth of a second, which --help need not wait
+        from tui_gpt.text.alphabet import Alphabet  # numpy takes a tenth of a second, which --help need not wait
 
         self.characters = 0
         self._digest = hashlib.sha256()

@@ -12,11 +12,11 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,7 @@ from tui_gpt.storage.json_lines import append_lines, open_to_append, whole_lines
 from tui_gpt.storage.plain_files import open_plain, read_plain
 from tui_gpt.text.large.mapped import MappedTokens
 from tui_gpt.text.large.text import LargeText, Place
+from tui_gpt.text.tokenizers.protocol import Encoder
 
 CHUNK_TOKENS = 4 << 20
 """Tokens of a chunk, which may have up to a piece of the text more."""
@@ -37,20 +38,6 @@ CHECKING = "checking the tokens"
 """The activities."""
 _LINE_LIMIT = 1_000
 FORMAT = 1
-
-
-class Tokenizer(Protocol):
-    """What the store needs of a tokenizer."""
-
-    @property
-    def vocab_size(self) -> int:
-        """The number of distinct tokens."""
-
-    def encode_compact(self, text: str) -> npt.NDArray[np.unsignedinteger[Any]]:
-        """Return the tokens of a piece of a text, which ends after a line where one does."""
-
-    def to_dict(self) -> Mapping[str, Any]:
-        """Return plain data that determines the tokens of every text."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +52,7 @@ class Chunk:
     """Of the chunk's tokens, in bytes."""
 
 
-def open_tokens(text: LargeText, tokenizer: Tokenizer, control: Control) -> MappedTokens:
+def open_tokens(text: LargeText, tokenizer: Encoder, control: Control) -> MappedTokens:
     """Return the tokens of a text; make what is missing of them. Raises StoppedError, CorpusError, StorageError."""
     store = _Store(text, tokenizer, control)
     with text.prepared.lock(control), storage_errors(f"write the tokens of {text.source}"):
@@ -79,12 +66,12 @@ def open_tokens(text: LargeText, tokenizer: Tokenizer, control: Control) -> Mapp
 class _Store:
     """The two files of a text's tokens."""
 
-    def __init__(self, text: LargeText, tokenizer: Tokenizer, control: Control) -> None:
+    def __init__(self, text: LargeText, tokenizer: Encoder, control: Control) -> None:
         self._text = text
         self._tokenizer = tokenizer
         self._control = control
         self.dtype = np.min_scalar_type(tokenizer.vocab_size - 1).newbyteorder("<")
-        record = json.dumps([FORMAT, dict(tokenizer.to_dict())], sort_keys=True)
+        record = json.dumps([FORMAT, tokenizer.to_dict()], sort_keys=True)
         self._of_text = f"tokens-{text.digest[:16]}-"
         name = self._of_text + hashlib.sha256(record.encode()).hexdigest()[:16]
         self.data = text.prepared.path / f"{name}.bin"

@@ -19,7 +19,22 @@ _CHUNK = 1 << 22
 """Tokens counted at a time."""
 
 
-class Tokenizer(Protocol):
+class Encoder(Protocol):
+    """Converts a text to tokens that are kept."""
+
+    @property
+    def vocab_size(self) -> int:
+        """The number of distinct tokens."""
+
+    def encode_compact(self, text: str) -> CompactIds:
+        """Return the tokens of `text` in the smallest unsigned type for the vocabulary; unknown characters are left
+        out."""
+
+    def to_dict(self) -> dict[str, str]:
+        """Return plain data for `checkpoint.json`, which determines the tokens of every text."""
+
+
+class Tokenizer(Encoder, Protocol):
     """Converts a text to tokens and back."""
 
     @property
@@ -27,18 +42,11 @@ class Tokenizer(Protocol):
         """The value of the setting `tokenizer` that makes such a tokenizer."""
 
     @property
-    def vocab_size(self) -> int:
-        """The number of distinct tokens."""
-
-    @property
     def texts(self) -> Sequence[str]:
         """The text of each token; they are distinct. A byte that is only a part of a character is a lone surrogate."""
 
     def encode(self, text: str) -> Ids:
         """Return the tokens of `text`; unknown characters are left out."""
-
-    def encode_compact(self, text: str) -> CompactIds:
-        """Return `encode` in the smallest unsigned type for the vocabulary."""
 
     def decode(self, ids: AnyIds) -> str:
         """Return the text of tokens, with U+FFFD for bytes that are not UTF-8. Raises IndexError out of range."""
@@ -51,9 +59,6 @@ class Tokenizer(Protocol):
 
     def unknown(self, text: str) -> str:
         """Return the distinct characters of `text` that have no token, in order of appearance."""
-
-    def to_dict(self) -> dict[str, str]:
-        """Return plain data for `checkpoint.json`."""
 
 
 @dataclass(frozen=True)

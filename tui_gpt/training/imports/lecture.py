@@ -9,23 +9,25 @@ from torch import Tensor
 
 from tui_gpt.config import PRESETS, ModelConfig
 from tui_gpt.errors import ConfigError
-from tui_gpt.training.imports.models import ImportedModel, Weights, expected_shapes, refused, require_fit
+from tui_gpt.training.imports.models import ImportedModel, Names, Weights, expected_shapes, refused, require_fit
 
-_BLOCK_NAMES = {
-    "sa.proj": "attention.projection",
-    "ffwd.net.0": "feed_forward.expand",
-    "ffwd.net.2": "feed_forward.contract",
-    "ln1": "attention_norm",
-    "ln2": "feed_forward_norm",
-}
-_OUTER_NAMES = {
-    "token_embedding_table": "token_embedding",
-    "position_embedding_table": "position_embedding",
-    "ln_f": "norm",
-    "lm_head": "head",
-}
+_NAMES = Names(
+    outer={
+        "token_embedding_table": "token_embedding",
+        "position_embedding_table": "position_embedding",
+        "ln_f": "norm",
+        "lm_head": "head",
+    },
+    inner=re.compile(r"blocks\.(\d{1,3})\.(\w+(?:\.\w+){0,2})\.(weight|bias)"),
+    layers={
+        "sa.proj": "attention.projection",
+        "ffwd.net.0": "feed_forward.expand",
+        "ffwd.net.2": "feed_forward.contract",
+        "ln1": "attention_norm",
+        "ln2": "feed_forward_norm",
+    },
+)
 _HEAD = re.compile(r"blocks\.(\d{1,3})\.sa\.heads\.(\d{1,3})\.(query|key|value)\.weight")
-_INNER = re.compile(r"blocks\.(\d{1,3})\.(\w+(?:\.\w+){0,2})\.(weight|bias)")
 _MASK = re.compile(r"blocks\.\d{1,3}\.sa\.heads\.\d{1,3}\.tril")
 
 
@@ -52,12 +54,10 @@ def convert_state_dict(tensors: Weights, file: Path) -> ImportedModel:
 
 
 def _our_name(name: str, file: Path) -> str:
-    outer, _, kind = name.rpartition(".")
-    if outer in _OUTER_NAMES and kind in ("weight", "bias"):
-        return f"{_OUTER_NAMES[outer]}.{kind}"
-    if (found := _INNER.fullmatch(name)) and found[2] in _BLOCK_NAMES:
-        return f"blocks.{int(found[1])}.{_BLOCK_NAMES[found[2]]}.{found[3]}"
-    raise refused(file, f"holds {name[:60]!r}, which the lecture's model does not have")
+    ours = _NAMES.ours(name)
+    if ours is None:
+        raise refused(file, f"holds {name[:60]!r}, which the lecture's model does not have")
+    return ours
 
 
 def _shape_of(renamed: Weights, heads: Mapping[tuple[int, str], Mapping[int, Tensor]], file: Path) -> ModelConfig:

@@ -1,5 +1,6 @@
-"""What the readers of other programs' models share: the result, its check, and the refusal."""
+"""What the readers of other programs' models share: the names, the result, its check, and the refusal."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,3 +51,24 @@ def require_fit(weights: Weights, expected: Mapping[str, torch.Size], file: Path
 
 def _size(weights: Weights, name: str) -> torch.Size | None:
     return weights[name].shape if name in weights else None
+
+
+@dataclass(frozen=True)
+class Names:
+    """How another program names the weights of `Classic`."""
+
+    outer: Mapping[str, str]
+    """Our names of the layers outside the blocks."""
+    inner: re.Pattern[str]
+    """Matches a weight in a block, with the number of the block, the layer, and `weight` or `bias`."""
+    layers: Mapping[str, str]
+    """Our names of the layers in a block."""
+
+    def ours(self, name: str) -> str | None:
+        """Return our name of a weight; None for one that `Classic` does not have."""
+        outer, _, kind = name.rpartition(".")
+        if outer in self.outer and kind in ("weight", "bias"):
+            return f"{self.outer[outer]}.{kind}"
+        if (found := self.inner.fullmatch(name)) and found[2] in self.layers:
+            return f"blocks.{int(found[1])}.{self.layers[found[2]]}.{found[3]}"
+        return None

@@ -16,26 +16,28 @@ from tui_gpt.config import ModelConfig
 from tui_gpt.errors import ConfigError
 from tui_gpt.storage.folding import fold_bias
 from tui_gpt.training.checkpoints.tensors import tensors_of
-from tui_gpt.training.imports.models import ImportedModel, expected_shapes, refused, require_fit
+from tui_gpt.training.imports.models import ImportedModel, Names, expected_shapes, refused, require_fit
 from tui_gpt.training.imports.pt_file import PtFile
 
 _COMPILED = "_orig_mod."
 """The prefix that torch.compile adds to names."""
-_BLOCK_NAMES = {
-    "ln_1": "attention_norm",
-    "attn.c_attn": "attention.qkv",
-    "attn.c_proj": "attention.projection",
-    "ln_2": "feed_forward_norm",
-    "mlp.c_fc": "feed_forward.expand",
-    "mlp.c_proj": "feed_forward.contract",
-}
-_OUTER_NAMES = {
-    "transformer.wte": "token_embedding",
-    "transformer.wpe": "position_embedding",
-    "transformer.ln_f": "norm",
-    "lm_head": "head",
-}
-_INNER = re.compile(r"transformer\.h\.(\d{1,3})\.(\w+(?:\.\w+)?)\.(weight|bias)")
+_NAMES = Names(
+    outer={
+        "transformer.wte": "token_embedding",
+        "transformer.wpe": "position_embedding",
+        "transformer.ln_f": "norm",
+        "lm_head": "head",
+    },
+    inner=re.compile(r"transformer\.h\.(\d{1,3})\.(\w+(?:\.\w+)?)\.(weight|bias)"),
+    layers={
+        "ln_1": "attention_norm",
+        "attn.c_attn": "attention.qkv",
+        "attn.c_proj": "attention.projection",
+        "ln_2": "feed_forward_norm",
+        "mlp.c_fc": "feed_forward.expand",
+        "mlp.c_proj": "feed_forward.contract",
+    },
+)
 _MASK = re.compile(r"transformer\.h\.\d{1,3}\.attn\.bias")
 _QKV = "attention.qkv"
 
@@ -105,13 +107,10 @@ def _is_same(left: Tensor, right: Tensor) -> bool:
 
 def _renamed(tensors: Mapping[str, Tensor], file: Path) -> Iterator[tuple[str, Tensor]]:
     for name, tensor in tensors.items():
-        outer, _, kind = name.rpartition(".")
-        if outer in _OUTER_NAMES and kind in ("weight", "bias"):
-            yield f"{_OUTER_NAMES[outer]}.{kind}", tensor
-        elif (found := _INNER.fullmatch(name)) and found[2] in _BLOCK_NAMES:
-            yield f"blocks.{int(found[1])}.{_BLOCK_NAMES[found[2]]}.{found[3]}", tensor
-        else:
+        ours = _NAMES.ours(name)
+        if ours is None:
             raise refused(file, f"holds {name[:60]!r}, which nanoGPT's model does not have")
+        yield ours, tensor
 
 
 def _fold(weights: dict[str, Tensor], block: str, bias: Tensor, file: Path) -> None:

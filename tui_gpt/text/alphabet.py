@@ -21,7 +21,7 @@ class Alphabet:
             if chunk.isascii():
                 self._missing_ascii = self._missing_ascii.translate(None, chunk.encode("ascii"))
             else:
-                self._has_code[np.frombuffer(chunk.encode("utf-32-le"), "<u4")] = True
+                self._has_code[np.frombuffer(chunk.encode("utf-32-le", "surrogatepass"), "<u4")] = True
 
     def characters(self) -> str:
         """Return all of them, in code point order."""
