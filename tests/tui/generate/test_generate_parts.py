@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 from rich.style import Style
 
 from tests.fakes import estimated, evaluated
@@ -144,6 +145,14 @@ def test_the_panel_shows_tokens_of_any_length_in_its_width() -> None:
     rows = ["".join(part for part, _ in panel._row(y, 28)) for y in (2, 3, 4)]
     assert [len(row) for row in rows] == [25, 25, 25]
     assert [row[:12] for row in rows] == ["          ␣t", "␣abomination", "      <0xE4>"]
+
+
+def test_the_panel_aligns_tokens_of_wide_characters() -> None:
+    panel = AlternativesPanel()
+    panel.show("春", 0.5, [("春眠不觉晓处处闻啼鸟", 0.5), ("春眠", 0.3), ("a春眠不觉晓处", 0.15), ("t", 0.05)])
+    rows = ["".join(part for part, _ in panel._row(y, 28)) for y in (2, 3, 4, 5)]
+    assert [cell_len(row) for row in rows] == [25, 25, 25, 25]
+    assert [row.split()[0] for row in rows] == ["春眠不觉晓处", "春眠", "a春眠不觉晓", "t"]
 
 
 def test_the_longest_predicted_token_is_the_one_in_the_text() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from textual import events
 from textual.binding import BindingType
@@ -164,8 +165,9 @@ class AlternativesPanel(Widget, can_focus=True):
 
     def _alternative(self, place: int) -> list[tuple[str, str]]:
         character, probability = (self.alternatives or ())[place]
-        cells = min(_MAX_NAME_CELLS, max(_NAME_CELLS, *(len(spelled(one)) for one, _ in self.alternatives or ())))
-        name = f"{spelled(character)[:cells]:>{cells}} "
+        cells = min(_MAX_NAME_CELLS, max(_NAME_CELLS, *(cell_len(spelled(one)) for one, _ in self.alternatives or ())))
+        whole = spelled(character)
+        name = " " * (cells - cell_len(whole)) + set_cell_size(whole, min(cells, cell_len(whole))) + " "
         here = self.has_focus and place == self.place
         tone = "here" if here else "present" if character == self.character else "character"
         return [
