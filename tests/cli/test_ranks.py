@@ -1,5 +1,7 @@
 """What `train` does in a process that torchrun has started."""
 
+import os
+import platform
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,9 @@ from tui_gpt.config import resolve
 from tui_gpt.control import Control
 from tui_gpt.ranks import Ranks
 from tui_gpt.storage.runs import RunStore
+
+MINE = f"process {os.getppid()} on {platform.node()}"
+"""The job of the process that runs the tests."""
 
 
 class Torchrun:
@@ -22,7 +27,7 @@ class Torchrun:
         variables = {
             "RANK": rank, "WORLD_SIZE": world, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": world,
             "MASTER_ADDR": "localhost", "MASTER_PORT": 1, "TORCHELASTIC_RESTART_COUNT": restarts,
-            "TORCHELASTIC_RUN_ID": "mine",
+            "TORCHELASTIC_RUN_ID": "none",
         }  # fmt: skip
         for name, value in variables.items():
             self._monkeypatch.setenv(name, str(value))
@@ -49,7 +54,7 @@ def fox(tmp_path: Path) -> str:
 def test_rank_0_trains_with_the_others(command: CommandLine, torchrun: Torchrun, fox: str) -> None:
     torchrun(0)
     assert command("train", fox, "--headless").code == 0
-    assert (command.request.ranks.world, command.request.ranks.job) == (2, "mine")
+    assert (command.request.ranks.world, command.request.ranks.job) == (2, MINE)
 
 
 def test_another_rank_reads_no_settings_and_prints_nothing(
@@ -82,7 +87,7 @@ def test_a_restarted_run_is_resumed_instead_of_made_again(
     command: CommandLine, torchrun: Torchrun, fox: str, named: tuple[str, ...]
 ) -> None:
     RunStore().create(resolve("nano", fox), "other").set_job("of another torchrun")
-    RunStore().create(resolve("nano", fox), "fox").set_job("mine")
+    RunStore().create(resolve("nano", fox), "fox").set_job(MINE)
     torchrun(0, restarts=1)
     assert command("train", fox, "--headless", *named, "--max-iters", "30").code == 0
     assert (command.request.resume, command.request.changes) == ("fox", {})
@@ -92,7 +97,7 @@ def test_a_restarted_run_in_a_folder_is_resumed(
     command: CommandLine, torchrun: Torchrun, fox: str, tmp_path: Path
 ) -> None:
     place = tmp_path / "model"
-    RunStore().create_at(place, resolve("nano", fox)).set_job("mine")
+    RunStore().create_at(place, resolve("nano", fox)).set_job(MINE)
     torchrun(0, restarts=1)
     assert command("train", fox, "--headless", "--model-path", str(place)).code == 0
     assert (command.request.resume, command.request.model_path) == ("model", place)
@@ -107,7 +112,7 @@ def test_a_run_that_died_before_it_was_made_is_made_after_the_restart(
 
 
 def test_a_name_that_is_taken_is_refused_at_the_first_start(command: CommandLine, torchrun: Torchrun, fox: str) -> None:
-    RunStore().create(resolve("nano", fox), "fox").set_job("mine")
+    RunStore().create(resolve("nano", fox), "fox").set_job(MINE)
     torchrun(0)
     assert command("train", fox, "--headless", "--name", "fox").code == 2
 

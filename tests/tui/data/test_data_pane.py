@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from textual.binding import Binding
 from textual.events import Paste
 from textual.widgets import Input, OptionList, Static
@@ -77,6 +78,16 @@ def is_described(pane: DataPane, source: str) -> bool:
 
 def listed(main: MainScreen) -> list[str]:
     return [option.id or "" for option in main.query_one("#texts", OptionList).options if option.id]
+
+
+async def test_the_remarks_of_texts_are_aligned_whatever_the_names_of_the_files(poem: Path) -> None:
+    files = [poem, poem.with_name("红楼梦.txt"), poem.with_name(f"{'红楼梦' * 9}.txt")]
+    for file in files:
+        file.write_text(POEM)
+    AppState(recent=tuple(map(str, files))).save()
+    async with data_tab(str(poem)) as (_, main, _):
+        rows = [str(option.prompt) for option in main.query_one("#texts", OptionList).options if option.id]
+        assert len({cell_len(row.removesuffix("1.1 MB").removesuffix("1.84 kB")) for row in rows[1:]}) == 1
 
 
 async def test_built_in_added_and_recent_texts_are_listed(poem: Path, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from tui_gpt.tui.data.dialogs import AddScreen, NameScreen, remove_question
 from tui_gpt.tui.data.entries import TextEntry, list_entries
 from tui_gpt.tui.keys import button_label, key_binding, keymap_of
 from tui_gpt.tui.styles import MUTED
+from tui_gpt.tui.text.cells import fitted
 from tui_gpt.tui.threads import in_background
 
 if TYPE_CHECKING:
@@ -289,6 +290,4 @@ def _options(entries: Sequence[TextEntry]) -> list[Option]:
 
 def _line(entry: TextEntry) -> Content:
     space = _LIST_WIDTH - len(entry.remark) - 4
-    label = escape_controls(entry.label)
-    label = label if len(label) <= space else label[: space - 1] + "…"
-    return Content.assemble(f" {label:<{space}} ", (entry.remark, MUTED))
+    return Content.assemble(f" {fitted(escape_controls(entry.label), space)} ", (entry.remark, MUTED))

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -17,7 +18,7 @@ from tui_gpt.tui.app.key_footer import KeyFooter
 from tui_gpt.tui.app.sized_screen import SizedScreen
 from tui_gpt.tui.keys import button_label, key_binding
 from tui_gpt.tui.runs.differences import Difference, differences, settings_of
-from tui_gpt.tui.runs.runs_table import fitted
+from tui_gpt.tui.text.cells import fitted
 from tui_gpt.tui.train.chart.loss_chart import LossChart
 from tui_gpt.tui.train.chart.overlay import OverlayRun, legend_symbol, style_name
 from tui_gpt.tui.train.chart.quantities import BITS
@@ -104,7 +105,7 @@ class CompareScreen(SizedScreen[None]):
         losses = tuple(_best_loss(run.record) for run in self._runs)
         table = [Difference("best loss", losses), *self._bits(), *rows]
         name_width = max(len(row.setting) for row in table) + 2
-        widths = [min(_MAX_VALUE, max(6, *(len(row.values[k]) for row in table))) for k in range(len(self._runs))]
+        widths = [min(_MAX_VALUE, max(6, *(cell_len(row.values[k]) for row in table))) for k in range(len(self._runs))]
         text = Text(" " * name_width, no_wrap=True)
         for k, (run, width) in enumerate(zip(self._runs, widths, strict=True)):
             symbol = f"{'▸' if k == self.pinned else ' '}{legend_symbol(run.style)}"

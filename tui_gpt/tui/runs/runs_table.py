@@ -7,7 +7,6 @@ measures every cell of every row whenever its content is replaced.
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -23,6 +22,7 @@ from tui_gpt.tui.keys import key_binding, keymap_of
 from tui_gpt.tui.runs.columns import PADDING, Column, fitting
 from tui_gpt.tui.runs.marks import MAX_MARKS
 from tui_gpt.tui.runs.order import Order
+from tui_gpt.tui.text.cells import fitted
 from tui_gpt.tui.train.chart.overlay import legend_symbol
 
 _MARK_CELLS = 4
@@ -206,11 +206,3 @@ class RunsTable(ScrollView, can_focus=True):
             if x < right:
                 self.post_message(self.HeadingPressed(column.key))
                 return
-
-
-def fitted(words: str, width: int, *, to_the_right: bool = False) -> str:
-    """Return words in exactly `width` cells, with an ellipsis where they are cut off."""
-    words = words.replace("\n", " ")
-    if cell_len(words) > width:
-        return set_cell_size(words, max(0, width - 1)) + "…"
-    return " " * (width - cell_len(words)) + words if to_the_right else set_cell_size(words, width)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from tui_gpt.escaping import escape_controls
+from tui_gpt.tui.text.cells import fitted
 from tui_gpt.tui.train.chart.canvas import Canvas, Cell, width_of
 from tui_gpt.tui.train.chart.curves import ChartSettings
 from tui_gpt.tui.train.chart.overlay import OverlayRun, legend_symbol, style_name
@@ -108,11 +109,10 @@ def _entry(run: OverlayRun, settings: ChartSettings, place: float | None, *, is_
     """Return a run's symbol, name and value: at a place on the x axis, or the newest one."""
     style = style_name(run.style, is_pinned=is_pinned)
     value = overlay_value(run.record, settings, place)
-    name = escape_controls(run.record.name).replace("\n", " ")
-    name = name if len(name) <= _NAME_CELLS else f"{name[: _NAME_CELLS - 1]}…"
+    name = fitted(escape_controls(run.record.name), _NAME_CELLS)
     shown = "–" if value is None else settings.quantity.words(value)
     cells: list[Cell] = [("▸" if is_pinned else " ", style), (f"{legend_symbol(run.style)} ", style)]
-    return [*cells, (f"{name:<{_NAME_CELLS}} ", "cursor" if is_pinned else "title"), (f"{shown:<9}", style)]
+    return [*cells, (f"{name} ", "cursor" if is_pinned else "title"), (f"{shown:<9}", style)]
 
 
 def overlay_value(record: RunView, settings: ChartSettings, place: float | None) -> float | None:
