@@ -3,10 +3,12 @@
     python -m benchmarks.distributed trace [--ranks 2,4]         losses of several ranks against one process
     python -m benchmarks.distributed speed [--preset classic]    2 ranks x 1 thread against 1 process x 2 threads
     python -m benchmarks.distributed members                     an ensemble's windows or its members divided
-    python -m benchmarks.distributed cycles [--cycles 50]        kill, freeze, signal or cut off a rank, and resume
+    python -m benchmarks.distributed cycles [--cycles 50] [--torchrun]    kill, freeze, signal or cut off a rank, and
+                                                                 resume
 
-Each prints rows of Markdown. The ranks are forks of this process, which has imported PyTorch. Cutting off needs the
-rights of root; run it from the repository's root.
+Each prints rows of Markdown. The ranks are forks of this process, which has imported PyTorch, or with `--torchrun` are
+started by torchrun, which takes several times as long. Cutting off needs the rights of root; run it from the
+repository's root.
 """
 
 import argparse
@@ -23,6 +25,7 @@ from typing import Any
 
 from tests.cycles import Cycles, events, wait_until
 from tests.ranks import ForkedRanks, hosts_problem, load
+from tests.torchrun import TorchrunCycles
 from tui_gpt.errors import EXIT_SIGTERM
 
 KINDS = ("kill", "signal", "freeze", "cut-off")
@@ -94,11 +97,11 @@ def members(folder: Path, steps: int, rounds: int) -> None:
     print(f"| {rates[0]:,.0f} | {rates[1]:,.0f} | {rates[0] / rates[1]:.2f} |")
 
 
-def cycles(folder: Path, count: int, seed: int) -> None:
+def cycles(folder: Path, count: int, seed: int, kind_of_cycles: type[Cycles]) -> None:
     """Disturb that many runs, one kind after the other."""
     problem = hosts_problem()
     kinds = [kind for kind in KINDS if kind != "cut-off" or not problem]
-    tried = Cycles(folder, random.Random(seed))
+    tried = kind_of_cycles(folder, random.Random(seed))
     tried.prepare()
     failures: dict[str, list[str]] = {kind: [] for kind in kinds}
     numbers = dict.fromkeys(kinds, 0)
@@ -125,6 +128,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--cycles", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--torchrun", action="store_true", help="cycles: under torchrun instead of forks")
     options = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
@@ -138,7 +142,7 @@ def main() -> None:
             case "members":
                 members(Path(name), options.steps, options.rounds)
             case _:
-                cycles(Path(name), options.cycles, options.seed)
+                cycles(Path(name), options.cycles, options.seed, TorchrunCycles if options.torchrun else Cycles)
     print(f"{time.monotonic() - began:.0f} s; load {os.getloadavg()[0]:.1f}", file=sys.stderr)
 
 

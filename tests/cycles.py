@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tests.ranks import ForkedRanks, TwoHosts, load
 
@@ -45,7 +45,14 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.01)
 
 
-def events(ranks: ForkedRanks, kind: str) -> list[dict[str, Any]]:
+class Output(Protocol):
+    """Processes whose output is kept."""
+
+    def output(self, rank: int, name: str = "err") -> str:
+        """Return what a rank has written to `out` or `err`."""
+
+
+def events(ranks: Output, kind: str) -> list[dict[str, Any]]:
     """Return the events of that type that rank 0 has written."""
     lines = ranks.output(0, "out").splitlines()
     records: list[dict[str, Any]] = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
@@ -192,14 +199,14 @@ class Cycles:
         require(codes == [0] * world, f"resuming failed: {again.output(0)}")
         self._require_same_end(again)
 
-    def _require_same_end(self, ranks: ForkedRanks) -> None:
+    def _require_same_end(self, ranks: Output) -> None:
         finished, loss = events(ranks, "finished")[-1], events(ranks, "evaluated")[-1]["val_loss"]
         require((finished["step"], finished["reason"]) == (STEPS, "completed"), f"it ended otherwise: {finished}")
         difference = abs(loss - self.expected_loss)
         require(difference <= MAX_LOSS_DIFFERENCE, f"the loss is {difference:.1e} off")
 
     @staticmethod
-    def _errors(ranks: ForkedRanks, rank: int) -> int:
+    def _errors(ranks: Output, rank: int) -> int:
         return sum(line.startswith("error: another process of this run") for line in ranks.output(rank).splitlines())
 
     def _note(self, kind: str, began: float) -> None:
