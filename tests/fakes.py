@@ -1,9 +1,12 @@
 """Fakes for all tests: events, a model that generates from a script, and a session that needs no torch."""
 
 import dataclasses
+import itertools
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from tui_gpt.config import RunConfig, SampleConfig
 from tui_gpt.control import Control
@@ -20,6 +23,17 @@ from tui_gpt.events import (
     Saved,
     Started,
 )
+from tui_gpt.generation.decoder import LogitTerms
+from tui_gpt.generation.explanation import (
+    Attention,
+    Explanation,
+    Match,
+    Member,
+    Occurrence,
+    Occurrences,
+    PriorUse,
+)
+from tui_gpt.generation.explanation.shares import shares_of
 from tui_gpt.generation.text_model import Changes, Piece, TextModel
 from tui_gpt.requests import Estimate, Evaluation, TrainRequest
 
@@ -142,9 +156,44 @@ class FakeTextModel:
     def score(self, text: str, *, details: bool = False) -> Iterator[Piece]:
         return (self._piece(character, details) for character in text if character not in self.not_in_alphabet)
 
+    def explain(self, text: str) -> Explanation:
+        piece = next(iter(self.stream(text, SampleConfig(max_new_tokens=1), details=True)))
+        return explained(text, piece.alternatives)
+
+    def nearest(self, token: str, count: int = 10) -> tuple[tuple[str, float], ...]:
+        return tuple((other, 0.9 - 0.1 * place) for place, other in enumerate("etaoinshr") if other != token)[:count]
+
     def _piece(self, character: str, details: bool) -> Piece:
         others = tuple((other, 0.5 / 2**rank) for rank, other in enumerate("etaoinshr"))
         return Piece(character, -0.6931471805599453, ((character, 0.5), *others) if details else ())
+
+
+def explained(text: str, alternatives: Sequence[tuple[str, float]]) -> Explanation:
+    """Return an explanation by two equal networks with two layers of two heads, over at most eight characters.
+
+    Half of the logits are the network's; head h of layer l looks at the character l + 2h places before the newest.
+    """
+    texts, each = zip(*alternatives, strict=True)
+    probs = np.array(each)
+    half = np.log(probs).astype(np.float32) / np.float32(2)
+    terms: LogitTerms = {"network": half, "matches": half / np.float32(4), "prior": half * np.float32(0.75)}
+    seen = min(8, max(1, len(text)))
+    weights = np.zeros((2, 2, 2, seen), np.float32)
+    for layer, head in itertools.product(range(2), range(2)):
+        weights[:, layer, head, max(0, seen - 1 - layer - 2 * head)] = 1.0
+    places = tuple((index, index + 1) for index in range(len(text))[-seen:]) or ((0, 0),)
+    orders = np.stack([0.1 * probs, 0.3 * probs, 0.6 * probs]).astype(np.float32)
+    return Explanation(
+        texts=texts,
+        probs=probs,
+        members=(Member(terms, probs), Member(terms, probs)),
+        shares=shares_of({name: np.stack([term, term]) for name, term in terms.items()}),
+        prior=PriorUse(text[-2:], 3, orders.sum(axis=0), orders),
+        matches=(Match(2, 0, (0, 2), (2, 3), 1),),
+        occurrences=Occurrences(4, 3, ((0, 3),), (Occurrence(120, "what is t", "o be done"),)),
+        attention=Attention(weights, places),
+        is_cut=len(text) > seen,
+    )
 
 
 def requested_changes(control: Control) -> Changes:
