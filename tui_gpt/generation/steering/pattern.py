@@ -58,7 +58,9 @@ def _compiled(expression: str) -> "regex.Pattern[str]":
             warnings.simplefilter("ignore", FutureWarning)  # `[[` would mean something else in another mode of `regex`
             return regex.compile(expression)
     except (regex.error, ValueError, OverflowError, RecursionError) as error:
-        raise ConfigError(f"match {expression!r} is not a regular expression ({error}): correct it", "match") from None
+        raise ConfigError(
+            f"match {expression!r} is not a valid regular expression: {error}; correct it", "match"
+        ) from None
 
 
 def check_pattern(expression: str) -> None:
