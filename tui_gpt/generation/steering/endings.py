@@ -8,7 +8,7 @@ EndReason = Literal[
     "stop", "line", "sentence", "blank-line", "speaker", "time", "match", "incomplete-match", "dead-end"
 ]
 
-END_WORDS: Mapping[EndReason, str] = MappingProxyType(
+END_WORDS: Mapping[str, str] = MappingProxyType(
     {
         "stop": "ended at a stop string",
         "line": "ended at the end of a line",
