@@ -147,6 +147,14 @@ _PROMPT = HelpSection(
         _row(
             _A("generate.next_preset", "ctrl+t", "next sampling preset: steady, lively, wild", "Next sampling preset")
         ),
+        _row(
+            _A(
+                "generate.limits",
+                "ctrl+l",
+                "limits: stop strings, allowed characters, expressions, repetition",
+                "Limits: stop strings and constraints",
+            ),
+        ),
         _row(_A("generate.model", "ctrl+o", "choose the model", "Choose the model")),
         _row(_A("generate.stop", "escape,ctrl+c", "stop generating", "Stop generating")),
         _row(_A("prompt.cards", "escape", "go to the cards", "Go to the cards")),
@@ -332,6 +340,7 @@ _DIALOGS = HelpSection(
         _row(_A("dialog.previous", "left", "previous answer"), _A("dialog.next", "right", "next answer")),
         _row(_A("dialog.save_and_quit", "s", "save and quit"), _A("dialog.delete", "d", "remove")),
         _row(_A("dialog.cancel", "escape", "cancel"), _A("dialog.leave_list", "q", "leave a list")),
+        _row(_A("dialog.clear", "ctrl+l", "clear all limits")),
         _row(_A("help.close", "escape,f1,question_mark,q,enter", "close this page")),
     ),
 )
@@ -366,5 +375,7 @@ PLACES_TOGETHER = tuple(
 
 PLACES_OF_TYPING = frozenset({"prompt", "generate"})
 """Places where a printable character is typed and cannot be a key."""
-NEVER_TYPED = frozenset({"app.palette", "app.suspend", "app.quit_anywhere", "dialog.cancel", "runs.clear"})
+NEVER_TYPED = frozenset(
+    {"app.palette", "app.suspend", "app.quit_anywhere", "dialog.cancel", "dialog.clear", "runs.clear"}
+)
 """Actions whose keys work while a text is typed."""

@@ -3,9 +3,10 @@
 import ctypes
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.cores import available_cores
@@ -22,8 +23,15 @@ TEXTS_PER_THREAD = 2
 class Generator(Protocol):
     """A decoder that can generate; see `Decoder`."""
 
+    @property
+    def logits(self) -> Floats:
+        """See `Decoder.logits`."""
+
     def start(self, tokens: Ints, count: int = 1) -> Floats:
         """See `Decoder.start`."""
+
+    def advance(self, tokens: Ints) -> Floats:
+        """See `Decoder.advance`."""
 
     def generate(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
         """See `Decoder.generate`."""
@@ -75,9 +83,22 @@ class ThreadedDecoder:
         counts = [len(part) for part in np.array_split(np.arange(count), len(self._parts))]
         return np.concatenate(list(self._threads.map(lambda part, n: part.start(tokens, n), self._parts, counts)))
 
+    @property
+    def logits(self) -> Floats:
+        """See `Decoder.logits`."""
+        return np.concatenate([part.logits for part in self._parts])
+
+    def advance(self, tokens: Ints) -> Floats:
+        """See `Decoder.advance`."""
+        return np.concatenate(list(self._threads.map(Decoder.advance, self._parts, self._divided(tokens))))
+
+    def _divided(self, values: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+        """Divide values of all texts (..., B) among the decoders."""
+        return np.array_split(values, len(self._parts), axis=-1)
+
     def generate(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
         """See `Decoder.generate`."""
-        columns = np.array_split(uniforms, len(self._parts), axis=1)
+        columns = self._divided(uniforms)
         generated = self._threads.map(lambda part, drawn: part.generate(config, drawn), self._parts, columns)
         tokens, logits = zip(*generated, strict=True)
         return np.concatenate(tokens, axis=1), np.concatenate(logits, axis=1)

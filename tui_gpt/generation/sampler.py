@@ -8,7 +8,7 @@ the notebook nor what an interface does with a piece.
 import itertools
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,11 @@ from tui_gpt.generation.decoders import DecoderFactory
 from tui_gpt.generation.explanation import Explanation
 from tui_gpt.generation.explanation.explainer import Explainer
 from tui_gpt.generation.sampling import log_softmax
+from tui_gpt.generation.steering.guide import NO_TOKEN, Guide, is_guided
+from tui_gpt.generation.steering.guided_generator import GuidedGenerator, limit_pieces, with_ends
+from tui_gpt.generation.steering.stops import stopped, within_time
+from tui_gpt.generation.steering.until import conditions
+from tui_gpt.generation.steering.vocabulary import Vocabulary
 from tui_gpt.generation.text_model import CHANGEABLE, Changes, Piece
 from tui_gpt.generation.weights import Floats, Ints, Model
 from tui_gpt.prior.novelty import CopyIndex
@@ -51,11 +56,13 @@ class Sampler:
         step: int,
         val_loss: float | None = None,
         val_is_estimate: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._decoders = DecoderFactory(model)
         self._prior = model.prior
         self._tokenizer = tokenizer
         self._texts = tokenizer.texts
+        self._clock = clock
         self.name = name
         self.step = step
         self.val_loss = val_loss
@@ -146,20 +153,44 @@ class Sampler:
     def _generate(
         self, prompt: str, config: SampleConfig, count: int, control: Control | None, details: bool
     ) -> Iterator[tuple[Piece, ...]]:
+        """Yield the next piece of every answer until the length limit or a stop condition."""
+        requests = control or Control()
+        items = self._drawn(prompt, config, count, requests, details)
+        if config.max_seconds is not None:
+            items = within_time(items, config.max_seconds, count, lambda: self._clock() - requests.suspended_seconds)
+        found = conditions(config)
+        return stopped(items, found, count) if found else items
+
+    def _drawn(
+        self, prompt: str, config: SampleConfig, count: int, control: Control, details: bool
+    ) -> Iterator[tuple[Piece, ...]]:
         """Yield the next piece of every answer, token by token, though they are computed in bursts."""
         streams = [self._tokenizer.stream() for _ in range(count)]
-        for tokens, logits, changes in self._bursts(prompt, config, count, control or Control()):
+        guides = self._guides(prompt, config, count)
+        for tokens, logits, changes in self._bursts(prompt, config, guides, count, control):
             logprobs = log_softmax(logits)
             chosen = np.take_along_axis(logprobs, tokens[..., None], -1)[..., 0].tolist()
             for t, row in enumerate(tokens.tolist()):
-                if control is not None and control.stop_requested:
+                if control.stop_requested:
                     return
                 alternatives = [self._most_likely(one) for one in logprobs[t]] if details else itertools.repeat(())
-                texts = (text_of(token) for text_of, token in zip(streams, row, strict=True))
-                yield tuple(map(Piece, texts, chosen[t], alternatives, itertools.repeat(changes if t == 0 else ())))
+                texts = (text_of(token) if token >= 0 else "" for text_of, token in zip(streams, row, strict=True))
+                pieces = tuple(map(Piece, texts, chosen[t], alternatives, itertools.repeat(changes if t == 0 else ())))
+                yield with_ends(pieces, row, guides) if NO_TOKEN in row else pieces
+            if guides and all(guide.end for guide in guides):
+                return
+        if not control.stop_requested:
+            yield from limit_pieces(guides)
+
+    def _guides(self, prompt: str, config: SampleConfig, count: int) -> list[Guide]:
+        """Return what chooses the tokens of each answer; none without constraints."""
+        if not is_guided(config):
+            return []
+        vocabulary, tokens = Vocabulary(self._texts, config), self._prompt_tokens(prompt)
+        return [Guide(vocabulary, config, tokens) for _ in range(count)]
 
     def _bursts(
-        self, prompt: str, config: SampleConfig, count: int, control: Control
+        self, prompt: str, config: SampleConfig, guides: list[Guide], count: int, control: Control
     ) -> Iterator[tuple[Ints, Floats, Changes]]:
         """Yield tokens (n, count), the logits (n, count, V) they were drawn from, and the settings changed before them.
 
@@ -168,6 +199,7 @@ class Sampler:
         self.last_seed = draw_seed() if config.seed is None else config.seed
         uniforms = _Uniforms(self.last_seed, count)
         generator = self._decoders.generator(count)
+        generate = GuidedGenerator(generator, guides).generate if guides else generator.generate
         started = False
         generated, size = 0, 1
         while not control.stop_requested:
@@ -179,7 +211,7 @@ class Sampler:
                 started = True
             began = time.perf_counter()
             drawn = uniforms.take(min(size, config.max_new_tokens - generated))
-            yield *generator.generate(config, drawn), changes
+            yield *generate(config, drawn), changes
             generated += len(drawn)
             pace = len(drawn) / max(time.perf_counter() - began, 1e-6)
             size = max(1, min(2 * size, int(BURST_SECONDS * pace), UNIFORMS_AT_ONCE))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
+from tui_gpt.generation.steering.endings import EndReason
 
 if TYPE_CHECKING:
     from tui_gpt.generation.explanation import Explanation
@@ -34,6 +35,12 @@ class Piece(NamedTuple):
     only a part of a character is a lone surrogate, see `escaping.spell_bytes`."""
     changes: Changes = ()
     """Settings that changed just before this token was drawn."""
+    end: EndReason | None = None
+    """On a last piece without a token: why the text ended before its length limit."""
+
+
+NO_PIECE = Piece("", 0.0)
+"""What one of several texts has beside a piece of another one, while it has none."""
 
 
 class CharacterLogprobs:
@@ -81,13 +88,18 @@ class TextModel(Protocol):
     ) -> Iterator[Piece]:
         """Yield the continuation of `prompt`, one piece per token; `details` fills `alternatives`.
 
-        Ends early when `control` stops, and applies its changes to the settings.
+        Ends early when `control` stops, and applies its changes to the settings. If a stop condition or a constraint
+        ends the text, the last piece has no text but the reason, `end`. What may be the beginning of a stop string is
+        held back until it is known. Raises ConfigError for a regular expression that is invalid or too slow, and if the
+        constraints leave none of the model's characters.
         """
 
     def stream_many(
         self, prompt: str, config: SampleConfig, count: int, control: Control | None = None
     ) -> Iterator[tuple[Piece, ...]]:
         """Generate `count` answers to one prompt at once; each item holds the next piece of every answer.
+
+        An answer that has ended, or whose next piece is held back, has NO_PIECE.
 
         Answer k (from 0) is what `stream` generates with the seed plus k, whatever `count` is.
         """

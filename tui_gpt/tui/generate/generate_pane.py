@@ -14,6 +14,7 @@ from textual.binding import BindingType
 from textual.widget import Widget
 from textual.widgets import Button
 
+from tui_gpt.config import SampleConfig
 from tui_gpt.errors import TuiGptError
 from tui_gpt.seeds import draw_seed
 from tui_gpt.session import SessionLike
@@ -24,6 +25,8 @@ from tui_gpt.tui.generate.cards.notebook_view import NotebookView
 from tui_gpt.tui.generate.cards_pane import CardsPane
 from tui_gpt.tui.generate.controller import GenerateController
 from tui_gpt.tui.generate.notebook import Card
+from tui_gpt.tui.generate.prompt.limits_row import LimitsRow
+from tui_gpt.tui.generate.prompt.limits_screen import LimitsScreen
 from tui_gpt.tui.generate.prompt.model_chooser import Checkpoints, ModelChooser, checkpoints_of, source_label
 from tui_gpt.tui.generate.prompt.prompt_box import PromptBox
 from tui_gpt.tui.generate.prompt.sampling_controls import SamplingControls
@@ -41,7 +44,7 @@ class GeneratePane(Widget):
     GeneratePane {
         layout: vertical;
         height: 1fr;
-        & SamplingControls { margin: 0 1; }
+        & SamplingControls, & LimitsRow { margin: 0 1; }
         &.-empty CardsPane { display: none; }
         & Welcome { display: none; }
         &.-empty Welcome { display: block; }
@@ -50,6 +53,7 @@ class GeneratePane(Widget):
     BINDINGS: ClassVar[list[BindingType]] = [
         key_binding("generate.stop", "stop_generating", "Stop", key_display="esc", priority=True),
         key_binding("generate.next_preset", "next_preset", "Next sampling preset", key_display="^t", show=False),
+        key_binding("generate.limits", "choose_limits", "Limits", show=False),
         key_binding("generate.model", "choose_model", "Model", show=False),
     ]
 
@@ -78,6 +82,7 @@ class GeneratePane(Widget):
         yield Welcome()
         yield CardsPane(self.controller)
         yield SamplingControls(self._state.sampling)
+        yield LimitsRow(self._state.sampling)
         yield PromptBox()
 
     def on_mount(self) -> None:
@@ -213,6 +218,19 @@ class GeneratePane(Widget):
     @on(SamplingControls.Changed)
     def _sampling_changed(self, event: SamplingControls.Changed) -> None:
         self.controller.change_sampling(event.config)
+
+    @on(LimitsRow.Pressed)
+    @on(PromptBox.LimitsRequested)
+    def action_choose_limits(self) -> None:
+        """Ask for stop conditions and constraints."""
+        self.app.push_screen(LimitsScreen(self._state.sampling), self._limits_chosen)
+
+    def _limits_chosen(self, config: SampleConfig | None) -> None:
+        if config is not None:
+            self.controls.config = config
+            self.controller.change_sampling(config)
+            self.query_one(LimitsRow).show(config)
+        self.focus_prompt()
 
     @on(SamplingControls.Closed)
     def _sampling_closed(self) -> None:

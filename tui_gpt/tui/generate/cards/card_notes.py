@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tui_gpt.formatting import format_rate
+from tui_gpt.generation.steering.endings import END_WORDS
 from tui_gpt.metrics import COPIED_LENGTH
 from tui_gpt.tui.generate.notebook import Answer, Card, sampling_notes
 from tui_gpt.tui.text.wrap import Wrapped, glyphs
@@ -62,6 +63,8 @@ def _facts(answer: Answer, context: NoteContext) -> Iterator[str]:
         yield ("generating …" if answer.kind == "written" else "computing probabilities …") + context.waiting
     elif answer.stopped:
         yield "stopped"
+    elif answer.end:
+        yield END_WORDS[answer.end]
 
 
 def _number(answer: Answer, card: Card) -> Iterator[str]:

@@ -59,6 +59,8 @@ class Answer:
     """Characters of the prompt that the model does not know, and that were dropped."""
     stopped: bool = False
     """Whether the user stopped it."""
+    end: str = ""
+    """Why it ended before its length limit, see `EndReason`; "" if it did not."""
     error: str = ""
     """The error message, if the generation failed."""
     copied: float | None = None

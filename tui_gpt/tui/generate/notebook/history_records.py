@@ -14,6 +14,7 @@ from typing import Any
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.errors import ConfigError
+from tui_gpt.generation.steering.endings import END_WORDS
 from tui_gpt.generation.text_model import CHANGEABLE
 from tui_gpt.records import parse_object, read_record
 from tui_gpt.tui.generate.notebook.cards import Answer, Card
@@ -68,6 +69,8 @@ def _answer_from(record: Mapping[str, Any]) -> Answer:
         if name not in CHANGEABLE:
             raise ConfigError(f"{name} cannot change during a generation", name)
         SampleConfig.from_dict({name: value})
+    if answer.end and answer.end not in END_WORDS:
+        raise ConfigError("end is an unknown reason", "end")
     if answer.copied is not None and not 0 <= answer.copied <= 1:
         raise ConfigError("copied is not a fraction", "copied")
     return replace(answer, logprobs=_unpacked(record["logprobs"]))

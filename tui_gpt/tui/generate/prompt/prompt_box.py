@@ -39,6 +39,7 @@ class PromptBox(TextArea):
         key_binding("prompt.score", "score", "Probabilities", key_display="^r"),
         key_binding("prompt.cards", "close", "Cards", key_display="esc"),
         key_binding("generate.model", "request_model", "Model", key_display="^o"),
+        key_binding("generate.limits", "request_limits", "Limits", key_display="^l"),
         key_binding("prompt.undo", "undo", "Undo", show=False),  # Ctrl+Z is the shell's
     ]
 
@@ -61,6 +62,9 @@ class PromptBox(TextArea):
 
     class ModelRequested(Message):
         """Another model is to be chosen."""
+
+    class LimitsRequested(Message):
+        """Stop conditions and constraints are to be changed."""
 
     class PageRequested(Message):
         """The cards are to be scrolled by pages, without moving the focus."""
@@ -106,6 +110,10 @@ class PromptBox(TextArea):
     def action_request_model(self) -> None:
         """Request the list of models."""
         self.post_message(self.ModelRequested())
+
+    def action_request_limits(self) -> None:
+        """Request the dialog for stop conditions and constraints."""
+        self.post_message(self.LimitsRequested())
 
     def action_line_break(self) -> None:
         """Insert a line break."""
