@@ -177,7 +177,7 @@ class CardsPane(Vertical):
         before = self.controller.notebook.find(card.id)
         if before is not None and card.shown != before.shown:
             self.inspector.stop_inspecting()
-            self.controller.notebook.show_answer(card)
+            self.controller.notebook.show_answer(card.id, card.answer.id)
             self.view.show_card(card)
 
     def _set_side_by_side(self, block: CardBlock, side_by_side: bool) -> None:

@@ -23,7 +23,7 @@ from tui_gpt.tui.generate.cards.card_actions import CardAction
 from tui_gpt.tui.generate.cards.notebook_view import NotebookView
 from tui_gpt.tui.generate.cards_pane import CardsPane
 from tui_gpt.tui.generate.controller import GenerateController
-from tui_gpt.tui.generate.notebook import Card
+from tui_gpt.tui.generate.notebook import Card, Notebook
 from tui_gpt.tui.generate.prompt.model_chooser import Checkpoints, ModelChooser, checkpoints_of, source_label
 from tui_gpt.tui.generate.prompt.prompt_box import PromptBox
 from tui_gpt.tui.generate.prompt.sampling_controls import SamplingControls
@@ -108,13 +108,13 @@ class GeneratePane(Widget):
 
     def _read_history(self) -> None:
         """Read the history, in a thread."""
-        cards = self.controller.notebook.read_history()
-        self.app.call_later(self._show_history, cards)
+        saved = self.controller.notebook.read_history()
+        self.app.call_later(self._show_history, saved)
 
-    def _show_history(self, cards: list[Card]) -> None:
-        if not self.is_attached or not cards:
+    def _show_history(self, saved: Notebook) -> None:
+        if not self.is_attached or not saved.layouts:
             return
-        self.controller.notebook.prepend(cards)
+        self.controller.notebook.prepend(saved)
         self.cards_pane.show_cards()
         self.view.follow()
 

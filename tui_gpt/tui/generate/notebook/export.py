@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tui_gpt.storage.files import sync_folder
-from tui_gpt.tui.generate.notebook.cards import Answer, Card
+from tui_gpt.tui.generate.notebook.answers import Answer
+from tui_gpt.tui.generate.notebook.cards import Card
 
 
 def as_text(card: Card) -> str:
