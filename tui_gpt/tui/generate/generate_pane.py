@@ -121,6 +121,8 @@ class GeneratePane(Widget):
     @on(CardsPane.Changed)
     def _cards_changed(self) -> None:
         notebook = self.controller.notebook
+        if not notebook.cards and self.view.has_focus:
+            self.query(Button).first().focus()
         self.set_class(not notebook.cards, "-empty")
         self.box.set_history(notebook.prompts())
         self.refresh_bindings()
@@ -180,6 +182,10 @@ class GeneratePane(Widget):
         self._stop_editing()
         self.cards_pane.set_probabilities(True)
         self.cards_pane.generate(lambda: self.controller.score(event.text))
+
+    @on(Welcome.ChangeRequested)
+    def _change_requested(self, event: Welcome.ChangeRequested) -> None:
+        self.cards_pane.change(event.action)
 
     @on(Welcome.PromptChosen)
     def _prompt_chosen(self, event: Welcome.PromptChosen) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from tui_gpt.escaping import escape_controls
 from tui_gpt.tui.generate.notebook import Answer, Card, History, Notebook
+from tui_gpt.tui.generate.notebook.exchange import added
 from tui_gpt.tui.generate.notebook.layouts import Shown, Step, Undone
 from tui_gpt.tui.generate.notebook.notebook import Part
 
@@ -53,6 +54,14 @@ class SavedNotebook:
     def remove(self, *cards: Card, words: str = "removal") -> None:
         """Remove cards as one undoable step."""
         self._save(self._notebook.remove(*(card.id for card in cards), words=words))
+
+    def import_cards(self, cards: Iterable[Card]) -> int:
+        """Append the cards that are not there yet as one undoable step; return their number."""
+        present = {card.id: card for card in self.cards}
+        new = added(cards, present, self._notebook.answers, self._notebook.layouts)
+        if new:
+            self.put(*new, words="import")
+        return len(new)
 
     def undo(self) -> Step | None:
         """Undo the last step and return it; None if there is none."""

@@ -1,6 +1,6 @@
 """A wrapped text with a tone for each character and an optional cursor: the body of a block in a `TextView`."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 
 from rich.segment import Segment
@@ -20,6 +20,8 @@ class Passage:
         self._tones = bytearray()
         self._names: list[str] = []
         self.cursor: int | None = None
+        self.tinted: Mapping[int, str] = {}
+        """Other tones of some characters, e.g. of words that were found."""
 
     def __len__(self) -> int:
         return len(self._tones)
@@ -63,4 +65,6 @@ class Passage:
         return self._names.index(name)
 
     def _tone_at(self, index: int) -> str:
-        return "cursor" if index == self.cursor else self._names[self._tones[index]]
+        if index == self.cursor:
+            return "cursor"
+        return self.tinted.get(index) or self._names[self._tones[index]]

@@ -4,14 +4,21 @@ import json
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.tui.generate.notebook.helpers import CONFIG, card, written
 from tui_gpt.storage.files import atomic_write
-from tui_gpt.tui.generate.notebook import Answer, History
+from tui_gpt.tui.generate.notebook import Answer, Card, History, Notebook
+from tui_gpt.tui.generate.notebook.history_records import from_line, to_line
+from tui_gpt.tui.generate.notebook.layouts import Layout, Shown, Undone
+from tui_gpt.tui.generate.notebook.notebook import Part
 
 
 def test_cards_are_loaded_as_they_were_saved() -> None:
@@ -243,3 +250,98 @@ def test_a_disk_that_refuses_costs_only_the_history(tmp_path: Path) -> None:
     history = History(tmp_path / "file" / "history.jsonl")
     assert history.save(card()) is False
     assert history.load() == []
+
+
+def test_undo_and_redo_survive_a_restart() -> None:
+    history, notebook, first = History(), Notebook(), card(written(id="a"))
+    for step in (notebook.put(first, words="prompt"), notebook.put(first.with_note("a", "good"), words="note")):
+        assert history.append(step.parts(), notebook.answers)
+    assert history.append([Undone(list(notebook.done)[-1])], notebook.answers)
+    back = History().read()
+    assert (next(iter(back.done.values())).words, [one.notes for one in back.cards]) == ("prompt", [{}])
+    redone = back.redo()
+    assert redone is not None
+    assert (redone.words, back.cards[0].notes) == ("note", {"a": "good"})
+    back.undo()
+    back.undo()
+    assert back.cards == ()
+
+
+@given(st.lists(st.integers(0, 9), max_size=30))
+def test_a_notebook_is_read_as_it_was_written_and_compacted(actions: list[int]) -> None:
+    """Cards, undo and redo are the same from memory, from the file, and from what compaction makes of it."""
+    with TemporaryDirectory() as folder:
+        history, notebook = History(Path(folder) / "history.jsonl"), Notebook()
+        for number, action in enumerate(actions):
+            history.append(_act(notebook, number, action), notebook.answers)
+        for other in (History(history.path).read(), _replayed(notebook)):
+            assert list(other.undone) == list(notebook.undone)
+            undone = 0
+            while (step := notebook.undo()) is not None:
+                same, undone = other.undo(), undone + 1
+                assert same is not None
+                assert same.id == step.id
+                assert [_plain(one) for one in other.cards] == [_plain(one) for one in notebook.cards]
+            assert other.undo() is None
+            for _ in range(undone):
+                notebook.redo()
+                other.redo()
+            assert [_plain(one) for one in other.cards] == [_plain(one) for one in notebook.cards]
+
+
+def _act(notebook: Notebook, number: int, action: int) -> list[Part]:
+    """Change a notebook; return the parts that describe it."""
+    one = notebook.cards[number % len(notebook.cards)] if notebook.cards else card(written(id=f"first {number}"))
+    steps = {
+        0: lambda: notebook.put(card(written(id=str(number)))),
+        1: lambda: notebook.put(one.with_answers(one.answer.again(CONFIG, None))),
+        2: lambda: notebook.put(one.with_continuation(one.answer.extended(CONFIG, None))),
+        3: lambda: notebook.put(one.with_note(one.answer.id, str(number))),
+        4: lambda: notebook.put(one.with_bookmark(one.answer.id, is_set=True)),
+        5: lambda: notebook.remove(one.id),
+        6: lambda: notebook.remove(one.id, *(each.id for each in notebook.cards if each is not one)),
+    }
+    if action in steps:
+        return list(steps[action]().parts())
+    if action == 7:
+        shown = Shown(one.id, one.nodes[0].id)
+        notebook.take(shown)
+        return [shown]
+    turned = notebook.undo() if action == 8 else notebook.redo()
+    return [] if turned is None else [Undone(turned.id, action == 9)]
+
+
+def _replayed(notebook: Notebook) -> Notebook:
+    replayed = Notebook()
+    for part in notebook.parts():
+        replayed.take(from_line(to_line(part).decode()))
+    return replayed
+
+
+def _plain(one: Card) -> tuple[Any, ...]:
+    return replace(Layout.of(one), shown=0), [answer.full for answer in one.nodes]
+
+
+def test_two_apps_that_change_the_same_card_lose_nothing_of_each_other() -> None:
+    first = card(written(id="a"))
+    History().save(first)
+    one, other = History().read(), History().read()
+    regenerated = one.put(first.with_answers(written(" see", id="b")))
+    History().append(regenerated.parts(), one.answers)
+    noted = other.put(other.cards[0].with_note("a", "mine"))
+    History().append(noted.parts(), other.answers)
+    back = History().read()
+    assert ([answer.id for answer in back.cards[0].answers], back.cards[0].notes) == (["a", "b"], {"a": "mine"})
+    back.undo()
+    assert ([answer.id for answer in back.cards[0].answers], back.cards[0].notes) == (["a", "b"], {})
+
+
+def test_a_step_of_very_many_cards_is_one_step_in_several_lines() -> None:
+    history, notebook = History(), Notebook()
+    step = notebook.put(*(card(written(id=str(number))) for number in range(2_500)))
+    assert len(list(step.parts())) == 3
+    history.append(step.parts(), notebook.answers)
+    back = History().read()
+    assert len(back.cards) == 2_500
+    back.undo()
+    assert back.cards == ()

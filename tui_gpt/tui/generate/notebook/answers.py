@@ -5,7 +5,6 @@ answer that it was branched from.
 """
 
 import math
-import os
 import uuid
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -26,7 +25,8 @@ def new_id() -> str:
 
 def shared_beginning(one: str, other: str) -> int:
     """Return the number of characters with which both texts begin."""
-    return len(os.path.commonprefix((one, other)))
+    different = (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    return next(different, min(len(one), len(other)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

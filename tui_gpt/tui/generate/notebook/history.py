@@ -1,7 +1,7 @@
 """The notebook's file, `history.jsonl`: every part of the notebook is appended when it comes into being.
 
 So the notebook is on the disk before the user sees a change, and a process that is killed loses nothing but text
-that was being generated. The file is read from its beginning, and replaced by a shorter one when much of it is outdated.
+that was being generated. The file is read from its beginning, and replaced by a shorter one when much is outdated.
 """
 
 import os

@@ -76,9 +76,7 @@ def _changed(names: tuple[str, ...], before: tuple[str, ...], after: tuple[str, 
     return (*kept, *(name for name in after if name not in before and name not in kept))
 
 
-def _changed_notes(
-    notes: Mapping[str, str], before: Mapping[str, str], after: Mapping[str, str]
-) -> Mapping[str, str]:
+def _changed_notes(notes: Mapping[str, str], before: Mapping[str, str], after: Mapping[str, str]) -> Mapping[str, str]:
     """Return `notes` with those that differ between `before` and `after` as they are in `after`."""
     differing = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
     kept = {name: note for name, note in notes.items() if name not in differing}
