@@ -112,10 +112,12 @@ class CardsPane(Vertical):
             self.view.show_cards(cards)
         self.post_message(self.Changed())
 
-    def _notebook_changed(self) -> None:
-        """Show the notebook after a change that generates nothing."""
+    def _notebook_changed(self, card_id: str = "") -> None:
+        """Show the notebook after a change that generates nothing, and select a card if it is there."""
         self.inspector.stop_inspecting()
         self.show_cards()
+        if self.controller.notebook.find(card_id) is not None:
+            self.view.select(card_id)
 
     def _toggle_only_bookmarks(self) -> None:
         """Show only the cards with bookmarks, or all."""

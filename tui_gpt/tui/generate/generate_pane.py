@@ -123,7 +123,10 @@ class GeneratePane(Widget):
         notebook = self.controller.notebook
         if not notebook.cards and self.view.has_focus:
             self.query(Button).first().focus()
+        was_in_welcome = self.screen.focused in self.query(Button)
         self.set_class(not notebook.cards, "-empty")
+        if notebook.cards and was_in_welcome:
+            self.call_after_refresh(self.view.focus)
         self.box.set_history(notebook.prompts())
         self.refresh_bindings()
 

@@ -27,8 +27,9 @@ _EXPORTED = "tui-gpt-notebook.json"
 class NotebookChanges:
     """Changes that the user asks for."""
 
-    def __init__(self, notebook: SavedNotebook, widget: Widget, changed: Callable[[], object]) -> None:
-        """`widget` is where dialogs and messages appear; `changed` is called after each change."""
+    def __init__(self, notebook: SavedNotebook, widget: Widget, changed: Callable[[str], object]) -> None:
+        """`widget` is where dialogs and messages appear; `changed` is called after each change, with the id of the
+        card to be selected, "" for the same one."""
         self.notebook = notebook
         self._widget, self._changed = widget, changed
 
@@ -41,7 +42,7 @@ class NotebookChanges:
         """Set or remove the bookmark of an answer."""
         is_set = answer_id not in card.bookmarks
         self.notebook.put(card.with_bookmark(answer_id, is_set=is_set), words="bookmark")
-        self._changed()
+        self._changed("")
 
     def write_note(self, card: Card, answer_id: str, then: Callable[[], object] = lambda: None) -> None:
         """Ask for the note of an answer; `then` is called once it is written."""
@@ -50,7 +51,7 @@ class NotebookChanges:
             present = self.notebook.find(card.id)
             if note is not None and present is not None and note != present.notes.get(answer_id, ""):
                 self.notebook.put(present.with_note(answer_id, note), words="note")
-                self._changed()
+                self._changed("")
                 then()
 
         self._widget.app.push_screen(NoteScreen(card.notes.get(answer_id, "")), write)
@@ -60,7 +61,7 @@ class NotebookChanges:
     def remove(self, card: Card) -> None:
         """Remove a card."""
         self.notebook.remove(card, words="removed card")
-        self._changed()
+        self._changed("")
         self._notify("Card removed; {card.undo} restores it.")
 
     def remove_branch(self, card: Card, answer_id: str | None) -> None:
@@ -71,7 +72,7 @@ class NotebookChanges:
             self.remove(card)
             return
         self.notebook.put(rest, words="removed branch")
-        self._changed()
+        self._changed("")
         others = f" and {len(names) - 1} that leave it" if len(names) > 1 else ""
         self._notify(f"Branch removed{others}; {{card.undo}} restores it.")
 
@@ -80,8 +81,8 @@ class NotebookChanges:
         cards = self.notebook.cards
         if cards:
             self.notebook.remove(*cards, words="removed cards")
-            self._changed()
-            self._notify(f"{len(cards):,} cards removed; {{card.undo}} restores them.")
+            self._changed("")
+            self._notify(f"{count_cards(len(cards))} removed; {{card.undo}} restores them.")
 
     def undo(self) -> None:
         """Undo the last step."""
@@ -92,7 +93,7 @@ class NotebookChanges:
         self._report(self.notebook.redo(), "Done again", "There is nothing to redo.")
 
     def _report(self, step: Step | None, done: str, nothing: str) -> None:
-        self._changed()
+        self._changed(step.cards[-1] if step is not None and step.cards else "")
         self._notify(nothing if step is None else f"{done}: {step.words}.")
 
     # Export and import
@@ -103,7 +104,7 @@ class NotebookChanges:
         proposal = Path(_EXPORTED).absolute()
         dialog = path_dialog(
             "Export the notebook",
-            f"{len(cards):,} cards with all branches, bookmarks and notes, as JSON, to the new file",
+            f"{count_cards(len(cards))} with all branches, bookmarks and notes, as JSON, to the new file",
             str(proposal),
             partial(_exported, cards),
         )
@@ -115,15 +116,24 @@ class NotebookChanges:
         self._ask(dialog, self._import)
 
     def _ask(self, dialog: LineScreen[Result], then: Callable[[Result], object]) -> None:
-        self._widget.app.push_screen(dialog, lambda result: None if result is None else then(result))
+        def use(result: Result | None) -> None:
+            if result is not None:
+                then(result)
+
+        self._widget.app.push_screen(dialog, use)
 
     def _import(self, cards: list[Card]) -> None:
         added = self.notebook.import_cards(cards)
-        self._changed()
+        self._changed("")
         already = f"; {len(cards) - added:,} were there already" if added < len(cards) else ""
-        self._notify(f"{added:,} cards imported{already}; {{card.undo}} removes them.")
+        self._notify(f"{count_cards(added)} imported{already}; {{card.undo}} removes them.")
 
 
 def _exported(cards: tuple[Card, ...], path: Path) -> Path:
     export_file(cards, path)
     return path
+
+
+def count_cards(count: int) -> str:
+    """Return `1 card`, `5,000 cards`."""
+    return f"{count:,} card{'' if count == 1 else 's'}"

@@ -31,8 +31,8 @@ class SearchBar(Horizontal):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        key_binding("search.next", "go(1)", "Next", key_display="↓"),
-        key_binding("search.previous", "go(-1)", "Previous", key_display="↑"),
+        key_binding("search.next", "go(1)", "Next", key_display="↓", priority=True),
+        key_binding("search.previous", "go(-1)", "Previous", key_display="↑", priority=True),
         key_binding("search.close", "close", "End search", key_display="esc", priority=True),
     ]
 

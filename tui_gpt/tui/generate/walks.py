@@ -1,5 +1,8 @@
 """Ways through the notebook's cards: along the branches, from bookmark to bookmark, into the tree, and by searching."""
 
+from dataclasses import replace
+from typing import Any
+
 from textual.app import App
 
 from tui_gpt.tui.generate.cards.answer_card import CardBlock
@@ -7,7 +10,7 @@ from tui_gpt.tui.generate.cards.card_actions import CardAction
 from tui_gpt.tui.generate.inspector import Inspector
 from tui_gpt.tui.generate.notebook import Card
 from tui_gpt.tui.generate.notebook.branches import BranchTree, Direction
-from tui_gpt.tui.generate.notebook.search import Found
+from tui_gpt.tui.generate.notebook.search import Found, lowered
 from tui_gpt.tui.generate.saved_notebook import SavedNotebook
 
 DIRECTIONS: dict[CardAction, Direction] = {
@@ -31,7 +34,7 @@ class Walks:
         self._notebook, self._inspector = notebook, inspector
 
     @property
-    def _app(self) -> App[object]:
+    def _app(self) -> App[Any]:
         return self._inspector.app
 
     def show(self, card_id: str, answer_id: str, *, cursor: int | None = None) -> Card | None:
@@ -82,5 +85,14 @@ class Walks:
         """Highlight words that were searched for, and show a place where they were found."""
         view = self._inspector.view
         if found is not None:
+            found = self._in_shown_answer(words, found)
             self.show(found.card, found.answer)
         view.search(words, found)
+
+    def _in_shown_answer(self, words: str, found: Found) -> Found:
+        """Return the same place in the answer that is shown, if it shares that part of the text."""
+        card = self._notebook.find(found.card)
+        if card is None or found.in_note:
+            return found
+        there = card.answer.full[found.start : found.start + len(words)]
+        return replace(found, answer=card.answer.id) if lowered(there) == lowered(words) else found

@@ -98,8 +98,12 @@ class CardList(TextView):
         """Show these cards, reusing the blocks of those that were shown before."""
         self.window.show(cards, self._selected)
         self._show_window()
-        if self.selected is None and self.window.visible:
+        if not self.window.visible:
+            return
+        if self.selected is None:
             self.select(self.window.visible[-1].id, reveal=False)
+        elif self._selected != self.window.cards[-1].id:
+            self.select(self._selected or "")
 
     def _show_window(self) -> None:
         existing = {block.card.id: block for block in self.cards}

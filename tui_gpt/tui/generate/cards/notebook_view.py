@@ -30,7 +30,7 @@ class NotebookView(CardList):
         key_binding("card.next_answer", "request('next_answer')", "Next answer", show=False),
         key_binding("card.continue", "request('continue')", "Continue"),
         key_binding("card.edit", "request('edit')", "Edit", show=False),
-        key_binding("card.toggle_probabilities", "request('toggle_probabilities')", "Probabilities"),
+        key_binding("card.toggle_probabilities", "request('toggle_probabilities')", "Probabilities", show=False),
         key_binding("card.inspect", "request('inspect')", "Alternatives", key_display="⏎"),
         key_binding("card.copy", "request('copy')", "Copy", show=False),
         key_binding("card.save_text", "request('save_text')", "Save", show=False),
@@ -54,9 +54,10 @@ class NotebookView(CardList):
         key_binding("card.only_bookmarks", "request('only_bookmarks')", "Only bookmarks", show=False),
         key_binding("card.note", "request('note')", "Note", show=False),
         key_binding("card.search", "request('search')", "Search"),
+        key_binding("card.search", "search_again", "Search", show=False),
         key_binding("card.next_found", "request('next_found')", "Next found", show=False),
         key_binding("card.previous_found", "request('previous_found')", "Previous found", show=False),
-        key_binding("card.end_search", "request('end_search')", "End search", key_display="esc"),
+        key_binding("card.end_search", "request('end_search')", "Back", key_display="esc"),
         key_binding("card.export", "request('export')", "Export", show=False),
         key_binding("card.import", "request('import')", "Import", show=False),
     ]
@@ -88,6 +89,8 @@ class NotebookView(CardList):
         block, requested = self.selected, CardAction(str(parameters[0]))
         if requested is CardAction.END_SEARCH:
             return bool(self.words) and self.inspected is None
+        if requested is CardAction.SEARCH and self.words:
+            return False
         return is_available(
             requested,
             None if block is None else block.card,
@@ -110,6 +113,10 @@ class NotebookView(CardList):
                 self.post_message(self.AlternativesRequested())
             case _:
                 self.post_message(self.ActionRequested(action))
+
+    def action_search_again(self) -> None:
+        """Search for other words."""
+        self.post_message(self.ActionRequested(CardAction.SEARCH))
 
     def action_select(self, by: int) -> None:
         """Select the card above or below, or the prompt below the last card; scroll through a long card first."""

@@ -9,7 +9,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container
+from textual.containers import Container, Vertical
 from textual.widgets import Static
 
 from tui_gpt.tui.app.help_screen import HelpScreen
@@ -82,7 +82,8 @@ class TreeScreen(SizedScreen[TreeChoice | None]):
         yield Static("", id="tree-title", markup=False)
         with Container(id="tree"):
             yield TreeView(id="tree-rows")
-            yield BranchText(id="tree-text")
+            with Vertical(id="tree-text"):
+                yield BranchText()
         yield KeyFooter(show_command_palette=False)
 
     def on_mount(self) -> None:
