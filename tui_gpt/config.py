@@ -116,10 +116,9 @@ def _require_ranges(config: Any) -> None:
     """Raise ConfigError for the first setting of a config that is out of its range; None is in every range."""
     for name, (low, high) in RANGES.items():
         value = getattr(config, name, None)
-        if value is not None:
+        if value is not None and not (math.isfinite(value) and low <= value <= high):
             kind, shown = ("whole number", f"{value}") if isinstance(low, int) else ("number", f"{value:g}")
-            is_inside = math.isfinite(value) and low <= value <= high
-            _require(is_inside, name, f"{name} is {shown}: choose a {kind} from {range_words(name)}")
+            raise ConfigError(f"{name} is {shown}: choose a {kind} from {range_words(name)}", name)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -233,9 +233,100 @@ _CARDS = HelpSection(
         ),
         _row(
             _A("card.undo", "u", "undo", "Undo the last change of the cards"),
+            _A("card.redo", "U", "redo", "Redo the change that was undone"),
+        ),
+        _row(
             _A("card.remove", "delete,backspace", "remove the card", "Remove the card"),
+            _A("card.remove_branch", "x", "remove the branch", "Remove the branch"),
+            _A("card.remove_all", "X", "remove all cards", "Remove all cards"),
         ),
         _row(_A("card.focus_prompt", "i", "back to the prompt", "Go to the prompt")),
+    ),
+)
+_NOTEBOOK = HelpSection(
+    "Generate: the notebook",
+    "generate",
+    (
+        _row(_A("card.tree", "T", "all branches of all cards as a tree", "Tree of all branches")),
+        _row(
+            _A("card.parent", "shift+up,K", "parent branch", "Parent branch"),
+            _A("card.child", "shift+down,J", "first child", "First child branch"),
+            _A("card.previous_sibling", "shift+left,H", "previous sibling", "Previous sibling branch"),
+            _A("card.next_sibling", "shift+right,L", "next sibling", "Next sibling branch"),
+            words="parent, first child, siblings of a branch",
+        ),
+        _row(
+            _A("card.search", "slash", "search all cards and notes", "Search the cards"),
+            _A("card.next_found", "f", "next place found", "Next place found"),
+            _A("card.previous_found", "F", "previous place found", "Previous place found"),
+            words="search all cards and notes; next, previous place",
+        ),
+        _row(_A("card.end_search", "escape", "end the search", "End the search")),
+        _row(
+            _A("card.bookmark", "m", "set or remove a bookmark", "Set or remove a bookmark"),
+            _A("card.previous_bookmark", "left_square_bracket", "previous bookmark", "Previous bookmark"),
+            _A("card.next_bookmark", "right_square_bracket", "next bookmark", "Next bookmark"),
+            _A("card.only_bookmarks", "M", "only cards with bookmarks, or all", "Only cards with bookmarks"),
+            words="bookmark: set; previous, next; only those",
+        ),
+        _row(_A("card.note", "a", "write a note", "Write a note on the branch")),
+        _row(
+            _A("card.export", "E", "export the notebook as JSON", "Export the notebook"),
+            _A("card.import", "I", "add an exported notebook", "Import a notebook"),
+        ),
+        _row(
+            _A("search.next", "down", "next place found"),
+            _A("search.previous", "up", "previous place found"),
+            _A("search.close", "escape", "end the search"),
+            also="Enter",
+            words="while typing: next, previous, end; to the cards",
+        ),
+        _row(
+            _A("note.save", "enter", "save the note"),
+            _A("note.line_break", "ctrl+j,shift+enter,alt+enter", "start a new line"),
+            words="while typing a note: save; new line",
+        ),
+    ),
+)
+_TREE = HelpSection(
+    "The tree of branches",
+    "generate",
+    (
+        _row(
+            _A("tree.above", "up,k", "row above"),
+            _A("tree.below", "down,j", "row below"),
+            _A("tree.first", "home", "first row"),
+            _A("tree.last", "end", "last row"),
+            words="select a branch",
+        ),
+        _row(_A("tree.page_up", "pageup", "a page up"), _A("tree.page_down", "pagedown", "a page down")),
+        _row(
+            _A("tree.parent", "left,shift+up,K", "parent"),
+            _A("tree.child", "right,shift+down,J", "first child"),
+            _A("tree.previous_sibling", "shift+left,H", "previous sibling"),
+            _A("tree.next_sibling", "shift+right,L", "next sibling"),
+            words="parent, first child, siblings",
+        ),
+        _row(_A("tree.open", "enter", "show the branch in its card")),
+        _row(
+            _A("tree.continue", "c", "continue at the end"),
+            _A("tree.regenerate", "r", "regenerate with a new seed"),
+            _A("tree.edit", "e", "edit, then continue"),
+        ),
+        _row(
+            _A("tree.bookmark", "m", "set or remove a bookmark"),
+            _A("tree.previous_bookmark", "left_square_bracket", "previous bookmark"),
+            _A("tree.next_bookmark", "right_square_bracket", "next bookmark"),
+            _A("tree.only_bookmarks", "M", "only bookmarks, or all"),
+            words="bookmark: set; previous, next; only those",
+        ),
+        _row(_A("tree.note", "a", "write a note"), _A("tree.search", "slash", "search")),
+        _row(
+            _A("tree.remove", "x,delete", "remove the branch"),
+            _A("tree.undo", "u", "undo"),
+            _A("tree.redo", "U", "redo"),
+        ),
+        _row(_A("tree.close", "escape,T,q", "back to the cards")),
     ),
 )
 _RUNS = HelpSection(
@@ -345,7 +436,7 @@ _DIALOGS = HelpSection(
     ),
 )
 
-HELP_SECTIONS = (_TRAIN, _DEMO, _PROMPT, _CARDS, _RUNS, _COMPARE, _DATA, _EVERYWHERE, _DIALOGS)
+HELP_SECTIONS = (_TRAIN, _DEMO, _PROMPT, _CARDS, _NOTEBOOK, _TREE, _RUNS, _COMPARE, _DATA, _EVERYWHERE, _DIALOGS)
 
 KEY_ACTIONS: Mapping[str, KeyAction] = MappingProxyType(
     {action.id: action for section in HELP_SECTIONS for row in section.rows for action in row.actions}
@@ -363,6 +454,9 @@ PLACES_TOGETHER = tuple(
         "prompt generate tab app",
         "card why generate tab app",
         "alternatives why generate tab app",
+        "tree app",
+        "search generate",
+        "note dialog",
         "sampling generate tab app",
         "examples generate tab app",
         "runs tab app",
@@ -373,7 +467,7 @@ PLACES_TOGETHER = tuple(
 )
 """Places whose keys work at the same time."""
 
-PLACES_OF_TYPING = frozenset({"prompt", "generate"})
+PLACES_OF_TYPING = frozenset({"prompt", "generate", "search", "note"})
 """Places where a printable character is typed and cannot be a key."""
 NEVER_TYPED = frozenset(
     {"app.palette", "app.suspend", "app.quit_anywhere", "dialog.cancel", "dialog.clear", "runs.clear"}

@@ -53,6 +53,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "demo": ("demo:demo", "Replay a recorded training in half a minute."),
         "runs": ("runs:runs", "Manage runs."),
         "data": ("data:data", "Manage training texts."),
+        "notebook": ("notebook:notebook", "Export or import the cards of the Generate tab."),
         "config": ("config:config", "Show or edit your defaults."),
         "doctor": ("doctor:doctor", "Check the installation."),
     }

@@ -24,7 +24,7 @@ from tui_gpt.tui.generate.cards.card_actions import CardAction
 from tui_gpt.tui.generate.cards.notebook_view import NotebookView
 from tui_gpt.tui.generate.cards_pane import CardsPane
 from tui_gpt.tui.generate.controller import GenerateController
-from tui_gpt.tui.generate.notebook import Card
+from tui_gpt.tui.generate.notebook import Card, Notebook
 from tui_gpt.tui.generate.prompt.limits_row import LimitsRow
 from tui_gpt.tui.generate.prompt.limits_screen import LimitsScreen
 from tui_gpt.tui.generate.prompt.model_chooser import Checkpoints, ModelChooser, checkpoints_of, source_label
@@ -113,20 +113,25 @@ class GeneratePane(Widget):
 
     def _read_history(self) -> None:
         """Read the history, in a thread."""
-        cards = self.controller.notebook.read_history()
-        self.app.call_later(self._show_history, cards)
+        saved = self.controller.notebook.read_history()
+        self.app.call_later(self._show_history, saved)
 
-    def _show_history(self, cards: list[Card]) -> None:
-        if not self.is_attached or not cards:
+    def _show_history(self, saved: Notebook) -> None:
+        if not self.is_attached or not saved.layouts:
             return
-        self.controller.notebook.prepend(cards)
+        self.controller.notebook.prepend(saved)
         self.cards_pane.show_cards()
         self.view.follow()
 
     @on(CardsPane.Changed)
     def _cards_changed(self) -> None:
         notebook = self.controller.notebook
+        if not notebook.cards and self.view.has_focus:
+            self.query(Button).first().focus()
+        was_in_welcome = self.screen.focused in self.query(Button)
         self.set_class(not notebook.cards, "-empty")
+        if notebook.cards and was_in_welcome:
+            self.call_after_refresh(self.view.focus)
         self.box.set_history(notebook.prompts())
         self.refresh_bindings()
 
@@ -185,6 +190,10 @@ class GeneratePane(Widget):
         self._stop_editing()
         self.cards_pane.set_probabilities(True)
         self.cards_pane.generate(lambda: self.controller.score(event.text))
+
+    @on(Welcome.ChangeRequested)
+    def _change_requested(self, event: Welcome.ChangeRequested) -> None:
+        self.cards_pane.change(event.action)
 
     @on(Welcome.PromptChosen)
     def _prompt_chosen(self, event: Welcome.PromptChosen) -> None:

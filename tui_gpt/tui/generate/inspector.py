@@ -119,15 +119,16 @@ class Inspector(Horizontal):
         self.set_class(page != "alternatives", "-explaining")
         self.refresh_bindings()
 
-    def inspect(self, block: CardBlock) -> None:
-        """Put a cursor into a card's text and show the alternatives beside it."""
+    def inspect(self, block: CardBlock, cursor: int | None = None) -> None:
+        """Put a cursor into a card's text, by default at the first generated character, and show the alternatives
+        beside it."""
         if not block.card.answer.full:
             return
         if block.side_by_side:
             self.view.set_side_by_side(block, False)
         self._lookup.forget()
         self.why.forget()
-        self.view.inspect(block)
+        self.view.inspect(block, cursor)
         self.set_class(True, "-inspecting")
         self.refresh_bindings()
 

@@ -22,6 +22,8 @@ class Passage:
         self.cursor: int | None = None
         self.marks: Mapping[int, str] = {}
         """Tones that take the place of others for a while, by the index of the character."""
+        self.tinted: Mapping[int, str] = {}
+        """Other tones of some characters, e.g. of words that were found."""
 
     def __len__(self) -> int:
         return len(self._tones)
@@ -67,4 +69,4 @@ class Passage:
     def _tone_at(self, index: int) -> str:
         if index == self.cursor:
             return "cursor"
-        return self.marks.get(index) or self._names[self._tones[index]]
+        return self.marks.get(index) or self.tinted.get(index) or self._names[self._tones[index]]

@@ -8,8 +8,10 @@ from tui_gpt.formatting import format_rate
 from tui_gpt.generation.steering.endings import END_WORDS
 from tui_gpt.metrics import COPIED_LENGTH
 from tui_gpt.tui.generate.notebook import Answer, Card, sampling_notes
+from tui_gpt.tui.generate.notebook.search import places
 from tui_gpt.tui.text.wrap import Wrapped, glyphs
 
+BOOKMARK_SYMBOL, NOTE_SYMBOL = "★", "✎"
 Stage = Literal["", "opening", "generating"]
 Note = tuple[str, str]
 """A row under the text, and its tone."""
@@ -33,10 +35,15 @@ class NoteContext:
     waiting: str = ""
     """Seconds waited before the first character, in words."""
     show_probabilities: bool = False
+    words: str = ""
+    """The words that are searched for."""
 
 
 def note_rows(answer: Answer, context: NoteContext, width: int) -> Iterator[Note]:
     """Yield the notes of an answer, wrapped to `width` cells."""
+    if written := context.card.notes.get(answer.id):
+        for line in f"{NOTE_SYMBOL} {written}".split("\n"):
+            yield from _wrapped(line, "note-found" if context.words and places(context.words, line) else "note", width)
     if answer.left_out:
         characters = " ".join(glyphs(answer.left_out[:20]))
         yield from _wrapped(f"left out, as the model does not know it: {characters}", "notice", width)
@@ -48,6 +55,8 @@ def note_rows(answer: Answer, context: NoteContext, width: int) -> Iterator[Note
 
 def _facts(answer: Answer, context: NoteContext) -> Iterator[str]:
     """Yield phrases that are not to be broken across rows."""
+    if answer.id in context.card.bookmarks:
+        yield BOOKMARK_SYMBOL
     yield from _number(answer, context.card)
     if context.stage == "opening":
         yield f"opening {answer.source or 'the newest model'} …{context.waiting}"

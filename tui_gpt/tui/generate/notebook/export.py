@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tui_gpt.generation.steering.endings import END_WORDS
 from tui_gpt.storage.files import sync_folder
-from tui_gpt.tui.generate.notebook.cards import Answer, Card
+from tui_gpt.tui.generate.notebook.answers import Answer
+from tui_gpt.tui.generate.notebook.cards import Card
 from tui_gpt.tui.generate.notebook.limits import limits
 
 
