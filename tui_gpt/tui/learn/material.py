@@ -28,8 +28,11 @@ MOST_BYTES = 4 << 20
 """Bytes of a long text that the lesson reads."""
 FEWEST_CHARACTERS = 1_000
 """A shorter text has too little to count."""
-LONGEST_PIECE = 10
+LONGEST_PIECE = 8
 """Characters of the longest pieces that are counted."""
+MEASURED_CHARACTERS = 1_000
+"""Characters of the passage on which the model is measured."""
+_MEASURED_AT = 0.5
 
 Shares = Sequence[tuple[str, float]]
 """Characters and their probabilities, the most likely first."""
@@ -51,6 +54,8 @@ class Material:
         self.session = session
         self.source = source
         self._losses: dict[int, float] = {}
+        self.model_loss: float | None = None
+        """The loss of the model on a passage of the new part, in nats per character, after `measure_model`."""
 
     @cached_property
     def text(self) -> CorpusText:
@@ -172,6 +177,14 @@ class Material:
     def model(self) -> TextModel:
         """The model that comes with the program. Raises TuiGptError."""
         return self.session.open_model(SHIPPED)
+
+    def measure_model(self) -> float:
+        """Return the loss of the model on a passage of the new part, in nats per character. Raises TuiGptError."""
+        if self.model_loss is None:
+            pieces = list(self.model.score(self.passage(_MEASURED_AT, MEASURED_CHARACTERS)))
+            characters = sum(len(piece.text) for piece in pieces)
+            self.model_loss = -sum(piece.logprob for piece in pieces) / max(1, characters)
+        return self.model_loss
 
     def passage(self, at: float, length: int) -> str:
         """Return `length` characters of the new part, from the line that begins after the fraction `at` of it."""

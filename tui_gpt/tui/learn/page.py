@@ -9,6 +9,7 @@ from typing import ClassVar, Generic, Literal, TypeVar
 
 from textual import events, on
 from textual.app import ComposeResult, RenderResult
+from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
@@ -18,6 +19,7 @@ from tui_gpt.errors import TuiGptError
 from tui_gpt.escaping import escape_controls
 from tui_gpt.tui.escaped_input import EscapedInput
 from tui_gpt.tui.keys import keymap_of
+from tui_gpt.tui.learn.ladder import ladder
 from tui_gpt.tui.learn.material import Material
 from tui_gpt.tui.threads import in_background
 
@@ -99,12 +101,20 @@ class LessonPage(Widget, Generic[Data]):
     # Content
 
     def compose(self) -> ComposeResult:
-        """Lay out words, picture, hint and the line to type into."""
-        yield Static("", classes="lesson-words", markup=False)
-        yield self.picture
+        """Lay out words, the line to type into, picture and hint; side by side where it is wide."""
+        with Vertical(classes="lesson-side"):
+            yield Static("", classes="lesson-words", markup=False)
+            yield Static("", classes="lesson-hint", markup=False)
+            yield EscapedInput(placeholder=self.PLACEHOLDER, classes="lesson-input", compact=True)
+            yield Static("", classes="lesson-ladder", markup=False)
+            yield Static(self.SOURCE and f"Source: {self.SOURCE}", classes="lesson-source", markup=False)
+        with Vertical(classes="lesson-pictures"):
+            yield from self.picture_widgets()
         yield Static("", classes="lesson-hint", markup=False)
-        yield EscapedInput(placeholder=self.PLACEHOLDER, classes="lesson-input", compact=True)
-        yield Static(self.SOURCE and f"Source: {self.SOURCE}", classes="lesson-source", markup=False)
+
+    def picture_widgets(self) -> ComposeResult:
+        """Lay out what is beside or below the words."""
+        yield self.picture
 
     def on_mount(self) -> None:
         """Compute after the first paint."""
@@ -129,7 +139,9 @@ class LessonPage(Widget, Generic[Data]):
         if self.data is None or not self.is_mounted:
             return
         self.query_one(".lesson-words", Static).update(self.words(self.data))
-        self.query_one(".lesson-hint", Static).update(Content.assemble(("Try it  ", "bold"), self._hint(self.data)))
+        for hint in self.query(".lesson-hint").results(Static):
+            hint.update(Content.assemble(("Try it  ", "bold"), self._hint(self.data)))
+        self.query_one(".lesson-ladder", Static).update(ladder(self.material))
         self.picture.refresh()
         self.post_message(self.Changed())
 
@@ -150,11 +162,6 @@ class LessonPage(Widget, Generic[Data]):
     def is_typing(self) -> bool:
         """Whether keys type characters."""
         return self.query_one(Input).has_focus
-
-    @property
-    def has_pending_work(self) -> bool:
-        """Whether a thread must end before the lesson may be left."""
-        return False
 
     def start_typing(self) -> None:
         """Open the line to type into."""

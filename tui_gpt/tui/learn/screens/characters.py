@@ -10,6 +10,7 @@ from tui_gpt.tui.learn.page import LessonPage
 _ENTRY_CELLS = 6
 _LETTER_CELLS = 4
 
+
 @dataclass(frozen=True)
 class Numbered:
     """A short text with its numbers; -1 for a character that has none."""

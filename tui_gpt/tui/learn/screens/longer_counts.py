@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
-from tui_gpt.formatting import format_count
 from tui_gpt.tui.generate.alternatives import percent, spelled
 from tui_gpt.tui.learn.drawing import Part, bar_of, joined, lines_of, visible
 from tui_gpt.tui.learn.material import LONGEST_PIECE, Pieces
@@ -89,7 +88,7 @@ class LongerCountsPage(LessonPage[LongerCounts]):
             "Why only pairs? Counts of longer pieces write better text: with pieces of up to "
             f"{best} characters the loss is ", (f"{data.losses[best]:.2f}", "bold"), f", with pairs "
             f"{data.losses[2]:.2f}. But there are {size}^{len(data.pieces)} = {_power(size, len(data.pieces))} pieces of "
-            f"{len(data.pieces)} characters, the text has only {format_count(longest.different)} of them, and ",
+            f"{len(data.pieces)} characters, the text has only {_round(longest.different)} of them, and ",
             (f"{percent(1 - longest.seen)}", "bold"), " of those in new text ", ("were never seen", "bold"),
             ". A table cannot say anything about a piece that it has not seen.",
         )  # fmt: skip
@@ -97,9 +96,10 @@ class LongerCountsPage(LessonPage[LongerCounts]):
     def draw(self, data: LongerCounts, width: int, height: int) -> Content:
         """Draw the bars, and below them the reader's text or the written one."""
         bars = [self._line(length, data, width) for length in range(_SHORTEST, len(data.pieces) + 1)]
+        is_low = height < 16
         heading: list[Part] = [("pieces of    of new text, seen before", "dim")]
-        below = self._below(data, width, max(2, height - len(bars) - 2))
-        return joined([heading, *bars, [""], *below])
+        below = self._below(data, width, max(2, height - len(bars) - 2 + is_low))
+        return joined([heading, *bars, *([] if is_low else [[""]]), *below])
 
     def _line(self, length: int, data: LongerCounts, width: int) -> list[Part]:
         pieces = data.pieces[length - _SHORTEST]
@@ -146,3 +146,8 @@ def _power(base: int, exponent: int) -> str:
     number = float(base) ** exponent
     digits = int(math.log10(number)) if number >= 1 else 0
     return f"{number / 10**digits:.1f}·10^{digits}"
+
+
+def _round(number: int) -> str:
+    """Return a number with two significant digits."""
+    return f"{round(number, 2 - len(str(number))):,}"
