@@ -74,10 +74,7 @@ def filtered(logits: Floats, config: SampleConfig) -> Floats:
 def filtered_probabilities(probabilities: Floats, config: SampleConfig) -> Floats:
     """Return the distribution (..., V) that tokens are drawn from, given the model's own; it adds up to 1."""
     logits = np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float64).tiny))
-    if config.temperature == 0:
-        kept = keep_top_k(probabilities.astype(np.float64), 1)
-    else:
-        kept = filtered(logits, config)
+    kept = filtered(logits, config) if config.temperature else keep_top_k(softmax(logits), 1)
     return np.asarray(kept / kept.sum(-1, keepdims=True))
 
 

@@ -21,7 +21,7 @@ from tui_gpt.tui.learn.opening import LAST_SCREEN, Lesson
 def learn(corpus: str, screen: int | None) -> int:
     """Learn in eight screens how a language model works, with CORPUS as the example: about ten minutes.
 
-    CORPUS is a file, a folder of text files, or a name from `tui-gpt data list`. Everything is computed on this machine.
+    CORPUS is a file, a folder of text files, or a name from `tui-gpt data list`. Everything is computed here.
     Enter shows the next screen, F1 all keys, q quits. No run is stored.
     """
     if not terminal.fits_the_app():

@@ -14,8 +14,8 @@ def ladder(material: Material) -> Content:
     losses = {"guessing": material.guess_loss}
     for length, loss in sorted(material.known_losses.items()):
         losses[_NAMES.get(length, f"pieces of up to {length}")] = loss
-    if material.model_loss is not None:
-        losses["the model"] = material.model_loss
+    if material.measured is not None:
+        losses["the model, a passage"] = material.measured[0]
     heading: list[Part] = [("The loss so far", "bold"), ("  (nats, and equal choices)", "dim")]
     return joined([heading, *(_line(name, loss, material.guess_loss) for name, loss in losses.items())])
 

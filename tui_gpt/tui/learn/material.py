@@ -54,8 +54,8 @@ class Material:
         self.session = session
         self.source = source
         self._losses: dict[int, float] = {}
-        self.model_loss: float | None = None
-        """The loss of the model on a passage of the new part, in nats per character, after `measure_model`."""
+        self.measured: tuple[float, float] | None = None
+        """What `measure` has found."""
 
     @cached_property
     def text(self) -> CorpusText:
@@ -178,13 +178,18 @@ class Material:
         """The model that comes with the program. Raises TuiGptError."""
         return self.session.open_model(SHIPPED)
 
-    def measure_model(self) -> float:
-        """Return the loss of the model on a passage of the new part, in nats per character. Raises TuiGptError."""
-        if self.model_loss is None:
-            pieces = list(self.model.score(self.passage(_MEASURED_AT, MEASURED_CHARACTERS)))
-            characters = sum(len(piece.text) for piece in pieces)
-            self.model_loss = -sum(piece.logprob for piece in pieces) / max(1, characters)
-        return self.model_loss
+    def measure(self) -> tuple[float, float]:
+        """Return the losses of the model and of counts on one passage of the new part, in nats per character.
+
+        Raises TuiGptError.
+        """
+        if self.measured is None:
+            passage = self.passage(_MEASURED_AT, MEASURED_CHARACTERS)
+            pieces = list(self.model.score(passage))
+            tokens = self.tokenizer.lookup(passage)[None, :].astype("int64")
+            by_model = -sum(piece.logprob for piece in pieces) / max(1, sum(len(piece.text) for piece in pieces))
+            self.measured = by_model, float(self.prior.losses(tokens[:, :-1], tokens[:, 1:]).mean())
+        return self.measured
 
     def passage(self, at: float, length: int) -> str:
         """Return `length` characters of the new part, from the line that begins after the fraction `at` of it."""

@@ -4,7 +4,7 @@ What they show is computed in a thread by `compute` whenever it may have changed
 result into text. A subclass states by `USES` which of the lesson's keys it has a meaning for.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import ClassVar, Generic, Literal, TypeVar
 
 from textual import events, on
@@ -79,7 +79,7 @@ class LessonPage(Widget, Generic[Data]):
         """Return the picture at a size in cells."""
         raise NotImplementedError
 
-    def hint(self, data: Data) -> str:
+    def hint(self) -> str:
         """Return what there is to try; keys are written as `{learn.again}`."""
         raise NotImplementedError
 
@@ -123,9 +123,10 @@ class LessonPage(Widget, Generic[Data]):
 
     def recompute(self) -> None:
         """Compute what is shown again, in a thread; an older computation is dropped."""
-        self.run_worker(self._compute(), exclusive=True, group="figures")
+        work: Callable[[], Awaitable[None]] = self._recompute
+        self.run_worker(work, exclusive=True, group="figures")
 
-    async def _compute(self) -> None:
+    async def _recompute(self) -> None:
         try:
             self.data = await in_background(self.compute)
         except TuiGptError as error:
@@ -140,13 +141,10 @@ class LessonPage(Widget, Generic[Data]):
             return
         self.query_one(".lesson-words", Static).update(self.words(self.data))
         for hint in self.query(".lesson-hint").results(Static):
-            hint.update(Content.assemble(("Try it  ", "bold"), self._hint(self.data)))
+            hint.update(Content.assemble(("Try it  ", "bold"), keymap_of(self).fill(self.hint())))
         self.query_one(".lesson-ladder", Static).update(ladder(self.material))
         self.picture.refresh()
         self.post_message(self.Changed())
-
-    def _hint(self, data: Data) -> str:
-        return keymap_of(self).fill(self.hint(data))
 
     def _drawn(self, width: int, height: int) -> Content:
         return Content("") if self.data is None or not width or not height else self.draw(self.data, width, height)

@@ -84,6 +84,7 @@ class SmallTraining:
         self.exercise = exercise
         self.record = LessonRun(name="lesson", earlier=earlier)
         self.failure = ""
+        self._has_ended = False
         self._thread = _Thread(session, exercise)
         self._thread.start()
 
@@ -99,14 +100,13 @@ class SmallTraining:
 
     def poll(self) -> bool:
         """Take the events since the last call; return whether anything has changed."""
-        was_alive = self._thread.is_alive
+        is_ending = not self._thread.is_alive and not self._has_ended  # checked first: later events are taken next time
         events = self._thread.drain()
         self.record.apply_all(events)
-        if not was_alive and self.record.is_live:
-            self.record.phase = "replayed"
+        if is_ending:
+            self._has_ended = True
             self.failure = "" if self._thread.error is None else _sentence_of(self._thread.error)
-            return True
-        return bool(events)
+        return is_ending or bool(events)
 
     def stop(self) -> None:
         """End it after the present step."""

@@ -32,6 +32,7 @@ class TrainingPage(LessonPage[Data]):
         self.training: SmallTraining | None = None
         self.results: dict[int, tuple[float, float]] = {}
         """The last training and validation loss of each variant that was trained."""
+        self.picture.add_class("-sample")
         self.chart = LossChart()
         self.chart.can_focus = False
 
@@ -90,7 +91,7 @@ class TrainingPage(LessonPage[Data]):
         if self.training is None or not self.training.poll():
             return
         record = self.training.record
-        if not record.is_live and record.evaluations:
+        if not self.is_training and record.evaluations:
             newest = record.evaluations[-1]
             self.results[self.variant] = (newest.train_loss, newest.val_loss)
         self.chart.show(record)

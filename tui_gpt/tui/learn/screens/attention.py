@@ -11,7 +11,7 @@ from tui_gpt.tui.learn.page import Direction, LessonPage
 from tui_gpt.tui.text.wrap import Wrapped, glyphs
 
 _LONGEST = 300
-_LEVELS = (0.05, 0.15, 0.35, 0.7)
+_LEVELS = (0.03, 0.1, 0.25, 0.6)
 """Fractions of the largest weight from which on a character is coloured more strongly."""
 _STYLES = ("dim", "", "on $accent 35%", "bold on $accent 65%", "bold reverse")
 _SHOWN = 5
@@ -34,7 +34,7 @@ class Glance:
     loss: float
     """Of the model on a passage of the new text, in nats per character."""
     counts_loss: float
-    """Of the longest counts that predict well."""
+    """That of counts on the same passage."""
 
 
 class AttentionPage(LessonPage[Glance]):
@@ -67,8 +67,7 @@ class AttentionPage(LessonPage[Glance]):
                 weights[at] += weight / (end - start)
         likely = [(found.texts[token], float(found.probs[token])) for token in found.most_likely(_SHOWN)]
         return Glance(
-            text, cursor, weights, likely, layers, heads, networks, material.measure_model(),
-            material.loss(material.longest_counted),
+            text, cursor, weights, likely, layers, heads, networks, *material.measure(),
         )  # fmt: skip
 
     def change(self, by: Direction) -> None:
@@ -91,26 +90,29 @@ class AttentionPage(LessonPage[Glance]):
     def words(self, data: Glance) -> Content:
         """Explain attention."""
         return Content.assemble(
-            "A transformer (2017) needs no piece that is exactly the same. For each prediction, it decides how strongly "
-            "to look at each earlier character: ", ("attention", "bold"), ". What it looks for was learned. Here the "
-            f"model that comes with this program does so {data.layers * data.heads} times per character: {data.layers} "
-            f"layers of {data.heads} heads. Its loss is ", (f"{data.loss:.2f}", "bold"), f" on a passage of new text; "
-            f"the best counts had {data.counts_loss:.2f} on all of it.",
-        )  # fmt: skip
+            "A transformer needs no piece that was seen exactly like this. For each prediction it decides how "
+            "strongly to look at each earlier character: ",
+            ("attention", "bold"),
+            ". What to look for was learned in training. The model that comes with this program does so "
+            f"{data.layers * data.heads} times per character: {data.layers} layers of {data.heads} heads. It also gets "
+            "the counts as an input. On a passage of new text its loss is ",
+            (f"{data.loss:.2f}", "bold"),
+            f", that of counts alone {data.counts_loss:.2f}.",
+        )
 
     def draw(self, data: Glance, width: int, height: int) -> Content:
         """Draw the text up to the cursor and what follows, and the likely next characters."""
         below = self._prediction(data, width)
         rows = max(2, height - len(below) - 3)
-        return joined([[(self._name(data), "bold")], *self._text(data, width, rows), [""], *below])
+        return joined([[(self._part_name(data), "bold")], *self._text_lines(data, width, rows), [""], *below])
 
-    def _name(self, data: Glance) -> str:
+    def _part_name(self, data: Glance) -> str:
         if not self._part:
             return "All heads together (mean)"
         layer, head = divmod(self._part - 1, max(1, data.heads))
         return f"Layer {layer + 1} of {data.layers}, head {head + 1} of {data.heads}"
 
-    def _text(self, data: Glance, width: int, rows: int) -> list[list[Part]]:
+    def _text_lines(self, data: Glance, width: int, rows: int) -> list[list[Part]]:
         """Return the lines around the cursor."""
         wrapped = Wrapped(glyphs(data.text.replace("\n", visible("\n"))), max(2, width))
         spans = [wrapped.span(row) for row in range(len(wrapped))]
@@ -141,10 +143,10 @@ class AttentionPage(LessonPage[Glance]):
             )
         return lines
 
-    def hint(self, data: Glance) -> str:
+    def hint(self) -> str:
         """Return what to try."""
         first = "show" if self._skips_first else "hide"
         return (
-            "{learn.less} {learn.more}: move through the text. {learn.above} {learn.below}: one head alone, what does it "
-            f"look at? {{learn.view}}: {first} the first character. {{learn.type}}: your text."
+            "{learn.less} {learn.more}: move through the text. {learn.above} {learn.below}: one head alone; what does "
+            f"it look at? {{learn.view}}: {first} the first character. {{learn.type}}: your text."
         )

@@ -46,6 +46,7 @@ class CharactersPage(LessonPage[Numbered]):
 
     def words(self, data: Numbered) -> Content:
         """Explain the alphabet."""
+        del data
         text, tokenizer = self.material.text, self.material.tokenizer
         example = max(self.material.frequencies, key=lambda c: (c.isalpha(), self.material.frequencies[c]))
         number = tokenizer.characters.index(example)
@@ -53,8 +54,8 @@ class CharactersPage(LessonPage[Numbered]):
             "A computer calculates with numbers. So each character gets a number. The text of this lesson has ",
             (f"{text.characters:,}", "bold"), " characters, but only ", (f"{tokenizer.vocab_size:,}", "bold"),
             f" different ones, numbered from 0 to {tokenizer.vocab_size - 1:,}: here {visible(example)} is number ",
-            (f"{number}", "bold"), ". A space and the end of a line (↵) are characters, too. From now on, the text is a "
-            "row of numbers, and the task is always the same: predict the next one.",
+            (f"{number}", "bold"), ". A space and the end of a line (↵) are characters, too. From now on, the text is "
+            "a row of numbers, and the task is always the same: predict the next one.",
         )  # fmt: skip
 
     def draw(self, data: Numbered, width: int, height: int) -> Content:
@@ -77,9 +78,9 @@ class CharactersPage(LessonPage[Numbered]):
         rest = len(characters) - len(shown)
         return [*lines, [(f"and {rest:,} more", "dim")]] if rest else lines
 
-    def hint(self, data: Numbered) -> str:
+    def hint(self) -> str:
         """Return what to try."""
-        unknown = "".join(dict.fromkeys(c for c, n in zip(data.text, data.numbers, strict=True) if n < 0))
+        unknown = self.material.tokenizer.unknown(self.typed)
         if unknown:
             return f"{visible(unknown)} has no number: it is not in this text, so a model of it cannot read it."
         return "{learn.type}: type your name and read its numbers. {learn.again}: another line of the text."

@@ -1,5 +1,6 @@
 """The game: the reader guesses the next character of new text, as in Shannon's experiment, against counts and model."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -148,14 +149,16 @@ class GamePage(LessonPage[Round]):
 
     def words(self, data: Round) -> Content:
         """Explain the game and how it is scored."""
+        del data
         return Content.assemble(
-            "How well do you predict? Guess the next character of a text that neither counts nor model have seen. As "
-            "Shannon did in 1951, we count your guesses: a twin of yours could restore the text from these numbers "
-            "alone, and for that needs ", ("bits", "bold"), ". A number of guesses that you often need costs few bits, "
-            "a rare one many. A bit is one yes-or-no question; guessing blindly costs ",
-            (f"{self.material.guess_loss / 0.6931471805599453:.2f}", "bold"), " per character. A model is judged by the "
-            "probability that it gave: −log₂ p.",
-        )  # fmt: skip
+            "Guess the next character of a text that neither counts nor model have seen. As Shannon did in 1951, we "
+            "count your guesses: a twin of yours could restore the text from these numbers alone, and needs ",
+            ("bits", "bold"),
+            " for them. A number of guesses that you often need costs few bits, a rare one many. A bit is one "
+            "yes-or-no question; blind guessing costs ",
+            (f"{self.material.guess_loss / math.log(2):.2f}", "bold"),
+            " per character. A model costs −log₂ of the probability that it gave.",
+        )
 
     def draw(self, data: Round, width: int, height: int) -> Content:
         """Draw the passage up to the character to guess, and the score."""
@@ -190,10 +193,12 @@ class GamePage(LessonPage[Round]):
             for name, bits in rows.items()
         ]
 
-    def hint(self, data: Round) -> str:
+    def hint(self) -> str:
         """Return what to try."""
         if self.is_playing:
-            return "Type your guess until it is right. Enter is the end of a line, Tab gives up. {learn.stop_typing}: stop."
+            return (
+                "Type your guess until it is right. Enter: the end of a line. Tab: give up. {learn.stop_typing}: pause."
+            )
         if self._target is None:
             return "The passage is finished. {learn.view}: another one. {learn.train}: train a model of your own."
         return (

@@ -96,7 +96,7 @@ class GuessingPage(LessonPage[Guess]):
         most = max(-math.log(_PROBABILITIES[0]), self.material.guess_loss)
         return [padded(name, _NAME_CELLS), (figure, "bold"), (bar_of(loss / most, cells), style)]
 
-    def hint(self, data: Guess) -> str:
+    def hint(self) -> str:
         """Return what to try."""
         return (
             "{learn.less} {learn.more}: how does the loss grow as the probability shrinks? {learn.view}: draw by "

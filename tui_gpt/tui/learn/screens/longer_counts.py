@@ -52,7 +52,7 @@ class LongerCountsPage(LessonPage[LongerCounts]):
             material.loss(self._missing)
         return LongerCounts(
             pieces=tuple(material.pieces),
-            losses={length: material.loss(length) for length in (1, 2)} | material.known_losses,
+            losses={length: material.loss(length) for length in (1, 2)} | dict(material.known_losses),
             written=write_like(material.counted, self._length, _WRITTEN, self._seed),
             known=known,
             followers=material.followers(known) if known else Counter(),
@@ -85,13 +85,14 @@ class LongerCountsPage(LessonPage[LongerCounts]):
         best = min(data.losses, key=lambda length: data.losses[length])
         size, longest = self.material.vocab_size, data.pieces[-1]
         return Content.assemble(
-            "Why only pairs? Counts of longer pieces write better text: with pieces of up to "
-            f"{best} characters the loss is ", (f"{data.losses[best]:.2f}", "bold"), f", with pairs "
-            f"{data.losses[2]:.2f}. But there are {size}^{len(data.pieces)} = {_power(size, len(data.pieces))} pieces of "
-            f"{len(data.pieces)} characters, the text has only {_round(longest.different)} of them, and ",
-            (f"{percent(1 - longest.seen)}", "bold"), " of those in new text ", ("were never seen", "bold"),
-            ". A table cannot say anything about a piece that it has not seen.",
-        )  # fmt: skip
+            f"Why only pairs? Counts of longer pieces predict better: with up to {best} characters the loss is ",
+            (f"{data.losses[best]:.2f}", "bold"),
+            f", with pairs it was {data.losses[2]:.2f}. But there are {size}^{len(data.pieces)} = "
+            f"{_power(size, len(data.pieces))} pieces of {len(data.pieces)} characters. The text has only "
+            f"{_round(longest.different)} of them, and ",
+            (f"{percent(1 - longest.seen)} of those in new text were never seen", "bold"),
+            ". A table has nothing to say about a piece that it has not seen.",
+        )
 
     def draw(self, data: LongerCounts, width: int, height: int) -> Content:
         """Draw the bars, and below them the reader's text or the written one."""
@@ -117,7 +118,8 @@ class LongerCountsPage(LessonPage[LongerCounts]):
         if self.typed:
             return self._known(data)
         heading: list[Part] = [(f"Written with pieces of {self._length}", "bold")]
-        return [heading, *([(line, "$text-muted")] for line in lines_of(data.written, width, rows - 1))]
+        written: list[list[Part]] = [[(line, "$text-muted")] for line in lines_of(data.written, width, rows - 1)]
+        return [heading, *written]
 
     def _known(self, data: LongerCounts) -> list[list[Part]]:
         """Return what the counts know about the reader's text."""
@@ -131,7 +133,7 @@ class LongerCountsPage(LessonPage[LongerCounts]):
             [f"{len(data.known)} characters, {total:,} times in the counted text; then came {shares}"],
         ]
 
-    def hint(self, data: LongerCounts) -> str:
+    def hint(self) -> str:
         """Return what to try."""
         if self.typed:
             return "{learn.type}: make your sentence longer, until only a short end of it is known."

@@ -48,12 +48,16 @@ class OverFittingPage(TrainingPage[Portion]):
     def words(self, data: Portion) -> Content:
         """Explain over-fitting."""
         return Content.assemble(
-            "A small loss on the text that a model was trained on proves little: it may have learned that text word by "
-            "word. So a part of the text is kept away from training, and the loss there (●) is what counts. Here the "
-            "model sees only ", (f"{len(data.text):,} characters", "bold"), ", again and again. When the loss on new text "
-            "rises while the other one falls, it is ", ("over-fitting", "bold"), ". Passages that it recites, at least "
-            f"{COPIED_LENGTH} characters in a row, are ", ("marked", "reverse"), ".",
-        )  # fmt: skip
+            "A small loss on the text of the training proves little: the model may have learned that text word by "
+            "word. So a part of the text is kept away from training, and the loss there (●) counts. Here the model sees "
+            "only ",
+            (f"{len(data.text):,} characters", "bold"),
+            ", again and again. When the loss on new text rises while the other one falls, it is ",
+            ("over-fitting", "bold"),
+            f". What it recites, at least {COPIED_LENGTH} characters in a row, is ",
+            ("marked", "reverse"),
+            ".",
+        )
 
     def variant_words(self) -> Content:
         """Return the amounts of text."""
@@ -78,12 +82,12 @@ class OverFittingPage(TrainingPage[Portion]):
         ]
         return joined([heading, *_marked(text, recited, width, max(1, height - 1))])
 
-    def hint(self, data: Portion) -> str:
+    def hint(self) -> str:
         """Return what to try."""
         if self.is_training:
             return "Watch the two losses part, and the marked passages grow. {learn.again}: stop."
         if self.results:
-            return "{learn.less} {learn.more}: ten times as much text, then {learn.again}. What helps against over-fitting?"
+            return "{learn.less} {learn.more}: ten times the text, then {learn.again}. What helps against over-fitting?"
         return "{learn.again}: start the training on this little text. It ends by itself in about half a minute."
 
 

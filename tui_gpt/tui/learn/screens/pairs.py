@@ -79,8 +79,8 @@ class PairsPage(LessonPage[Pairs]):
         return Content.assemble(
             "The last character helps. Count how often each character follows each other one: a table of "
             f"{size:,} × {size:,} = {size * size:,} pairs, of which {data.different:,} occur. After ",
-            (visible(first), "bold"), " comes ", (visible(second), "bold"), f" in {percent(probability)} of cases. This "
-            "table is a model, called ", ("bigram", "bold"), ". Its loss on new text is ", (f"{data.loss:.2f}", "bold"),
+            (visible(first), "bold"), " comes ", (visible(second), "bold"), f" in {percent(probability)} of cases. "
+            "This table is a model, called ", ("bigram", "bold"), ". Its loss on new text is ", (f"{data.loss:.2f}", "bold"),
             f", as for {choices(data.loss)} equal choices. Guessing had {self.material.guess_loss:.2f}.",
         )  # fmt: skip
 
@@ -117,7 +117,7 @@ class PairsPage(LessonPage[Pairs]):
             lines.append([name, (bar_of(probability, 10), "$text-accent"), f" {percent(probability):>6}"])
         return lines
 
-    def hint(self, data: Pairs) -> str:
+    def hint(self) -> str:
         """Return what to try."""
         return (
             "{learn.above} {learn.below}: what follows another character? Where is a row almost empty, and why? "

@@ -54,7 +54,7 @@ class SamplingPage(LessonPage[Choice]):
     TITLE = "Temperature and its friends"
     USES = frozenset({"change", "choose", "again", "type"})
     PLACEHOLDER = "the beginning of a text"
-    SOURCE = "top-k: Fan 2018; top-p: Holtzman 2020; min-p: Nguyen 2024 (each and others)"
+    SOURCE = "top-k: Fan 2018; top-p: Holtzman 2020; min-p: Nguyen 2024, each with others"
 
     def __init__(self, material: Material) -> None:
         super().__init__(material)
@@ -92,17 +92,23 @@ class SamplingPage(LessonPage[Choice]):
     def words(self, data: Choice) -> Content:
         """Explain sampling."""
         return Content.assemble(
-            "A model gives probabilities. To write, one character is ", ("drawn", "bold"), ", put at the end of the text, "
-            "and the model predicts again. ", ("Temperature", "bold"), " makes the draw careful (below 1) or daring "
-            "(above 1); at 0 the most likely character is always taken. The others cut off unlikely characters: ",
-            ("top-k", "bold"), " keeps the k best, ", ("top-p", "bold"), " the best that together have the probability p, ",
-            ("min-p", "bold"), " those with at least this fraction of the best one's. "
-            f"Now {data.possible} of {len(data.before)} can be drawn.",
-        )  # fmt: skip
+            "To write, one character is ",
+            ("drawn", "bold"),
+            " by its probability and put at the end of the text; then the model predicts again. ",
+            ("Temperature", "bold"),
+            ": careful below 1, daring above 1, at 0 always the most likely one. The others cut off unlikely "
+            "characters: ",
+            ("top-k", "bold"),
+            " keeps the k best, ",
+            ("top-p", "bold"),
+            " the best that together have the probability p, ",
+            ("min-p", "bold"),
+            f" those with at least this fraction of the best. Now {data.possible} of {len(data.before)} can be drawn.",
+        )
 
     def draw(self, data: Choice, width: int, height: int) -> Content:
         """Draw the settings, the two distributions, and the text."""
-        written = max(3, height // 3)
+        written = max(3, height // 4)
         rows = max(3, height - written - 4)
         cells = max(4, min(40, (width - 30) // 2))
         head = padded("", 7) + padded("the model's", cells + 8) + "after the settings"
@@ -129,9 +135,9 @@ class SamplingPage(LessonPage[Choice]):
             (bar_of(after, cells), "$text-accent"), (f"{drawn:>6}", "" if after else "dim"),
         ]  # fmt: skip
 
-    def hint(self, data: Choice) -> str:
+    def hint(self) -> str:
         """Return what to try."""
         return (
-            "{learn.above} {learn.below}: a setting, {learn.less} {learn.more}: its value. Where does the text begin to "
-            "repeat itself, where does it fall apart? {learn.again}: draw again. {learn.type}: your beginning."
+            "{learn.above} {learn.below}: a setting, {learn.less} {learn.more}: its value. When does the text repeat "
+            "itself, when does it fall apart? {learn.again}: draw again. {learn.type}: your beginning."
         )

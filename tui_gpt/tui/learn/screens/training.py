@@ -44,12 +44,13 @@ class LiveTrainingPage(TrainingPage[Texts]):
         started = self.training.record.started if self.training is not None else None
         size = f"{format_count(started.parameters)} " if started is not None else "many "
         return Content.assemble(
-            "Nobody writes rules into a transformer. It begins with ", (f"{size}random numbers", "bold"),
-            ", and its loss is that of guessing. Then, again and again: take some pieces of the text, compute the loss, "
-            "and move every number a little in the direction in which the loss falls. How far is called the ",
-            ("learning rate", "bold"), f". Watch when it passes the loss of pairs, {data.pairs_loss:.2f}, and what it "
-            "writes then.",
-        )  # fmt: skip
+            "There are no rules of language in a transformer. It begins with ",
+            (f"{size}random numbers", "bold"),
+            ", and its loss is that of guessing. Then, again and again: take some pieces of the text, compute the "
+            "loss, and move every number a little in the direction in which the loss falls. How far is the ",
+            ("learning rate", "bold"),
+            f". Watch when its loss passes that of pairs, {data.pairs_loss:.2f}, and what it writes then.",
+        )
 
     def variant_words(self) -> Content:
         """Return the learning rates."""
@@ -62,6 +63,7 @@ class LiveTrainingPage(TrainingPage[Texts]):
 
     def draw(self, data: Texts, width: int, height: int) -> Content:
         """Draw the newest text of the model."""
+        del data
         sample, status = self.sample, self.status()
         if status or sample is None:
             return Content.assemble((status or "The text of the model will be here.", "dim"))
@@ -69,10 +71,10 @@ class LiveTrainingPage(TrainingPage[Texts]):
         text = (sample.prompt + sample.text).lstrip("\n")
         return joined([heading, *([(line, "$foreground")] for line in lines_of(text, width, max(1, height - 1)))])
 
-    def hint(self, data: Texts) -> str:
+    def hint(self) -> str:
         """Return what to try."""
         if self.is_training:
-            return "Read the text again and again while the loss falls: spaces, then words, then names. {learn.again}: stop."
+            return "Read the text while the loss falls: first spaces, then words, then names. {learn.again}: stop."
         if self.results:
             return "{learn.less} {learn.more}: another learning rate, then {learn.again}. What does too large a one do?"
         return "{learn.again}: start the training. It takes about half a minute, and ends by itself."
