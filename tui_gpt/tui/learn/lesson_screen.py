@@ -126,6 +126,7 @@ class LessonScreen(SizedScreen[LessonChoice | None]):
         place = self.query_one("#lesson", Vertical)
         if number not in self._pages:
             self._pages[number] = PAGES[number - 1](self._material)
+            self._pages[number].number = number
             await place.mount(self._pages[number])
         page = self._pages[number]
         page.display = True

@@ -5,6 +5,7 @@ and properties take up to a second on a megabyte: call them in a thread.
 """
 
 import math
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 from tui_gpt.config import DEFAULT_CORPUS
 from tui_gpt.errors import CorpusError
+from tui_gpt.generation.explanation.explanation import Explanation
 from tui_gpt.generation.text_model import TextModel
 from tui_gpt.prior.ngram import NgramPrior
 from tui_gpt.prior.orders import validation_loss
@@ -30,7 +32,7 @@ FEWEST_CHARACTERS = 1_000
 """A shorter text has too little to count."""
 LONGEST_PIECE = 8
 """Characters of the longest pieces that are counted."""
-MEASURED_CHARACTERS = 1_000
+MEASURED_CHARACTERS = 500
 """Characters of the passage on which the model is measured."""
 _MEASURED_AT = 0.5
 
@@ -54,6 +56,7 @@ class Material:
         self.session = session
         self.source = source
         self._losses: dict[int, float] = {}
+        self._explaining = threading.Lock()
         self.measured: tuple[float, float] | None = None
         """What `measure` has found."""
 
@@ -141,6 +144,7 @@ class Material:
         _ = self.pairs, self.pieces
         for length in range(3, self.longest_counted + 1):
             self.loss(length)
+        self.measure()
 
     @cached_property
     def pieces(self) -> Sequence[Pieces]:
@@ -177,6 +181,11 @@ class Material:
     def model(self) -> TextModel:
         """The model that comes with the program. Raises TuiGptError."""
         return self.session.open_model(SHIPPED)
+
+    def explain(self, text: str) -> Explanation:
+        """Return how the model predicts what comes after a text; one thread at a time. Raises TuiGptError."""
+        with self._explaining:
+            return self.model.explain(text)
 
     def measure(self) -> tuple[float, float]:
         """Return the losses of the model and of counts on one passage of the new part, in nats per character.

@@ -56,6 +56,9 @@ class LessonPage(Widget, Generic[Data]):
     class Changed(Message):
         """Other keys may be available."""
 
+    number = 1
+    """The place of the screen in the lesson, from 1."""
+
     def __init__(self, material: Material) -> None:
         super().__init__(classes="lesson-page")
         self.material = material
@@ -142,7 +145,7 @@ class LessonPage(Widget, Generic[Data]):
         self.query_one(".lesson-words", Static).update(self.words(self.data))
         for hint in self.query(".lesson-hint").results(Static):
             hint.update(Content.assemble(("Try it  ", "bold"), keymap_of(self).fill(self.hint())))
-        self.query_one(".lesson-ladder", Static).update(ladder(self.material))
+        self.query_one(".lesson-ladder", Static).update(ladder(self.material, self.number))
         self.picture.refresh()
         self.post_message(self.Changed())
 

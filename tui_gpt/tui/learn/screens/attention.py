@@ -1,14 +1,17 @@
 """Screen 5: the transformer, and where it looks, seen in the text."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from textual.content import Content
 
+from tui_gpt.errors import TuiGptError
 from tui_gpt.tui.generate.alternatives import percent, spelled
 from tui_gpt.tui.learn.drawing import Part, bar_of, joined, padded, visible
 from tui_gpt.tui.learn.page import Direction, LessonPage
 from tui_gpt.tui.text.wrap import Wrapped, glyphs
+from tui_gpt.tui.threads import in_background
 
 _LONGEST = 300
 _LEVELS = (0.03, 0.1, 0.25, 0.6)
@@ -30,11 +33,6 @@ class Glance:
     """The most likely next tokens."""
     layers: int
     heads: int
-    networks: int
-    loss: float
-    """Of the model on a passage of the new text, in nats per character."""
-    counts_loss: float
-    """That of counts on the same passage."""
 
 
 class AttentionPage(LessonPage[Glance]):
@@ -56,8 +54,8 @@ class AttentionPage(LessonPage[Glance]):
         material = self.material
         text = self.typed[-_LONGEST:] or material.passage(0.2, _LONGEST)
         cursor = len(text) - 1 if self.typed or self._cursor is None else self._cursor
-        found = material.model.explain(text[: cursor + 1])
-        networks, layers, heads, _ = found.attention.weights.shape
+        found = material.explain(text[: cursor + 1])
+        _, layers, heads, _ = found.attention.weights.shape
         self._parts, self._cursor = 1 + layers * heads, cursor
         layer, head = divmod(self._part - 1, heads) if self._part else (None, None)
         weights = [0.0] * (cursor + 1)
@@ -66,9 +64,7 @@ class AttentionPage(LessonPage[Glance]):
             for at in range(start, end):
                 weights[at] += weight / (end - start)
         likely = [(found.texts[token], float(found.probs[token])) for token in found.most_likely(_SHOWN)]
-        return Glance(
-            text, cursor, weights, likely, layers, heads, networks, *material.measure(),
-        )  # fmt: skip
+        return Glance(text, cursor, weights, likely, layers, heads)
 
     def change(self, by: Direction) -> None:
         """Move the cursor."""
@@ -95,10 +91,27 @@ class AttentionPage(LessonPage[Glance]):
             ("attention", "bold"),
             ". What to look for was learned in training. The model that comes with this program does so "
             f"{data.layers * data.heads} times per character: {data.layers} layers of {data.heads} heads. It also gets "
-            "the counts as an input. On a passage of new text its loss is ",
-            (f"{data.loss:.2f}", "bold"),
-            f", that of counts alone {data.counts_loss:.2f}.",
+            "the counts as an input.",
+            self._comparison(),
         )
+
+    def _comparison(self) -> str:
+        """Return the losses of model and counts, once they have been computed."""
+        if self.material.measured is None:
+            return " Its loss on a passage of new text is being computed …"
+        model, counts = self.material.measured
+        return f" On a passage of new text its loss is {model:.2f}, that of counts alone {counts:.2f}."
+
+    def show(self) -> None:
+        """Show what is known, then compute the losses."""
+        super().show()
+        if self.material.measured is None:
+            self.run_worker(self._measure, exclusive=True, group="losses")
+
+    async def _measure(self) -> None:
+        with suppress(TuiGptError):
+            await in_background(self.material.measure)
+            self.show()
 
     def draw(self, data: Glance, width: int, height: int) -> Content:
         """Draw the text up to the cursor and what follows, and the likely next characters."""

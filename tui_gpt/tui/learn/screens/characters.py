@@ -9,6 +9,8 @@ from tui_gpt.tui.learn.page import LessonPage
 
 _ENTRY_CELLS = 6
 _LETTER_CELLS = 4
+_TALL, _LINES = 36, 5
+"""Lines of the text that are shown on a screen of that height; one on a lower one."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class CharactersPage(LessonPage[Numbered]):
 
     def _some_line(self) -> str:
         lines = [line for line in self.material.text.text[:4_000].split("\n") if line.strip()]
-        return lines[self._line % len(lines)]
+        at = self._line % len(lines)
+        return "\n".join(lines[at : at + (1 if self.app.size.height < _TALL else _LINES)])
 
     def again(self) -> None:
         """Show the next line of the text."""
@@ -60,7 +63,7 @@ class CharactersPage(LessonPage[Numbered]):
 
     def draw(self, data: Numbered, width: int, height: int) -> Content:
         """Draw the alphabet, and below it the text with its numbers."""
-        below = _reader_lines(data, width, 2 if height < 20 else 5)
+        below = _reader_lines(data, width, 2 if height < 20 else 8)
         rows = max(1, height - len(below) - 1)
         return joined([*self._alphabet(set(data.text), width, rows), [""], *below])
 

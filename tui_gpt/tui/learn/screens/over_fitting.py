@@ -49,8 +49,7 @@ class OverFittingPage(TrainingPage[Portion]):
         """Explain over-fitting."""
         return Content.assemble(
             "A small loss on the text of the training proves little: the model may have learned that text word by "
-            "word. So a part of the text is kept away from training, and the loss there (●) counts. Here the model sees "
-            "only ",
+            "word. So a part of the text is kept away from training, and the loss there (●) counts. Here it sees only ",
             (f"{len(data.text):,} characters", "bold"),
             ", again and again. When the loss on new text rises while the other one falls, it is ",
             ("over-fitting", "bold"),

@@ -66,7 +66,7 @@ class SamplingPage(LessonPage[Choice]):
         """Predict, apply the settings, and write a text with them."""
         prompt = self.typed or _PROMPT
         model, config = self.material.model, self.config
-        found = model.explain(prompt)
+        found = self.material.explain(prompt)
         written = "".join(piece.text for piece in model.stream(prompt, config))
         after = filtered_probabilities(found.probs, config)
         return Choice(prompt, found.probs.tolist(), after.tolist(), found.texts, written)
