@@ -2,8 +2,9 @@
 
 Shannon ("Prediction and Entropy of Printed English", 1951): a twin of the reader, who makes the same guesses, can
 restore a text from the numbers of guesses alone. So the reader needs no more bits per character than these numbers do.
-They are coded with probabilities that are fixed before each guess: those of the earlier guesses, and before there are
-any 1/2, 1/6, 1/12 … for the first, second, third guess. That is a code that works, so the result is never too good.
+They are coded with probabilities that are fixed before each guess: the frequencies of the earlier numbers, mixed with
+1/2, 1/6, 1/12 … for the first, second, third guess and a little of equal probabilities. That is a code that works, so
+the result is never too good. A reader who always gives up at once gets log2 V bits, as blind guessing should.
 Shannon took the frequencies of the same guesses that he measured, which for a few dozen gives too few bits.
 """
 
@@ -11,8 +12,10 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 
-_PRIOR_GUESSES = 2.0
-"""How many guesses the probabilities before the first one weigh."""
+_PRIOR_GUESSES = 8.0
+"""As how many characters the probabilities before the first one count."""
+_EQUAL = 0.2
+"""The part of equal probabilities in them."""
 
 
 @dataclass
@@ -27,7 +30,8 @@ class GuessScore:
 
     def probability(self, rank: int) -> float:
         """Return the probability that the next character takes `rank` guesses (from 1), before it is guessed."""
-        prior = 1 / (rank * (rank + 1)) if rank < self.vocab_size else 1 / rank
+        falling = 1 / (rank * (rank + 1)) if rank < self.vocab_size else 1 / rank
+        prior = (1 - _EQUAL) * falling + _EQUAL / self.vocab_size
         return (self._ranks[rank] + _PRIOR_GUESSES * prior) / (self.characters + _PRIOR_GUESSES)
 
     def add(self, rank: int) -> float:

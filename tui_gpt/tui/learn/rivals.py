@@ -38,7 +38,7 @@ def _bits_of_counts(material: Material, passage: str) -> list[float]:
     """Return the bits of each character; 0 for the first, which has no context."""
     tokens = material.tokenizer.lookup(passage)[None, :].astype("int64")
     losses = material.prior.losses(tokens[:, :-1], tokens[:, 1:])[0].tolist()
-    return [0.0, *(loss / math.log(2) for loss in losses)]
+    return [0.0, *(max(0.0, loss) / math.log(2) for loss in losses)]
 
 
 def _by_model(material: Material, passage: str) -> list[tuple[float, int | None, int]]:

@@ -81,7 +81,8 @@ class PairsPage(LessonPage[Pairs]):
             f"{size:,} × {size:,} = {size * size:,} pairs, of which {data.different:,} occur. After ",
             (visible(first), "bold"), " comes ", (visible(second), "bold"), f" in {percent(probability)} of cases. "
             "This table is a model, called ", ("bigram", "bold"), ". Its loss on new text is ",
-            (f"{data.loss:.2f}", "bold"), f", as for {choices(data.loss)} equal choices. Guessing had {self.material.guess_loss:.2f}.",
+            (f"{data.loss:.2f}", "bold"), f", as for {choices(data.loss)} equal choices. "
+            f"Guessing had {self.material.guess_loss:.2f}.",
         )  # fmt: skip
 
     def draw(self, data: Pairs, width: int, height: int) -> Content:
