@@ -133,6 +133,36 @@ _DEMO = HelpSection(
         _row(_A("demo.leave", "q", "leave the demo", "Leave the demo")),
     ),
 )
+_LEARN = HelpSection(
+    "The lesson",
+    "learn",
+    (
+        _row(
+            _A("learn.next", "n,enter", "next screen", "Lesson: next screen"),
+            _A("learn.back", "b,backspace", "the one before", "Lesson: screen before"),
+        ),
+        _row(
+            _A("learn.less", "left", "less, or to the left"),
+            _A("learn.more", "right", "more, or to the right"),
+            words="change a value",
+        ),
+        _row(
+            _A("learn.above", "up", "the one above"),
+            _A("learn.below", "down", "the one below"),
+            words="choose what is changed or shown",
+        ),
+        _row(_A("learn.again", "space", "draw or write again; start, stop", "Lesson: again, start, stop")),
+        _row(_A("learn.view", "v", "show something else", "Lesson: show something else")),
+        _row(
+            _A("learn.type", "t", "type a text of your own", "Lesson: type a text"),
+            _A("learn.stop_typing", "escape", "end typing"),
+        ),
+        _row(_A("learn.scroll_up", "pageup", "scroll up"), _A("learn.scroll_down", "pagedown", "scroll down")),
+        _row(_A("learn.game", "g", "guess the next character", "Lesson: guess the next character")),
+        _row(_A("learn.train", "s", "leave for a training of your own", "Train a model of your own")),
+        _row(_A("learn.leave", "q", "leave the lesson", "Leave the lesson")),
+    ),
+)
 _PROMPT = HelpSection(
     "Generate: the prompt",
     "generate",
@@ -436,7 +466,9 @@ _DIALOGS = HelpSection(
     ),
 )
 
-HELP_SECTIONS = (_TRAIN, _DEMO, _PROMPT, _CARDS, _NOTEBOOK, _TREE, _RUNS, _COMPARE, _DATA, _EVERYWHERE, _DIALOGS)
+HELP_SECTIONS = (
+    _TRAIN, _DEMO, _LEARN, _PROMPT, _CARDS, _NOTEBOOK, _TREE, _RUNS, _COMPARE, _DATA, _EVERYWHERE, _DIALOGS,
+)  # fmt: skip
 
 KEY_ACTIONS: Mapping[str, KeyAction] = MappingProxyType(
     {action.id: action for section in HELP_SECTIONS for row in section.rows for action in row.actions}
@@ -451,6 +483,7 @@ PLACES_TOGETHER = tuple(
         "run sample tab app",
         "compare chart app",
         "demo chart app",
+        "learn app",
         "prompt generate tab app",
         "card why generate tab app",
         "alternatives why generate tab app",

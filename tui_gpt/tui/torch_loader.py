@@ -43,6 +43,11 @@ class TorchLoader:
         """Begin the import."""
         self._thread.start()
 
+    def start_once(self) -> None:
+        """Begin the import, unless it has begun."""
+        if self._thread.ident is None:
+            self.start()
+
     def leave(self) -> None:
         """Release the threads that wait."""
         self._closing.set()

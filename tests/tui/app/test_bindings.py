@@ -47,6 +47,10 @@ NOT_IN_THE_PALETTE = {
         f"runs.{name}": "moves inside the list; a click selects"
         for name in ("above", "below", "first", "last", "page_up", "page_down")
     },
+    **{
+        f"learn.{name}": "changes the picture of a screen of the lesson, which is for the keyboard"
+        for name in ("less", "more", "above", "below", "stop_typing", "scroll_up", "scroll_down")
+    },
     "compare.leave": "another key of Back to the list",
     "app.palette": "opens it; a click on the name of the app does, too",
     "app.quit": "Textual's entry Quit",
