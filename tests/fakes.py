@@ -139,7 +139,7 @@ class FakeTextModel:
         self.compared.append(text)
         return self.copied_share
 
-    def score(self, text: str, *, details: bool = False) -> Iterator[Piece]:
+    def score(self, text: str, *, after: str = "", details: bool = False) -> Iterator[Piece]:
         return (self._piece(character, details) for character in text if character not in self.not_in_alphabet)
 
     def _piece(self, character: str, details: bool) -> Piece:

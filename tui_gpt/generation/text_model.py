@@ -96,6 +96,6 @@ class TextModel(Protocol):
         None without a prior, or if the text is shorter than COPIED_LENGTH. The first call takes a fraction of a second.
         """
 
-    def score(self, text: str, *, details: bool = False) -> Iterable[Piece]:
-        """Yield one piece per token of the known characters of `text`, with its log-probability; the first has no
-        context."""
+    def score(self, text: str, *, after: str = "", details: bool = False) -> Iterable[Piece]:
+        """Yield one piece per token of the known characters of `text`, with its log-probability after the prompt
+        `after`; an empty one is treated as a line break."""
