@@ -14,9 +14,11 @@ at the cost of reading a quarter of a window now and then.
 Shapes: B texts, T positions, C = n_embd, H heads of D = C / H, V characters, S = block_size, M networks, L layers.
 """
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +31,10 @@ from tui_gpt.generation.weights import Floats, Ints, Model
 from tui_gpt.prior.cursor import NgramCursor
 
 Uniforms = npt.NDArray[np.float64]
+PartName = Literal["network", "matches", "prior"]
+"""A part of a model that adds a term to its logits."""
+LogitTerms = dict[PartName, Floats]
+"""The terms (..., V) of the parts that a model has; their sum is the logits."""
 
 NORM_EPSILON = 1e-5
 HISTORY = MATCH_REACH + MATCH_LENGTH
@@ -112,7 +118,7 @@ class Decoder(ABC):
 
     def _append(self, tokens: Ints) -> None:
         """Append (B, T) characters to those that have been read."""
-        kept = HISTORY if self._is_modern else self.model.config.block_size
+        kept = HISTORY + tokens.shape[1] if self._is_modern else self.model.config.block_size
         self._text = np.concatenate([self._text, tokens], axis=1)[:, -kept:]
         self._position += tokens.shape[1]
 
@@ -315,20 +321,25 @@ class NumpyDecoder(Decoder):
 
     def _head(self, x: Floats, found: Lookups) -> Floats:
         """Return each network's logits (M, B, T, V) for x (M, B, T, C), the last T positions of `found`."""
+        return functools.reduce(np.add, self._logit_terms(x, found).values())
+
+    def _logit_terms(self, x: Floats, found: Lookups) -> LogitTerms:
+        """Return the terms whose sum is each network's logits, see `_head`."""
         if not self.model.config.n_layer:
-            return x
+            return {"network": x}
         T, w = x.shape[2], self._w
         x = self._norm(x, "norm")
         logits = self._linear(x, "head")
         if self._is_modern:
             logits = np.float32(LOGIT_CAP) * np.tanh(logits / np.float32(LOGIT_CAP))
+        terms: LogitTerms = {"network": logits}
         if found.matches is not None:
             lengths, followers = found.matches.lengths[:, -T:], found.matches.followers[:, -T:, None]
             bias = w["induction.candidate_bias"][:, found.matches.candidates[:, -T:]]
             is_follower = (np.arange(self.model.vocab_size) == followers) & (lengths[..., None] > 0)
             bias = bias + is_follower * w["induction.follower_bias"][:, lengths][..., None]
-            logits = logits + bias * (1 + self._linear(x, "induction.gate"))
+            terms["matches"] = bias * (1 + self._linear(x, "induction.gate"))
         if found.prior is not None:
             gate = w["prior_gate"][:, None, None] + self._linear(x, "prior_trust")
-            logits = logits + gate * found.prior[:, -T:]
-        return logits
+            terms["prior"] = gate * found.prior[:, -T:]
+        return terms

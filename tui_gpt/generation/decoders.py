@@ -1,5 +1,6 @@
 """Choose the decoder: the C extension if it is available, on several threads for several texts, else NumPy."""
 
+import ctypes
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Protocol
@@ -11,7 +12,7 @@ from tui_gpt.cores import available_cores
 from tui_gpt.generation.decoder import Decoder, NumpyDecoder, Uniforms
 from tui_gpt.generation.kernel.decoder import KernelDecoder
 from tui_gpt.generation.kernel.library import library
-from tui_gpt.generation.kernel.packing import PackedModel
+from tui_gpt.generation.kernel.packing import PackedModel, as_packed
 from tui_gpt.generation.weights import Floats, Ints, Model
 
 TEXTS_PER_THREAD = 2
@@ -38,9 +39,19 @@ class DecoderFactory:
         """Return a new decoder that can also score a text (`logits_along`)."""
         return NumpyDecoder(self._model)
 
+    @property
+    def model_as_computed(self) -> Model:
+        """The model with the weights that generators compute with: those of the C extension are rounded."""
+        return self._model if self._compiled is None else as_packed(self._model)
+
+    @property
+    def _compiled(self) -> ctypes.CDLL | None:
+        """The C extension, if it is there and supports the model: one without blocks it does not."""
+        return library() if self._model.config.n_layer else None
+
     def generator(self, count: int) -> Generator:
-        """Return a new decoder for `count` texts. The C extension does not support models without blocks."""
-        compiled = library() if self._model.config.n_layer else None
+        """Return a new decoder for `count` texts."""
+        compiled = self._compiled
         if compiled is None:
             return self.numpy()
         threads = max(1, min(available_cores(), count // TEXTS_PER_THREAD))

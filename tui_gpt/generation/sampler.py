@@ -20,6 +20,8 @@ from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
 from tui_gpt.generation.decoder import Uniforms
 from tui_gpt.generation.decoders import DecoderFactory
+from tui_gpt.generation.explanation import Explanation
+from tui_gpt.generation.explanation.explainer import Explainer
 from tui_gpt.generation.sampling import log_softmax
 from tui_gpt.generation.text_model import CHANGEABLE, Changes, Piece
 from tui_gpt.generation.weights import Floats, Ints, Model
@@ -127,6 +129,21 @@ class Sampler:
             logprobs = log_softmax(row)
             alternatives = self._most_likely(logprobs) if details else ()
             yield Piece(text_of(token), float(logprobs[token]), alternatives)
+
+    def explain(self, text: str) -> Explanation:
+        """See `TextModel.explain`. The first call copies the weights; later ones read only what is new in `text`."""
+        return self._explainer.explain(text, self._prompt_tokens(text))
+
+    def nearest(self, token: str, count: int = ALTERNATIVES) -> tuple[tuple[str, float], ...]:
+        """See `TextModel.nearest`."""
+        if token not in self._texts:
+            return ()
+        found = self._explainer.nearest(self._texts.index(token), count)
+        return tuple((self._texts[other], cosine) for other, cosine in found)
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        return Explainer(self._decoders.model_as_computed, self._tokenizer)
 
     def _generate(
         self, prompt: str, config: SampleConfig, count: int, control: Control | None, details: bool

@@ -4,10 +4,13 @@ The app and the command line hold a `TextModel` and never a model itself, so the
 """
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
+
+if TYPE_CHECKING:
+    from tui_gpt.generation.explanation import Explanation
 
 CHANGEABLE = ("temperature", "top_k", "top_p", "min_p", "max_new_tokens")
 """Settings that `Control.change` may change during generation."""
@@ -99,3 +102,15 @@ class TextModel(Protocol):
     def score(self, text: str, *, after: str = "", details: bool = False) -> Iterable[Piece]:
         """Yield one piece per token of the known characters of `text`, with its log-probability after the prompt
         `after`; an empty one is treated as a line break."""
+
+    def explain(self, text: str) -> "Explanation":
+        """Return how the token after `text` is predicted: what `stream` draws from, and what each part contributes.
+
+        Texts that begin alike are explained quickly one after the other, in about the time of one token.
+        """
+
+    def nearest(self, token: str, count: int = 10) -> tuple[tuple[str, float], ...]:
+        """Return the tokens whose embeddings are the most similar to that of `token`, with the cosine between them.
+
+        Of an ensemble the mean of the networks' cosines counts. Empty for a text that is not a token.
+        """
