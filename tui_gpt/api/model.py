@@ -1,4 +1,4 @@
-"""A trained model: load it, generate text, measure a text."""
+"""A trained model: load it, generate text, measure a text, explain a prediction."""
 
 import math
 import os
@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
 from tui_gpt.api.settings import Filters
 from tui_gpt.config import SampleConfig
@@ -16,6 +16,9 @@ from tui_gpt.metrics import TokenSize, perplexity
 from tui_gpt.session import Session
 from tui_gpt.storage.manifest import read_info
 from tui_gpt.storage.runs.model_copy import copy_model
+
+if TYPE_CHECKING:
+    from tui_gpt.generation.explanation import Explanation
 
 _MAX_SHOWN = 10
 
@@ -100,7 +103,7 @@ class Model:
         return self._model.stream(self._known(prompt), config, details=True)
 
     def score(self, text: str, *, after: str = "") -> "Score":
-        """Return how well the model predicts `text` after the context `after` (a line break if empty).
+        """Return the log-probability of `text` after the context `after` (a line break if empty), token by token.
 
         Unknown characters are left out. Raises UsageError for a text without a known character.
         """
@@ -109,6 +112,23 @@ class Model:
             raise UsageError("the model knows none of these characters: choose a text like its training text")
         pieces = tuple(self._model.score(known, after=self._known(after), details=True))
         return Score.of(known, pieces, self._model.unknown(text))
+
+    def explain(self, text: str) -> "Explanation":
+        """Return how the token after `text` is predicted, as numbers that add up.
+
+        The `Explanation` of `tui_gpt.generation.explanation` has `probs` (V,), which is what `generate` draws from, the
+        `shares` of the parts (V,) in nats, the `members` of the ensemble, the n-gram `prior` by order, `matches` and
+        `occurrences`, and the `attention` (M, L, H, n) of every network, layer and head. Texts that begin alike are
+        explained quickly one after the other.
+        """
+        return self._model.explain(self._known(text))
+
+    def nearest(self, token: str, count: int = 10) -> tuple[tuple[str, float], ...]:
+        """Return the tokens whose embeddings are the most similar to that of `token`, with the cosine, -1 to 1.
+
+        Empty for a text that is not a token of the model.
+        """
+        return self._model.nearest(token, count)
 
     def copied(self, text: str) -> float | None:
         """Return the fraction of `text`, 0 to 1, in passages of 20 characters or more that the training text contains.

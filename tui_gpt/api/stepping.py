@@ -1,4 +1,4 @@
-"""Advances an iterator in a thread of its own, one item at a time.
+"""Advances an iterator in its own thread, one item at a time.
 
 Ctrl+C raises KeyboardInterrupt in the main thread, between any two bytecodes. It can stop the wait for an item, but it
 cannot leave a training step half done, as the steps are made in the other thread. Between two requests that thread

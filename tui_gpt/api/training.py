@@ -1,6 +1,6 @@
 """Train a model and iterate over what happens.
 
-The steps are made in a thread of their own, one request at a time (stepping.py), so Ctrl+C never interrupts one, and no
+The steps are made in their own thread, one request at a time (stepping.py), so Ctrl+C never interrupts one, and no
 signal handler is changed. What a script leaves open is saved when the interpreter exits.
 """
 
