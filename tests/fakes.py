@@ -153,7 +153,7 @@ class FakeTextModel:
         self.compared.append(text)
         return self.copied_share
 
-    def score(self, text: str, *, details: bool = False) -> Iterator[Piece]:
+    def score(self, text: str, *, after: str = "", details: bool = False) -> Iterator[Piece]:
         return (self._piece(character, details) for character in text if character not in self.not_in_alphabet)
 
     def explain(self, text: str) -> Explanation:

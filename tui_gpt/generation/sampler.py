@@ -120,17 +120,19 @@ class Sampler:
             return None
         return CopyIndex(_code_points(self._tokenizer.decode(part)) for part in self._prior.counted)
 
-    def score(self, text: str, *, details: bool = False) -> Iterator[Piece]:
+    def score(self, text: str, *, after: str = "", details: bool = False) -> Iterator[Piece]:
         """Yield one piece per token of `text`, with the log-probability that the model gave it.
 
-        The context of each is what `stream` would have seen; that of the first is a line break, as for an empty prompt.
+        The context of each is what `stream` would have seen after the prompt `after`, which is a line break if empty.
         A long text is scored in chunks and takes one or two bytes of memory per token.
         """
         known = self._tokenizer.encode_compact(text)
-        tokens = np.concatenate([self._prompt_tokens("").astype(known.dtype), known])
+        prompt = self._prompt_tokens(after).astype(known.dtype)
+        tokens = np.concatenate([prompt, known])
         rows = itertools.chain.from_iterable(self._decoders.numpy().logits_along(tokens[:-1]))
         text_of = self._tokenizer.stream()
-        for row, token in zip(rows, tokens[1:].tolist(), strict=True):
+        scored = zip(itertools.islice(rows, len(prompt) - 1, None), tokens[len(prompt) :].tolist(), strict=True)
+        for row, token in scored:
             logprobs = log_softmax(row)
             alternatives = self._most_likely(logprobs) if details else ()
             yield Piece(text_of(token), float(logprobs[token]), alternatives)

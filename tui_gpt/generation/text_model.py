@@ -111,9 +111,9 @@ class TextModel(Protocol):
         None without a prior, or if the text is shorter than COPIED_LENGTH. The first call takes a fraction of a second.
         """
 
-    def score(self, text: str, *, details: bool = False) -> Iterable[Piece]:
-        """Yield one piece per token of the known characters of `text`, with its log-probability; the first has no
-        context."""
+    def score(self, text: str, *, after: str = "", details: bool = False) -> Iterable[Piece]:
+        """Yield one piece per token of the known characters of `text`, with its log-probability after the prompt
+        `after`; an empty one is treated as a line break."""
 
     def explain(self, text: str) -> "Explanation":
         """Return how the token after `text` is predicted: what `stream` draws from, and what each part contributes.

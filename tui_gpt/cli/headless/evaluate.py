@@ -70,7 +70,7 @@ def score(session: SessionLike, source: str | Path | None, text: str, streams: S
 def _score_of(model: TextModel, text: str, loss: float, tokens: int) -> TextScore:
     unknown = model.unknown(text)
     known = text.translate(dict.fromkeys(map(ord, unknown)))
-    size = TokenSize(len(known) / tokens, len(known.encode("utf-8", "surrogateescape")) / tokens)
+    size = TokenSize.of(known, tokens)
     return TextScore(
         name=model.name,
         step=model.step,

@@ -1,0 +1,64 @@
+"""The keyword arguments of `train`, `resume`, `generate` and `stream`, by name and type, for type checkers and editors.
+
+Each is a setting of the command line under the same name; `tui_gpt.config` describes them, with units and ranges.
+"""
+
+from typing import TypedDict
+
+from tui_gpt.config import Activation, Architecture, DeviceName, OptimizerName, PrecisionName, Schedule, TokenizerName
+
+
+class Filters(TypedDict, total=False):
+    """Which of the next tokens are drawn at all; see `config.SampleConfig`."""
+
+    top_k: int
+    top_p: float
+    min_p: float
+
+
+class ResumeSettings(TypedDict, total=False):
+    """What can change when a run is resumed; see `config.TrainConfig`."""
+
+    max_iters: int
+    max_seconds: float
+    learning_rate: float
+    min_lr_ratio: float
+    grad_clip: float
+    eval_interval: int
+    log_interval: int
+    sample_interval: int
+    patience: int
+    autosave_seconds: float
+    device: DeviceName
+    precision: PrecisionName
+    threads: int
+    compile: bool
+
+
+class TrainSettings(ResumeSettings, total=False):
+    """The settings of a new run; see `config.ModelConfig` and `config.TrainConfig`."""
+
+    tokenizer: TokenizerName
+    vocab_size: int
+    architecture: Architecture
+    block_size: int
+    n_layer: int
+    n_head: int
+    n_embd: int
+    dropout: float
+    activation: Activation
+    ngram_order: int
+    induction: bool
+    members: int
+    batch_size: int
+    gradient_accumulation: int
+    optimizer: OptimizerName
+    schedule: Schedule
+    warmup_iters: int
+    weight_decay: float
+    beta1: float
+    beta2: float
+    seed: int
+    val_share: float
+    val_file: str
+    shuffle_documents: bool
