@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 NAMES: dict[PartName, str] = {"prior": "n-grams", "matches": "matches", "network": "network"}
 _BAR_CELLS = 9
-_NETWORK_BAR = 3
+_NETWORK_BAR = 2
 _NETWORKS_PER_ROW = 3
-_LIKELY = 4
+_LIKELY = 3
+_NEAREST = 4
 
 Nearest = tuple[tuple[str, float], ...]
 """Tokens with similar embeddings, and the cosines."""
@@ -67,6 +68,11 @@ def _factor_rows(explanation: Explanation, token: int) -> list[Row]:
     ]
 
 
+def short_percent(probability: float) -> str:
+    """Return a probability as `42%`, `1.3%` or `<0.1%`."""
+    return percent(probability).replace(" ", "")
+
+
 def times(share: float) -> str:
     """Return a share in nats as a factor, e.g. `×2.1`, or as a divisor where it lowers the probability."""
     factor = math.exp(min(abs(share), 60.0))
@@ -106,7 +112,7 @@ def _network_rows(explanation: Explanation, token: int) -> list[Row]:
     if len(each) < 2:
         return []
     cells = [
-        [(f"{number} ", MUTED), (bar(one, _NETWORK_BAR, empty=" "), BAR), (f"{percent(one):>6} ", PLAIN)]
+        [(f"{number} ", MUTED), (bar(one, _NETWORK_BAR, empty=" "), BAR), (f"{short_percent(one):>5} ", PLAIN)]
         for number, one in enumerate(each, 1)
     ]
     mean: Row = [("networks, mean ", MUTED), (percent(sum(each) / len(each)), PLAIN)]
@@ -128,13 +134,13 @@ def _likely_row(explanation: Explanation) -> Row:
     for token in explanation.most_likely(_LIKELY):
         words += [
             (named(explanation.texts[token]), STRONG),
-            (f" {percent(float(explanation.probs[token]))}".replace(" %", "%") + " ", MUTED),
+            (f" {short_percent(float(explanation.probs[token]))} ", MUTED),
         ]
     return words
 
 
 def _nearest_row(token: str, nearest: Nearest) -> Row:
     words: Row = [(f"near {named(token)} ", MUTED)]
-    for other, cosine in nearest[:_LIKELY]:
+    for other, cosine in nearest[:_NEAREST]:
         words += [(named(other), STRONG), (f" {cosine:.2f}".replace("0.", ".") + " ", MUTED)]
     return words
