@@ -41,7 +41,7 @@ def test_the_other_rows_name_orders_matches_networks_and_places() -> None:
     assert "3-grams after “ t” 50 %" in rows
     assert "by order 3:60% 2:30% 1:10%" in rows
     assert "match 2 long, then o\n" in rows
-    assert "networks, mean 50 %\n1 █    50% 2 █    50%" in rows
+    assert "networks, mean 50 %\n1 █   50% 2 █   50%" in rows
     assert "in the training text 3×\n “is t” then o 3" in rows
     assert "likely o 50% e 25% space 12%" in rows
     assert rows.endswith("near o e .71 a .66 ")
@@ -114,7 +114,7 @@ async def test_the_keys_show_why_and_where_attention_looked() -> None:
         assert inspector.view.size.width >= 40
         await pilot.press("o")
         passage = inspector.view.blocks[0].main.passage  # type: ignore[attr-defined]  # the block of a card
-        assert passage.marks == dict.fromkeys(range(3), "looked-4")
+        assert passage.marks == {0: "looked-4", 1: "looked-3", 2: "looked-3"}
         await pilot.press("l", "h")
         await pilot.pause()
         assert passage.marks == {2: "looked-4"}
