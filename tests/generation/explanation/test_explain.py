@@ -26,7 +26,7 @@ from tui_gpt.text.tokenizers.byte import ByteTokenizer
 from tui_gpt.text.tokenizers.protocol import Tokenizer
 
 WARM = SampleConfig(max_new_tokens=1, temperature=1.0, seed=1)
-TEXTS = [TEXT[:n] for n in (1, 2, 30, 31, 33, 90, 32, 60, 59)] + [TEXT[40:70], ""]
+TEXTS = [*(TEXT[:n] for n in (1, 30, 31, 60, 59)), TEXT[40:70], ""]
 """The cursor moves forward, back, far, and into another text."""
 
 
