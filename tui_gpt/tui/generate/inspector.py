@@ -44,10 +44,10 @@ class Inspector(Horizontal):
     BINDINGS: ClassVar[list[BindingType]] = [
         key_binding("why.toggle", "show('why')", "Why"),
         key_binding("why.attention", "show('attention')", "Attention"),
-        key_binding("why.layer", "next('layer')", "Layer"),
-        key_binding("why.head", "next('head')", "Head"),
-        key_binding("why.network", "next('network')", "Network"),
-        key_binding("why.skip_first", "skip_first", "First position"),
+        key_binding("why.layer", "next('layer')", "Layer", show=False),
+        key_binding("why.head", "next('head')", "Head", show=False),
+        key_binding("why.network", "next('network')", "Network", show=False),
+        key_binding("why.skip_first", "skip_first", "First position", show=False),
     ]
 
     class BranchRequested(Message):
@@ -117,6 +117,7 @@ class Inspector(Horizontal):
         self.why.turn_to(page)
         self.view.mark(self.why.marks)
         self.set_class(page != "alternatives", "-explaining")
+        self.call_after_refresh(self.view.reveal_cursor)
         self.refresh_bindings()
 
     def inspect(self, block: CardBlock, cursor: int | None = None) -> None:
@@ -175,7 +176,9 @@ class Inspector(Horizontal):
         if self._lookup.request(position):
             try:
                 start_in_background(
-                    lambda: self._lookup.run(lambda: self.call_later(self._show_prediction)), "alternatives"
+                    lambda: self._lookup.run(lambda: self.call_later(self._show_prediction)),
+                    "alternatives",
+                    is_urgent=True,
                 )
             except RuntimeError:
                 self._lookup.fail(NO_THREAD)

@@ -44,7 +44,7 @@ class Prediction:
 
     alternatives: tuple[tuple[str, float], ...] = ()
     token: str = ""
-    """The token of the text at the position, as far as the alternatives show it; else its character."""
+    """The token of the text at the position if it is one of the alternatives; else its character."""
     explanation: Explanation | None = None
     nearest: tuple[tuple[str, float], ...] = ()
     """The tokens with the embeddings most similar to that of `token`."""

@@ -183,6 +183,11 @@ class NotebookView(CardList):
             self.redraw(self.index_of(self.inspected))
             self.inspected = None
 
+    def reveal_cursor(self) -> None:
+        """Scroll to the cursor, if there is one."""
+        if self.inspected is not None and (cursor := self.inspected.main.passage.cursor) is not None:
+            self.reveal(self.index_of(self.inspected), self.inspected.main.passage.rows.row_of(cursor))
+
     def mark(self, marks: Mapping[int, str]) -> None:
         """Draw characters of the inspected card, by their index in the text, in other tones."""
         if self.inspected is not None and marks != self.inspected.main.passage.marks:
@@ -211,7 +216,6 @@ class NotebookView(CardList):
             return
         passage = self.inspected.main.passage
         passage.cursor = min(max(index, 0), max(0, len(passage) - 1))
-        place = self.index_of(self.inspected)
-        self.redraw(place)
-        self.reveal(place, passage.rows.row_of(passage.cursor))
+        self.redraw(self.index_of(self.inspected))
+        self.reveal_cursor()
         self.post_message(self.CursorMoved())

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tui_gpt.formatting import bar
-from tui_gpt.tui.generate.alternatives import percent
+from tui_gpt.tui.generate.alternatives import percent, spelled
 from tui_gpt.tui.generate.why.attention_view import AXES, LOOKED_TONES, AttentionChoice, sizes, weights_by_character
-from tui_gpt.tui.generate.why.rows import BAR, KEY, MUTED, PLAIN, STRONG, Row, named
+from tui_gpt.tui.generate.why.rows import BAR, KEY, MUTED, PLAIN, STRONG, Row
+from tui_gpt.tui.text.cells import fitted
 
 if TYPE_CHECKING:
     from tui_gpt.generation.explanation import Attention, Explanation
 
 _SHOWN = 5
-_BAR_CELLS = 8
+_NAME_CELLS, _BAR_CELLS = 5, 8
 
 
 def attention_rows(explanation: Explanation, text: str, choice: AttentionChoice) -> list[Row]:
@@ -50,7 +51,7 @@ def _most_looked_at(attention: Attention, text: str, choice: AttentionChoice) ->
     most = sorted(weights.items(), key=lambda item: -item[1])[:_SHOWN]
     return [
         [
-            (f"{named(text[start:end]):>5} ", STRONG),
+            (fitted(spelled(text[start:end]), _NAME_CELLS, to_the_right=True) + " ", STRONG),
             (bar(weight, _BAR_CELLS, empty=" "), BAR),
             (f" {percent(weight):>6}", PLAIN),
             (f" {len(text) - start:,} back", MUTED),

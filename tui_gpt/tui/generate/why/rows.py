@@ -1,7 +1,8 @@
 """Rows of styled words, which a panel shows one below the other."""
 
+from rich.cells import cell_len
+
 from tui_gpt.escaping import spell_bytes
-from tui_gpt.tui.generate.alternatives import spelled
 from tui_gpt.tui.text.wrap import glyphs
 
 Row = list[tuple[str, str]]
@@ -13,10 +14,8 @@ MUTED, PLAIN, STRONG, BAR, BELOW = "", "$foreground", "$foreground bold", "$prim
 
 
 def quoted(text: str, cells: int) -> str:
-    """Return the end of a text in quotes, its spaces and line breaks visible, at most `cells` characters of it."""
-    return f"“{glyphs(spell_bytes(text).replace(chr(10), '↵'))[-cells:]}”"
-
-
-def named(token: str) -> str:
-    """Return a visible name of a token."""
-    return spelled(token)
+    """Return the end of a text in quotes, in at most `cells` cells, with its line breaks visible."""
+    shown = glyphs(spell_bytes(text[-cells:]).replace("\n", "↵"))
+    while cell_len(shown) > cells:
+        shown = shown[1:]
+    return f"“{shown}”"

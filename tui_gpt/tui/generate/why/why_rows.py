@@ -7,8 +7,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from tui_gpt.formatting import bar
-from tui_gpt.tui.generate.alternatives import percent
-from tui_gpt.tui.generate.why.rows import BAR, BELOW, MUTED, PLAIN, STRONG, Row, named, quoted
+from tui_gpt.tui.generate.alternatives import percent, spelled
+from tui_gpt.tui.generate.why.rows import BAR, BELOW, MUTED, PLAIN, STRONG, Row, quoted
 
 if TYPE_CHECKING:
     from tui_gpt.generation.decoder import PartName
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 NAMES: dict[PartName, str] = {"prior": "n-grams", "matches": "matches", "network": "network"}
 _BAR_CELLS = 9
-_NETWORK_BAR = 3
+_NETWORK_BAR = 2
 _NETWORKS_PER_ROW = 3
-_LIKELY = 4
+_LIKELY = 3
+_NEAREST = 4
 
 Nearest = tuple[tuple[str, float], ...]
 """Tokens with similar embeddings, and the cosines."""
@@ -29,7 +30,7 @@ def why_rows(explanation: Explanation, character: str, nearest: Nearest) -> list
     token = explanation.token(character)
     if token is None:
         (likely,) = explanation.most_likely(1)
-        unknown = [(named(character), STRONG), (" is not a token of this model.", PLAIN)]
+        unknown = [(spelled(character), STRONG), (" is not a token of this model.", PLAIN)]
         return [unknown, *why_rows(explanation, explanation.texts[likely], ())]
     probability = float(explanation.probs[token])
     return [
@@ -46,7 +47,7 @@ def why_rows(explanation: Explanation, character: str, nearest: Nearest) -> list
 
 def _title(token: str, probability: float) -> Row:
     logarithm = f"  ln p {math.log(probability):.2f}" if probability else ""
-    return [("why ", MUTED), (named(token), STRONG), (f"  {percent(probability)}", PLAIN), (logarithm, MUTED)]
+    return [("why ", MUTED), (spelled(token), STRONG), (f"  {percent(probability)}", PLAIN), (logarithm, MUTED)]
 
 
 def _factor_rows(explanation: Explanation, token: int) -> list[Row]:
@@ -65,6 +66,11 @@ def _factor_rows(explanation: Explanation, token: int) -> list[Row]:
             for name, share in shares.items()
         ),
     ]
+
+
+def short_percent(probability: float) -> str:
+    """Return a probability as `42%`, `1.3%` or `<0.1%`."""
+    return percent(probability).replace(" ", "")
 
 
 def times(share: float) -> str:
@@ -93,7 +99,7 @@ def _match_rows(explanation: Explanation) -> list[Row]:
         [
             ("match ", PLAIN),
             (f"{match.length} long, then ", MUTED),
-            (named(explanation.texts[match.follower]), STRONG),
+            (spelled(explanation.texts[match.follower]), STRONG),
             (f" ×{match.count}" if match.count > 1 else "", MUTED),
         ]
         for match in explanation.matches[:1]
@@ -106,7 +112,7 @@ def _network_rows(explanation: Explanation, token: int) -> list[Row]:
     if len(each) < 2:
         return []
     cells = [
-        [(f"{number} ", MUTED), (bar(one, _NETWORK_BAR, empty=" "), BAR), (f"{percent(one):>6} ", PLAIN)]
+        [(f"{number} ", MUTED), (bar(one, _NETWORK_BAR, empty=" "), BAR), (f"{short_percent(one):>5} ", PLAIN)]
         for number, one in enumerate(each, 1)
     ]
     mean: Row = [("networks, mean ", MUTED), (percent(sum(each) / len(each)), PLAIN)]
@@ -118,7 +124,7 @@ def _training_rows(explanation: Explanation) -> list[Row]:
     found = explanation.occurrences
     if found is None or not found.places:
         return []
-    followers = " ".join(f"{named(explanation.texts[token])} {count:,}" for token, count in found.followers[:3])
+    followers = " ".join(f"{spelled(explanation.texts[token])} {count:,}" for token, count in found.followers[:3])
     before = quoted(found.places[0].before[-found.length :], 12)
     return [[("in the training text ", MUTED), (f"{found.count:,}×", PLAIN)], [(f" {before} then {followers}", MUTED)]]
 
@@ -127,14 +133,14 @@ def _likely_row(explanation: Explanation) -> Row:
     words: Row = [("likely ", MUTED)]
     for token in explanation.most_likely(_LIKELY):
         words += [
-            (named(explanation.texts[token]), STRONG),
-            (f" {percent(float(explanation.probs[token]))}".replace(" %", "%") + " ", MUTED),
+            (spelled(explanation.texts[token]), STRONG),
+            (f" {short_percent(float(explanation.probs[token]))} ", MUTED),
         ]
     return words
 
 
 def _nearest_row(token: str, nearest: Nearest) -> Row:
-    words: Row = [(f"near {named(token)} ", MUTED)]
-    for other, cosine in nearest[:_LIKELY]:
-        words += [(named(other), STRONG), (f" {cosine:.2f}".replace("0.", ".") + " ", MUTED)]
+    words: Row = [(f"near {spelled(token)} ", MUTED)]
+    for other, cosine in nearest[:_NEAREST]:
+        words += [(spelled(other), STRONG), (f" {cosine:.2f}".replace("0.", ".") + " ", MUTED)]
     return words
