@@ -6,6 +6,7 @@ implements the last two steps, `storage.settings` the others.
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -104,10 +105,15 @@ def range_words(name: str) -> str:
     return f"{low:,} to {high:,}" if isinstance(low, int) else f"{low:,.10g} to {high:,.10g}"
 
 
+@functools.cache
+def _ranges_of(kind: type) -> Mapping[str, tuple[float, float]]:
+    return {name: limits for name, limits in RANGES.items() if name in kind.__dataclass_fields__}
+
+
 def _require_ranges(config: Any) -> None:
     """Raise ConfigError for the first setting of a config that is out of its range; None is in every range."""
-    for name, (low, high) in RANGES.items():
-        value = getattr(config, name, None)
+    for name, (low, high) in _ranges_of(type(config)).items():
+        value = getattr(config, name)
         if value is not None and not (math.isfinite(value) and low <= value <= high):
             kind, shown = ("whole number", f"{value}") if isinstance(low, int) else ("number", f"{value:g}")
             raise ConfigError(f"{name} is {shown}: choose a {kind} from {range_words(name)}", name)

@@ -107,16 +107,18 @@ class GeneratePane(Widget):
         return self.query_one(SamplingControls)
 
     def _read_history(self) -> None:
-        """Read the history, in a thread."""
-        saved = self.controller.notebook.read_history()
-        self.app.call_later(self._show_history, saved)
+        """Read the history, in a thread: first the newest cards, which are shown at once, then all."""
+        for read in (self.controller.notebook.read_newest, self.controller.notebook.read_history):
+            self.app.call_later(self._show_history, read())
 
     def _show_history(self, saved: Notebook) -> None:
         if not self.is_attached or not saved.layouts:
             return
+        was_empty = not self.controller.notebook.cards
         self.controller.notebook.prepend(saved)
         self.cards_pane.show_cards()
-        self.view.follow()
+        if was_empty:
+            self.view.follow()
 
     @on(CardsPane.Changed)
     def _cards_changed(self) -> None:
