@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from textual.app import App, ComposeResult
@@ -117,13 +118,8 @@ def measure_search(notebook: Notebook) -> Iterator[Measured]:
     joined = "\0".join(answer.full for one in notebook.cards for answer in one.nodes).lower()
     yield "first search: join the texts", median(lambda: SearchIndex(notebook.cards)), None, 100.0
     for words in ("t", "th", "my lord", "a note on 4000", "no such words"):
-        ours = median(lambda words=words: index.search(words))
-        yield (
-            f"search {words!r}: {len(index.search(words)):,} places",
-            ours,
-            median(lambda words=words: joined.count(words)),
-            100.0,
-        )
+        ours, theirs = median(partial(index.search, words)), median(partial(joined.count, words))
+        yield f"search {words!r}: {len(index.search(words)):,} places", ours, theirs, 100.0
 
 
 async def moves(pilot: Pilot[None], keys: Callable[[int], None], count: int = 60) -> float:

@@ -106,13 +106,15 @@ def range_words(name: str) -> str:
 
 
 @functools.cache
-def _ranges_of(kind: type) -> Mapping[str, tuple[float, float]]:
-    return {name: limits for name, limits in RANGES.items() if name in kind.__dataclass_fields__}
+def _ranges_of(kind: Any) -> Mapping[str, tuple[float, float]]:
+    names = {field.name for field in dataclasses.fields(kind)}
+    return {name: limits for name, limits in RANGES.items() if name in names}
 
 
 def _require_ranges(config: Any) -> None:
     """Raise ConfigError for the first setting of a config that is out of its range; None is in every range."""
-    for name, (low, high) in _ranges_of(type(config)).items():
+    kind: Any = type(config)
+    for name, (low, high) in _ranges_of(kind).items():
         value = getattr(config, name)
         if value is not None and not (math.isfinite(value) and low <= value <= high):
             kind, shown = ("whole number", f"{value}") if isinstance(low, int) else ("number", f"{value:g}")

@@ -71,7 +71,8 @@ def read_record(kind: type[_Record], record: Mapping[str, Any], *, partial: bool
 
     Raises ConfigError when a field is unknown, missing or of another type, and what the class itself raises.
     """
-    exact, checks = _field_checks(kind)
+    hashable: Any = kind
+    exact, checks = _field_checks(hashable)
     if record.keys() != checks.keys():
         _check_names(record.keys(), checks.keys(), partial)
     values = {
@@ -100,7 +101,7 @@ def _field_types(kind: Any) -> Mapping[str, Any]:
 
 
 @functools.cache
-def _field_checks(kind: Any) -> tuple[Mapping[str, Set[type]], Mapping[str, _Check]]:
+def _field_checks(kind: Any) -> tuple[Mapping[str, Set[Any]], Mapping[str, _Check]]:
     """Return for each field the types of which every value fits, and the function that checks any other value."""
     hints = _field_types(kind)
     exact = {name: _EXACT_TYPES.intersection(_options(hint)) for name, hint in hints.items()}

@@ -125,12 +125,17 @@ class GeneratePane(Widget):
         notebook = self.controller.notebook
         if not notebook.cards and self.view.has_focus:
             self.query(Button).first().focus()
-        was_in_welcome = self.screen.focused in self.query(Button)
+        was_in_welcome = isinstance(self.screen.focused, Button)
         self.set_class(not notebook.cards, "-empty")
         if notebook.cards and was_in_welcome:
-            self.call_after_refresh(self.view.focus)
+            self.call_after_refresh(self._enter_cards)
         self.box.set_history(notebook.prompts())
         self.refresh_bindings()
+
+    def _enter_cards(self) -> None:
+        """Move the focus to cards that have come back."""
+        self.view.focus()
+        self.view.reveal_selected()
 
     def _label_box(self) -> None:
         """Say at the prompt what Enter does, and with which model."""
