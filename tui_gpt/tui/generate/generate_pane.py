@@ -135,7 +135,8 @@ class GeneratePane(Widget):
     def _enter_cards(self) -> None:
         """Move the focus to cards that have come back."""
         self.view.focus()
-        self.view.reveal_selected()
+        self.view.reflow()
+        self.view.scroll_to(y=self.view.max_scroll_y, animate=False, force=True, immediate=True)
 
     def _label_box(self) -> None:
         """Say at the prompt what Enter does, and with which model."""

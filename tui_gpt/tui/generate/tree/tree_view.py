@@ -184,7 +184,7 @@ def row_pieces(row: TreeRow, width: int) -> Iterator[Piece]:
         )
         yield number, "count"
         return
-    marks = _marks(row)
+    marks = _marks(row, min(_MAX_NOTE, width // 3))
     guide = _guide(branch)
     mark = "●" if card.answer.id == branch.answer.id else " "
     taken = len(mark) + cell_len(guide) + sum(cell_len(words) for words, _ in marks)
@@ -201,15 +201,15 @@ def _own(row: TreeRow) -> str:
     return row.branch.answer.full.removeprefix(row.card.answer.prompt)
 
 
-def _marks(row: TreeRow) -> list[Piece]:
-    """Return bookmark and note of a branch."""
+def _marks(row: TreeRow, note_width: int) -> list[Piece]:
+    """Return bookmark and note of a branch, the note in at most `note_width` cells."""
     if row.branch is None:
         return []
     name = row.branch.answer.id
     marks: list[Piece] = []
     if note := row.card.notes.get(name):
         words = _one_line(note)
-        marks.append((f" {NOTE_SYMBOL} {fitted(words, min(cell_len(words), _MAX_NOTE))}", "note"))
+        marks.append((f" {NOTE_SYMBOL} {fitted(words, min(cell_len(words), note_width))}", "note"))
     if name in row.card.bookmarks:
         marks.append((f" {BOOKMARK_SYMBOL}", "bookmark"))
     return marks
