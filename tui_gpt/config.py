@@ -6,6 +6,7 @@ implements the last two steps, `storage.settings` the others.
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -112,10 +113,17 @@ def range_words(name: str) -> str:
     return f"{low:,} to {high:,}" if isinstance(low, int) else f"{low:,.10g} to {high:,.10g}"
 
 
+@functools.cache
+def _ranges_of(kind: Any) -> Mapping[str, tuple[float, float]]:
+    names = {field.name for field in dataclasses.fields(kind)}
+    return {name: limits for name, limits in RANGES.items() if name in names}
+
+
 def _require_ranges(config: Any) -> None:
     """Raise ConfigError for the first setting of a config that is out of its range; None is in every range."""
-    for name, (low, high) in RANGES.items():
-        value = getattr(config, name, None)
+    kind: Any = type(config)
+    for name, (low, high) in _ranges_of(kind).items():
+        value = getattr(config, name)
         if value is not None and not (math.isfinite(value) and low <= value <= high):
             kind, shown = ("whole number", f"{value}") if isinstance(low, int) else ("number", f"{value:g}")
             raise ConfigError(f"{name} is {shown}: choose a {kind} from {range_words(name)}", name)

@@ -71,10 +71,14 @@ def read_record(kind: type[_Record], record: Mapping[str, Any], *, partial: bool
 
     Raises ConfigError when a field is unknown, missing or of another type, and what the class itself raises.
     """
-    checks = _field_checks(kind)
+    hashable: Any = kind
+    exact, checks = _field_checks(hashable)
     if record.keys() != checks.keys():
         _check_names(record.keys(), checks.keys(), partial)
-    return kind(**{name: checks[name](name, value) for name, value in record.items()})
+    values = {
+        name: value if type(value) in exact[name] else checks[name](name, value) for name, value in record.items()
+    }
+    return kind(**values)
 
 
 def _check_names(given: Set[str], known: Set[str], partial: bool) -> None:
@@ -97,14 +101,22 @@ def _field_types(kind: Any) -> Mapping[str, Any]:
 
 
 @functools.cache
-def _field_checks(kind: Any) -> Mapping[str, _Check]:
-    return {name: _check_of(hint) for name, hint in _field_types(kind).items()}
+def _field_checks(kind: Any) -> tuple[Mapping[str, Set[Any]], Mapping[str, _Check]]:
+    """Return for each field the types of which every value fits, and the function that checks any other value."""
+    hints = _field_types(kind)
+    exact = {name: _EXACT_TYPES.intersection(_options(hint)) for name, hint in hints.items()}
+    return exact, {name: _check_of(hint) for name, hint in hints.items()}
+
+
+def _options(hint: Any) -> tuple[Any, ...]:
+    return typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
 
 
 def check_value(name: str, value: Any, hint: Any) -> Any:
     """Return `value` as the type `hint`: a scalar, Literal, tuple, Mapping, dataclass, or a union of scalars.
 
-    An integer is accepted for a float. Raises ConfigError.
+    An integer is accepted for a float, and a value that is of any other class already, which JSON cannot hold, for that
+    class. Raises ConfigError.
     """
     return _check_of(hint)(name, value)
 
@@ -112,7 +124,7 @@ def check_value(name: str, value: Any, hint: Any) -> Any:
 @functools.cache
 def _check_of(hint: Any) -> _Check:
     """Return a function that checks a value of one type: types are examined once, and not for each of many records."""
-    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    options = _options(hint)
     exact = _EXACT_TYPES.intersection(options)
     converters = [_converter(option) for option in options if option not in exact]
 
@@ -144,7 +156,7 @@ def _converter(option: Any) -> _Check:
             return functools.partial(_mapping, items[1])
         case origin if origin is tuple:
             return functools.partial(_items, items)
-    return lambda _name, _value: _MISFIT
+    return lambda _, value: value if type(value) is option else _MISFIT
 
 
 def _integer(_: str, value: Any) -> Any:
@@ -165,6 +177,8 @@ def _mapping(hint: Any, name: str, value: Any) -> Any:
 def _items(items: tuple[Any, ...], name: str, value: Any) -> Any:
     if not isinstance(value, list | tuple):
         return _MISFIT
+    if not value and items[-1] is ...:
+        return ()
     hints = items[:1] * len(value) if items[-1] is ... else items
     if len(value) != len(hints):
         return _MISFIT

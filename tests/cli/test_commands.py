@@ -25,6 +25,7 @@ from tui_gpt.storage.manifest import MANIFEST_FILE, MODEL_FILE, CheckpointInfo, 
 from tui_gpt.storage.runs import Run, RunStore
 from tui_gpt.text import corpora, library
 from tui_gpt.text.split import Split
+from tui_gpt.tui.generate.notebook import Answer, Card, History
 
 
 @pytest.fixture
@@ -1000,3 +1001,20 @@ def test_a_group_without_a_command_shows_its_help_as_help(command: CommandLine, 
 
 def test_a_folder_that_is_named_as_a_run_gets_the_option_that_takes_it(command: CommandLine) -> None:
     assert "a folder is named with --model-path ./exp" in command("runs", "show", "./exp").err
+
+
+def test_the_notebook_is_exported_and_imported(command: CommandLine, tmp_path: Path) -> None:
+    History().save(Card(id="c", answers=(Answer(id="a", prompt="to", text=" be"),)))
+    path = tmp_path / "notebook.json"
+    assert (command("notebook", "export", str(path)).code, command("notebook", "export", str(path)).code) == (0, 1)
+    record = json.loads(path.read_text())
+    assert (record["version"], record["cards"][0]["answers"][0]["prompt"]) == (1, "to")
+    assert "0 of 1 card" in command("notebook", "import", str(path)).err
+    History().path.unlink()
+    assert command("notebook", "import", str(path)).code == 0
+    assert [card.answer.full for card in History().load()] == ["to be"]
+    path.write_text("{")
+    refusal = command("notebook", "import", str(path))
+    assert refusal.code == 2
+    assert f"{path} cannot be imported" in refusal.err
+    assert refusal.err.count("\n") == 1

@@ -112,28 +112,36 @@ class GeneratePane(Widget):
         return self.query_one(SamplingControls)
 
     def _read_history(self) -> None:
-        """Read the history, in a thread."""
-        saved = self.controller.notebook.read_history()
-        self.app.call_later(self._show_history, saved)
+        """Read the history, in a thread: first the newest cards, which are shown at once, then all."""
+        for read in (self.controller.notebook.read_newest, self.controller.notebook.read_history):
+            self.app.call_later(self._show_history, read())
 
     def _show_history(self, saved: Notebook) -> None:
         if not self.is_attached or not saved.layouts:
             return
+        was_empty = not self.controller.notebook.cards
         self.controller.notebook.prepend(saved)
         self.cards_pane.show_cards()
-        self.view.follow()
+        if was_empty:
+            self.view.follow()
 
     @on(CardsPane.Changed)
     def _cards_changed(self) -> None:
         notebook = self.controller.notebook
         if not notebook.cards and self.view.has_focus:
             self.query(Button).first().focus()
-        was_in_welcome = self.screen.focused in self.query(Button)
+        was_in_welcome = isinstance(self.screen.focused, Button)
         self.set_class(not notebook.cards, "-empty")
         if notebook.cards and was_in_welcome:
-            self.call_after_refresh(self.view.focus)
+            self.call_after_refresh(self._enter_cards)
         self.box.set_history(notebook.prompts())
         self.refresh_bindings()
+
+    def _enter_cards(self) -> None:
+        """Move the focus to cards that have come back."""
+        self.view.focus()
+        self.view.reflow()
+        self.view.scroll_to(y=self.view.max_scroll_y, animate=False, force=True, immediate=True)
 
     def _label_box(self) -> None:
         """Say at the prompt what Enter does, and with which model."""

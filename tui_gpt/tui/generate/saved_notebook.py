@@ -40,6 +40,10 @@ class SavedNotebook:
         """Return the notebook saved earlier. Reads the disk."""
         return self._history.read()
 
+    def read_newest(self) -> Notebook:
+        """Return the newest of the cards saved earlier. Reads a little from the disk."""
+        return self._history.read_newest()
+
     def prepend(self, saved: Notebook) -> None:
         """Put an earlier notebook before the present one."""
         saved.merge(self._notebook)

@@ -88,7 +88,7 @@ def _changed(path: list[Any], value: Any) -> str:
         (_changed(["cards", 0, "notes"], {"b": "x"}), "it has no answer 'b'"),
         (_changed(["cards", 0, "bookmarks"], ["a\n"]), "it has no answer"),
         (_changed(["cards", 0, "continued"], 3), "continued cannot be 3"),
-        (_changed(["cards", 0, "surprise"], 1), "unknown field 'surprise'"),
+        (_changed(["cards", 0, "other"], 1), "unknown field 'other'"),
         (_changed(["cards", 0, "answers", 0, "text"], None), "text cannot be None"),
         (_changed(["cards", 0, "answers", 0, "logprobs"], "*"), "logprobs is not Base64"),
         (_changed(["cards", 0, "answers", 0, "seconds"], math.nan), "out of range"),

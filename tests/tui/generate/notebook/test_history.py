@@ -4,7 +4,6 @@ import json
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,7 +16,7 @@ from tests.tui.generate.notebook.helpers import CONFIG, card, written
 from tui_gpt.storage.files import atomic_write
 from tui_gpt.tui.generate.notebook import Answer, Card, History, Notebook
 from tui_gpt.tui.generate.notebook.history_records import from_line, to_line
-from tui_gpt.tui.generate.notebook.layouts import Layout, Shown, Undone
+from tui_gpt.tui.generate.notebook.layouts import Shown, Undone
 from tui_gpt.tui.generate.notebook.notebook import Part
 
 
@@ -319,7 +318,8 @@ def _replayed(notebook: Notebook) -> Notebook:
 
 
 def _plain(one: Card) -> tuple[Any, ...]:
-    return replace(Layout.of(one), shown=0), [answer.full for answer in one.nodes]
+    """Return a card without which answer is shown, which undo does not restore."""
+    return one.id, sorted((answer.id, answer.full) for answer in one.nodes), one.bookmarks, one.notes
 
 
 def test_two_apps_that_change_the_same_card_lose_nothing_of_each_other() -> None:
@@ -345,3 +345,28 @@ def test_a_step_of_very_many_cards_is_one_step_in_several_lines() -> None:
     assert len(back.cards) == 2_500
     back.undo()
     assert back.cards == ()
+
+
+def test_the_newest_cards_are_read_first_and_completed_by_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A card of which answers are further up in the file is not shown without them."""
+    history, notebook = History(), Notebook()
+    old = card(written("first"), written("second"))
+    for number in range(20):
+        step = notebook.put(old if number == 0 else card(written(prompt=str(number))))
+        history.append(step.parts(), notebook.answers)
+    step = notebook.put(old.with_note(old.answer.id, "new"), words="note")
+    history.append(step.parts(), notebook.answers)
+    monkeypatch.setattr("tui_gpt.tui.generate.notebook.history.NEWEST_BYTES", history.path.stat().st_size // 2)
+    newest = History().read_newest()
+    prompts = [one.answer.prompt for one in newest.cards]
+    assert prompts == [str(number) for number in range(20 - len(prompts), 20)]
+    assert 5 < len(prompts) < 15
+    newest.put(card(written(prompt="now")))
+    whole = History().read()
+    whole.merge(newest)
+    assert [one.answer.prompt for one in whole.cards] == ["to", *map(str, range(1, 20)), "now"]
+    assert whole.cards[0].notes == {old.answer.id: "new"}
+    assert len(whole.done) == 22
+    whole.undo()
+    whole.undo()
+    assert whole.cards[0].notes == {}

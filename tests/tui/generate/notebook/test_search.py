@@ -1,10 +1,12 @@
 """Search in all cards: each place once, in any case, also across a branching point and in notes."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tui.generate.notebook.helpers import CONFIG, card, written
-from tui_gpt.tui.generate.notebook import Answer, Card
+from tui_gpt.tui.generate.notebook import Card
 from tui_gpt.tui.generate.notebook.search import Found, SearchIndex, lowered, places
 
 
@@ -26,15 +28,11 @@ def test_words_are_found_in_texts_prompts_and_notes_in_any_case() -> None:
 def test_a_shared_beginning_is_found_once_and_words_across_a_branching_point_too() -> None:
     root = written(" the sun shall rise", id="root")
     branch = root.branched(7, "moon", CONFIG, None)
-    card_ = Card(id="c", answers=(root, Answer(**{**_fields(branch), "id": "branch", "text": " sets"})))
+    card_ = Card(id="c", answers=(root, replace(branch, id="branch", text=" sets")))
     index = SearchIndex([card_])
     assert [index.found(k) for k in range(len(index.search("to the")))] == [Found("c", "root", 0, False)]
     assert [index.found(k) for k in range(len(index.search("the moon")))] == [Found("c", "branch", 3, False)]
     assert [index.found(k).answer for k in range(len(index.search("moon")))] == ["branch"]
-
-
-def _fields(answer: Answer) -> dict[str, object]:
-    return {name: getattr(answer, name) for name in ("parent", "leaves_at", "prompt", "kept", "logprobs", "config")}
 
 
 @given(st.text(), st.text(min_size=1, max_size=3))

@@ -169,9 +169,14 @@ class CardList(TextView):
                 block.selected = is_selected
                 if block in self.blocks:
                     self.redraw(self.index_of(block))
-        if reveal and (block := self.selected) is not None:
-            self.reveal(self.index_of(block), rows=block.height(self.row_width))
+        if reveal:
+            self.reveal_selected()
         self.refresh_bindings()
+
+    def reveal_selected(self) -> None:
+        """Scroll to the selected card."""
+        if (block := self.selected) is not None:
+            self.reveal(self.index_of(block), rows=block.height(self.row_width))
 
     def search(self, words: str, found: Found | None = None) -> None:
         """Highlight words in all cards, and reveal a place where they were found."""

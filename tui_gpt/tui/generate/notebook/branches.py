@@ -45,6 +45,7 @@ class BranchTree:
     def __init__(self, card: Card) -> None:
         self._answers = {answer.id: answer for answer in card.nodes}
         self._links = {name: self._link(answer) for name, answer in self._answers.items()}
+        self._break_circles()
         self._children: dict[str, list[str]] = {"": []}
         for name in self._answers:
             self._children.setdefault(self._links[name][0], []).append(name)
@@ -62,17 +63,26 @@ class BranchTree:
             start, name = min(start, parent.leaves_at), parent.parent
         return "", 0
 
+    def _break_circles(self) -> None:
+        """Let an answer of each circle, which only a damaged file can hold, begin at the top."""
+        sound = {""}
+        for name in self._links:
+            passed, one = dict[str, None](), name
+            while one not in sound and one not in passed:
+                passed[one] = None
+                one = self._links[one][0]
+            if one in passed:
+                self._links[one] = "", 0
+            sound.update(passed)
+
     def _walk(self) -> Iterator[Branch]:
         """Yield each branch before its children."""
         waiting = self._below("", 0, ())
-        passed = set[str]()
         while waiting:
             branch = waiting.pop()
-            if branch.answer.id not in passed:
-                passed.add(branch.answer.id)
-                yield branch
-                guides = branch.guides if branch.is_continuation else (*branch.guides, not branch.is_last)
-                waiting += self._below(branch.answer.id, branch.depth, guides)
+            yield branch
+            guides = branch.guides if branch.is_continuation else (*branch.guides, not branch.is_last)
+            waiting += self._below(branch.answer.id, branch.depth, guides)
 
     def _below(self, parent: str, depth: int, guides: tuple[bool, ...]) -> list[Branch]:
         """Return the children of a branch, last one first."""

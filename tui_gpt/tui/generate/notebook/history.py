@@ -20,15 +20,20 @@ from tui_gpt.tui.generate.notebook.cards import Card
 from tui_gpt.tui.generate.notebook.history_records import from_line, to_line
 from tui_gpt.tui.generate.notebook.layouts import Layout, Shown, Step
 from tui_gpt.tui.generate.notebook.notebook import Notebook, Part
+from tui_gpt.tui.threads import gc_paused
 
 COMPACT_BYTES = 16_000_000
 """The size from which the file is replaced by one without outdated lines."""
 MAX_READ_BYTES = 1_000_000_000
 """How much of the end of the file is read."""
+NEWEST_BYTES = 500_000
+"""How much of it is read for a first look."""
 _LINE_BYTES = 16_000_000
 """Longer lines are foreign."""
 _WORTHWHILE = 0.75
 """The file is replaced only by one of at most this fraction of its size."""
+_LAYOUT_BYTES = 200
+"""About the length of the line of a card."""
 _PATIENCE_SECONDS = 2.0
 """How long to wait for another app that is writing."""
 
@@ -46,6 +51,8 @@ class History:
         """The answers in the file, by id."""
         self._layouts: dict[str, Layout] = {}
         """The layouts written by `save`."""
+        self._lengths: dict[str, int] = {}
+        """The lengths of the last lines of answers and of the lines of steps, by id."""
         self._file: tuple[int, int] | None = None
         """Device and inode of the file that holds `_written`; another app may have replaced it."""
 
@@ -53,10 +60,27 @@ class History:
 
     def read(self) -> Notebook:
         """Return the notebook. A file that has grown large is replaced if much of it is outdated."""
-        if self._size() > COMPACT_BYTES:
+        notebook = self._collect()
+        if self._is_worthwhile(notebook):
             with suppress(OSError, StorageError, LockHeldError):
                 return self._compact()
-        return self._collect()
+        return notebook
+
+    def _is_worthwhile(self, notebook: Notebook) -> bool:
+        """Return whether the file is large and much of it is outdated, estimated by the lengths of its lines."""
+        size = self._size()
+        if not COMPACT_BYTES < size <= MAX_READ_BYTES:
+            return False
+        used = sum(self._lengths.get(name, 0) for name in notebook.used_ids()) + _LAYOUT_BYTES * len(notebook.layouts)
+        return used < _WORTHWHILE * size
+
+    def read_newest(self) -> Notebook:
+        """Return the cards and steps at the end of the file, for a first look; without cards that are cut off there."""
+        notebook = Notebook()
+        for _, part in self._parts(NEWEST_BYTES):
+            notebook.take(part)
+        notebook.drop_incomplete()
+        return notebook
 
     def load(self) -> list[Card]:
         """Return the cards, oldest first."""
@@ -64,11 +88,15 @@ class History:
 
     def _collect(self) -> Notebook:
         """Read the file."""
-        notebook = Notebook()
-        for part in self._parts():
-            notebook.take(part)
-        self._written = dict(notebook.answers)
-        self._layouts = {}
+        notebook, lengths = Notebook(), dict[str, int]()
+        with gc_paused():
+            for line, part in self._parts(MAX_READ_BYTES):
+                notebook.take(part)
+                if isinstance(part, Answer):
+                    lengths[part.id] = len(line)
+                elif isinstance(part, Step):
+                    lengths[part.id] = lengths.get(part.id, 0) + len(line)
+        self._written, self._lengths, self._layouts = dict(notebook.answers), lengths, {}
         return notebook
 
     def _compact(self) -> Notebook:
@@ -77,13 +105,12 @@ class History:
         Raises OSError, StorageError, LockHeldError; the file is then unchanged.
         """
         with self._locked():
-            notebook, size = self._collect(), self._size()
-            if size <= MAX_READ_BYTES:
-                content = b"".join(map(to_line, notebook.parts()))
-                if len(content) < _WORTHWHILE * size:
-                    atomic_write(self.path, content)
-                    self._note_file(self.path.lstat())
-                    self._written = dict(notebook.answers)
+            notebook = self._collect()
+            content = b"".join(map(to_line, notebook.parts()))
+            if len(content) < _WORTHWHILE * self._size():
+                atomic_write(self.path, content)
+                self._note_file(self.path.lstat())
+                self._written = dict(notebook.answers)
         return notebook
 
     def _size(self) -> int:
@@ -92,13 +119,12 @@ class History:
         except OSError:
             return 0
 
-    def _parts(self) -> Iterator[Part]:
-        """Yield what the lines of the file hold."""
+    def _parts(self, last_bytes: int) -> Iterator[tuple[bytes, Part]]:
+        """Yield the last lines of the file with what they hold."""
         with suppress(OSError), read_plain(self.path) as file:
             self._note_file(os.fstat(file.fileno()))
-            file.seek(max(0, file.seek(0, os.SEEK_END) - MAX_READ_BYTES))
-            for _, part in parsed_lines(whole_lines(file, _LINE_BYTES), from_line):
-                yield part
+            file.seek(max(0, file.seek(0, os.SEEK_END) - last_bytes))
+            yield from parsed_lines(whole_lines(file, _LINE_BYTES), from_line)
 
     # Writing
 

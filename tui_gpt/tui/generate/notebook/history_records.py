@@ -6,7 +6,6 @@ The last line for an answer or a card wins. No line is trusted: one that does no
 import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from tui_gpt.config import SampleConfig
@@ -58,7 +57,8 @@ def from_line(text: str) -> Part:
 
 def answer_from(record: Mapping[str, Any]) -> Answer:
     """Inverse of `answer_record`. Raises ValueError."""
-    answer = read_record(Answer, {**record, "logprobs": ()})
+    logprobs = record.get("logprobs")
+    answer = read_record(Answer, record if logprobs is None else {**record, "logprobs": unpack(logprobs)})
     for _, name, value in answer.changes:
         if name not in CHANGEABLE:
             raise ConfigError(f"{name} cannot change during a generation", name)
@@ -67,4 +67,4 @@ def answer_from(record: Mapping[str, Any]) -> Answer:
         raise ConfigError("end is an unknown reason", "end")
     if answer.copied is not None and not 0 <= answer.copied <= 1:
         raise ConfigError("copied is not a fraction", "copied")
-    return replace(answer, logprobs=unpack(record["logprobs"]))
+    return answer

@@ -144,7 +144,7 @@ class Notebook:
 
     def merge(self, later: "Notebook") -> None:
         """Append the cards and steps of another notebook."""
-        self.answers.update(later.answers)
+        self.answers.update((name, one) for name, one in later.answers.items() if self.answers.get(name) != one)
         for layout in later.layouts.values():
             self._set(layout)
         self.done.update(later.done)
@@ -153,13 +153,24 @@ class Notebook:
         for name in self.undone:
             self.done.pop(name, None)
 
+    def drop_incomplete(self) -> None:
+        """Drop the cards that have unknown answers, and the steps that change such cards."""
+        lacking = {name for name, layout in self.layouts.items() if not self.answers.keys() >= set(layout.nodes)}
+        for name in lacking:
+            del self.layouts[name]
+            self._assembled.pop(name, None)
+        for steps in (self.done, self.undone):
+            last = max((k for k, step in enumerate(steps.values()) if not lacking.isdisjoint(step.cards)), default=-1)
+            for name in list(steps)[: last + 1]:
+                del steps[name]
+        self._cards = None
+
     # For its file
 
     def parts(self) -> Iterator[Part]:
         """Yield parts that make up this notebook: those of its cards, and steps whose answers are known."""
         steps = [*self.done.values(), *reversed(self.undone.values())]
-        names = {name for step in steps for name in step.names()}
-        names.update(name for layout in self.layouts.values() for name in layout.nodes)
+        names = self.used_ids()
         yield from (answer for name, answer in self.answers.items() if name in names)
         changed = {card_id for step in steps for card_id in step.cards}
         yield from (layout for name, layout in self.layouts.items() if layout.nodes or name in changed)
@@ -167,6 +178,14 @@ class Notebook:
             yield from step.parts()
         yield from (Undone(name) for name in self.undone)
         yield from (layout for name, layout in self.layouts.items() if name in changed)
+
+    def used_ids(self) -> set[str]:
+        """Return the ids of all steps, and of the answers that cards and steps refer to."""
+        names = {name for layout in self.layouts.values() for name in layout.nodes}
+        for step in (*self.done.values(), *self.undone.values()):
+            names.add(step.id)
+            names.update(step.names())
+        return names
 
     def prompts(self) -> list[str]:
         """Return the prompts of all answers, oldest first, without repetitions."""

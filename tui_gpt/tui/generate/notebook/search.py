@@ -8,6 +8,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tui_gpt.tui.generate.notebook.answers import Answer
 from tui_gpt.tui.generate.notebook.branches import BranchTree
@@ -43,8 +44,7 @@ def places(words: str, text: str) -> list[int]:
     return [found.start() for found in re.finditer(re.escape(lowered(words)), lowered(text))] if words else []
 
 
-@dataclass(frozen=True)
-class _Source:
+class _Source(NamedTuple):
     """A piece of the joined text."""
 
     card: str
@@ -74,10 +74,10 @@ class SearchIndex:
                     self._seams.append(len(self._sources))
                 self._sources.append(source)
                 self._starts.append(length)
-                pieces += (lowered(text), _BETWEEN)
+                pieces += (text, _BETWEEN)
                 length += len(text) + 1
         self._starts.append(length)
-        self._text = "".join(pieces)
+        self._text = lowered("".join(pieces))
         self._found: list[int] = []
 
     def search(self, words: str) -> Sequence[int]:

@@ -34,6 +34,8 @@ class TreeRows:
         self._cards = cards
         self._tops = [0, *accumulate(1 + len(card.continued) + len(card.answers) for card in cards)]
         self._numbers = {card.id: number for number, card in enumerate(cards)}
+        self._marked = [number for number, card in enumerate(cards) if card.bookmarks]
+        """The places of the cards with bookmarks."""
         self._trees: dict[str, BranchTree] = {}
 
     def __len__(self) -> int:
@@ -76,12 +78,16 @@ class TreeRows:
     def bookmark(self, number: int, by: int) -> int | None:
         """Return the next row (`by` 1) or the previous one (-1) with a bookmark, around the ends; None without any."""
         here = bisect_right(self._tops, number) - 1
-        count = len(self._cards)
-        for step in range(count + 1):
-            card = self._cards[(here + by * step) % count]
-            marked = sorted(filter(None, (self.number_of(card.id, name) for name in card.bookmarks)))
-            if step == 0:
-                marked = [one for one in marked if (one > number if by > 0 else one < number)]
-            if marked:
-                return marked[0 if by > 0 else -1]
-        return None
+        below = bisect_right(self._marked, here)
+        above = below - (here in self._marked)
+        around = [*self._marked[below:], *self._marked[:below]] if by > 0 else self._marked[:above][::-1]
+        if by < 0:
+            around += [*self._marked[above:][::-1]]
+        own = [one for one in self._bookmarks(here) if (one > number if by > 0 else one < number)]
+        candidates = own or next((self._bookmarks(place) for place in around), [])
+        return candidates[0 if by > 0 else -1] if candidates else None
+
+    def _bookmarks(self, place: int) -> list[int]:
+        """Return the rows of a card with a bookmark, from top to bottom."""
+        card = self._cards[place]
+        return sorted(filter(None, (self.number_of(card.id, name) for name in card.bookmarks)))

@@ -127,7 +127,7 @@ class TreeView(ScrollView, can_focus=True):
         here = self.get_component_rich_style(f"tree-view--{name}", partial=True) if is_here else None
         segments = []
         for words, tone in row_pieces(self.rows.row(number), width):
-            style = self.rich_style + self.get_component_rich_style(f"tree-view--{tone}", partial=True)
+            style = self.get_component_rich_style(f"tree-view--{tone}")
             segments.append(Segment(words, style + here if here else style))
         return Strip(segments).adjust_cell_length(width, segments[-1].style)
 
@@ -184,25 +184,32 @@ def row_pieces(row: TreeRow, width: int) -> Iterator[Piece]:
         )
         yield number, "count"
         return
-    marks = _marks(row)
+    marks = _marks(row, min(_MAX_NOTE, width // 3))
     guide = _guide(branch)
     mark = "●" if card.answer.id == branch.answer.id else " "
     taken = len(mark) + cell_len(guide) + sum(cell_len(words) for words, _ in marks)
     yield mark, "shown"
     yield guide, "guide"
-    yield fitted(_one_line(branch.own) or "nothing generated", max(1, width - taken)), "words"
+    yield fitted(_one_line(_own(row)) or "nothing generated", max(1, width - taken)), "words"
     yield from marks
 
 
-def _marks(row: TreeRow) -> list[Piece]:
-    """Return bookmark and note of a branch."""
+def _own(row: TreeRow) -> str:
+    """Return the words of a branch, without a prompt that is in the heading."""
+    if row.branch is None or row.branch.parent:
+        return row.branch.own if row.branch else ""
+    return row.branch.answer.full.removeprefix(row.card.answer.prompt)
+
+
+def _marks(row: TreeRow, note_width: int) -> list[Piece]:
+    """Return bookmark and note of a branch, the note in at most `note_width` cells."""
     if row.branch is None:
         return []
     name = row.branch.answer.id
     marks: list[Piece] = []
     if note := row.card.notes.get(name):
         words = _one_line(note)
-        marks.append((f" {NOTE_SYMBOL} {fitted(words, min(cell_len(words), _MAX_NOTE))}", "note"))
+        marks.append((f" {NOTE_SYMBOL} {fitted(words, min(cell_len(words), note_width))}", "note"))
     if name in row.card.bookmarks:
         marks.append((f" {BOOKMARK_SYMBOL}", "bookmark"))
     return marks
