@@ -48,9 +48,9 @@ for piece in score.pieces:
 print(f"on average {score.bits_per_char:.2f} bits per character, a perplexity of {score.perplexity:.2f}")
 
 # %% Whose text is it?
-# None of these texts is in the training text. Its author's verse and the prose of older centuries are less of a puzzle to the model
-# less than a bank does, but one model and one sentence are weak evidence: simple prose costs few bits anyway.
-# To attribute a text, train a model on each author and compare their bits on that text.
+# None of these texts is in the training text. The model expects its own author's verse, and the prose of older
+# centuries, more than it expects a bank. But one model and one sentence are weak evidence, as simple prose always costs
+# few bits. To attribute a text, train a model on each author and compare their bits on that text.
 
 TEXTS = {
     "Hamlet": "To be, or not to be, that is the question:\nWhether 'tis nobler in the mind to suffer",

@@ -50,7 +50,7 @@ for match in explained.matches[:5]:
 # Where the longest end of TEXT that occurs in the training text occurs.
 
 if explained.occurrences is not None:
-    print(f"\n{explained.occurrences.count} times in the training text:")
+    print(f"\noccurrences in the training text: {explained.occurrences.count}")
     for place in explained.occurrences.places[:3]:
         print(f"{place.before!r:>40} | {place.after!r}")
 

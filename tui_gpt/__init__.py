@@ -50,15 +50,17 @@ _HOMES = {
 """The module of each public name; `errors` and `events` are modules themselves."""
 
 
-def __getattr__(name: str) -> object:
-    """Import a public name (PEP 562)."""
-    from importlib import import_module
+if not TYPE_CHECKING:  # with it, type checkers would accept every name
 
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    if name in __all__:
-        return import_module(f"tui_gpt.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        """Import a public name (PEP 562)."""
+        from importlib import import_module
+
+        if name in _HOMES:
+            return getattr(import_module(_HOMES[name]), name)
+        if name in __all__:
+            return import_module(f"tui_gpt.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -55,8 +55,10 @@ def test_a_text_without_a_known_character_has_no_score(shipped: Model) -> None:
 def test_a_setting_out_of_range_is_refused_before_anything_is_generated(shipped: Model) -> None:
     with pytest.raises(ConfigError, match="temperature is -1"):
         shipped.stream("", 10, temperature=-1)
-    with pytest.raises(ConfigError, match="max_new_tokens cannot be '10'"):
+    with pytest.raises(ConfigError, match="n cannot be '10'"):
         shipped.generate("", "10")  # type: ignore[arg-type]  # what is tested
+    with pytest.raises(UsageError, match=r"there is no setting 'topk' \(did you mean top_k or top_p\?\)"):
+        shipped.generate("", 10, topk=3)  # type: ignore[call-arg]  # what is tested
 
 
 def test_the_shipped_model_is_saved_and_loaded_again(shipped: Model, tmp_path: Path) -> None:
@@ -88,3 +90,12 @@ def test_without_a_source_the_shipped_model_is_loaded_until_there_is_a_run() -> 
 def test_the_copied_part_of_a_text_is_known(shipped: Model) -> None:
     assert shipped.copied("First Citizen:\nBefore we proceed any further, hear me speak.") == 1.0
     assert shipped.copied("short") is None
+
+
+def test_an_explanation_is_of_what_is_generated_and_an_embedding_has_neighbours(shipped: Model) -> None:
+    explained = shipped.explain("O Rom")
+    piece = next(shipped.stream("O Rom", 1, temperature=0))
+    likely = explained.most_likely(1)[0]
+    assert explained.texts[likely] == piece.text
+    assert math.log(explained.probs[likely]) == pytest.approx(piece.logprob, abs=1e-5)
+    assert len(shipped.nearest("a", 3)) == 3

@@ -45,7 +45,7 @@ def test_the_package_is_marked_as_typed() -> None:
 
 
 def names(*configs: type) -> set[str]:
-    return {field.name for config in configs for field in fields(config)}  # type: ignore[arg-type]  # dataclasses
+    return {field.name for config in configs for field in fields(config)}
 
 
 def test_the_keyword_arguments_are_the_settings() -> None:

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, Unpack
 
-from tui_gpt.api.settings import Filters
+from tui_gpt.api.settings import Filters, require_known
 from tui_gpt.config import SampleConfig
-from tui_gpt.errors import IncompatibleError, UsageError
+from tui_gpt.errors import ConfigError, IncompatibleError, UsageError
 from tui_gpt.generation.text_model import Piece, TextModel
 from tui_gpt.metrics import TokenSize, perplexity
 from tui_gpt.session import Session
@@ -206,6 +206,10 @@ def _without(text: str, unknown: str) -> str:
 
 
 def _sample_config(n: int, temperature: float, seed: int | None, filters: Filters) -> SampleConfig:
-    """Return the settings of a generation. Raises ConfigError."""
+    """Return the settings of a generation. Raises UsageError for one that does not exist, ConfigError."""
+    require_known(filters.keys(), Filters)
     chosen = {"max_new_tokens": n, "temperature": temperature, "seed": seed, **filters}
-    return SampleConfig.from_dict({**asdict(SampleConfig()), **chosen})
+    try:
+        return SampleConfig.from_dict({**asdict(SampleConfig()), **chosen})
+    except ConfigError as error:
+        raise ConfigError(str(error).replace("max_new_tokens", "n"), error.setting) from None

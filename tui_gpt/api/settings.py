@@ -3,9 +3,12 @@
 Each is a setting of the command line under the same name; `tui_gpt.config` describes them, with units and ranges.
 """
 
+from collections.abc import Iterable
 from typing import TypedDict
 
 from tui_gpt.config import Activation, Architecture, DeviceName, OptimizerName, PrecisionName, Schedule, TokenizerName
+from tui_gpt.errors import UsageError
+from tui_gpt.storage.names import did_you_mean
 
 
 class Filters(TypedDict, total=False):
@@ -62,3 +65,15 @@ class TrainSettings(ResumeSettings, total=False):
     val_share: float
     val_file: str
     shuffle_documents: bool
+
+
+def require_known(given: Iterable[str], known: type) -> None:
+    """Raise UsageError for a keyword argument that is not in the TypedDict `known`."""
+    names = known.__annotations__
+    for name in given:
+        if name not in names and known is ResumeSettings and name in TrainSettings.__annotations__:
+            raise UsageError(f"{name} cannot change when a run is resumed: leave it out, or start a new run")
+        if name not in names:
+            raise UsageError(
+                f"there is no setting {name!r}{did_you_mean(name, names)}: choose one of {', '.join(names)}"
+            )

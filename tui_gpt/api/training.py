@@ -18,7 +18,7 @@ from typing import Any, Literal, Self, Unpack, cast
 
 from tui_gpt.api.model import Model, place_of
 from tui_gpt.api.runs import find_run
-from tui_gpt.api.settings import ResumeSettings, TrainSettings
+from tui_gpt.api.settings import ResumeSettings, TrainSettings, require_known
 from tui_gpt.api.stepping import SteppingThread
 from tui_gpt.config import DEFAULT_CORPUS, DEFAULT_PRESET, PRESETS, ModelConfig, RunConfig, changed, resolve
 from tui_gpt.control import Control
@@ -27,7 +27,6 @@ from tui_gpt.events import Event, SettingValue
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import Session, source_characters, source_config
 from tui_gpt.storage.manifest import read_info
-from tui_gpt.storage.names import did_you_mean
 from tui_gpt.storage.paths import real_path
 from tui_gpt.storage.runs import Run, RunStore
 from tui_gpt.text.check import check_texts
@@ -55,7 +54,7 @@ def train(
         raise CorpusError("corpus is the text itself, not its place: write it to a file and pass the file's path")
     if folder is not None and name is not None:
         raise UsageError("name and folder cannot be used together: leave one of them out")
-    _require_known(settings, TrainSettings)
+    require_known(settings.keys(), TrainSettings)
     if name is not None:
         RunStore().require_free(name)
     config, chosen = _configured(str(corpus), preset, init_from, dict(settings))
@@ -77,7 +76,7 @@ def resume(run: str | Path, **changes: Unpack[ResumeSettings]) -> "Training":
     `run` is a name or a folder. `changes` replace some settings, e.g. `max_iters=4_000` for a run that is finished.
     Raises NotFoundError, ConfigError, and IncompatibleError if no step is left to make.
     """
-    _require_known(changes, ResumeSettings)
+    require_known(changes.keys(), ResumeSettings)
     found = find_run(run)
     request = TrainRequest(
         config=found.config,
@@ -216,15 +215,6 @@ def _configured(
         preset = own.preset
     settings |= {"tokenizer": own.model.tokenizer, "vocab_size": own.model.vocab_size}
     return resolve(preset or DEFAULT_PRESET, corpus, **settings), chosen
-
-
-def _require_known(settings: ResumeSettings, known: type) -> None:
-    """Raise UsageError for a setting that is not in the TypedDict `known`."""
-    for name in settings.keys() - known.__annotations__.keys():
-        hint = did_you_mean(name, known.__annotations__)
-        if name in TrainSettings.__annotations__:
-            raise UsageError(f"{name} cannot change when a run is resumed: leave it out, or start a new run")
-        raise UsageError(f"there is no setting {name!r}{hint}: see the settings of `tui-gpt train --help`")
 
 
 def _resume_changes(run: Run, given: ResumeSettings) -> dict[str, SettingValue]:
