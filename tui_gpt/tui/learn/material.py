@@ -190,14 +190,15 @@ class Material:
     def measure(self) -> tuple[float, float]:
         """Return the losses of the model and of counts on one passage of the new part, in nats per character.
 
-        Raises TuiGptError.
+        A character that the model does not know has the loss of a guess. Raises TuiGptError.
         """
         if self.measured is None:
             passage = self.passage(_MEASURED_AT, MEASURED_CHARACTERS)
             pieces = list(self.model.score(passage))
             tokens = self.tokenizer.lookup(passage)[None, :].astype("int64")
-            by_model = -sum(piece.logprob for piece in pieces) / max(1, sum(len(piece.text) for piece in pieces))
-            self.measured = by_model, float(self.prior.losses(tokens[:, :-1], tokens[:, 1:]).mean())
+            unknown = len(passage) - sum(len(piece.text) for piece in pieces)
+            by_model = unknown * self.guess_loss - sum(piece.logprob for piece in pieces)
+            self.measured = by_model / len(passage), float(self.prior.losses(tokens[:, :-1], tokens[:, 1:]).mean())
         return self.measured
 
     def passage(self, at: float, length: int) -> str:
