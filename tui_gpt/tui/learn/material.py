@@ -57,6 +57,8 @@ class Material:
         self.source = source
         self._losses: dict[int, float] = {}
         self._explaining = threading.Lock()
+        self._counting = threading.Lock()
+        """Held while a loss is computed, so that no two threads compute the same one."""
         self.measured: tuple[float, float] | None = None
         """What `measure` has found."""
 
@@ -123,9 +125,10 @@ class Material:
 
     def loss(self, length: int) -> float:
         """Return the loss on the new part when pieces of `length` characters are counted, in nats per character."""
-        if length not in self._losses:
-            self._losses[length] = validation_loss(self.corpus, length)
-        return self._losses[length]
+        with self._counting:
+            if length not in self._losses:
+                self._losses[length] = validation_loss(self.corpus, length)
+            return self._losses[length]
 
     @property
     def known_losses(self) -> Mapping[int, float]:
