@@ -1,5 +1,6 @@
 """The lesson in the app, with a fake session and a small text."""
 
+import functools
 import math
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -87,9 +88,13 @@ async def test_every_screen_fits_has_something_to_try_and_leads_to_the_next(
             assert picture(screen).count("\n") < page.picture.size.height
             before = picture(screen)
             await try_it(pilot, screen)
-            await wait_until(pilot, lambda before=before: picture(screen) != before)
+            await wait_until(pilot, functools.partial(differs, screen, before))
             await pilot.press("n")
         assert AppState.load().lesson_screen == LAST_SCREEN
+
+
+def differs(screen: LessonScreen, before: str) -> bool:
+    return picture(screen) != before
 
 
 async def try_it(pilot: AppPilot, screen: LessonScreen) -> None:
@@ -126,6 +131,7 @@ async def test_typed_text_is_shown_as_numbers_and_escape_returns_to_the_keys(tmp
         page = await ready(pilot, screen)
         await pilot.press("t", "h", "a", "t", "q")
         await wait_until(pilot, lambda: page.data is not None and page.data.text == "hatq")
+        assert page.data is not None
         assert page.data.numbers == (*page.material.tokenizer.encode("hat").tolist(), -1)
         assert "q has no number" in page.hint()
         assert screen.number == 1

@@ -109,7 +109,7 @@ class AttentionPage(LessonPage[Glance]):
         """Show what is known, then compute the losses."""
         super().show()
         if self.material.measured is None:
-            self.run_worker(self._measure, exclusive=True, group="losses")
+            self.run_in_background(self._measure, "losses")
 
     async def _measure(self) -> None:
         with suppress(TuiGptError):
