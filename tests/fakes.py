@@ -34,7 +34,6 @@ from tui_gpt.generation.explanation import (
     PriorUse,
 )
 from tui_gpt.generation.explanation.shares import shares_of
-from tui_gpt.generation.sampling import softmax
 from tui_gpt.generation.text_model import Changes, Piece, TextModel
 from tui_gpt.requests import Estimate, Evaluation, TrainRequest
 
@@ -158,7 +157,8 @@ class FakeTextModel:
         return (self._piece(character, details) for character in text if character not in self.not_in_alphabet)
 
     def explain(self, text: str) -> Explanation:
-        return explained(text)
+        piece = next(iter(self.stream(text, SampleConfig(max_new_tokens=1), details=True)))
+        return explained(text, piece.alternatives)
 
     def nearest(self, token: str, count: int = 10) -> tuple[tuple[str, float], ...]:
         return tuple((other, 0.9 - 0.1 * place) for place, other in enumerate("etaoinshr") if other != token)[:count]
@@ -168,31 +168,29 @@ class FakeTextModel:
         return Piece(character, -0.6931471805599453, ((character, 0.5), *others) if details else ())
 
 
-def explained(text: str) -> Explanation:
-    """Return an explanation by two networks with two layers of two heads, over at most eight characters.
+def explained(text: str, alternatives: Sequence[tuple[str, float]]) -> Explanation:
+    """Return an explanation by two equal networks with two layers of two heads, over at most eight characters.
 
-    The prior and the matches make "o" likely. Head h of layer l looks at the character l + 2h places before the newest.
+    Half of the logits are the network's; head h of layer l looks at the character l + 2h places before the newest.
     """
-    texts = "\n etaoinshr"
-    likes_o = np.where(np.array(list(texts)) == "o", 3.0, 0.0).astype(np.float32)
-    slope = np.linspace(0, 1, len(texts), dtype=np.float32)
-    each: list[LogitTerms] = [{"network": scale * slope, "matches": likes_o / 3, "prior": likes_o} for scale in (1, 2)]
-    members = tuple(Member(terms, softmax(np.sum(list(terms.values()), axis=0, dtype=np.float64))) for terms in each)
-    stacked: LogitTerms = {name: np.stack([terms[name] for terms in each]) for name in each[0]}
-    prior = np.asarray(softmax(likes_o), np.float32)
+    texts, each = zip(*alternatives, strict=True)
+    probs = np.array(each)
+    half = np.log(probs).astype(np.float32) / np.float32(2)
+    terms: LogitTerms = {"network": half, "matches": half / np.float32(4), "prior": half * np.float32(0.75)}
     seen = min(8, max(1, len(text)))
     weights = np.zeros((2, 2, 2, seen), np.float32)
     for layer, head in itertools.product(range(2), range(2)):
         weights[:, layer, head, max(0, seen - 1 - layer - 2 * head)] = 1.0
     places = tuple((index, index + 1) for index in range(len(text))[-seen:]) or ((0, 0),)
+    orders = np.stack([0.1 * probs, 0.3 * probs, 0.6 * probs]).astype(np.float32)
     return Explanation(
-        texts=tuple(texts),
-        probs=np.mean([member.probs for member in members], axis=0),
-        members=members,
-        shares=shares_of(stacked),
-        prior=PriorUse(text[-2:], 3, prior, np.stack([0.1 * prior, 0.3 * prior, 0.6 * prior])),
-        matches=(Match(2, texts.index("o"), (0, 2), (2, 3), 1),),
-        occurrences=Occurrences(4, 3, ((texts.index("o"), 3),), (Occurrence(120, "what is t", "o be done"),)),
+        texts=texts,
+        probs=probs,
+        members=(Member(terms, probs), Member(terms, probs)),
+        shares=shares_of({name: np.stack([term, term]) for name, term in terms.items()}),
+        prior=PriorUse(text[-2:], 3, orders.sum(axis=0), orders),
+        matches=(Match(2, 0, (0, 2), (2, 3), 1),),
+        occurrences=Occurrences(4, 3, ((0, 3),), (Occurrence(120, "what is t", "o be done"),)),
         attention=Attention(weights, places),
         is_cut=len(text) > seen,
     )

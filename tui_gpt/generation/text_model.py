@@ -4,11 +4,13 @@ The app and the command line hold a `TextModel` and never a model itself, so the
 """
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
-from tui_gpt.generation.explanation import Explanation
+
+if TYPE_CHECKING:
+    from tui_gpt.generation.explanation import Explanation
 
 CHANGEABLE = ("temperature", "top_k", "top_p", "min_p", "max_new_tokens")
 """Settings that `Control.change` may change during generation."""
@@ -101,7 +103,7 @@ class TextModel(Protocol):
         """Yield one piece per token of the known characters of `text`, with its log-probability; the first has no
         context."""
 
-    def explain(self, text: str) -> Explanation:
+    def explain(self, text: str) -> "Explanation":
         """Return how the token after `text` is predicted: what `stream` draws from, and what each part contributes.
 
         Texts that begin alike are explained quickly one after the other, in about the time of one token.

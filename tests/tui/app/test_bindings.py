@@ -171,6 +171,12 @@ async def _alternatives(pilot: AppPilot, main: MainScreen, session: FakeSession)
     await wait_until(pilot, lambda: pane.cards_pane.inspector.panel.has_focus)
 
 
+async def _attention(pilot: AppPilot, main: MainScreen, session: FakeSession) -> None:
+    pane = await card(pilot, main, session)
+    await pilot.press("t", "o")
+    await wait_until(pilot, lambda: pane.cards_pane.inspector.why.page == "attention")
+
+
 STATES = {
     "form": (_form, {"Start training", "All settings", "Start from…", "Go to Data", "Help", "Back to the shell"}),
     "training": (_train, {"Stop training", "Pause or continue training", "Chart: zoom in", "Chart: follow"}),
@@ -179,7 +185,8 @@ STATES = {
     "data": (_data, {"Add a text", "Remove this text"}),
     "prompt": (_prompt, {"Generate from the prompt", "Choose the model", "Next sampling preset"}),
     "card": (_card, {"Regenerate the card", "Copy the card", "Undo the last change of the cards", "Remove the card"}),
-    "alternatives": (_alternatives, {"Generate from the alternative"}),
+    "alternatives": (_alternatives, {"Generate from the alternative", "Explain the prediction"}),
+    "attention": (_attention, {"Show attention in the text", "Attention: next head"}),
 }
 
 

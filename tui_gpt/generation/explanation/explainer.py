@@ -10,7 +10,7 @@ from tui_gpt.generation.decoder import HISTORY
 from tui_gpt.generation.explanation.attention import Attention
 from tui_gpt.generation.explanation.explanation import Explanation, Match, Member, PriorUse
 from tui_gpt.generation.explanation.occurrences import TrainingText
-from tui_gpt.generation.explanation.places import Place, token_places
+from tui_gpt.generation.explanation.places import Place, TokenPlaces
 from tui_gpt.generation.explanation.shares import mixed_log_probs, shares_of
 from tui_gpt.generation.explanation.tracing import Trace, TracingDecoder
 from tui_gpt.generation.matches import match_lengths
@@ -29,13 +29,14 @@ class Explainer:
         self._model = model
         self._tokenizer = tokenizer
         self._texts: Sequence[str] = tokenizer.texts
+        self._places = TokenPlaces(self._texts)
         self._decoder = TracingDecoder(model)
         self._lock = threading.Lock()
 
     def explain(self, text: str, tokens: Ints) -> Explanation:
         """Explain the prediction of the token after `text`, whose tokens are `tokens` (n,), at least one."""
         trace, model = self._trace(tokens), self._model
-        places = token_places(text, tokens[-HISTORY:], self._texts, self._tokenizer.unknown(text))
+        places = self._places.places(text, tokens[-HISTORY:], self._tokenizer.unknown(text))
         seen = trace.attention.shape[-1]
         return Explanation(
             texts=self._texts,

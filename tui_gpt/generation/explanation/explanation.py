@@ -93,6 +93,10 @@ class Explanation:
         """Return the `count` most likely tokens, the most likely first."""
         return tuple(np.argsort(-self.probs, kind="stable")[:count].tolist())
 
+    def alternatives(self, count: int = 10) -> tuple[tuple[str, float], ...]:
+        """Return the texts and probabilities of the `count` most likely tokens, the most likely first."""
+        return tuple((self.texts[token], float(self.probs[token])) for token in self.most_likely(count))
+
     def token(self, text: str) -> int | None:
         """Return the token with this text, None if there is none."""
         return self.texts.index(text) if text in self.texts else None

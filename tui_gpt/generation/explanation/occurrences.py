@@ -46,6 +46,9 @@ class TrainingText:
         separator = np.array([prior.vocab_size], width)  # no token: nothing that is found extends over it
         passages = [np.concatenate([passage.astype(width), separator]) for passage in prior.counted]
         self._tokens = np.concatenate(passages)
+        pair_type = np.min_scalar_type((prior.vocab_size + 1) ** 2)
+        self._pairs = self._tokens[:-1].astype(pair_type) * pair_type.type(prior.vocab_size + 1) + self._tokens[1:]
+        """(N - 1,): a number for each token and the one after it: few places have the same."""
         self._starts = np.cumsum([0, *map(len, passages[:-1])])
         self._offsets = np.array(prior.counted_starts) - self._starts
         self._separator = prior.vocab_size
@@ -67,14 +70,23 @@ class TrainingText:
 
     def _ends(self, newest_first: Ints) -> tuple[Ints, int]:
         """Return where the longest end of a text ends, without places that end a passage, and its length."""
-        last = self._tokens[:-1] == newest_first[0]
-        ends, length = np.flatnonzero(last & (self._tokens[1:] != self._separator)), 0
+        ends, length = self._ends_of_pair(newest_first[:2]), 0
+        ends = ends[self._tokens[ends + 1] != self._separator]
         for back, token in enumerate(newest_first):
             longer = ends[self._tokens[ends - back] == token]
             if not len(longer):
                 break
             ends, length = longer, back + 1
         return ends, length
+
+    def _ends_of_pair(self, newest_first: Ints) -> Ints:
+        """Return where the last two tokens of a text end, or the last one where the two do not occur."""
+        if len(newest_first) == 2:
+            pair = int(newest_first[1]) * (self._separator + 1) + int(newest_first[0])
+            ends = np.flatnonzero(self._pairs == pair) + 1
+            if len(ends):
+                return ends
+        return np.flatnonzero(self._tokens[:-1] == newest_first[0])
 
     def _place(self, at: int) -> Occurrence:
         """Return the occurrence before the token at `at`."""

@@ -88,12 +88,15 @@ class TracingDecoder(NumpyDecoder):
         """Read `tokens` from `start` to `end`, of which the keys and values of those before `start` are known."""
         self._position = start - self._anchor
         self._text = tokens[None, max(0, start - HISTORY) : start]
-        self._cursor = None
         self._attention_rows = []
         self._network_logits(tokens[None, start:end], last_only=True)
 
     def _clear(self, count: int) -> None:
         raise NotImplementedError("a TracingDecoder reads texts with `trace` alone")
+
+    def _prior_rows(self, tokens: Ints) -> Floats | None:
+        prior, T = self.model.prior, tokens.shape[1]
+        return None if prior is None else prior.rows(self._text[:, -(T + prior.order) :])[:, -T:]
 
     def _remember(self, layer: int, new: Floats) -> tuple[Floats, Ints]:
         """Store keys and values (2, M, 1, H, T, D) in the cache, and return all that they may see, without a copy."""

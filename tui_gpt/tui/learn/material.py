@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from tui_gpt.config import DEFAULT_CORPUS
 from tui_gpt.errors import CorpusError
-from tui_gpt.generation.explanation.explanation import Explanation
+from tui_gpt.generation.explanation import Explanation
 from tui_gpt.generation.text_model import TextModel
 from tui_gpt.prior.ngram import NgramPrior
 from tui_gpt.prior.orders import validation_loss

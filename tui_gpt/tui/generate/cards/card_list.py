@@ -7,6 +7,7 @@ from tui_gpt.tui.generate.cards.answer_card import CardBlock
 from tui_gpt.tui.generate.cards.answer_column import LIKELY_TONES
 from tui_gpt.tui.generate.controller import Update
 from tui_gpt.tui.generate.notebook import Card
+from tui_gpt.tui.generate.why.attention_view import LOOKED_TONES
 from tui_gpt.tui.text.text_view import TextView
 
 
@@ -30,6 +31,7 @@ class CardList(TextView):
         "pen",
         "cursor",
         *LIKELY_TONES,
+        *LOOKED_TONES,
     )
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"text-view--{tone}" for tone in TONES}
     DEFAULT_CSS = """
@@ -50,6 +52,10 @@ class CardList(TextView):
         & .text-view--likely-2 { color: $text-warning; }
         & .text-view--likely-3 { color: $text-warning; background: $warning-muted; }
         & .text-view--likely-4 { color: $text-error; background: $error-muted; text-style: bold; }
+        & .text-view--looked-1 { color: $text-accent; text-style: underline; }
+        & .text-view--looked-2 { color: $text-accent; background: $accent-muted; }
+        & .text-view--looked-3 { color: $text-accent; background: $accent-muted; text-style: bold underline; }
+        & .text-view--looked-4 { color: $background; background: $text-accent; text-style: bold; }
     }
     """
 

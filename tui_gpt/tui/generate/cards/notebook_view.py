@@ -3,6 +3,7 @@
 What a key asks for is posted as `ActionRequested`; the Generate pane, which owns the notebook and the models, does it.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -146,8 +147,20 @@ class NotebookView(CardList):
         """Remove the cursor."""
         if self.inspected is not None:
             self.inspected.main.passage.cursor = None
+            self.inspected.main.passage.marks = {}
             self.redraw(self.index_of(self.inspected))
             self.inspected = None
+
+    def reveal_cursor(self) -> None:
+        """Scroll to the cursor, if there is one."""
+        if self.inspected is not None and (cursor := self.inspected.main.passage.cursor) is not None:
+            self.reveal(self.index_of(self.inspected), self.inspected.main.passage.rows.row_of(cursor))
+
+    def mark(self, marks: Mapping[int, str]) -> None:
+        """Draw characters of the inspected card, by their index in the text, in other tones."""
+        if self.inspected is not None and marks != self.inspected.main.passage.marks:
+            self.inspected.main.passage.marks = marks
+            self.redraw(self.index_of(self.inspected))
 
     def put_cursor(self, row: int, column: int) -> None:
         """Put the cursor on the character at a row and column of the card."""
@@ -171,7 +184,6 @@ class NotebookView(CardList):
             return
         passage = self.inspected.main.passage
         passage.cursor = min(max(index, 0), max(0, len(passage) - 1))
-        place = self.index_of(self.inspected)
-        self.redraw(place)
-        self.reveal(place, passage.rows.row_of(passage.cursor))
+        self.redraw(self.index_of(self.inspected))
+        self.reveal_cursor()
         self.post_message(self.CursorMoved())
