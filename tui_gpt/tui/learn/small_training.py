@@ -39,8 +39,8 @@ class Exercise:
     def config(self, folder: Path) -> RunConfig:
         """Return the settings of a run on the texts that are written into a folder."""
         train = TrainConfig(
-            max_iters=_STEPS, batch_size=16, optimizer="muon", schedule="linear",
-            learning_rate=self.learning_rate, min_lr_ratio=0.0, warmup_iters=5, grad_clip=0.0, eval_interval=30,
+            max_iters=_STEPS, batch_size=16, optimizer="muon", schedule="constant",
+            learning_rate=self.learning_rate, warmup_iters=5, grad_clip=0.0, eval_interval=30,
             log_interval=2, sample_interval=10, val_file=str(folder / "new.txt"), device="cpu",
         )  # fmt: skip
         return RunConfig(preset="lesson", corpus=str(folder / "text.txt"), model=_MODEL, train=train)
