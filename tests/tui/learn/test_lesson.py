@@ -23,13 +23,20 @@ from tui_gpt.tui.app.app import TuiGptApp
 from tui_gpt.tui.app.state import AppState
 from tui_gpt.tui.learn.guess_score import GuessScore
 from tui_gpt.tui.learn.lesson_screen import LessonScreen
+from tui_gpt.tui.learn.material import Material
 from tui_gpt.tui.learn.opening import LAST_SCREEN, Lesson
 from tui_gpt.tui.learn.page import LessonPage
 from tui_gpt.tui.learn.screens import PAGES
 from tui_gpt.tui.learn.screens.game import GamePage
 from tui_gpt.tui.learn.training_page import TrainingPage
 
-TEXT = "the cat sat on the mat.\nthe rat ate a hat, a tie, and the rest.\n" * 40
+TEXT = "the cat sat on the mat.\nthe rat ate a hat, a tie, and the rest.\n" * 17
+
+
+@pytest.fixture(autouse=True)
+def few_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each length that is counted takes a tenth of a second."""
+    monkeypatch.setattr(Material, "longest_counted", 3)
 
 
 class LessonSession(FakeSession):
@@ -103,6 +110,9 @@ async def try_it(pilot: AppPilot, screen: LessonScreen) -> None:
     if isinstance(page, TrainingPage):
         await pilot.press("space")
         await wait_until(pilot, lambda: bool(page.results))
+        assert page.training is not None
+        assert page.training.record.finished is not None
+        assert page.training.record.finished.reason == "stopped", "the script takes longer than the lesson allows"
     elif isinstance(page, GamePage):
         await pilot.press("space", "q", "tab")
         await pilot.press("escape")
@@ -193,7 +203,8 @@ async def test_it_begins_where_the_reader_stopped_and_q_leaves(tmp_path: Path) -
         assert app.return_code == 0
 
 
-async def test_the_palette_of_the_app_opens_the_lesson_and_q_returns() -> None:
+async def test_the_palette_of_the_app_opens_the_lesson_and_q_returns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Material, "prepare", lambda self: None)
     async with running() as (pilot, main, _):
         titles = [command.title for command in main.app.get_system_commands(main)]
         assert "Take the lesson" in titles
