@@ -1,5 +1,6 @@
 """The lesson in the app, with a fake session and a small text."""
 
+import functools
 import math
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -22,13 +23,20 @@ from tui_gpt.tui.app.app import TuiGptApp
 from tui_gpt.tui.app.state import AppState
 from tui_gpt.tui.learn.guess_score import GuessScore
 from tui_gpt.tui.learn.lesson_screen import LessonScreen
+from tui_gpt.tui.learn.material import Material
 from tui_gpt.tui.learn.opening import LAST_SCREEN, Lesson
 from tui_gpt.tui.learn.page import LessonPage
 from tui_gpt.tui.learn.screens import PAGES
 from tui_gpt.tui.learn.screens.game import GamePage
 from tui_gpt.tui.learn.training_page import TrainingPage
 
-TEXT = "the cat sat on the mat.\nthe rat ate a hat, a tie, and the rest.\n" * 40
+TEXT = "the cat sat on the mat.\nthe rat ate a hat, a tie, and the rest.\n" * 17
+
+
+@pytest.fixture(autouse=True)
+def few_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each length that is counted takes a tenth of a second."""
+    monkeypatch.setattr(Material, "longest_counted", 3)
 
 
 class LessonSession(FakeSession):
@@ -87,9 +95,13 @@ async def test_every_screen_fits_has_something_to_try_and_leads_to_the_next(
             assert picture(screen).count("\n") < page.picture.size.height
             before = picture(screen)
             await try_it(pilot, screen)
-            await wait_until(pilot, lambda before=before: picture(screen) != before)
+            await wait_until(pilot, functools.partial(differs, screen, before))
             await pilot.press("n")
         assert AppState.load().lesson_screen == LAST_SCREEN
+
+
+def differs(screen: LessonScreen, before: str) -> bool:
+    return picture(screen) != before
 
 
 async def try_it(pilot: AppPilot, screen: LessonScreen) -> None:
@@ -98,6 +110,9 @@ async def try_it(pilot: AppPilot, screen: LessonScreen) -> None:
     if isinstance(page, TrainingPage):
         await pilot.press("space")
         await wait_until(pilot, lambda: bool(page.results))
+        assert page.training is not None
+        assert page.training.record.finished is not None
+        assert page.training.record.finished.reason == "stopped", "the script takes longer than the lesson allows"
     elif isinstance(page, GamePage):
         await pilot.press("space", "q", "tab")
         await pilot.press("escape")
@@ -126,6 +141,7 @@ async def test_typed_text_is_shown_as_numbers_and_escape_returns_to_the_keys(tmp
         page = await ready(pilot, screen)
         await pilot.press("t", "h", "a", "t", "q")
         await wait_until(pilot, lambda: page.data is not None and page.data.text == "hatq")
+        assert page.data is not None
         assert page.data.numbers == (*page.material.tokenizer.encode("hat").tolist(), -1)
         assert "q has no number" in page.hint()
         assert screen.number == 1
@@ -187,7 +203,8 @@ async def test_it_begins_where_the_reader_stopped_and_q_leaves(tmp_path: Path) -
         assert app.return_code == 0
 
 
-async def test_the_palette_of_the_app_opens_the_lesson_and_q_returns() -> None:
+async def test_the_palette_of_the_app_opens_the_lesson_and_q_returns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Material, "prepare", lambda self: None)
     async with running() as (pilot, main, _):
         titles = [command.title for command in main.app.get_system_commands(main)]
         assert "Take the lesson" in titles

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from tui_gpt.config import DEFAULT_CORPUS
 from tui_gpt.errors import CorpusError
-from tui_gpt.generation.explanation.explanation import Explanation
+from tui_gpt.generation.explanation import Explanation
 from tui_gpt.generation.text_model import TextModel
 from tui_gpt.prior.ngram import NgramPrior
 from tui_gpt.prior.orders import validation_loss
@@ -57,6 +57,8 @@ class Material:
         self.source = source
         self._losses: dict[int, float] = {}
         self._explaining = threading.Lock()
+        self._counting = threading.Lock()
+        """Held while a loss is computed, so that no two threads compute the same one."""
         self.measured: tuple[float, float] | None = None
         """What `measure` has found."""
 
@@ -123,9 +125,10 @@ class Material:
 
     def loss(self, length: int) -> float:
         """Return the loss on the new part when pieces of `length` characters are counted, in nats per character."""
-        if length not in self._losses:
-            self._losses[length] = validation_loss(self.corpus, length)
-        return self._losses[length]
+        with self._counting:
+            if length not in self._losses:
+                self._losses[length] = validation_loss(self.corpus, length)
+            return self._losses[length]
 
     @property
     def known_losses(self) -> Mapping[int, float]:
@@ -190,14 +193,15 @@ class Material:
     def measure(self) -> tuple[float, float]:
         """Return the losses of the model and of counts on one passage of the new part, in nats per character.
 
-        Raises TuiGptError.
+        A character that the model does not know has the loss of a guess. Raises TuiGptError.
         """
         if self.measured is None:
             passage = self.passage(_MEASURED_AT, MEASURED_CHARACTERS)
             pieces = list(self.model.score(passage))
             tokens = self.tokenizer.lookup(passage)[None, :].astype("int64")
-            by_model = -sum(piece.logprob for piece in pieces) / max(1, sum(len(piece.text) for piece in pieces))
-            self.measured = by_model, float(self.prior.losses(tokens[:, :-1], tokens[:, 1:]).mean())
+            unknown = len(passage) - sum(len(piece.text) for piece in pieces)
+            by_model = unknown * self.guess_loss - sum(piece.logprob for piece in pieces)
+            self.measured = by_model / len(passage), float(self.prior.losses(tokens[:, :-1], tokens[:, 1:]).mean())
         return self.measured
 
     def passage(self, at: float, length: int) -> str:

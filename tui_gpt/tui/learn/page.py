@@ -126,8 +126,11 @@ class LessonPage(Widget, Generic[Data]):
 
     def recompute(self) -> None:
         """Compute what is shown again, in a thread; an older computation is dropped."""
-        work: Callable[[], Awaitable[None]] = self._recompute
-        self.run_worker(work, exclusive=True, group="figures")
+        self.run_in_background(self._recompute, "figures")
+
+    def run_in_background(self, work: Callable[[], Awaitable[None]], group: str) -> None:
+        """Run `work`, which awaits threads, instead of earlier work of its group."""
+        self.run_worker(work, exclusive=True, group=group)
 
     async def _recompute(self) -> None:
         try:

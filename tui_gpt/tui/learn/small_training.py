@@ -11,14 +11,16 @@ from pathlib import Path
 from tui_gpt.config import ModelConfig, RunConfig, TrainConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import TuiGptError
-from tui_gpt.events import Event
+from tui_gpt.events import Event, Progress
 from tui_gpt.requests import TrainRequest
 from tui_gpt.session import SessionLike
 from tui_gpt.tui.train.feed import RunThread
 from tui_gpt.tui.train.record import Reference, RunView
 
 MAX_SECONDS = 40.0
-"""A slow computer makes fewer steps."""
+"""After which the training is stopped: a slow computer makes fewer steps.
+
+A time budget of the run itself would be refused where it leaves only a few steps."""
 _STEPS = 300
 _LEAVING_SECONDS = 3.0
 """How long the lesson waits for a step to end before it is left."""
@@ -37,8 +39,8 @@ class Exercise:
     def config(self, folder: Path) -> RunConfig:
         """Return the settings of a run on the texts that are written into a folder."""
         train = TrainConfig(
-            max_iters=_STEPS, max_seconds=MAX_SECONDS, batch_size=16, optimizer="muon", schedule="linear",
-            learning_rate=self.learning_rate, min_lr_ratio=0.0, warmup_iters=5, grad_clip=0.0, eval_interval=30,
+            max_iters=_STEPS, batch_size=16, optimizer="muon", schedule="constant",
+            learning_rate=self.learning_rate, warmup_iters=5, grad_clip=0.0, eval_interval=30,
             log_interval=2, sample_interval=10, val_file=str(folder / "new.txt"), device="cpu",
         )  # fmt: skip
         return RunConfig(preset="lesson", corpus=str(folder / "text.txt"), model=_MODEL, train=train)
@@ -73,7 +75,9 @@ class _Thread(RunThread):
             yield from self._session.train(request, self.control)
 
     def _note(self, event: Event) -> None:
-        """Do nothing."""
+        """Stop the training when its time is over."""
+        if isinstance(event, Progress) and event.elapsed_seconds >= MAX_SECONDS:
+            self.control.stop()
 
 
 class SmallTraining:

@@ -82,6 +82,10 @@ class TrainingPage(LessonPage[Data]):
         """Return the losses of earlier screens."""
         return (Reference(self.material.guess_loss, "guessing"), Reference(self.material.loss(2), "pairs"))
 
+    def on_unmount(self) -> None:
+        """End the training with the app."""
+        self.leave()
+
     def leave(self) -> None:
         """End the training."""
         if self.training is not None:

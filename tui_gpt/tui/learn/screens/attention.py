@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
+from tui_gpt.config import DEFAULT_CORPUS
 from tui_gpt.errors import TuiGptError
 from tui_gpt.tui.generate.alternatives import percent, spelled
 from tui_gpt.tui.learn.drawing import Part, bar_of, joined, padded, visible
@@ -17,7 +18,7 @@ _LONGEST = 300
 _LEVELS = (0.03, 0.1, 0.25, 0.6)
 """Fractions of the largest weight from which on a character is coloured more strongly."""
 _STYLES = ("dim", "", "on $accent 35%", "bold on $accent 65%", "bold reverse")
-_SHOWN = 5
+_SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class AttentionPage(LessonPage[Glance]):
         """Let the model predict what comes after the cursor."""
         material = self.material
         text = self.typed[-_LONGEST:] or material.passage(0.2, _LONGEST)
-        cursor = len(text) - 1 if self.typed or self._cursor is None else self._cursor
+        start = len(text) - 1 if self.typed else 2 * len(text) // 3
+        cursor = start if self.typed or self._cursor is None else self._cursor
         found = material.explain(text[: cursor + 1])
         _, layers, heads, _ = found.attention.weights.shape
         self._parts, self._cursor = 1 + layers * heads, cursor
@@ -86,27 +88,28 @@ class AttentionPage(LessonPage[Glance]):
     def words(self, data: Glance) -> Content:
         """Explain attention."""
         return Content.assemble(
-            "A transformer needs no piece that was seen exactly like this. For each prediction it decides how "
-            "strongly to look at each earlier character: ",
+            "A transformer needs no exact repetition. For each prediction it decides how strongly to look at each "
+            "earlier character: ",
             ("attention", "bold"),
-            ". What to look for was learned in training. The model that comes with this program does so "
+            ". Where to look was learned in training. The model that comes with this program looks "
             f"{data.layers * data.heads} times per character: {data.layers} layers of {data.heads} heads. It also gets "
-            "the counts as an input.",
+            "the counts as an input. ",
             self._comparison(),
         )
 
     def _comparison(self) -> str:
         """Return the losses of model and counts, once they have been computed."""
         if self.material.measured is None:
-            return " Its loss on a passage of new text is being computed …"
+            return "Its loss on new text is being computed …"
         model, counts = self.material.measured
-        return f" On a passage of new text its loss is {model:.2f}, that of counts alone {counts:.2f}."
+        other = "" if self.material.source == DEFAULT_CORPUS else " (it was trained on another text)"
+        return f"Loss on a passage of new text: {model:.2f}{other}, counts alone {counts:.2f}."
 
     def show(self) -> None:
         """Show what is known, then compute the losses."""
         super().show()
         if self.material.measured is None:
-            self.run_worker(self._measure, exclusive=True, group="losses")
+            self.run_in_background(self._measure, "losses")
 
     async def _measure(self) -> None:
         with suppress(TuiGptError):
@@ -116,7 +119,7 @@ class AttentionPage(LessonPage[Glance]):
     def draw(self, data: Glance, width: int, height: int) -> Content:
         """Draw the text up to the cursor and what follows, and the likely next characters."""
         below = self._prediction(data, width)
-        rows = max(2, height - len(below) - 3)
+        rows = max(2, height - len(below) - 2)
         return joined([[(self._part_name(data), "bold")], *self._text_lines(data, width, rows), [""], *below])
 
     def _part_name(self, data: Glance) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from textual.content import Content
 
 from tui_gpt.tui.generate.alternatives import percent, spelled
@@ -100,14 +101,15 @@ class PairsPage(LessonPage[Pairs]):
 
     def _table(self, data: Pairs, width: int, rows: int) -> list[list[Part]]:
         """Return a line per character, the chosen one among them, under a line with the following characters."""
-        columns = data.order[: max(1, width)]
+        cells = max(map(cell_len, map(visible, data.order)))
+        columns = data.order[: max(1, width // cells)]
         first = max(0, min(self._row - rows // 2, len(data.order) - rows))
-        lines: list[list[Part]] = [[("  " + "".join(map(visible, columns)), "dim")]]
+        lines: list[list[Part]] = [[("  " + "".join(padded(visible(one), cells) for one in columns), "dim")]]
         for character in data.order[first : first + rows]:
             shares = dict(self.material.after(character))
-            cells = "".join(shade(shares.get(other, 0.0)) * len(visible(other)) for other in columns)
+            shades = "".join(shade(shares.get(other, 0.0)) * cells for other in columns)
             is_chosen = character == data.order[self._row % len(data.order)]
-            lines.append([(padded(visible(character), 2), "reverse" if is_chosen else "dim"), (cells, "$primary")])
+            lines.append([(padded(visible(character), 2), "reverse" if is_chosen else "dim"), (shades, "$primary")])
         return lines
 
     def _panel(self, data: Pairs, rows: int) -> list[list[Part]]:

@@ -2,16 +2,20 @@
 
 import dataclasses
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from textual.content import Content
 
 from tui_gpt.config import SampleConfig
+from tui_gpt.errors import TuiGptError
+from tui_gpt.generation.explanation import Explanation
 from tui_gpt.generation.sampling import filtered_probabilities
 from tui_gpt.tui.generate.alternatives import percent, spelled
 from tui_gpt.tui.learn.drawing import Part, bar_of, joined, lines_of, padded
 from tui_gpt.tui.learn.material import Material
 from tui_gpt.tui.learn.page import Direction, LessonPage
+from tui_gpt.tui.threads import in_background
 
 _VALUES: dict[str, tuple[float, ...]] = {
     "temperature": (0.0, 0.2, 0.5, 0.8, 1.0, 1.2, 1.5, 2.0, 3.0),
@@ -27,7 +31,7 @@ _WRITTEN = 300
 
 @dataclass(frozen=True)
 class Choice:
-    """The distribution of the next character before and after the settings, and a text that was drawn with them."""
+    """The distribution of the next character before and after the settings."""
 
     prompt: str
     before: Sequence[float]
@@ -35,7 +39,6 @@ class Choice:
     after: Sequence[float]
     """Those that are drawn from."""
     texts: Sequence[str]
-    written: str
 
     @property
     def order(self) -> list[int]:
@@ -59,17 +62,37 @@ class SamplingPage(LessonPage[Choice]):
     def __init__(self, material: Material) -> None:
         super().__init__(material)
         self.config = SampleConfig(temperature=1.0, max_new_tokens=_WRITTEN, seed=1)
+        self._explained: tuple[str, Explanation] | None = None
+        """The text that was explained last, and its explanation."""
+        self.written: tuple[str, SampleConfig, str] | None = None
+        """A text with the beginning and the settings that it was written with."""
         self.selected = 0
         """The place of the setting that is changed."""
 
     def compute(self) -> Choice:
-        """Predict, apply the settings, and write a text with them."""
+        """Predict, and apply the settings."""
         prompt = self.typed or _PROMPT
-        model, config = self.material.model, self.config
-        found = self.material.explain(prompt)
-        written = "".join(piece.text for piece in model.stream(prompt, config))
-        after = filtered_probabilities(found.probs, config)
-        return Choice(prompt, found.probs.tolist(), after.tolist(), found.texts, written)
+        if self._explained is None or self._explained[0] != prompt:
+            self._explained = prompt, self.material.explain(prompt)
+        found = self._explained[1]
+        after = filtered_probabilities(found.probs, self.config)
+        return Choice(prompt, found.probs.tolist(), after.tolist(), found.texts)
+
+    def show(self) -> None:
+        """Show the distribution, then write a text with it."""
+        super().show()
+        if self.data is not None and (self.written is None or self.written[:2] != (self.data.prompt, self.config)):
+            self.run_in_background(self._write, "text")
+
+    async def _write(self) -> None:
+        assert self.data is not None
+        prompt, config = self.data.prompt, self.config
+        with suppress(TuiGptError):
+            self.written = prompt, config, await in_background(self._continue, prompt, config)
+            self.picture.refresh()
+
+    def _continue(self, prompt: str, config: SampleConfig) -> str:
+        return "".join(piece.text for piece in self.material.model.stream(prompt, config))
 
     def choose(self, by: Direction) -> None:
         """Choose the setting to change."""
@@ -114,7 +137,9 @@ class SamplingPage(LessonPage[Choice]):
         head = padded("", 7) + padded("the model's", cells + 8) + "after the settings"
         bars = [self._line(data, token, cells) for token in data.order[:rows]]
         heading: list[Part] = [("Written after ", "bold"), (data.prompt[-40:].replace("\n", "↵"), "bold reverse")]
-        text = [[(line, "$foreground")] for line in lines_of(data.written, width, written - 1)]
+        text = [
+            [(line, "$foreground")] for line in lines_of(self.written[2] if self.written else "", width, written - 1)
+        ]
         return joined([self._settings(), [(head, "dim")], *bars, [""], heading, *text])
 
     def _settings(self) -> list[Part]:

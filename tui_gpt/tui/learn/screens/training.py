@@ -9,7 +9,7 @@ from tui_gpt.tui.learn.drawing import Part, joined, lines_of
 from tui_gpt.tui.learn.small_training import Exercise
 from tui_gpt.tui.learn.training_page import TrainingPage
 
-_RATES = ((0.02, "good"), (0.0005, "much too small"), (5.0, "much too large"))
+_RATES = ((0.02, "good"), (0.0005, "much too small"), (10.0, "much too large"))
 _NEW = 8_000
 """Characters of new text for the validation loss."""
 
