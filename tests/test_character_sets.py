@@ -9,7 +9,7 @@ from tui_gpt.config import SampleConfig
 from tui_gpt.errors import ConfigError
 
 PRINTABLE = "".join(map(chr, range(32, 127)))
-TEXT = st.text(st.characters(exclude_categories=("Cs",)))
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 def members(text: str) -> str:

@@ -10,13 +10,13 @@ import numpy as np
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.errors import ConfigError
-from tui_gpt.generation.sampling import choose, log_softmax, softmax
+from tui_gpt.generation.sampling import Floats, choose, log_softmax, softmax
 from tui_gpt.generation.steering.endings import EndReason
 from tui_gpt.generation.steering.partial_characters import decoded, possible_code_points
 from tui_gpt.generation.steering.pattern import Pattern
 from tui_gpt.generation.steering.repetition import penalized
 from tui_gpt.generation.steering.vocabulary import Mask, Vocabulary
-from tui_gpt.generation.weights import Floats, Ints
+from tui_gpt.generation.weights import Ints
 
 NO_TOKEN = -1
 """In place of a token, after the end of a text."""
