@@ -70,7 +70,7 @@ def test_pieces_have_the_models_own_probabilities_under_constraints() -> None:
     assert "e" not in text_of(pieces)
 
 
-def test_an_answer_ends_with_the_match_while_others_go_on() -> None:
+def test_an_answer_ends_with_the_match_while_others_continue() -> None:
     config = replace(FREE, match=r"[a-z]{1,9}[ .]", max_new_tokens=20)
     texts = list(zip(*tiny_sampler("modern").stream_many("the ", config, 6), strict=True))
     assert len({len(text_of(list(pieces))) for pieces in texts}) > 1
