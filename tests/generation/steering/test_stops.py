@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tui_gpt.config import SampleConfig, Until
@@ -63,6 +63,7 @@ def test_only_the_beginning_of_a_stop_string_is_held_back(pieces: list[str], sto
         assert not held or begins
 
 
+@settings(max_examples=40)
 @pytest.mark.parametrize("until", ["line", "sentence", "blank-line", "speaker"])
 @given(data=st.data())
 def test_the_division_into_pieces_does_not_matter(until: Until, data: st.DataObject) -> None:
