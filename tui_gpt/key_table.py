@@ -151,7 +151,7 @@ _PROMPT = HelpSection(
             _A(
                 "generate.limits",
                 "ctrl+l",
-                "limits: stop strings, permitted characters, repetition",
+                "limits: stop strings, permitted characters …",
                 "Limits: stop strings and constraints",
             ),
         ),
