@@ -181,7 +181,7 @@ _PROMPT = HelpSection(
             _A(
                 "generate.limits",
                 "ctrl+l",
-                "limits: stop strings, allowed characters, expressions, repetition",
+                "limits: stop strings, permitted characters …",
                 "Limits: stop strings and constraints",
             ),
         ),

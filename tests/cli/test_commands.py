@@ -623,6 +623,25 @@ def test_sampling_options_are_handed_on(command: CommandLine) -> None:
     assert (config.temperature, config.top_k, config.top_p, config.min_p) == (0.0, 3, 0.9, 0.1)
 
 
+def test_stop_conditions_come_from_the_command_line_the_environment_and_the_file(
+    command: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths.config_file().parent.mkdir(parents=True)
+    paths.config_file().write_text('[generate]\nstop = ["file"]\nuntil = "line"\nallow = "a-z"\nmax_seconds = 9\n')
+    command("generate")
+    monkeypatch.setenv("TUI_GPT_GENERATE_STOP", r"\n\n|a\|b")
+    monkeypatch.setenv("TUI_GPT_GENERATE_FORBID", "xyz")
+    command("generate", "--until", "speaker", "--match", "[ab]+", "--repetition-penalty", "2")
+    command("generate", "--stop", r"\tEND\n", "--stop", "b", "--max-seconds", "3")
+    command("generate", "--stop", "", "--allow", "")
+    first, second, third, last = command.session.model.configs
+    assert (first.stop, first.until, first.allow, first.max_seconds) == (("file",), "line", "a-z", 9.0)
+    assert (second.stop, second.until, second.forbid) == (("\n\n", "a|b"), "speaker", "xyz")
+    assert (second.match, second.repetition_penalty) == ("[ab]+", 2.0)
+    assert (third.stop, third.max_seconds, third.match) == (("\tEND\n", "b"), 3.0, "")
+    assert (last.stop, last.allow) == ((), "")
+
+
 def test_a_prompt_is_read_from_a_file_or_stdin(
     command: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -681,6 +700,11 @@ def test_eval_runs_on_the_requested_device(command: CommandLine) -> None:
         (["--prompt-file", "/nowhere"], "/nowhere cannot be read"),
         (["--num-samples", "0"], "num_samples is 0"),
         (["--top-p", "2"], "top_p is 2"),
+        (["--stop", r"\d"], r"stop has \d, which is no escape"),
+        (["--allow", "z-a"], "allow has the range z-a: write it as in a-z"),
+        (["--match", "(a"], "match '(a' is not a valid regular expression: missing ) at position 2; correct it"),
+        (["--max-seconds", "0.5"], "max_seconds is 0.5: choose a number from 1 to 31,536,000"),
+        (["--repetition-penalty", "0.5"], "repetition_penalty is 0.5: choose a number from 1 to 100"),
     ],
 )
 def test_an_invalid_request_to_generate_is_one_line(command: CommandLine, arguments: list[str], message: str) -> None:

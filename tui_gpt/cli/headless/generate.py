@@ -122,8 +122,8 @@ def _awaited(parts: Iterator[T], output: TextOutput, streams: Streams, control: 
 
 
 def _write_json(samples: Samples, output: TextOutput, streams: Streams, tally: Tally) -> None:
-    """Write one JSON line per token, with its log-probability and its alternatives, and one without a token that says
-    why the text ended, if it was not the length."""
+    """Write one JSON line per token, with its log-probability and its alternatives, and one without a token
+    for the reason why the text ended, if it was not the length."""
     for number, pieces in enumerate(samples.detailed(), start=1):
         sample = {"sample": number} if samples.count > 1 else {}
         for piece in _awaited(pieces, output, streams, samples.control):

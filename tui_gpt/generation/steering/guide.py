@@ -5,27 +5,29 @@ choose among the permitted tokens, and there is always one to draw while any is 
 """
 
 from collections import deque
-from collections.abc import Sequence
 
 import numpy as np
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.errors import ConfigError
-from tui_gpt.generation.sampling import choose, log_softmax, softmax
+from tui_gpt.generation.sampling import Floats, choose, log_softmax, softmax
 from tui_gpt.generation.steering.endings import EndReason
 from tui_gpt.generation.steering.partial_characters import decoded, possible_code_points
 from tui_gpt.generation.steering.pattern import Pattern
 from tui_gpt.generation.steering.repetition import penalized
 from tui_gpt.generation.steering.vocabulary import Mask, Vocabulary
-from tui_gpt.generation.weights import Floats, Ints
+from tui_gpt.generation.weights import Ints
 
 NO_TOKEN = -1
 """In place of a token, after the end of a text."""
 TAIL = 1e-4
 """The least likely tokens are not matched with the regular expression if they have, together, no more than this
 fraction of the probability of those that match."""
-_MAX_CODE_POINTS = 4096
-"""Most characters that a regular expression is tried with: those with three bytes, of which one is known."""
+_TRIED_CODE_POINTS = 64
+"""About this many characters are tried of those that the first byte or two of one can become, besides those that the
+regular expression names: all of them could be 196,608."""
+_FIRST_TRIED = 0x14
+"""The first of them. All steps are multiples of 32, so what is tried for the first byte is tried for the first two."""
 
 
 def is_guided(config: SampleConfig) -> bool:
@@ -145,9 +147,11 @@ class Guide:
             return False
         return not rest or self._can_match(pattern, self._text + text, possible_code_points(rest))
 
-    def _can_match(self, pattern: Pattern, text: str, codes: Sequence[int]) -> bool:
-        """Return whether one of these characters may follow `text`; False for those of four bytes, which are too many
-        to try."""
-        return len(codes) <= _MAX_CODE_POINTS and any(
-            self._vocabulary.permits(chr(code)) and pattern.permits(text + chr(code)) for code in codes
+    def _can_match(self, pattern: Pattern, text: str, codes: range) -> bool:
+        """Return whether one of these characters may follow `text`; of many, some are tried."""
+        written = [ord(character) for character in pattern.expression if ord(character) in codes]
+        step = max(1, len(codes) // _TRIED_CODE_POINTS)
+        return any(
+            self._vocabulary.permits(chr(code)) and pattern.permits(text + chr(code))
+            for code in (*written, *codes[_FIRST_TRIED if step > 1 else 0 :: step])
         )

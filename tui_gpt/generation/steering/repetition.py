@@ -10,7 +10,8 @@ length of 1 penalises every token in the window, as in the paper.
 import numpy as np
 
 from tui_gpt.config import SampleConfig
-from tui_gpt.generation.weights import Floats, Ints
+from tui_gpt.generation.sampling import Floats
+from tui_gpt.generation.weights import Ints
 
 
 def penalized(logprobs: Floats, tokens: Ints, config: SampleConfig) -> Floats:

@@ -83,6 +83,7 @@ class StoppedText:
         left = sum(len(piece.text) for piece in self._waiting) - excess
         if left > 0:
             released.append(self._waiting[0]._replace(text=self._waiting[0].text[:left]))
+        self._waiting.clear()
         self.has_ended = True
         assert self._scanner.reason is not None
         return [*released, end_piece(self._scanner.reason)]

@@ -1,4 +1,4 @@
-"""The ends of a line, a sentence, a paragraph and a speech, and stop strings, found character by character.
+"""Stop strings, and the ends of lines, sentences, paragraphs and speeches, found character by character.
 
 A condition sees the end of the generated text after each character. So what it finds depends on the characters alone,
 and not on how they were divided into tokens.

@@ -6,7 +6,8 @@ character.
 """
 
 from collections.abc import Iterator, Sequence
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -18,22 +19,54 @@ from tui_gpt.text.any_bytes import bytes_of
 
 Mask = npt.NDArray[np.bool_]
 
+_END_OF_CLASSES = 0x40000
+"""No code point from here on is a letter, a digit, a sign or white space."""
+
+
+@dataclass(frozen=True)
+class PermittedCharacters:
+    """The characters of one set, or all, that are not in another one."""
+
+    allowed: CharacterSet | None
+    forbidden: CharacterSet
+
+    @classmethod
+    def of(cls, config: SampleConfig) -> "PermittedCharacters":
+        """Return those of a config."""
+        allowed = CharacterSet.parse("allow", config.allow) if config.allow else None
+        return cls(allowed, CharacterSet.parse("forbid", config.forbid))
+
+    def __contains__(self, character: str) -> bool:
+        return (self.allowed is None or character in self.allowed) and character not in self.forbidden
+
+    def code_points(self, beginning: bytes) -> Iterator[range]:
+        """Yield code points whose UTF-8 begins with these bytes, among them all that are in the set."""
+        codes = possible_code_points(beginning)
+        if self.allowed is None:
+            yield codes
+            return
+        for first, last in self.allowed.ranges:
+            yield range(max(codes.start, first), min(codes.stop, last + 1))
+        if self.allowed.classes:
+            yield range(codes.start, min(codes.stop, _END_OF_CLASSES))
+
+
+@lru_cache(4096)
+def can_begin(characters: PermittedCharacters, beginning: bytes) -> bool:
+    """Return whether one of the characters begins with these bytes; up to a tenth of a second."""
+    return any(chr(code) in characters for codes in characters.code_points(beginning) for code in codes)
+
 
 class Vocabulary:
     """The tokens of a model as bytes, and those that `allow` and `forbid` permit."""
 
     def __init__(self, texts: Sequence[str], config: SampleConfig) -> None:
         self.pieces = tuple(map(bytes_of, texts))
-        self._allowed = CharacterSet.parse("allow", config.allow) if config.allow else None
-        self._forbidden = CharacterSet.parse("forbid", config.forbid)
-        self.permits = cache(self._permits)
+        self._characters = PermittedCharacters.of(config)
+        self.permits = cache(self._characters.__contains__)
         """Return whether a character is permitted."""
         self.permitted = cache(self._permitted)
         """Return the tokens (V,) that are permitted after the bytes of an incomplete character."""
-        self._can_begin = cache(self._can_become)
-
-    def _permits(self, character: str) -> bool:
-        return (self._allowed is None or character in self._allowed) and character not in self._forbidden
 
     def _permitted(self, pending: bytes) -> Mask:
         return np.array([self._permits_token(pending + piece) for piece in self.pieces], bool)
@@ -43,15 +76,4 @@ class Vocabulary:
         if found is None:
             return False
         text, rest = found
-        return all(map(self.permits, text)) and (not rest or self._can_begin(rest))
-
-    def _can_become(self, rest: bytes) -> bool:
-        return any(self._permits(chr(code)) for codes in self._candidates(rest) for code in codes)
-
-    def _candidates(self, rest: bytes) -> Iterator[range]:
-        """Yield code points that begin with these bytes, among them all that `allow` has."""
-        codes, allowed = possible_code_points(rest), self._allowed
-        if allowed is None or allowed.classes:
-            yield codes
-        else:
-            yield from (range(max(codes.start, first), min(codes.stop, last + 1)) for first, last in allowed.ranges)
+        return all(map(self.permits, text)) and (not rest or can_begin(self._characters, rest))

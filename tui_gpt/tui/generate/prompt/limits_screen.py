@@ -14,6 +14,7 @@ from textual.widgets import Button, Input, Static
 
 from tui_gpt.config import SampleConfig, Until
 from tui_gpt.errors import ConfigError
+from tui_gpt.tui.app.sized_screen import SizedScreen
 from tui_gpt.tui.dialogs import show_refusal
 from tui_gpt.tui.escaped_input import EscapedInput
 from tui_gpt.tui.generate.prompt.limit_fields import (
@@ -54,6 +55,7 @@ class LimitsScreen(ModalScreen[SampleConfig | None]):
     """One row for each field, below them what the current one means or why it is invalid; dismissed with the settings,
     or with None on Escape."""
 
+    VERTICAL_BREAKPOINTS = SizedScreen.VERTICAL_BREAKPOINTS
     BINDINGS: ClassVar[list[BindingType]] = [
         key_binding("dialog.cancel", "dismiss(None)", "Cancel", show=False),
         key_binding("dialog.clear", "clear", "Clear all", show=False),
