@@ -1,5 +1,6 @@
 """Choose the decoder: the C extension if it is available, on several threads for several texts, else NumPy."""
 
+import ctypes
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Protocol
@@ -38,9 +39,18 @@ class DecoderFactory:
         """Return a new decoder that can also score a text (`logits_along`)."""
         return NumpyDecoder(self._model)
 
+    def decoder(self) -> Decoder:
+        """Return a new decoder for any number of texts, in the calling thread."""
+        compiled = self._compiled()
+        return self.numpy() if compiled is None else KernelDecoder(self._model, compiled, self._packed)
+
+    def _compiled(self) -> ctypes.CDLL | None:
+        """Return the C extension, which does not support models without blocks."""
+        return library() if self._model.config.n_layer else None
+
     def generator(self, count: int) -> Generator:
-        """Return a new decoder for `count` texts. The C extension does not support models without blocks."""
-        compiled = library() if self._model.config.n_layer else None
+        """Return a new decoder for `count` texts."""
+        compiled = self._compiled()
         if compiled is None:
             return self.numpy()
         threads = max(1, min(available_cores(), count // TEXTS_PER_THREAD))

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
+from tui_gpt.generation.branches import Level, TokenPath, TreeShape
 
 CHANGEABLE = ("temperature", "top_k", "top_p", "min_p", "max_new_tokens")
 """Settings that `Control.change` may change during generation."""
@@ -87,6 +88,14 @@ class TextModel(Protocol):
         """Generate `count` answers to one prompt at once; each item holds the next piece of every answer.
 
         Answer k (from 0) is what `stream` generates with the seed plus k, whatever `count` is.
+        """
+
+    def continuations(
+        self, prompt: str, shape: TreeShape, control: Control | None = None, *, path: TokenPath = ()
+    ) -> Iterator[Level]:
+        """Yield the most likely continuations of `prompt` and the tokens `path`, by length, from one token on.
+
+        Their probabilities are the model's own (temperature 1, no filter). Ends early when `control` stops.
         """
 
     def copied(self, text: str) -> float | None:
