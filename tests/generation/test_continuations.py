@@ -3,14 +3,14 @@
 import ctypes
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from tests.generation.test_tokens import BYTE
-from tests.generation.tiny_models import CONFIGS, TOKENIZER, tiny_sampler
-from tui_gpt.config import ModelConfig
+from tests.generation.tiny_models import CONFIGS, TOKENIZER, tiny_sampler, tiny_weights
+from tui_gpt.config import ModelConfig, SampleConfig
 from tui_gpt.control import Control
 from tui_gpt.escaping import spell_bytes
 from tui_gpt.generation import decoders
@@ -19,7 +19,8 @@ from tui_gpt.generation.decoder import Decoder
 from tui_gpt.generation.decoders import DecoderFactory
 from tui_gpt.generation.reader import TextReader
 from tui_gpt.generation.sampler import Sampler
-from tui_gpt.generation.weights import Model
+from tui_gpt.generation.text_model import Piece
+from tui_gpt.generation.weights import Floats, Ints, Model
 from tui_gpt.text.tokenizer import CharTokenizer
 
 PROMPT = "\nthe quick brown fox jumps over th"
@@ -116,9 +117,7 @@ def test_a_tree_of_width_one_is_the_greedy_continuation() -> None:
         text += alternative
 
 
-def _last(sampler: Sampler, prompt: str):  # type: ignore[no-untyped-def]  # an iterator of pieces
-    from tui_gpt.config import SampleConfig
-
+def _last(sampler: Sampler, prompt: str) -> Iterator[Piece]:
     return sampler.stream(prompt, SampleConfig(max_new_tokens=1, seed=0), details=True)
 
 
@@ -160,7 +159,7 @@ class Counting(DecoderFactory):
         decoder = super().decoder()
         start = decoder.start
 
-        def counted(tokens: np.ndarray, count: int = 1) -> np.ndarray:  # type: ignore[type-arg]  # of any type
+        def counted(tokens: Ints, count: int = 1) -> Floats:
             self.started.append(len(tokens))
             return start(tokens, count)
 
@@ -169,10 +168,8 @@ class Counting(DecoderFactory):
 
 
 @pytest.mark.parametrize(("name", "starts"), [("ensemble", [5, 9]), ("classic", [5, 15, 16, 9])])
-def test_a_text_that_grows_is_read_once_while_that_changes_nothing(
-    name: str, starts: list[int], weights: Callable[[str], Model]
-) -> None:
-    factory = Counting(weights(name))
+def test_a_text_that_grows_is_read_once_while_that_changes_nothing(name: str, starts: list[int]) -> None:
+    factory = Counting(tiny_weights(name))
     reader, tokens = TextReader(factory), TOKENIZER.encode("the fox jumps over the dog").astype(np.int64)
     for length in (5, 6, 12, 15, 16):
         found = reader.read(tokens[:length])
@@ -180,10 +177,3 @@ def test_a_text_that_grows_is_read_once_while_that_changes_nothing(
         found.advance(np.array([0]))
     reader.read(tokens[1:10])
     assert factory.started == starts
-
-
-@pytest.fixture
-def weights() -> Callable[[str], Model]:
-    from tests.generation.tiny_models import tiny_weights
-
-    return tiny_weights

@@ -59,3 +59,23 @@ class Level(NamedTuple):
 def joined(texts: Sequence[str]) -> str:
     """Return the text of tokens one after the other; bytes that make up a character become it."""
     return text_of(bytes_of("".join(texts)))
+
+
+def is_whole(text: str) -> bool:
+    """Return whether no character of a text is only a part of one."""
+    return not any("\udc80" <= character <= "\udcff" for character in text)
+
+
+def spread_logprobs(tokens: Sequence[tuple[str, float]]) -> tuple[float, ...]:
+    """Return the log-probability of each character of tokens with theirs, whose texts joined are whole characters.
+
+    A character has those of all tokens that make it up, or an equal part of its token's.
+    """
+    spread, pending, logprob = list[float](), "", 0.0
+    for text, each in tokens:
+        pending, logprob = pending + text, logprob + each
+        whole = joined([pending])
+        if whole and is_whole(whole):
+            spread += [logprob / len(whole)] * len(whole)
+            pending, logprob = "", 0.0
+    return tuple(spread)

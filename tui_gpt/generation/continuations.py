@@ -10,12 +10,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
 from tui_gpt.generation.branches import Branch, Level, TokenPath, TreeShape
 from tui_gpt.generation.decoder import Decoder
 from tui_gpt.generation.decoders import DecoderFactory
 from tui_gpt.generation.reader import TextReader
-from tui_gpt.generation.sampling import log_softmax
+from tui_gpt.generation.sampling import choose, log_softmax
 from tui_gpt.generation.weights import Floats, Ints
 
 Parent = tuple[TokenPath, float]
@@ -34,7 +35,8 @@ class ContinuationSearch:
         """Yield the continuations of `tokens` (T,) by length, from one token on, until `control` stops."""
         if control.stop_requested:
             return
-        decoder, parents = self._reader.read(tokens), [((), 0.0)]
+        decoder = self._reader.read(tokens)
+        parents: list[Parent] = [((), 0.0)]
         unexpanded = -math.inf
         for depth in range(shape.depth):
             branches, dropped = self._children(parents, decoder.logits, shape.width)
@@ -60,6 +62,12 @@ class ContinuationSearch:
             if len(tokens) > width:
                 dropped = max(dropped, total + float(row[tokens[width]]))
         return branches, dropped
+
+
+def drawn(siblings: Sequence[Branch], config: SampleConfig, uniform: float) -> Branch:
+    """Return one of all children of a node, drawn with the sampling settings and a number in [0, 1)."""
+    logprobs = np.array([branch.logprob for branch in siblings])
+    return siblings[int(choose(logprobs, config, np.array(uniform)))]
 
 
 def _advanced(decoder: Decoder, parents: Sequence[Parent], kept: Sequence[Branch]) -> Decoder:

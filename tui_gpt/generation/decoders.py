@@ -41,16 +41,17 @@ class DecoderFactory:
 
     def decoder(self) -> Decoder:
         """Return a new decoder for any number of texts, in the calling thread."""
-        compiled = self._compiled()
+        compiled = self._compiled
         return self.numpy() if compiled is None else KernelDecoder(self._model, compiled, self._packed)
 
+    @property
     def _compiled(self) -> ctypes.CDLL | None:
-        """Return the C extension, which does not support models without blocks."""
+        """The C extension, if it is there and supports the model: one without blocks it does not."""
         return library() if self._model.config.n_layer else None
 
     def generator(self, count: int) -> Generator:
         """Return a new decoder for `count` texts."""
-        compiled = self._compiled()
+        compiled = self._compiled
         if compiled is None:
             return self.numpy()
         threads = max(1, min(available_cores(), count // TEXTS_PER_THREAD))
