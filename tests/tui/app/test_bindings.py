@@ -47,6 +47,9 @@ NOT_IN_THE_PALETTE = {
         f"runs.{name}": "moves inside the list; a click selects"
         for name in ("above", "below", "first", "last", "page_up", "page_down")
     },
+    "by_hand.line_break": "types a character",
+    "authors.above": "moves inside the list; a click selects",
+    "authors.below": "moves inside the list; a click selects",
     "compare.leave": "another key of Back to the list",
     "app.palette": "opens it; a click on the name of the app does, too",
     "app.quit": "Textual's entry Quit",

@@ -39,6 +39,8 @@ class AppState:
     source: str | None = None
     """The model of the latest generation, as `SessionLike.open_model` takes it; None is the newest."""
     sampling: SampleConfig = field(default_factory=SampleConfig)
+    preview: bool = True
+    """Whether the prompt shows a preview of its continuation."""
 
     def remember_text(self, source: str) -> None:
         """Put a text at the beginning of `recent`."""
