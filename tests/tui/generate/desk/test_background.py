@@ -10,6 +10,7 @@ from tui_gpt.control import Control
 from tui_gpt.errors import NotFoundError
 from tui_gpt.tui.generate import background
 from tui_gpt.tui.generate.background import LIVE_SECONDS, LatestTask, OpenModels, model_words
+from tui_gpt.tui.generate.controller import NO_THREAD
 
 
 class Delivered:
@@ -76,7 +77,7 @@ def test_a_system_without_threads_is_reported(monkeypatch: pytest.MonkeyPatch) -
     task = LatestTask[str, str](lambda request, _: iter([request]), arrived.take, arrived.take)
     task.request("a")
     task.request("b")
-    assert [sentence for _, sentence in arrived.results] == [background.NO_THREAD] * 2
+    assert [sentence for _, sentence in arrived.results] == [NO_THREAD] * 2
 
 
 def test_live_weights_are_requested_now_and_then_and_other_models_each_time() -> None:
