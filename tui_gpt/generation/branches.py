@@ -10,6 +10,8 @@ from tui_gpt.text.any_bytes import bytes_of, text_of
 TokenPath = tuple[int, ...]
 """Tokens that follow a text."""
 
+_BYTES = "".join(map(chr, range(0xDC80, 0xDD00)))
+"""The lone surrogates for bytes that are only a part of a character."""
 TREE_WIDTH = 12
 """Continuations of each length that are continued, and children shown of each."""
 
@@ -63,7 +65,12 @@ def joined(texts: Sequence[str]) -> str:
 
 def is_whole(text: str) -> bool:
     """Return whether no character of a text is only a part of one."""
-    return not any("\udc80" <= character <= "\udcff" for character in text)
+    return not any(character in _BYTES for character in text)
+
+
+def without_part(text: str) -> str:
+    """Return a text without the part of a character at its end."""
+    return text.rstrip(_BYTES)
 
 
 def spread_logprobs(tokens: Sequence[tuple[str, float]]) -> tuple[float, ...]:

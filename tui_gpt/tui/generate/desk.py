@@ -130,11 +130,12 @@ class Desk:
         self._pane.cards_pane.show_cards()
 
     def open_who_wrote(self) -> None:
-        """Score a text under several models."""
+        """Score a text under several models; runs marked in the Runs tab are marked."""
         from tui_gpt.tui.generate.who_wrote.who_screen import WhoScreen
+        from tui_gpt.tui.runs.runs_pane import RunsPane
 
-        place = self.place
-        self._pane.app.push_screen(WhoScreen(self._session, self._sources, place.text))
+        marked = [name for pane in self._pane.screen.query(RunsPane) for name in pane.marks.styles]
+        self._pane.app.push_screen(WhoScreen(self._session, self._sources, self.place.text, marked))
 
     def _sources(self) -> list[str]:
         """Return the best checkpoint of each run, and the shipped model. Reads the disk."""

@@ -78,6 +78,11 @@ def test_an_unfinished_character_is_no_part_of_what_is_kept() -> None:
     assert made.alternatives
     made.choose(next(branch for branch in made.alternatives if branch.text == "\udce4"))
     assert (made.text, made.whole_text, made.logprobs) == ("\udce4", "", ())
+    levels = BYTE.continuations("", TreeShape(6, 1), path=made.path)
+    made.set_preview(made.path, [level.branches[0] for level in levels])
+    assert made.preview_text == "你é t", "it completes the character"
+    assert made.take_preview(whole=False)
+    assert (made.text, len(made.logprobs)) == ("你é", 2)
 
 
 def test_the_model_draws_with_the_settings() -> None:

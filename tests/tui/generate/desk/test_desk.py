@@ -159,6 +159,7 @@ async def test_a_text_is_scored_under_the_marked_runs_and_coloured() -> None:
         assert "1 left out for all, as not every model knows them: é" in str(
             who.query_one("#who-facts", Static).content
         )
+        assert who.table.marked == set()
         await pilot.press("down", "space", "ctrl+t")
         assert "mine@best predicts it better than shipped" in str(who.query_one("#who-facts", Static).content)
         session.opened.clear()
@@ -168,3 +169,7 @@ async def test_a_text_is_scored_under_the_marked_runs_and_coloured() -> None:
         assert session.releases
         await pilot.press("escape")
         await wait_until(pilot, lambda: not isinstance(app.screen, WhoScreen))
+        again = WhoScreen(session, lambda: ["shipped", "mine@best", "other@last"], "text", ["mine", "gone"])
+        await app.push_screen(again)
+        await wait_until(pilot, lambda: len(again.table.sources) == 3)
+        assert again.table.chosen == ["mine@best"], "a run marked in the Runs tab"

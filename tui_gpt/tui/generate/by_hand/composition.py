@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from tui_gpt.config import SampleConfig
-from tui_gpt.generation.branches import Branch, TokenPath, joined, spread_logprobs
+from tui_gpt.generation.branches import Branch, TokenPath, joined, spread_logprobs, without_part
 from tui_gpt.generation.continuations import drawn
 from tui_gpt.text.any_bytes import bytes_of, text_of
 
@@ -55,7 +55,13 @@ class Composition:
     @property
     def whole_text(self) -> str:
         """The text without an unfinished character at its end."""
-        return self.text.rstrip("".join(map(chr, range(0xDC80, 0xDD00))))
+        return without_part(self.text)
+
+    @property
+    def preview_text(self) -> str:
+        """What the preview adds to the text, from the unfinished character at its end on."""
+        whole = joined([branch.text for branch in (*self._chosen, *self.preview)])
+        return without_part(whole)[len(self.whole_text) :] if self.preview else ""
 
     @property
     def alternatives(self) -> Sequence[Branch] | None:

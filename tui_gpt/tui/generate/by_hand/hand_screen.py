@@ -15,7 +15,7 @@ from textual.widgets import Button, Static
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
-from tui_gpt.escaping import escape_controls
+from tui_gpt.escaping import escape_controls, spell_bytes
 from tui_gpt.generation.branches import Branch, TokenPath, TreeShape
 from tui_gpt.session import SessionLike
 from tui_gpt.tui.app.help_screen import HelpScreen
@@ -240,8 +240,9 @@ class HandScreen(SizedScreen[None]):
             return
         panel, made = self.query_one("#hand-text", Static), self.composition
         width, rows = max(8, panel.size.width), max(1, panel.size.height)
-        preview = "" if made.typed else "".join(branch.text for branch in made.preview)
-        parts = [(self._text, "dim"), (made.text, "bold"), (made.typed, "italic"), ("▏", ""), (preview, "dim italic")]
+        preview = "" if made.typed else made.preview_text
+        text = spell_bytes(made.text)
+        parts = [(self._text, "dim"), (text, "bold"), (made.typed, "italic"), ("▏", ""), (preview, "dim italic")]
         panel.update(tail_rows(parts, width, rows))
         self.query_one("#hand-facts", Static).update(self._facts())
         self.query_one(Choices).show(self._choices())

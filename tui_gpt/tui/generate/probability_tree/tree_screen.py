@@ -13,7 +13,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Static
 
 from tui_gpt.control import Control
-from tui_gpt.escaping import escape_controls
+from tui_gpt.escaping import escape_controls, spell_bytes
 from tui_gpt.generation.branches import Level, TokenPath, TreeShape, is_whole, spread_logprobs
 from tui_gpt.session import SessionLike
 from tui_gpt.tui.app.help_screen import HelpScreen
@@ -205,7 +205,7 @@ class TreeScreen(SizedScreen[Walked | None]):
 
     def _text_line(self, width: int, rows: int) -> Text:
         """Return the end of the text, with the text walked through in another style."""
-        return tail_rows([(self._text, "dim"), (self.walk.text, "bold reverse")], width, rows)
+        return tail_rows([(self._text, "dim"), (spell_bytes(self.walk.text), "bold reverse")], width, rows)
 
     def _summary(self) -> Text:
         if self._error:

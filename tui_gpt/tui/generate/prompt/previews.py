@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from tui_gpt.control import Control
-from tui_gpt.generation.branches import TreeShape, joined
+from tui_gpt.generation.branches import TreeShape, joined, without_part
 from tui_gpt.session import SessionLike
 from tui_gpt.tui.generate.background import LatestTask, OpenModels
 
@@ -35,4 +35,4 @@ class Previews:
         source, text = wanted
         levels = self._models.open(source).continuations(text, TreeShape(PREVIEW_TOKENS, width=1), control)
         tokens = [branch.text for level in levels for branch in level.branches]
-        yield joined(tokens).rstrip("".join(map(chr, range(0xDC80, 0xDD00))))
+        yield without_part(joined(tokens))

@@ -1,6 +1,6 @@
 """The table of models that may have written a text, with their scores; marked ones are scored, or all of them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -53,10 +53,10 @@ class AuthorsTable(Widget, can_focus=True):
         """The selected model."""
         return self.sources[self.place] if self.sources else None
 
-    def set_sources(self, sources: Sequence[str]) -> None:
-        """List these models."""
+    def set_sources(self, sources: Sequence[str], marked: Collection[str] = ()) -> None:
+        """List these models, some of which are marked."""
         self.sources = list(sources)
-        self.marked &= set(sources)
+        self.marked = set(marked)
         self.place = 0
         self.refresh()
 

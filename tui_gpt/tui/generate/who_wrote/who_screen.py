@@ -1,6 +1,6 @@
 """Who wrote this? A pasted text scored under several runs, and coloured by which of them predicts it best."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -41,9 +41,12 @@ class WhoScreen(SizedScreen[None]):
         key_binding("app.help", "help", "Help", key_display="F1"),
     ]
 
-    def __init__(self, session: SessionLike, find_sources: Callable[[], Sequence[str]], text: str) -> None:
-        """`find_sources` is called in a thread and returns the models that can be compared."""
+    def __init__(
+        self, session: SessionLike, find_sources: Callable[[], Sequence[str]], text: str, marked: Collection[str] = ()
+    ) -> None:
+        """`find_sources` is called in a thread and returns the models that can be compared; `marked` are runs."""
         super().__init__()
+        self._marked = set(marked)
         self._session, self._find_sources, self._first_text = session, find_sources, text
         self._latest = LatestTask[Wanted, Authorship](
             self._compute,
@@ -85,7 +88,8 @@ class WhoScreen(SizedScreen[None]):
 
     def _list_sources(self) -> None:
         sources = self._find_sources()
-        self.call_later(self.table.set_sources, sources)
+        marked = {source for source in sources if source.partition("@")[0] in self._marked}
+        self.call_later(self.table.set_sources, sources, marked)
 
     def on_unmount(self) -> None:
         """Stop scoring."""
