@@ -293,6 +293,11 @@ class GeneratePane(Widget):
     def _preview_requested(self, event: PromptBox.PreviewRequested) -> None:
         self.desk.request_preview(event.text)
 
+    @on(PromptBox.Changed)
+    def _prompt_changed(self) -> None:
+        """Leave the processor to the keys while the user types; a preview is requested again after a pause."""
+        self.desk.previews.stop()
+
     @on(PromptBox.PreviewToggled)
     def _preview_toggled(self) -> None:
         self.desk.set_previews(not self.state.preview)

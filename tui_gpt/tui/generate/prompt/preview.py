@@ -67,6 +67,7 @@ class PreviewArea(TextArea):
         """Remove the preview, and request one again: the model or the setting has changed."""
         self._preview = Preview()
         self.update_suggestion()
+        self.refresh_bindings()
 
     def show_preview(self, text: str, continuation: str) -> None:
         """Show the continuation of `text`, if the text is still that or a part of what follows it."""
@@ -94,7 +95,6 @@ class PreviewArea(TextArea):
     def update_suggestion(self) -> None:
         """Draw what is left of the preview, and request one after a pause if there is nothing left."""
         self.suggestion = glyphs(self.preview).replace("\n", "↵")
-        self.refresh_bindings()
         if not self.is_mounted:
             return
         if self._pause is not None:
@@ -120,8 +120,15 @@ class PreviewArea(TextArea):
             self.insert(words)
 
     def action_accept_word(self) -> None:
-        """Accept the next word of the preview."""
-        self.accept(first_word(self.preview))
+        """Accept the next word of the preview; without one, move the focus as the key does elsewhere.
+
+        The key is in the footer all the time: drawing the footer again with each preview would delay the keys.
+        """
+        word = first_word(self.preview)
+        if word:
+            self.accept(word)
+        else:
+            self.screen.focus_next()
 
     def action_accept_all(self) -> None:
         """Accept the preview on screen; without one, move to the end of the row."""
@@ -141,7 +148,7 @@ class PreviewArea(TextArea):
             super().action_cursor_right(select)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave the key that accepts a word to the focus while there is no preview."""
+        """Leave the key that accepts a word to the focus while previews are switched off."""
         if action == "accept_word":
-            return bool(self.preview)
+            return self.shows_previews
         return super().check_action(action, parameters)
