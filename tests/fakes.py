@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from tui_gpt.events import (
     Saved,
     Started,
 )
+from tui_gpt.generation.branches import Branch, Level, TokenPath, TreeShape
 from tui_gpt.generation.decoder import LogitTerms
 from tui_gpt.generation.explanation import (
     Attention,
@@ -127,6 +129,8 @@ class FakeTextModel:
         self.groups: list[tuple[int | None, int]] = []
         """The first seed and the number of texts of each call of `stream_many`."""
         self.compared: list[str] = []
+        self.continued: list[tuple[str, TreeShape, TokenPath]] = []
+        """What `continuations` was called with."""
 
     def unknown(self, text: str) -> str:
         return "".join(dict.fromkeys(character for character in text if character in self.not_in_alphabet))
@@ -148,6 +152,28 @@ class FakeTextModel:
         self.groups.append((config.seed, count))
         for piece in self.stream(prompt, config, control):
             yield (piece, *[piece._replace(text=piece.text.upper())] * (count - 1))
+
+    def continuations(
+        self, prompt: str, shape: TreeShape, control: Control | None = None, *, path: TokenPath = ()
+    ) -> Iterator[Level]:
+        """Continue with the text from its beginning; a token is the code point of a character."""
+        self.continued.append((prompt, shape, path))
+        parents: list[tuple[TokenPath, float]] = [((), 0.0)]
+        for _ in range(shape.depth):
+            if control is not None and control.stop_requested:
+                return
+            branches = [
+                Branch((*parent, ord(text)), text, math.log(probability), total + math.log(probability))
+                for parent, total in parents
+                for text, probability in self._next(len(path) + len(parent))[: shape.width]
+            ]
+            yield Level(tuple(branches), math.log(0.01))
+            best = sorted(branches, key=lambda branch: -branch.total)[: shape.width]
+            parents = [(branch.path, branch.total) for branch in best]
+
+    def _next(self, place: int) -> list[tuple[str, float]]:
+        character = self.text[place % len(self.text)]
+        return [(character, 0.5), *((other, 0.25 / 2**k) for k, other in enumerate("xyz") if other != character)]
 
     def copied(self, text: str) -> float | None:
         self.compared.append(text)
@@ -228,6 +254,7 @@ class FakeSession:
         self.opened: list[str | Path | None] = []
         """What `open_model` and `evaluate` were called with."""
         self.estimated: list[RunConfig] = []
+        self.releases = 0
         self.run_name: str | None = None
         self.has_loaded_torch = False
         self.has_collected_garbage = False
@@ -285,6 +312,9 @@ class FakeSession:
     def open_model(self, source: str | Path | None) -> TextModel:
         self.opened.append(source)
         return self.model
+
+    def release_models(self) -> None:
+        self.releases += 1
 
     def evaluate(self, source: str | Path | None, control: Control) -> Evaluation:
         assert not control.stop_requested

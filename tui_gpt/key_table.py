@@ -170,6 +170,13 @@ _PROMPT = HelpSection(
         _row(_A("prompt.submit", "enter", "generate", "Generate from the prompt")),
         _row(_A("prompt.line_break", "ctrl+j,shift+enter,alt+enter", "start a new line")),
         _row(also="↑ ↓", words="earlier prompts"),
+        _row(
+            _A("prompt.accept_word", "tab", "accept the next word of the preview", "Preview: next word"),
+            _A("prompt.accept_all", "end", "accept all of the preview", "Preview: all of it"),
+            also="→",
+            words="accept the preview: a word; all; a word",
+        ),
+        _row(_A("prompt.toggle_preview", "ctrl+g", "show a preview while typing, or none", "Toggle the preview")),
         _row(_A("prompt.undo", "ctrl+underscore", "undo typing", "Undo typing")),
         _row(
             _A("prompt.score", "ctrl+r", "compute the probability of each character", "Probabilities of the prompt"),
@@ -359,6 +366,71 @@ _TREE = HelpSection(
         _row(_A("tree.close", "escape,T,q", "back to the cards", "Back to the cards")),
     ),
 )
+_DESK = HelpSection(
+    "Generate: tree, by hand, two sides, who wrote this?",
+    "generate",
+    (
+        _row(
+            _A("generate.probability_tree", "f6", "tree of the most likely continuations", "Probability tree"),
+            _A("generate.by_hand", "f7", "compose by hand, one character at a time", "Compose by hand"),
+            words="at the cursor or the end: tree; by hand",
+        ),
+        _row(_A("generate.sides", "f8", "two models or settings side by side", "Two models side by side")),
+        _row(_A("generate.who_wrote", "f9", "who wrote this? a text under several runs", "Who wrote this?")),
+        _row(
+            _A("probability_tree.enter", "right,l", "into the continuation", "Tree: into"),
+            _A("probability_tree.leave", "left,h", "out of it", "Tree: out"),
+            _A("probability_tree.above", "up,k", "the more likely sibling", "Tree: more likely sibling"),
+            _A("probability_tree.below", "down,j", "the less likely one", "Tree: less likely sibling"),
+            words="tree: into, out, siblings",
+        ),
+        _row(
+            _A("probability_tree.accept", "enter", "tree: generate from the text walked", "Tree: generate from here"),
+            _A("probability_tree.back", "escape,q", "back", "Tree: back"),
+        ),
+        _row(
+            _A("probability_tree.deeper", "plus,equals_sign", "one token deeper", "Tree: deeper"),
+            _A("probability_tree.shallower", "minus", "one token less", "Tree: less deep"),
+            words="tree: depth, 4 to 8",
+        ),
+        _row(
+            _A("by_hand.above", "up", "the more likely choice", "By hand: more likely choice"),
+            _A("by_hand.below", "down", "the less likely one", "By hand: less likely choice"),
+            _A("by_hand.take", "enter", "take the choice", "By hand: take the choice"),
+            also="or type it",
+            words="by hand: select, take a choice",
+        ),
+        _row(
+            _A("by_hand.draw", "right", "by hand: the model takes one", "By hand: let the model take one"),
+            _A("by_hand.take_back", "backspace,left", "take one back", "By hand: take one back"),
+        ),
+        _row(
+            _A("by_hand.word", "tab", "the next word of the preview", "By hand: next word of the preview"),
+            _A("by_hand.all", "end", "all of it", "By hand: all of the preview"),
+            words="by hand: the preview: a word; all",
+        ),
+        _row(_A("by_hand.line_break", "ctrl+j,shift+enter,alt+enter", "by hand: a line break")),
+        _row(_A("by_hand.keep", "escape,ctrl+c", "by hand: keep the text as a card", "By hand: keep the text")),
+        _row(
+            _A("sides.model_a", "f6", "model of the left side", "Sides: model A"),
+            _A("sides.model_b", "f7", "model of the right side", "Sides: model B"),
+            _A("sides.new_seed", "f8", "generate with another seed", "Sides: another seed"),
+            words="two sides: models; another seed",
+        ),
+        _row(_A("sides.back", "escape", "stop, then back to the cards", "Sides: back")),
+        _row(
+            _A("who_wrote.score", "ctrl+r", "who wrote this? score the text", "Score the text under the runs"),
+            _A("who_wrote.back", "escape", "back", "Who wrote this: back"),
+        ),
+        _row(
+            _A("authors.above", "up,k", "run above"),
+            _A("authors.below", "down,j", "run below"),
+            _A("authors.mark", "space", "mark", "Mark the run to be scored"),
+            words="who wrote this? select, mark runs",
+        ),
+        _row(_A("who_wrote.colours", "ctrl+t", "colours: best run, or two runs compared", "Switch the colours")),
+    ),
+)
 _RUNS = HelpSection(
     "Runs",
     "runs",
@@ -467,7 +539,7 @@ _DIALOGS = HelpSection(
 )
 
 HELP_SECTIONS = (
-    _TRAIN, _DEMO, _LEARN, _PROMPT, _CARDS, _NOTEBOOK, _TREE, _RUNS, _COMPARE, _DATA, _EVERYWHERE, _DIALOGS,
+    _TRAIN, _DEMO, _LEARN, _PROMPT, _CARDS, _DESK, _NOTEBOOK, _TREE, _RUNS, _COMPARE, _DATA, _EVERYWHERE, _DIALOGS,
 )  # fmt: skip
 
 KEY_ACTIONS: Mapping[str, KeyAction] = MappingProxyType(
@@ -492,6 +564,10 @@ PLACES_TOGETHER = tuple(
         "note dialog",
         "sampling generate tab app",
         "examples generate tab app",
+        "probability_tree app",
+        "by_hand app",
+        "prompt sides sampling app",
+        "who_wrote authors app",
         "runs tab app",
         "data tab app",
         "dialog",
@@ -500,7 +576,7 @@ PLACES_TOGETHER = tuple(
 )
 """Places whose keys work at the same time."""
 
-PLACES_OF_TYPING = frozenset({"prompt", "generate", "search", "note"})
+PLACES_OF_TYPING = frozenset({"prompt", "generate", "search", "note", "by_hand", "sides", "who_wrote"})
 """Places where a printable character is typed and cannot be a key."""
 NEVER_TYPED = frozenset(
     {"app.palette", "app.suspend", "app.quit_anywhere", "dialog.cancel", "dialog.clear", "runs.clear"}

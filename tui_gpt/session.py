@@ -75,6 +75,9 @@ class SessionLike(Protocol):
         None is the best checkpoint of the newest run, else the shipped model. Raises TuiGptError.
         """
 
+    def release_models(self) -> None:
+        """Keep no opened model in memory that is not in use."""
+
     def evaluate(self, source: str | Path | None, control: Control) -> Evaluation:
         """Compute the loss of record of a model (see `open_model`). Raises TuiGptError."""
 
@@ -236,6 +239,10 @@ class Session:
             sampler = Sampler.open(folder, name)
             self._opened = dict([*self._opened.items(), (key, sampler)][-3:])
         return self._opened[key]
+
+    def release_models(self) -> None:
+        """Keep no opened model in memory that is not in use."""
+        self._opened = {}
 
     def _open_live(self) -> "Sampler":
         live = self.request_live()

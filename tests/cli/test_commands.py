@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cli.helpers import CommandLine
-from tests.fakes import evaluated
+from tests.fakes import FakeTextModel, evaluated
 from tui_gpt import __version__
 from tui_gpt.cli import main as cli
 from tui_gpt.cli.commands import evaluate as evaluate_module
@@ -735,6 +735,32 @@ def test_eval_measures_any_text(command: CommandLine, tmp_path: Path) -> None:
     assert record["bits_per_char"] == pytest.approx(1.0)
     assert record["perplexity"] == pytest.approx(2.0)
     assert (record["characters"], record["unknown"]) == (13, "é")
+
+
+def test_eval_of_several_runs_prints_a_table_of_one_text(command: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "text.txt"
+    file.write_text("one bit each and an é")
+    command.session.open_model = (  # type: ignore[method-assign]  # a model for each run
+        lambda source: FakeTextModel(str(source), step=40, unknown="é" if source == "a" else "")
+    )
+    result = command("eval", "--file", str(file), "--run", "a", "--run", "b", "--run", "a")
+    assert [line.split() for line in result.out.splitlines()] == [
+        ["model", "step", "bits/char", "perplexity", "unknown"],
+        ["*", "a", "40", "1.0000", "2.0000", "1"],
+        ["b", "40", "1.0000", "2.0000", "0"],
+    ]
+    assert "1 of 21 characters are left out for all models" in result.err
+    record = json.loads(command("eval", "--file", str(file), "--run", "a", "--run", "b", "--json").out)
+    assert (record["characters"], record["left_out"], record["unknown"], record["best"]) == (20, 1, "é", "a")
+    assert record["models"][1]["bits_per_char"] == record["models"][0]["bits_per_char"] == pytest.approx(1.0)
+    refused = command("eval", "--run", "a", "--run", "b")
+    assert (refused.code, "name it with --file" in refused.err) == (2, True)
+    file.write_text("é")
+    failed = command("eval", "--file", str(file), "--run", "a", "--run", "c")
+    assert failed.code == 0, "c knows it"
+    command.session.open_model = lambda source: FakeTextModel(str(source), unknown="é")  # type: ignore[method-assign]  # both
+    failed = command("eval", "--file", str(file), "--run", "a", "--run", "c")
+    assert (failed.code, "none of these models can be compared" in failed.err) == (1, True)
 
 
 def test_eval_of_a_byte_model_measures_any_file(

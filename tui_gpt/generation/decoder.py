@@ -14,11 +14,12 @@ at the cost of reading a quarter of a window now and then.
 Shapes: B texts, T positions, C = n_embd, H heads of D = C / H, V characters, S = block_size, M networks, L layers.
 """
 
+import copy
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -82,10 +83,18 @@ class Decoder(ABC):
         """Read a new text (T,), to be continued as `count` texts; return logits (count, V)."""
         self._clear(1)
         self._read_chunks(tokens[None, -receptive_field(self.model.config) :])
-        self._repeat(count)
-        self._text = np.repeat(self._text, count, axis=0)
-        self.logits = np.repeat(self.logits, count, axis=0)
+        if count > 1:
+            self._select(np.zeros(count, np.int64))
         return self.logits
+
+    def fork(self, rows: Ints) -> Self:
+        """Return a decoder that continues copies of these of the texts (n,), a text as often as it is named.
+
+        This one is not changed by it.
+        """
+        other = copy.copy(self)
+        other._select(rows)
+        return other
 
     def advance(self, tokens: Ints) -> Floats:
         """Read one more character (B,) of each text; return logits (B, V)."""
@@ -105,6 +114,22 @@ class Decoder(ABC):
             tokens.append(choose(self.logits, config, row))
             self.advance(tokens[-1])
         return np.stack(tokens), np.stack(logits)
+
+    @property
+    def slides(self) -> bool:
+        """Whether the window slides (a modern model), so that a text is read once, however long it becomes."""
+        return self._is_modern
+
+    @property
+    def block_size(self) -> int:
+        """The number of characters in the window."""
+        return self.model.config.block_size
+
+    def _select(self, rows: Ints) -> None:
+        """Continue these of the texts (n,), in new arrays."""
+        self._select_cache(rows)
+        self._text = self._text[rows]
+        self.logits = self.logits[rows]
 
     @property
     def _free_positions(self) -> int | None:
@@ -128,8 +153,8 @@ class Decoder(ABC):
         self._text = np.zeros((count, 0), np.int64)
 
     @abstractmethod
-    def _repeat(self, count: int) -> None:
-        """Copy the cache of the only text for `count` texts."""
+    def _select_cache(self, rows: Ints) -> None:
+        """Replace the cache by a new one for these of the texts (n,)."""
 
     @abstractmethod
     def _read(self, tokens: Ints) -> Floats:
@@ -218,8 +243,8 @@ class NumpyDecoder(Decoder):
         self._cache = np.zeros((config.n_layer, *shape), np.float32)
         self._cursor = None
 
-    def _repeat(self, count: int) -> None:
-        self._cache = np.repeat(self._cache, count, axis=3)
+    def _select_cache(self, rows: Ints) -> None:
+        self._cache = np.take(self._cache, rows, axis=3)
         self._cursor = None
 
     def _read(self, tokens: Ints) -> Floats:

@@ -52,6 +52,11 @@ class DecoderFactory:
         """The model with the weights that generators compute with: those of the C extension are rounded."""
         return self._model if self._compiled is None else as_packed(self._model)
 
+    def decoder(self) -> Decoder:
+        """Return a new decoder for any number of texts, in the calling thread."""
+        compiled = self._compiled
+        return self.numpy() if compiled is None else KernelDecoder(self._model, compiled, self._packed)
+
     @property
     def _compiled(self) -> ctypes.CDLL | None:
         """The C extension, if it is there and supports the model: one without blocks it does not."""

@@ -18,6 +18,8 @@ import numpy.typing as npt
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
+from tui_gpt.generation.branches import Level, TokenPath, TreeShape
+from tui_gpt.generation.continuations import ContinuationSearch
 from tui_gpt.generation.decoder import Uniforms
 from tui_gpt.generation.decoders import DecoderFactory
 from tui_gpt.generation.explanation import Explanation
@@ -151,6 +153,17 @@ class Sampler:
     @cached_property
     def _explainer(self) -> Explainer:
         return Explainer(self._decoders.model_as_computed, self._tokenizer)
+
+    def continuations(
+        self, prompt: str, shape: TreeShape, control: Control | None = None, *, path: TokenPath = ()
+    ) -> Iterator[Level]:
+        """See `TextModel.continuations`."""
+        tokens = np.concatenate([self._prompt_tokens(prompt), np.array(path, np.int64)])
+        yield from self._continuations.levels(tokens, shape, control or Control())
+
+    @cached_property
+    def _continuations(self) -> ContinuationSearch:
+        return ContinuationSearch(self._decoders, self._texts)
 
     def _generate(
         self, prompt: str, config: SampleConfig, count: int, control: Control | None, details: bool

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
+from tui_gpt.generation.branches import Level, TokenPath, TreeShape
 from tui_gpt.generation.steering.endings import EndReason
 
 if TYPE_CHECKING:
@@ -102,6 +103,14 @@ class TextModel(Protocol):
         An answer that has ended, or whose next piece is held back, has NO_PIECE.
 
         Answer k (from 0) is what `stream` generates with the seed plus k, whatever `count` is.
+        """
+
+    def continuations(
+        self, prompt: str, shape: TreeShape, control: Control | None = None, *, path: TokenPath = ()
+    ) -> Iterator[Level]:
+        """Yield the most likely continuations of `prompt` and the tokens `path`, by length, from one token on.
+
+        Their probabilities are the model's own (temperature 1, no filter). Ends early when `control` stops.
         """
 
     def copied(self, text: str) -> float | None:

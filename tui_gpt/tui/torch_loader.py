@@ -125,6 +125,10 @@ class DeferredSession:
         """See `SessionLike.open_model`; generation needs no torch."""
         return self._session.open_model(source)
 
+    def release_models(self) -> None:
+        """See `SessionLike.release_models`."""
+        self._session.release_models()
+
     @property
     def run_name(self) -> str | None:
         """See `SessionLike.run_name`."""

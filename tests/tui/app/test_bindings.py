@@ -51,6 +51,9 @@ NOT_IN_THE_PALETTE = {
         f"learn.{name}": "changes the picture of a screen of the lesson, which is for the keyboard"
         for name in ("less", "more", "above", "below", "stop_typing", "scroll_up", "scroll_down")
     },
+    "by_hand.line_break": "types a character",
+    "authors.above": "moves inside the list; a click selects",
+    "authors.below": "moves inside the list; a click selects",
     "compare.leave": "another key of Back to the list",
     "app.palette": "opens it; a click on the name of the app does, too",
     "app.quit": "Textual's entry Quit",

@@ -24,6 +24,7 @@ from tui_gpt.tui.generate.cards.card_actions import CardAction
 from tui_gpt.tui.generate.cards.notebook_view import NotebookView
 from tui_gpt.tui.generate.cards_pane import CardsPane
 from tui_gpt.tui.generate.controller import GenerateController
+from tui_gpt.tui.generate.desk import Desk, DeskBar
 from tui_gpt.tui.generate.notebook import Card, Notebook
 from tui_gpt.tui.generate.prompt.limits_row import LimitsRow
 from tui_gpt.tui.generate.prompt.limits_screen import LimitsScreen
@@ -55,6 +56,10 @@ class GeneratePane(Widget):
         key_binding("generate.next_preset", "next_preset", "Next sampling preset", key_display="^t", show=False),
         key_binding("generate.limits", "choose_limits", "Limits", show=False),
         key_binding("generate.model", "choose_model", "Model", show=False),
+        key_binding("generate.probability_tree", "probability_tree", "Tree", show=False, priority=True),
+        key_binding("generate.by_hand", "by_hand", "By hand", show=False, priority=True),
+        key_binding("generate.sides", "sides", "Two sides", show=False, priority=True),
+        key_binding("generate.who_wrote", "who_wrote", "Who wrote this?", show=False, priority=True),
     ]
 
     def __init__(
@@ -67,8 +72,9 @@ class GeneratePane(Widget):
     ) -> None:
         super().__init__()
         self._store = store or RunStore()
-        self._state = state
+        self.state = state
         self.controller = GenerateController(session, state, self._report, draw_seed)
+        self.desk = Desk(self, self._store)
         self._edited: str | None = None
         """The id of the card whose text is in the prompt box to be edited."""
 
@@ -81,14 +87,16 @@ class GeneratePane(Widget):
         """Lay out cards, settings and prompt."""
         yield Welcome()
         yield CardsPane(self.controller)
-        yield SamplingControls(self._state.sampling)
-        yield LimitsRow(self._state.sampling)
+        yield DeskBar()
+        yield SamplingControls(self.state.sampling)
+        yield LimitsRow(self.state.sampling)
         yield PromptBox()
 
     def on_mount(self) -> None:
         """Begin empty; the history follows when it has been read."""
         self.set_class(True, "-empty")
         self._label_box()
+        self.desk.set_previews(self.state.preview)
         self.screen.run_worker(self._read_history, thread=True, exit_on_error=False, group="history")
 
     @property
@@ -147,14 +155,15 @@ class GeneratePane(Widget):
         """Say at the prompt what Enter does, and with which model."""
         box = self.box
         box.border_title = "edit, and continue from the end" if self._edited else "prompt"
-        box.border_subtitle = keymap_of(self).fill(_EDIT_KEYS) if self._edited else source_label(self._state.source)
+        box.border_subtitle = keymap_of(self).fill(_EDIT_KEYS) if self._edited else source_label(self.state.source)
 
     # For the main screen
 
     def use_source(self, source: str | None) -> None:
         """Generate with this model from now on."""
-        self._state.source = source
+        self.state.source = source
         self._label_box()
+        self.box.forget_preview()
         self.focus_prompt()
 
     def focus_prompt(self) -> None:
@@ -169,6 +178,7 @@ class GeneratePane(Widget):
     def stop(self) -> None:
         """End the work of every thread, and keep what was generated."""
         self.controller.lookup.stop()
+        self.desk.previews.stop()
         self.action_stop_generating()
 
     # Generation
@@ -240,7 +250,7 @@ class GeneratePane(Widget):
     @on(PromptBox.LimitsRequested)
     def action_choose_limits(self) -> None:
         """Ask for stop conditions and constraints."""
-        self.app.push_screen(LimitsScreen(self._state.sampling), self._limits_chosen)
+        self.app.push_screen(LimitsScreen(self.state.sampling), self._limits_chosen)
 
     def _limits_chosen(self, config: SampleConfig | None) -> None:
         if config is not None:
@@ -274,22 +284,56 @@ class GeneratePane(Widget):
     @on(PromptBox.ModelRequested)
     def action_choose_model(self) -> None:
         """Show the models that can be generated with."""
-        self.screen.run_worker(self._find_models, thread=True, exit_on_error=False, group="models")
+        self.choose_model(self.state.source, self.use_source)
 
-    def _find_models(self) -> None:
-        """List runs and checkpoints, in a thread."""
-        try:
-            runs = self._store.list()
-        except TuiGptError:
-            runs = []
-        self.call_later(self._show_chooser, runs, checkpoints_of(self._store, runs))
+    def choose_model(self, current: str | None, use: Callable[[str | None], None]) -> None:
+        """Show the models that can be generated with, and call `use` with the one chosen."""
 
-    def _show_chooser(self, runs: Sequence[RunSummary], checkpoints: Checkpoints) -> None:
-        chooser = ModelChooser(runs, checkpoints, live=self.controller.is_live, current=self._state.source)
-        self.app.push_screen(chooser, self._model_chosen)
+        def find() -> None:
+            try:
+                runs = self._store.list()
+            except TuiGptError:
+                runs = []
+            self.call_later(show, runs, checkpoints_of(self._store, runs))
 
-    def _model_chosen(self, source: str | None) -> None:
-        if source is None:
-            self.focus_prompt()
-        else:
-            self.use_source(source or None)
+        def show(runs: Sequence[RunSummary], checkpoints: Checkpoints) -> None:
+            chooser = ModelChooser(runs, checkpoints, live=self.controller.is_live, current=current)
+            self.app.push_screen(chooser, lambda source: use(current if source is None else source or None))
+
+        self.screen.run_worker(find, thread=True, exit_on_error=False, group="models")
+
+    # Tree, by hand, two sides, who wrote this?, preview
+
+    def action_probability_tree(self) -> None:
+        """Show the most likely continuations."""
+        self.desk.open_tree()
+
+    def action_by_hand(self) -> None:
+        """Compose a continuation by hand."""
+        self.desk.open_by_hand()
+
+    def action_sides(self) -> None:
+        """Compare two models or settings."""
+        self.desk.open_sides()
+
+    def action_who_wrote(self) -> None:
+        """Score a text under several models."""
+        self.desk.open_who_wrote()
+
+    @on(DeskBar.Requested)
+    async def _tool_requested(self, event: DeskBar.Requested) -> None:
+        await self.run_action(event.action)
+
+    @on(PromptBox.PreviewRequested)
+    def _preview_requested(self, event: PromptBox.PreviewRequested) -> None:
+        self.desk.request_preview(event.text)
+
+    @on(PromptBox.Changed)
+    def _prompt_changed(self) -> None:
+        """Leave the processor to the keys while the user types; a preview is requested again after a pause."""
+        self.desk.previews.stop()
+
+    @on(PromptBox.PreviewToggled)
+    def _preview_toggled(self) -> None:
+        self.desk.set_previews(not self.state.preview)
+        self.app.notify(f"Preview while typing: {'on' if self.state.preview else 'off'}")

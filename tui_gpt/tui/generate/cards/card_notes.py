@@ -61,6 +61,9 @@ def _facts(answer: Answer, context: NoteContext) -> Iterator[str]:
     if context.stage == "opening":
         yield f"opening {answer.source or 'the newest model'} …{context.waiting}"
         return
+    if _is_by_hand(answer):
+        yield f"{len(answer.kept):,} characters written by hand"
+        return
     if answer.model:
         yield answer.model
     if answer.step:
@@ -74,6 +77,11 @@ def _facts(answer: Answer, context: NoteContext) -> Iterator[str]:
         yield "stopped"
     elif answer.end:
         yield END_WORDS[answer.end]
+
+
+def _is_by_hand(answer: Answer) -> bool:
+    """Return whether no model has been asked to continue what is kept: it was composed by hand."""
+    return bool(answer.kept) and not (answer.text or answer.model or answer.error or answer.stopped)
 
 
 def _number(answer: Answer, card: Card) -> Iterator[str]:
