@@ -22,7 +22,7 @@ class Author(FakeTextModel):
         self.probability = probability
         self.scored: list[str] = []
 
-    def score(self, text: str, *, details: bool = False) -> Iterator[Piece]:
+    def score(self, text: str, *, after: str = "", details: bool = False) -> Iterator[Piece]:
         self.scored.append(text)
         return (Piece(character, math.log(self.probability)) for character in text)
 

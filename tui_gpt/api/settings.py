@@ -6,17 +6,35 @@ Each is a setting of the command line under the same name; `tui_gpt.config` desc
 from collections.abc import Iterable
 from typing import TypedDict
 
-from tui_gpt.config import Activation, Architecture, DeviceName, OptimizerName, PrecisionName, Schedule, TokenizerName
+from tui_gpt.config import (
+    Activation,
+    Architecture,
+    DeviceName,
+    OptimizerName,
+    PrecisionName,
+    Schedule,
+    TokenizerName,
+    Until,
+)
 from tui_gpt.errors import UsageError
 from tui_gpt.storage.names import did_you_mean
 
 
 class Filters(TypedDict, total=False):
-    """Which of the next tokens are drawn at all; see `config.SampleConfig`."""
+    """Which of the next tokens are drawn at all, and where a text ends; see `config.SampleConfig`."""
 
     top_k: int
     top_p: float
     min_p: float
+    stop: tuple[str, ...]
+    until: Until
+    max_seconds: float | None
+    allow: str
+    forbid: str
+    match: str
+    repetition_penalty: float
+    repetition_window: int
+    repetition_length: int
 
 
 class ResumeSettings(TypedDict, total=False):
