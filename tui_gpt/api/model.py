@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, Unpack
 
-from tui_gpt.api.settings import Filters, require_known
+from tui_gpt.api.settings import GenerateSettings, require_known
 from tui_gpt.config import SampleConfig
 from tui_gpt.errors import ConfigError, IncompatibleError, UsageError
+from tui_gpt.generation.steering.pattern import check_pattern
 from tui_gpt.generation.text_model import Piece, TextModel
 from tui_gpt.metrics import TokenSize, perplexity
 from tui_gpt.session import Session
@@ -73,15 +74,17 @@ class Model:
         *,
         temperature: float = 0.8,
         seed: int | None = None,
-        **filters: Unpack[Filters],
+        **settings: Unpack[GenerateSettings],
     ) -> str:
-        """Return `n` tokens of text that continue `prompt`, without the prompt.
+        """Return text that continues `prompt`, without the prompt: `n` tokens, or fewer if a condition ends it.
 
         `temperature` 0 always takes the most likely token, 1 draws from the model's probabilities. Equal seeds give
-        equal text; None draws a new seed. `filters` are `top_k`, `top_p` and `min_p`. Characters that the model does
-        not know are left out of the prompt, with a UserWarning. Raises ConfigError for a setting out of range.
+        equal text; None draws a new seed. `settings` are filters (`top_k`, `top_p`, `min_p`), stop conditions (`stop`,
+        `until`, `max_seconds`), constraints (`allow`, `forbid`, `match`) and the repetition penalty, as for `tui-gpt
+        generate`. Characters that the model does not know are left out of the prompt, with a UserWarning. Raises
+        ConfigError for a setting out of range, an invalid one, and constraints that leave no character.
         """
-        config = _sample_config(n, temperature, seed, filters)
+        config = _sample_config(n, temperature, seed, settings)
         return "".join(piece.text for piece in self._model.stream(self._known(prompt), config))
 
     def stream(
@@ -91,15 +94,16 @@ class Model:
         *,
         temperature: float = 0.8,
         seed: int | None = None,
-        **filters: Unpack[Filters],
+        **settings: Unpack[GenerateSettings],
     ) -> Iterator[Piece]:
         """Yield the tokens of `generate`, each as soon as it is drawn.
 
         A `Piece` has the `text` of the token, its `logprob` in nats and the ten most likely tokens with their
-        probabilities, `alternatives`; both are the model's own, at temperature 1 and without filters. Raises
-        ConfigError for a setting out of range.
+        probabilities, `alternatives`; both are the model's own, at temperature 1 and without filters. If a condition
+        ends the text, a last piece without a token has the reason, `end`. Raises ConfigError as `generate` does;
+        whether the constraints leave a character is known with the first token.
         """
-        config = _sample_config(n, temperature, seed, filters)
+        config = _sample_config(n, temperature, seed, settings)
         return self._model.stream(self._known(prompt), config, details=True)
 
     def score(self, text: str, *, after: str = "") -> "Score":
@@ -205,11 +209,13 @@ def _without(text: str, unknown: str) -> str:
     return text.translate(dict.fromkeys(map(ord, unknown)))
 
 
-def _sample_config(n: int, temperature: float, seed: int | None, filters: Filters) -> SampleConfig:
+def _sample_config(n: int, temperature: float, seed: int | None, settings: GenerateSettings) -> SampleConfig:
     """Return the settings of a generation. Raises UsageError for one that does not exist, ConfigError."""
-    require_known(filters.keys(), Filters)
-    chosen = {"max_new_tokens": n, "temperature": temperature, "seed": seed, **filters}
+    require_known(settings.keys(), GenerateSettings)
+    chosen = {"max_new_tokens": n, "temperature": temperature, "seed": seed, **settings}
     try:
-        return SampleConfig.from_dict({**asdict(SampleConfig()), **chosen})
+        config = SampleConfig.from_dict({**asdict(SampleConfig()), **chosen})
     except ConfigError as error:
         raise ConfigError(str(error).replace("max_new_tokens", "n"), error.setting) from None
+    check_pattern(config.match)
+    return config
