@@ -17,6 +17,7 @@ from tui_gpt.metrics import TokenSize, perplexity
 from tui_gpt.session import Session
 from tui_gpt.storage.manifest import read_info
 from tui_gpt.storage.runs.model_copy import copy_model
+from tui_gpt.text.characters import without
 
 if TYPE_CHECKING:
     from tui_gpt.generation.explanation import Explanation
@@ -111,7 +112,7 @@ class Model:
 
         Unknown characters are left out. Raises UsageError for a text without a known character.
         """
-        known = _without(text, self._model.unknown(text))
+        known = without(text, self._model.unknown(text))
         if not known:
             raise UsageError("the model knows none of these characters: choose a text like its training text")
         pieces = tuple(self._model.score(known, after=self._known(after), details=True))
@@ -159,7 +160,7 @@ class Model:
         if unknown:
             shown = " ".join(map(repr, unknown[:_MAX_SHOWN])) + (" …" if len(unknown) > _MAX_SHOWN else "")
             warnings.warn(f"left out, as {self.name} does not know these characters: {shown}", stacklevel=3)
-        return _without(prompt, unknown)
+        return without(prompt, unknown)
 
 
 @dataclass(frozen=True)
@@ -203,10 +204,6 @@ class Score:
 def place_of(source: str | Path) -> str | Path:
     """Return a source in which a text with a separator is a path, since no name of a run has one."""
     return Path(source) if isinstance(source, str) and (os.sep in source or "/" in source) else source
-
-
-def _without(text: str, unknown: str) -> str:
-    return text.translate(dict.fromkeys(map(ord, unknown)))
 
 
 def _sample_config(n: int, temperature: float, seed: int | None, settings: GenerateSettings) -> SampleConfig:
