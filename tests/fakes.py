@@ -113,6 +113,7 @@ class FakeTextModel:
         self.groups: list[tuple[int | None, int]] = []
         """The first seed and the number of texts of each call of `stream_many`."""
         self.compared: list[str] = []
+        self.adapted_to: list[str] = []
 
     def unknown(self, text: str) -> str:
         return "".join(dict.fromkeys(character for character in text if character in self.not_in_alphabet))
@@ -141,6 +142,13 @@ class FakeTextModel:
 
     def score(self, text: str, *, details: bool = False) -> Iterator[Piece]:
         return (self._piece(character, details) for character in text if character not in self.not_in_alphabet)
+
+    def score_adapting(self, text: str) -> Iterator[tuple[Piece, float]]:
+        return ((piece, piece.logprob / 2) for piece in self.score(text))
+
+    def adapted(self, text: str, control: Control | None = None) -> "FakeTextModel":
+        self.adapted_to.append(text)
+        return self
 
     def _piece(self, character: str, details: bool) -> Piece:
         others = tuple((other, 0.5 / 2**rank) for rank, other in enumerate("etaoinshr"))

@@ -1,5 +1,6 @@
 """Choose the decoder: the C extension if it is available, on several threads for several texts, else NumPy."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Protocol
@@ -38,14 +39,21 @@ class DecoderFactory:
         """Return a new decoder that can also score a text (`logits_along`)."""
         return NumpyDecoder(self._model)
 
+    def logits_along(self, tokens: Ints) -> Iterator[Floats]:
+        """Read a new text (T,); yield logits (n, V) after each of its tokens, chunk by chunk."""
+        return self.numpy().logits_along(tokens)
+
     def generator(self, count: int) -> Generator:
         """Return a new decoder for `count` texts. The C extension does not support models without blocks."""
-        compiled = library() if self._model.config.n_layer else None
-        if compiled is None:
-            return self.numpy()
         threads = max(1, min(available_cores(), count // TEXTS_PER_THREAD))
-        parts = [KernelDecoder(self._model, compiled, self._packed) for _ in range(threads)]
-        return parts[0] if threads == 1 else ThreadedDecoder(parts)
+        parts = [self.decoder() for _ in range(threads)]
+        compiled = [part for part in parts if isinstance(part, KernelDecoder)]
+        return ThreadedDecoder(compiled) if len(compiled) > 1 else parts[0]
+
+    def decoder(self) -> Decoder:
+        """Return a new decoder for any number of texts, in one thread."""
+        compiled = library() if self._model.config.n_layer else None
+        return self.numpy() if compiled is None else KernelDecoder(self._model, compiled, self._packed)
 
     @cached_property
     def _packed(self) -> PackedModel:

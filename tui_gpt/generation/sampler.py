@@ -5,6 +5,7 @@ random generator, so equal seeds generate equal text, and training at the same t
 the notebook nor what an interface does with a piece.
 """
 
+import copy
 import itertools
 import math
 import time
@@ -18,6 +19,7 @@ import numpy.typing as npt
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
+from tui_gpt.generation.adaptive.adaptation import Adaptation, AdaptedDecoders
 from tui_gpt.generation.decoder import Uniforms
 from tui_gpt.generation.decoders import DecoderFactory
 from tui_gpt.generation.sampling import log_softmax
@@ -50,7 +52,8 @@ class Sampler:
         val_loss: float | None = None,
         val_is_estimate: bool = False,
     ) -> None:
-        self._decoders = DecoderFactory(model)
+        self._frozen = DecoderFactory(model)
+        self._decoders: DecoderFactory | AdaptedDecoders = self._frozen
         self._prior = model.prior
         self._tokenizer = tokenizer
         self._texts = tokenizer.texts
@@ -117,14 +120,37 @@ class Sampler:
         The context of each is what `stream` would have seen; that of the first is a line break, as for an empty prompt.
         A long text is scored in chunks and takes one or two bytes of memory per token.
         """
-        known = self._tokenizer.encode_compact(text)
-        tokens = np.concatenate([self._prompt_tokens("").astype(known.dtype), known])
-        rows = itertools.chain.from_iterable(self._decoders.numpy().logits_along(tokens[:-1]))
+        tokens = self._tokens_to_score(text)
+        rows = itertools.chain.from_iterable(self._decoders.logits_along(tokens[:-1]))
         text_of = self._tokenizer.stream()
         for row, token in zip(rows, tokens[1:].tolist(), strict=True):
             logprobs = log_softmax(row)
             alternatives = self._most_likely(logprobs) if details else ()
             yield Piece(text_of(token), float(logprobs[token]), alternatives)
+
+    def score_adapting(self, text: str) -> Iterator[tuple[Piece, float]]:
+        """See `TextModel.score_adapting`."""
+        adaptation = self._adaptation(None)
+        text_of = self._tokenizer.stream()
+        for tokens, logprobs, adapted in adaptation.scores(self._tokens_to_score(text)):
+            for token, row, score in zip(tokens.tolist(), logprobs, adapted.tolist(), strict=True):
+                yield Piece(text_of(token), float(row[token])), score
+
+    def adapted(self, text: str, control: Control | None = None) -> "Sampler":
+        """See `TextModel.adapted`."""
+        adaptation = self._adaptation(control)
+        adaptation.read(self._tokens_to_score(text), control or Control())
+        adapted = copy.copy(self)
+        adapted._decoders = AdaptedDecoders(self._frozen, adaptation.predictor)
+        return adapted
+
+    def _adaptation(self, control: Control | None) -> Adaptation:
+        return Adaptation(self._frozen, self._prior, self._texts, control)
+
+    def _tokens_to_score(self, text: str) -> Ints:
+        """Return the tokens of `text` after a line break, which is the context of the first."""
+        known = self._tokenizer.encode_compact(text)
+        return np.concatenate([self._prompt_tokens("").astype(known.dtype), known])
 
     def _generate(
         self, prompt: str, config: SampleConfig, count: int, control: Control | None, details: bool

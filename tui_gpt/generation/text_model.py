@@ -99,3 +99,10 @@ class TextModel(Protocol):
     def score(self, text: str, *, details: bool = False) -> Iterable[Piece]:
         """Yield one piece per token of the known characters of `text`, with its log-probability; the first has no
         context."""
+
+    def score_adapting(self, text: str) -> Iterable[tuple[Piece, float]]:
+        """Yield the pieces of `score`, each with the log-probability of its token by a prediction that learns from the
+        tokens before it, see docs/adaptation.md. The first piece takes some seconds; the model stays as it is."""
+
+    def adapted(self, text: str, control: Control | None = None) -> "TextModel":
+        """Return a model that has learned from `text`, in seconds; this one stays as it is. Raises StoppedError."""

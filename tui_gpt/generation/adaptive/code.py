@@ -1,7 +1,7 @@
 """A binary code for tokens: each token is a path of binary decisions in a Huffman tree (Huffman 1952).
 
-Predicting each decision predicts the token, and the products along the paths sum to one, whatever the decisions' probabilities.
-A Huffman tree makes the paths of frequent tokens short.
+Predicting the decisions predicts the token: the products along the paths sum to one, whatever the probabilities of the
+decisions. A Huffman tree makes the paths of frequent tokens short.
 """
 
 import heapq

@@ -1,4 +1,4 @@
-"""The contexts in which tokens are counted, as hashes: the last tokens of several lengths, words, and skipped tokens.
+"""The contexts in which tokens are counted, as hashes: the last tokens of several lengths, and words.
 
 The contexts of a position depend on the tokens before it alone, and on at most REACH of them.
 """
@@ -11,12 +11,12 @@ import numpy.typing as npt
 Hashes = npt.NDArray[np.uint64]
 Tokens = npt.NDArray[np.int32]
 
-ORDERS = (1, 2, 3, 4, 5, 6, 8, 11)
+ORDERS = (1, 2, 3, 4, 5, 6, 8)
 """Numbers of last tokens that are a context."""
 WORD_LENGTH = 16
 """Tokens of a word that are seen, and tokens that may lie between two words."""
 REACH = 6 * WORD_LENGTH
-CONTEXTS = len(ORDERS) + 6
+CONTEXTS = len(ORDERS) + 4
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -77,15 +77,13 @@ class Contexts:
 
 
 def _orders(padded: npt.NDArray[np.int64], last: int) -> list[Hashes]:
-    """Return the contexts of the last tokens, and two that leave one of them out."""
-    newest = [padded[REACH - back :][:last].astype(np.uint64) for back in range(1, ORDERS[-1] + 1)]
+    """Return the contexts of the last tokens."""
     hashes, found = np.zeros(last, np.uint64), []
-    for order, tokens in enumerate(newest, 1):
-        hashes = mixed_hash(hashes, tokens)
-        if order in ORDERS:
+    for back in range(1, ORDERS[-1] + 1):
+        hashes = mixed_hash(hashes, padded[REACH - back :][:last].astype(np.uint64))
+        if back in ORDERS:
             found.append(hashes)
-    first, second, third = newest[:3]
-    return [*found, mixed_hash(mixed_hash(second, 5), third), mixed_hash(mixed_hash(first, 6), third)]
+    return found
 
 
 def mixed_hash(hashes: Hashes, values: Hashes | int) -> Hashes:

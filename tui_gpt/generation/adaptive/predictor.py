@@ -3,14 +3,15 @@
 This is what a compressor of the PAQ family does (Mahoney 2005, "Adaptive weighing of context models for lossless data
 compression"), with the model as one more input. A token is a path of binary decisions (`code.py`). At each:
 
-1. Every context has counted how often each bit followed it. A map per context, learned as well, turns two counts into the
-   probability of bit 1, and so does one for the longest match in the text. The model's is the share of its probabilities.
-2. Three mixers add up the stretched probabilities, ln(p / (1 - p)), with weights chosen by the decision, by the length of the
-   match and by the last token; a final mixer adds up their sums.
+1. Every context has counted how often each bit followed it. A map per context, learned as well, turns the two counts
+   into the probability of bit 1, and so does one for the longest match in the text. The model's is the share of its
+   probabilities.
+2. Three mixers add up the stretched probabilities, ln(p / (1 - p)), with weights chosen by the decision, by the length
+   of the match and by the last token; a final mixer adds up their sums.
 3. Two tables refine the probability, given the last one or two tokens.
 
-Weights, maps and tables follow the gradient of the loss of each bit, after it was predicted. A token is therefore scored
-before anything is learned from it. Shapes: V tokens, K contexts, I = K + 3 inputs. `kernel/adaptive.c` computes the same.
+Weights, maps and tables follow the gradient of the loss of each bit, after it was predicted. So a token is scored before
+anything is learned from it. Shapes: V tokens, K contexts, I = K + 3 inputs. `kernel/adaptive.c` computes the same.
 """
 
 from dataclasses import dataclass
@@ -117,17 +118,21 @@ class Predictor:
         """V."""
         return len(self.code.order)
 
-    def count(self, tokens: npt.NDArray[Any]) -> None:
-        """Read tokens (T,) and count them, several times faster than `read`; the mixers learn nothing."""
-        self._read_chunks(tokens, None, None)
-
     def read(self, tokens: npt.NDArray[Any], logprobs: Floats | None = None) -> Floats:
         """Return the log-probabilities (T,) of tokens (T,); each was predicted before anything was learned from it.
 
         `logprobs` (T, V) are the model's, None before `start_mixing`.
         """
+        first, stop = self.length, self.length + len(tokens)
+        self._append(tokens)
         scores = np.zeros(len(tokens), np.float32)
-        self._read_chunks(tokens, logprobs, scores)
+        for begin in range(first, stop, CHUNK):
+            end = min(begin + CHUNK, stop)
+            part = slice(begin - first, end - first)
+            hashes = self._contexts.hashes(self._tokens[max(0, begin - REACH) : end - 1], end - begin)
+            rows = None if logprobs is None else np.ascontiguousarray(logprobs[part], np.float32)
+            self._read(begin, end, hashes, rows, scores[part])
+            self.length = end
         return scores
 
     def start_mixing(self) -> None:
@@ -144,18 +149,6 @@ class Predictor:
         recent = recent[-REACH:].astype(np.int32)
         return self._predict(recent, self._contexts.hashes(recent), np.ascontiguousarray(logprobs, np.float32))
 
-    def _read_chunks(self, tokens: npt.NDArray[Any], logprobs: Floats | None, scores: Floats | None) -> None:
-        first = self.length
-        self._append(tokens)
-        stop = first + len(tokens)
-        for begin in range(first, stop, CHUNK):
-            end = min(begin + CHUNK, stop)
-            part = slice(begin - first, end - first)
-            hashes = self._contexts.hashes(self._tokens[max(0, begin - REACH) : end - 1], end - begin)
-            rows = None if logprobs is None else np.ascontiguousarray(logprobs[part], np.float32)
-            self._read(begin, end, hashes, rows, None if scores is None else scores[part])
-            self.length = end
-
     def _append(self, tokens: npt.NDArray[Any]) -> None:
         """Write tokens after those that have been read, in an array that grows by doubling."""
         needed = self.length + len(tokens)
@@ -163,8 +156,8 @@ class Predictor:
             self._tokens = np.concatenate([self._tokens, np.zeros(needed, np.int32)])
         self._tokens[self.length : needed] = tokens
 
-    def _read(self, begin: int, end: int, hashes: Hashes, logprobs: Floats | None, scores: Floats | None) -> None:
-        """Score and learn the tokens from `begin` to `end`; only count if `scores` is None."""
+    def _read(self, begin: int, end: int, hashes: Hashes, logprobs: Floats | None, scores: Floats) -> None:
+        """Score and learn the tokens from `begin` to `end`."""
         for i, t in enumerate(range(begin, end)):
             recent = self._tokens[max(0, t - REACH) : t]
             at = self._position(recent, hashes[i], None if logprobs is None else logprobs[i])
@@ -172,10 +165,9 @@ class Predictor:
             while node >= 0:
                 bit = int(place >= self.code.middle[node])
                 found = self._look_up(at, node)
-                if scores is not None:
-                    decision = self._decide(at, node, found)
-                    scores[i] += np.log(decision.p if bit else 1 - decision.p)
-                    self._learn(node, decision, bit)
+                decision = self._decide(at, node, found)
+                scores[i] += np.log(decision.p if bit else 1 - decision.p)
+                self._learn(node, decision, bit)
                 self._count(at, found, bit)
                 node = int(self.code.children[node, bit])
             if t >= MATCH_HASHED:
@@ -219,7 +211,7 @@ class Predictor:
     def _look_up(self, at: Position, node: int) -> Found:
         """Return what was counted at a node in each context, and what the match predicts."""
         lines = self._hashed(at.hashes, int(self.code.groups[node]), self.tables.slots.shape[1])
-        checks = self._hashed(at.hashes, node, 1 << 16) | 1
+        checks = (mixed_hash(at.hashes, node).astype(np.int64) & 0xFFFF) | 1
         probed = (checks[:, None] // 2 + np.arange(PROBES)) % LINE
         slots = self.tables.slots[_EACH[:, None], lines[:, None], probed]
         counts = slots["counts"].astype(np.int64)

@@ -16,8 +16,8 @@ LINE = 16
 """Slots that are side by side in memory, for nodes of a group (see `code.py`) and for other contexts."""
 PROBES = 8
 """Of these, those that are searched."""
-LINE_BITS = 16
-"""There are 2 to this power lines per context."""
+LINE_BITS = 17
+"""There are 2 to this power lines per context: 8 MB each."""
 MATCH_HASHED = 7
 """Tokens of the shortest match."""
 MATCH_LONGEST = 40

@@ -54,7 +54,7 @@ static struct slot *line_of(const struct predictor *p, const struct position *at
 
 static uint16_t check_of(const struct position *at, int64_t k, int64_t node)
 {
-    return mixed(at->hashes[k], node) >> 48 | 1;
+    return mixed(at->hashes[k], node) | 1;
 }
 
 static struct slot *find(struct slot *line, uint16_t check)
@@ -224,8 +224,8 @@ static struct position position_at(const struct predictor *p, const int32_t *end
     return at;
 }
 
-/* Predict the tokens begin to end of the text, then learn from each; scores (end - begin,) are log-probabilities. Only
-   count if `scores` is null. `hashes` (end - begin, K); logprobs (end - begin, V) of the model, or null. */
+/* Predict the tokens begin to end of the text, then learn from each; scores (end - begin,) are log-probabilities.
+   `hashes` (end - begin, K); logprobs (end - begin, V) of the model, or null. */
 void adaptive_read(struct predictor *p, int64_t begin, int64_t end, const uint64_t *hashes, const float *logprobs,
                    float *scores)
 {
@@ -241,16 +241,13 @@ void adaptive_read(struct predictor *p, int64_t begin, int64_t end, const uint64
             int bit = place >= p->middle[node];
             int64_t next = p->children[2 * node + bit];
             look_up(p, &at, node, &d);
-            if (scores) {
-                predict(p, &at, node, &d);
-                score += logf(bit ? d.p : 1 - d.p);
-                learn(p, node, &d, bit);
-            }
+            predict(p, &at, node, &d);
+            score += logf(bit ? d.p : 1 - d.p);
+            learn(p, node, &d, bit);
             count(p, &at, node, &d, bit);
             node = next;
         }
-        if (scores)
-            scores[t - begin] = (float)score;
+        scores[t - begin] = (float)score;
         if (t >= MATCH_HASHED)
             *head_of(p, p->tokens + t) = (int32_t)t;
     }

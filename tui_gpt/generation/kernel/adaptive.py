@@ -23,10 +23,10 @@ class KernelPredictor(Predictor):
         self._library = library
         self._held = np.zeros(self.vocab_size + 1)
 
-    def _read(self, begin: int, end: int, hashes: Hashes, logprobs: Floats | None, scores: Floats | None) -> None:
+    def _read(self, begin: int, end: int, hashes: Hashes, logprobs: Floats | None, scores: Floats) -> None:
         hashes = np.ascontiguousarray(hashes)
         self._library.adaptive_read(
-            self._struct(), begin, end, hashes.ctypes.data, _address(logprobs), _address(scores)
+            self._struct(), begin, end, hashes.ctypes.data, _address(logprobs), scores.ctypes.data
         )
 
     def _predict(self, recent: Tokens, hashes: Hashes, logprobs: Floats) -> Floats:
