@@ -66,8 +66,8 @@ class Adaptation:
     def scores(self, tokens: Ints) -> Iterator[tuple[Ints, Floats, Floats]]:
         """Score a text (T,) from its second token on, and learn from each token after it was scored.
 
-        Yields, chunk by chunk, the tokens (n,), the model's log-probabilities (n, V) before each, and the log-probabilities
-        (n,) of the tokens by the adapting prediction.
+        Yields, chunk by chunk, the tokens (n,), the model's log-probabilities (n, V) before each, and the tokens'
+        log-probabilities (n,) by the adapting prediction.
         """
         self.predictor.start_mixing()
         read = 1

@@ -10,10 +10,11 @@ compression"), with the model as one more input. A token is a path of binary dec
    of the match and by the last token; a final mixer adds up their sums.
 3. Two tables refine the probability, given the last one or two tokens.
 
-Weights, maps and tables follow the gradient of the loss of each bit, after it was predicted. So a token is scored before
+Weights, maps and tables follow the gradient of the loss of each bit, after it was predicted. A token is scored before
 anything is learned from it. Shapes: V tokens, K contexts, I = K + 3 inputs. `kernel/adaptive.c` computes the same.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +46,8 @@ from tui_gpt.generation.adaptive.tables import (
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.integer[Any]]
+Places = tuple[Ints, Ints, Ints]
+"""Indices (K,) in three dimensions, the first being the context."""
 _EACH = np.arange(CONTEXTS)
 CHUNK = 1 << 15
 """Tokens whose contexts are computed at once."""
@@ -72,12 +75,8 @@ class Found:
 
     is_known: npt.NDArray[np.bool_]
     """(K,)"""
-    slots: tuple[Ints, Ints, Ints]
-    """Indices (K,) of the slots; of those to use, where a context is not known."""
-    checks: Ints
-    """(K,)"""
-    maps: tuple[Ints, Ints, Ints]
-    """Indices (K,) of the maps of the counts."""
+    maps: Places
+    """Of the counts."""
     matched: int | None
     """The bit that the match predicts."""
 
@@ -161,17 +160,22 @@ class Predictor:
         for i, t in enumerate(range(begin, end)):
             recent = self._tokens[max(0, t - REACH) : t]
             at = self._position(recent, hashes[i], None if logprobs is None else logprobs[i])
-            place, node = int(self.code.place[self._tokens[t]]), 0 if self.vocab_size > 1 else -1
-            while node >= 0:
-                bit = int(place >= self.code.middle[node])
-                found = self._look_up(at, node)
-                decision = self._decide(at, node, found)
+            decided = list(self._decisions(at, int(self._tokens[t])))
+            for node, bit, found, decision in decided:
                 scores[i] += np.log(decision.p if bit else 1 - decision.p)
                 self._learn(node, decision, bit)
-                self._count(at, found, bit)
-                node = int(self.code.children[node, bit])
+                self._count(at, node, found, bit)
             if t >= MATCH_HASHED:
                 self.tables.heads[_head(recent)] = t
+
+    def _decisions(self, at: Position, token: int) -> Iterator[tuple[int, int, Found, Decision]]:
+        """Yield the nodes on the way to a token, the bit at each, and what is known before it."""
+        place, node = int(self.code.place[token]), 0 if self.vocab_size > 1 else -1
+        while node >= 0:
+            bit = int(place >= self.code.middle[node])
+            found = self._look_up(at, node)
+            yield node, bit, found, self._decide(at, node, found)
+            node = int(self.code.children[node, bit])
 
     def _predict(self, recent: Tokens, hashes: Hashes, logprobs: Floats) -> Floats:
         at = self._position(recent, hashes[0], logprobs)
@@ -210,23 +214,25 @@ class Predictor:
 
     def _look_up(self, at: Position, node: int) -> Found:
         """Return what was counted at a node in each context, and what the match predicts."""
+        is_known, slots, _ = self._find(at, node)
+        levels = self._levels[self.tables.slots[slots]["counts"]]
+        low, middle, high = (int(x[node]) for x in (self.code.low, self.code.middle, self.code.high))
+        return Found(
+            is_known=is_known,
+            maps=(_EACH, levels[:, 0], levels[:, 1]),
+            matched=int(at.predicted >= middle) if low <= at.predicted < high else None,
+        )
+
+    def _find(self, at: Position, node: int) -> tuple[npt.NDArray[np.bool_], Places, Ints]:
+        """Return (K,) whether each context was counted at a node, its slot, or the one to use, and its check."""
         lines = self._hashed(at.hashes, int(self.code.groups[node]), self.tables.slots.shape[1])
         checks = (mixed_hash(at.hashes, node).astype(np.int64) & 0xFFFF) | 1
         probed = (checks[:, None] // 2 + np.arange(PROBES)) % LINE
         slots = self.tables.slots[_EACH[:, None], lines[:, None], probed]
-        counts = slots["counts"].astype(np.int64)
         is_it = slots["check"] == checks[:, None]
-        is_known = is_it.any(axis=1)
-        chosen = np.where(is_known, is_it.argmax(axis=1), counts.sum(axis=-1).argmin(axis=1))
-        levels = self._levels[counts[_EACH, chosen]]
-        low, middle, high = (int(x[node]) for x in (self.code.low, self.code.middle, self.code.high))
-        return Found(
-            is_known=is_known,
-            slots=(_EACH, lines, probed[_EACH, chosen]),
-            checks=checks,
-            maps=(_EACH, levels[:, 0], levels[:, 1]),
-            matched=int(at.predicted >= middle) if low <= at.predicted < high else None,
-        )
+        least = slots["counts"].astype(np.int64).sum(axis=-1).argmin(axis=1)
+        chosen = np.where(is_it.any(axis=1), is_it.argmax(axis=1), least)
+        return is_it.any(axis=1), (_EACH, lines, probed[_EACH, chosen]), checks
 
     def _decide(self, at: Position, node: int, found: Found) -> Decision:
         """Predict a bit: mix the inputs with three sets of weights, mix the results, refine the probability."""
@@ -265,19 +271,20 @@ class Predictor:
         for bins in decision.bins:
             bins += REFINE_RATE * (bit - bins) * decision.shares
 
-    def _count(self, at: Position, found: Found, bit: int) -> None:
+    def _count(self, at: Position, node: int, found: Found, bit: int) -> None:
         """Count a bit, and learn how good the counts and the match are."""
         known = tuple(index[found.is_known] for index in found.maps)
         _observe(self.tables.count_maps, known, bit)
         if found.matched is not None:
             _observe(self.tables.match_maps, (np.array([at.length]),), int(found.matched == bit))
-        slots = self.tables.slots[found.slots]
-        slots["counts"][~found.is_known] = 0
-        slots["check"] = found.checks
+        is_known, places, checks = self._find(at, node)
+        slots = self.tables.slots[places]
+        slots["counts"][~is_known] = 0
+        slots["check"] = checks
         same, other = slots["counts"][:, bit], slots["counts"][:, 1 - bit]
         same += same < MOST_COUNTED
         other[:] = np.where(other > 2, other // 2 + 1, other)
-        self.tables.slots[found.slots] = slots
+        self.tables.slots[places] = slots
 
     @staticmethod
     def _hashed(hashes: Hashes, value: int, size: int) -> Ints:

@@ -9,7 +9,8 @@
 
 #include "adaptive.h"
 
-#define MOST_CONTEXTS 32
+#define MOST_CONTEXTS 16
+#define MOST_LEVELS 64 /* of a Huffman tree of 2^44 tokens at most */
 #define MULTIPLIER 0x9E3779B97F4A7C15u
 #define STEPS 1.5f
 
@@ -22,12 +23,13 @@ struct position { /* what is known before a token */
 };
 
 struct decision { /* what is known before a bit */
-    struct slot *slots[MOST_CONTEXTS]; /* null: nothing was counted */
-    struct estimate *maps[MOST_CONTEXTS];
+    struct estimate *maps[MOST_CONTEXTS]; /* of the counts; null: nothing was counted */
     float inputs[MOST_CONTEXTS + 3];
     float *weights[MIXERS], stretched[MIXERS], mixed[MIXERS];
     float *bins[2], fraction, final, p;
     int matched; /* the bit that the match predicts; -1 is none */
+    int bit;     /* the one that came */
+    int64_t node;
 };
 
 static float squash(float x) { return 1 / (1 + expf(-x)); }
@@ -92,7 +94,8 @@ static void prefetch(const struct predictor *p, const struct position *at, int32
 static void look_up(const struct predictor *p, const struct position *at, int64_t node, struct decision *d)
 {
     for (int64_t k = 0; k < p->contexts; k++) {
-        struct slot *slot = d->slots[k] = find(line_of(p, at, k, node), check_of(at, k, node));
+        const struct slot *slot = find(line_of(p, at, k, node), check_of(at, k, node));
+        d->maps[k] = NULL;
         d->inputs[k] = 0;
         if (slot) {
             d->maps[k] = p->count_maps + (k * LEVELS + p->levels[slot->counts[0]]) * LEVELS + p->levels[slot->counts[1]];
@@ -148,14 +151,15 @@ static void observe(struct estimate *estimate, int bit, float limit)
 }
 
 /* Count the bit that came, and learn how good the counts are. */
-static void count(struct predictor *p, const struct position *at, int64_t node, struct decision *d, int bit)
+static void count(struct predictor *p, const struct position *at, const struct decision *d)
 {
+    int bit = d->bit;
     for (int64_t k = 0; k < p->contexts; k++) {
-        struct slot *slot = d->slots[k];
-        if (slot)
+        struct slot *line = line_of(p, at, k, d->node), *slot = find(line, check_of(at, k, d->node));
+        if (d->maps[k])
             observe(d->maps[k], bit, p->count_limit);
-        else
-            slot = claim(line_of(p, at, k, node), check_of(at, k, node));
+        if (!slot)
+            slot = claim(line, check_of(at, k, d->node));
         if (slot->counts[bit] < MOST_COUNTED)
             slot->counts[bit]++;
         if (slot->counts[!bit] > 2)
@@ -166,14 +170,15 @@ static void count(struct predictor *p, const struct position *at, int64_t node, 
 }
 
 /* Learn the weights of the mixers, and the refinement, from the bit that came. */
-static void learn(struct predictor *p, int64_t node, struct decision *d, int bit)
+static void learn(struct predictor *p, const struct decision *d)
 {
+    int bit = d->bit;
     float error = (bit - squash(d->final)) * p->final_rate;
     for (int m = 0; m < MIXERS; m++) {
         float step = (bit - d->mixed[m]) * p->rate;
         for (int64_t i = 0; i < p->contexts + 3; i++)
             d->weights[m][i] += step * d->inputs[i];
-        p->final[node * MIXERS + m] += error * d->stretched[m];
+        p->final[d->node * MIXERS + m] += error * d->stretched[m];
     }
     for (int r = 0; r < 2; r++) {
         d->bins[r][0] += (bit - d->bins[r][0]) * p->refine_rate * (1 - d->fraction);
@@ -224,6 +229,26 @@ static struct position position_at(const struct predictor *p, const int32_t *end
     return at;
 }
 
+/* Predict a token, return its log-probability, then learn from it. */
+static float read_token(struct predictor *p, const struct position *at, int32_t place)
+{
+    struct decision decisions[MOST_LEVELS], *d = decisions;
+    float score = 0;
+    for (int64_t node = p->vocab_size > 1 ? 0 : -1; node >= 0; d++) {
+        d->node = node;
+        d->bit = place >= p->middle[node];
+        look_up(p, at, node, d);
+        predict(p, at, node, d);
+        score += logf(d->bit ? d->p : 1 - d->p);
+        node = p->children[2 * node + d->bit];
+    }
+    for (const struct decision *end = d, *done = decisions; done < end; done++) {
+        learn(p, done);
+        count(p, at, done);
+    }
+    return score;
+}
+
 /* Predict the tokens begin to end of the text, then learn from each; scores (end - begin,) are log-probabilities.
    `hashes` (end - begin, K); logprobs (end - begin, V) of the model, or null. */
 void adaptive_read(struct predictor *p, int64_t begin, int64_t end, const uint64_t *hashes, const float *logprobs,
@@ -234,20 +259,7 @@ void adaptive_read(struct predictor *p, int64_t begin, int64_t end, const uint64
                                          logprobs ? logprobs + (t - begin) * p->vocab_size : NULL);
         if (t + 1 < end)
             prefetch(p, &(struct position){.hashes = at.hashes + p->contexts}, p->place[p->tokens[t + 1]]);
-        int32_t place = p->place[p->tokens[t]];
-        double score = 0;
-        for (int64_t node = p->vocab_size > 1 ? 0 : -1; node >= 0;) {
-            struct decision d;
-            int bit = place >= p->middle[node];
-            int64_t next = p->children[2 * node + bit];
-            look_up(p, &at, node, &d);
-            predict(p, &at, node, &d);
-            score += logf(bit ? d.p : 1 - d.p);
-            learn(p, node, &d, bit);
-            count(p, &at, node, &d, bit);
-            node = next;
-        }
-        scores[t - begin] = (float)score;
+        scores[t - begin] = read_token(p, &at, p->place[p->tokens[t]]);
         if (t >= MATCH_HASHED)
             *head_of(p, p->tokens + t) = (int32_t)t;
     }
