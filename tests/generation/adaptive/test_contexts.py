@@ -23,7 +23,7 @@ def test_every_order_sees_that_many_tokens() -> None:
 
 
 def test_the_contexts_of_a_position_depend_on_what_is_before_it() -> None:
-    """However much is computed at once, and however the text goes on."""
+    """However much is computed at once, and however the text continues."""
     text = "the cat sat on the mat, and it's a very very long day'.\n" * 4
     whole = hashes(text, last=len(text) + 1)
     assert whole.shape == (len(text) + 1, CONTEXTS)

@@ -34,7 +34,7 @@ MIXED = 4_000
 REPORT_EVERY = 1 << 16
 
 
-class Decoders(Protocol):
+class FrozenDecoders(Protocol):
     """Makes decoders of one model; see `decoders.DecoderFactory`."""
 
     def decoder(self) -> Decoder:
@@ -48,7 +48,7 @@ class Adaptation:
     """A predictor and the decoders of the model that is mixed with it."""
 
     def __init__(
-        self, decoders: Decoders, prior: NgramPrior | None, texts: Sequence[str], control: Control | None = None
+        self, decoders: FrozenDecoders, prior: NgramPrior | None, texts: Sequence[str], control: Control | None = None
     ) -> None:
         """Read the training text. Raises StoppedError."""
         self._decoders = decoders
@@ -96,7 +96,7 @@ class Adaptation:
 class AdaptedDecoders:
     """Makes decoders that predict what the predictor does, which does not learn any more."""
 
-    def __init__(self, decoders: Decoders, predictor: Predictor) -> None:
+    def __init__(self, decoders: FrozenDecoders, predictor: Predictor) -> None:
         self._decoders = decoders
         self._predictor = predictor
 

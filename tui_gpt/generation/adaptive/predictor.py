@@ -4,7 +4,7 @@ This is what a compressor of the PAQ family does (Mahoney 2005, "Adaptive weighi
 compression"), with the model as one more input. A token is a path of binary decisions (`code.py`). At each:
 
 1. Every context has counted how often each bit followed it. A map per context, learned as well, turns the two counts
-   into the probability of bit 1, and so does one for the longest match in the text. The model's is the share of its
+   into the probability of bit 1, and so does one for the longest match in the text. The model's is the fraction of its
    probabilities.
 2. Three mixers add up the stretched probabilities, ln(p / (1 - p)), with weights chosen by the decision, by the length
    of the match and by the last token; a final mixer adds up their sums.
