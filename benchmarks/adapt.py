@@ -2,9 +2,9 @@
 
     python benchmarks/adapt.py [MODEL] [--file F ...] [--characters 50000]
 
-The first rows are the validation split of TinyShakespeare, which follows the shipped model's training text, and its last
-60,000 characters; the others are the first characters of each file. Characters that the model does not know are left out,
-also for the peer: PPMd variant H of order 6 (`pip install pyppmd`), given the training text first.
+The first rows are the validation split of TinyShakespeare, which follows the shipped model's training text, and its
+last 60,000 characters; the others are the first characters of each file. Characters that the model does not know are
+left out, also for the peer: PPMd variant H of order 6 (`pip install pyppmd`), given the training text first.
 """
 
 import argparse
