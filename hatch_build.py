@@ -23,6 +23,7 @@ VARIANTS = {
     "avx512": ["-mavx512f", "-mavx2", "-mfma", "-mf16c"],
 }
 """Flags for x86-64; a compiler for another processor rejects all but the first variant."""
+SOURCES = ("decoder.c", "adaptive.c")
 FLAGS = [
     "-O3",
     "-fno-math-errno",
@@ -56,7 +57,7 @@ def platform_tag() -> str:
 
 
 def build_variants(folder: Path) -> list[Path]:
-    """Compile decoder.c to `folder` for every instruction set that the compiler supports; return the libraries.
+    """Compile SOURCES to `folder` for every instruction set that the compiler supports; return the libraries.
 
     The list is empty if even the baseline failed. Libraries of an earlier build are removed.
     """
@@ -66,9 +67,10 @@ def build_variants(folder: Path) -> list[Path]:
     if compiler is None:
         return []
     built: list[Path] = []
+    sources = [str(FOLDER / source) for source in SOURCES]
     for name, flags in VARIANTS.items():
         library = folder / f"decoder-{name}.so"
-        if not _runs([*compiler, *FLAGS, *flags, str(FOLDER / "decoder.c"), "-o", str(library), "-lm"]):
+        if not _runs([*compiler, *FLAGS, *flags, *sources, "-o", str(library), "-lm"]):
             library.unlink(missing_ok=True)
             break
         built.append(library)

@@ -131,6 +131,7 @@ class FakeTextModel:
         self.compared: list[str] = []
         self.continued: list[tuple[str, TreeShape, TokenPath]] = []
         """What `continuations` was called with."""
+        self.adapted_to: list[str] = []
 
     def unknown(self, text: str) -> str:
         return "".join(dict.fromkeys(character for character in text if character in self.not_in_alphabet))
@@ -188,6 +189,13 @@ class FakeTextModel:
 
     def nearest(self, token: str, count: int = 10) -> tuple[tuple[str, float], ...]:
         return tuple((other, 0.9 - 0.1 * place) for place, other in enumerate("etaoinshr") if other != token)[:count]
+
+    def score_adapting(self, text: str) -> Iterator[tuple[Piece, float]]:
+        return ((piece, piece.logprob / 2) for piece in self.score(text))
+
+    def adapted(self, text: str, control: Control | None = None) -> "FakeTextModel":
+        self.adapted_to.append(text)
+        return self
 
     def _piece(self, character: str, details: bool) -> Piece:
         others = tuple((other, 0.5 / 2**rank) for rank, other in enumerate("etaoinshr"))

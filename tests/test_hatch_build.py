@@ -109,7 +109,7 @@ def test_the_source_compiles_without_a_warning(tmp_path: Path) -> None:
     found = hatch_build.find_compiler()
     if found is None:
         pytest.skip("there is no C compiler here")
-    source = hatch_build.FOLDER / "decoder.c"
-    command = [*found, *hatch_build.FLAGS, "-Wall", "-Wextra", "-Werror", str(source), "-o", str(tmp_path / "x"), "-lm"]
+    sources = [str(hatch_build.FOLDER / source) for source in hatch_build.SOURCES]
+    command = [*found, *hatch_build.FLAGS, "-Wall", "-Wextra", "-Werror", *sources, "-o", str(tmp_path / "x"), "-lm"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

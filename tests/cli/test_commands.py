@@ -765,6 +765,28 @@ def test_eval_of_several_runs_prints_a_table_of_one_text(command: CommandLine, t
     assert (failed.code, "none of these models can be compared" in failed.err) == (1, True)
 
 
+def test_eval_measures_a_model_that_adapts_to_a_text(command: CommandLine, tmp_path: Path) -> None:
+    """Both losses are shown; without a text there is nothing to adapt to."""
+    (tmp_path / "text.txt").write_text("abcé")
+    record = json.loads(command("eval", "--file", str(tmp_path / "text.txt"), "--adapt", "--json").out)
+    frozen = json.loads(command("eval", "--file", str(tmp_path / "text.txt"), "--json").out)
+    assert {name: record[name] for name in frozen} == frozen
+    assert record["adapted_loss"] == pytest.approx(frozen["loss"] / 2)
+    assert record["adapted_bits_per_char"] == pytest.approx(frozen["bits_per_char"] / 2)
+    shown = command("eval", "--file", str(tmp_path / "text.txt"), "--adapt").out
+    assert "adapting: loss" in shown
+    result = command("eval", "--adapt")
+    assert (result.code, "name it by --file" in result.err) == (2, True)
+
+
+def test_generate_adapts_to_the_known_characters_of_the_whole_prompt(command: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("a long text é of mine")
+    assert command("generate", "--prompt-file", str(tmp_path / "text.txt"), "--adapt").code == 0
+    assert command.session.model.adapted_to == ["a long text  of mine"]
+    result = command("generate", "--adapt")
+    assert (result.code, "learns from the prompt" in result.err) == (2, True)
+
+
 def test_eval_of_a_byte_model_measures_any_file(
     command: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

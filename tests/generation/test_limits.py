@@ -103,7 +103,7 @@ def test_a_stop_string_within_a_token_of_several_characters_cuts_it() -> None:
 def test_the_time_limit_is_that_of_the_clock_without_suspensions() -> None:
     sampler = tiny_sampler("bigram")
     limited = Sampler(
-        sampler._decoders._model, sampler._tokenizer, name="limited", step=1, clock=itertools.count(0.0, 0.25).__next__
+        sampler._frozen._model, sampler._tokenizer, name="limited", step=1, clock=itertools.count(0.0, 0.25).__next__
     )
     *pieces, end = limited.stream("", replace(FREE, max_seconds=1.0))
     assert (len(pieces), end.end) == (4, "time")

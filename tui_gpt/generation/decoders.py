@@ -1,6 +1,7 @@
 """Choose the decoder: the C extension if it is available, on several threads for several texts, else NumPy."""
 
 import ctypes
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any, Protocol
@@ -46,6 +47,10 @@ class DecoderFactory:
     def numpy(self) -> NumpyDecoder:
         """Return a new decoder that can also score a text (`logits_along`)."""
         return NumpyDecoder(self._model)
+
+    def logits_along(self, tokens: Ints) -> Iterator[Floats]:
+        """Read a new text (T,); yield logits (n, V) after each of its tokens, chunk by chunk."""
+        return self.numpy().logits_along(tokens)
 
     @property
     def model_as_computed(self) -> Model:

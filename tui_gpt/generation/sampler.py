@@ -5,6 +5,7 @@ random generator, so equal seeds generate equal text, and training at the same t
 the notebook nor what an interface does with a piece.
 """
 
+import copy
 import itertools
 import math
 import time
@@ -17,6 +18,7 @@ import numpy as np
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
+from tui_gpt.generation.adaptive.adaptation import Adaptation, AdaptedDecoders
 from tui_gpt.generation.branches import Level, TokenPath, TreeShape
 from tui_gpt.generation.continuations import ContinuationSearch
 from tui_gpt.generation.decoder import Uniforms
@@ -60,7 +62,8 @@ class Sampler:
         val_is_estimate: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._decoders = DecoderFactory(model)
+        self._frozen = DecoderFactory(model)
+        self._decoders: DecoderFactory | AdaptedDecoders = self._frozen
         self._prior = model.prior
         self._tokenizer = tokenizer
         self._texts = tokenizer.texts
@@ -131,7 +134,7 @@ class Sampler:
         known = self._tokenizer.encode_compact(text)
         prompt = self._prompt_tokens(after).astype(known.dtype)
         tokens = np.concatenate([prompt, known])
-        rows = itertools.chain.from_iterable(self._decoders.numpy().logits_along(tokens[:-1]))
+        rows = itertools.chain.from_iterable(self._decoders.logits_along(tokens[:-1]))
         text_of = self._tokenizer.stream()
         scored = zip(itertools.islice(rows, len(prompt) - 1, None), tokens[len(prompt) :].tolist(), strict=True)
         for row, token in scored:
@@ -152,7 +155,7 @@ class Sampler:
 
     @cached_property
     def _explainer(self) -> Explainer:
-        return Explainer(self._decoders.model_as_computed, self._tokenizer)
+        return Explainer(self._frozen.model_as_computed, self._tokenizer)
 
     def continuations(
         self, prompt: str, shape: TreeShape, control: Control | None = None, *, path: TokenPath = ()
@@ -163,7 +166,31 @@ class Sampler:
 
     @cached_property
     def _continuations(self) -> ContinuationSearch:
-        return ContinuationSearch(self._decoders, self._texts)
+        return ContinuationSearch(self._frozen, self._texts)
+
+    def score_adapting(self, text: str) -> Iterator[tuple[Piece, float]]:
+        """See `TextModel.score_adapting`."""
+        adaptation = self._adaptation(None)
+        text_of = self._tokenizer.stream()
+        for tokens, logprobs, adapted in adaptation.scores(self._tokens_to_score(text)):
+            for token, row, score in zip(tokens.tolist(), logprobs, adapted.tolist(), strict=True):
+                yield Piece(text_of(token), float(row[token])), score
+
+    def adapted(self, text: str, control: Control | None = None) -> "Sampler":
+        """See `TextModel.adapted`."""
+        adaptation = self._adaptation(control)
+        adaptation.read(self._tokens_to_score(text), control or Control())
+        adapted = copy.copy(self)
+        adapted._decoders = AdaptedDecoders(self._frozen, adaptation.predictor)
+        return adapted
+
+    def _adaptation(self, control: Control | None) -> Adaptation:
+        return Adaptation(self._frozen, self._prior, self._texts, control)
+
+    def _tokens_to_score(self, text: str) -> Ints:
+        """Return the tokens of `text` after a line break, which is the context of the first."""
+        known = self._tokenizer.encode_compact(text)
+        return np.concatenate([self._prompt_tokens("").astype(known.dtype), known])
 
     def _generate(
         self, prompt: str, config: SampleConfig, count: int, control: Control | None, details: bool

@@ -34,6 +34,9 @@ def _none_one_or_several(_: click.Context, __: click.Parameter, runs: tuple[str,
 @click.option("--model-path", metavar="DIR", type=click.Path(path_type=Path), help="Folder of a run or a checkpoint.")
 @click.option("--file", metavar="F", shell_complete=completion.files, help="Evaluate on this text instead; - is stdin.")
 @click.option(
+    "--adapt", is_flag=True, help="With --file: measure it also while it learns from the text it has read so far."
+)
+@click.option(
     "--device", type=click.Choice(get_args(DeviceName)), default="auto", show_default=True,
     help="Device for the validation split; --file is read on the CPU.",
 )  # fmt: skip
@@ -41,7 +44,7 @@ def _none_one_or_several(_: click.Context, __: click.Parameter, runs: tuple[str,
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.pass_context
 def evaluate(
-    ctx: click.Context, /, file: str | None, device: DeviceName, threads: int, as_json: bool, **_: Any
+    ctx: click.Context, /, file: str | None, adapt: bool, device: DeviceName, threads: int, as_json: bool, **_: Any
 ) -> None:
     """Evaluate a model: validation loss (nats per token), bits per character and per byte, perplexity.
 
@@ -50,7 +53,12 @@ def evaluate(
     The validation split of the model's own text is read, of a long one 120,000 evenly spread tokens; --file reads
     any other text. Several --run with --file compare the models in a table: each is scored on the characters that all
     of them know, in bits per character and perplexity per character; * marks the best.
+
+    With --adapt, the text is also predicted by counts, matches and mixing weights that learn from each character after
+    it was predicted; the model itself stays as it is.
     """
+    if adapt and file is None:
+        raise UsageError("--adapt reads a text: name it by --file")
     source = chosen_source(ctx)
     several = ctx.params["run"]
     place = TrainConfig(max_iters=1, device=device, threads=threads)
@@ -59,9 +67,12 @@ def evaluate(
 
     session, streams = common.make_session(place), Streams.standard()
     if isinstance(several, tuple):
+        if adapt:
+            raise UsageError("--adapt measures one model: name one --run")
         _compare(session, several, file, streams, as_json)
     elif file is not None:
-        _print(headless.score(session, source, _text_in(file, source), streams), as_json)
+        score = headless.score_adapting if adapt else headless.score
+        _print(score(session, source, _text_in(file, source), streams), as_json)
     else:
         _print(headless.evaluate(session, source, streams), as_json)
 
@@ -104,6 +115,10 @@ _LABELS = {
     "bits_per_byte": "bits per byte",
     "val_tokens": "tokens",
     "left_out": "left out",
+    "adapted_loss": "adapting: loss",
+    "adapted_bits_per_char": "bits per character",
+    "adapted_bits_per_byte": "bits per byte",
+    "adapted_perplexity": "perplexity",
 }
 
 

@@ -59,6 +59,10 @@ class _GenerateCommand(common.SettingsCommand):
     shell_complete=completion.files,
     help="Read the prompt from this file; - is stdin.",
 )
+@click.option(
+    "--adapt", is_flag=True, cls=common.Option, heading="The text",
+    help="Learn from the whole prompt first, to write in its manner; takes some seconds.",
+)  # fmt: skip
 @common.setting_options("generate", _SAMPLING, "The text")
 @common.setting_option("generate", "num_samples", "The text")
 @common.setting_options("generate", _STEERING, "Stop and constraints")
@@ -81,6 +85,7 @@ def generate(
     ctx: click.Context,
     /,
     num_samples: int | None,
+    adapt: bool,
     with_prompt: bool | None,
     as_json: bool | None,
     quiet: bool,
@@ -99,6 +104,8 @@ def generate(
     config = settings.sample_config(common.chosen_levels(ctx, "generate"))
     source = chosen_source(ctx)
     prompt = _prompt(ctx.params["prompt"], ctx.params["prompt_file"])
+    if adapt and not prompt:
+        raise UsageError("--adapt learns from the prompt: give one, or a file by --prompt-file")
     from tui_gpt.cli.headless import generate as headless
     from tui_gpt.cli.headless.streams import Streams
     from tui_gpt.generation.steering.pattern import check_pattern
@@ -111,6 +118,7 @@ def generate(
         config,
         Streams.standard(quiet=quiet),
         samples=samples,
+        adapt=adapt,
         as_json=bool(as_json),
         with_prompt=bool(with_prompt),
     )

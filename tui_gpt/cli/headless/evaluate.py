@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tui_gpt.cli.headless.streams import Streams, busy
 from tui_gpt.cli.signals import StopOnSignals
@@ -41,6 +42,17 @@ class TextScore:
     """Per token."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class AdaptedTextScore(TextScore):
+    """The same, and how well a prediction that learns while it reads the text does."""
+
+    adapted_loss: float
+    """Nats per token."""
+    adapted_bits_per_char: float
+    adapted_bits_per_byte: float
+    adapted_perplexity: float
+
+
 def evaluate(session: SessionLike, source: str | Path | None, streams: Streams) -> Evaluation:
     """Measure a model on its validation split. Raises TuiGptError."""
     control = Control()
@@ -57,33 +69,80 @@ def score(session: SessionLike, source: str | Path | None, text: str, streams: S
         model = session.open_model(source)
         summed = _LossSum(len(text), control)
         total = -math.fsum(summed.logprobs(model.score(text)))
-    if not summed.tokens:
-        raise TuiGptError("the model knows none of these characters: choose a text like its training text")
-    result = _score_of(model, text, total / summed.tokens, summed.tokens)
+    result = TextScore(**_facts(model, text, summed.tokens), **_measures(model, text, total, summed.tokens))
+    _warn_of_left_out(result, text, streams)
+    return result
+
+
+def score_adapting(session: SessionLike, source: str | Path | None, text: str, streams: Streams) -> AdaptedTextScore:
+    """Measure a model on any text, as it is and while it learns from the text. Raises TuiGptError."""
+    control = Control()
+    with StopOnSignals(control) as signals, busy(streams, "loading the model", control):
+        signals.nothing_to_lose = True
+        model = session.open_model(source)
+        control.report("counting the training text")
+        summed, adapted = _LossSum(len(text), control), _Sum()
+        total = -math.fsum(summed.logprobs(adapted.first_of(model.score_adapting(text))))
+    measures = _measures(model, text, -adapted.total, summed.tokens)
+    result = AdaptedTextScore(
+        **_facts(model, text, summed.tokens),
+        **_measures(model, text, total, summed.tokens),
+        **{f"adapted_{name}": value for name, value in measures.items()},
+    )
+    _warn_of_left_out(result, text, streams)
+    return result
+
+
+def _warn_of_left_out(result: TextScore, text: str, streams: Streams) -> None:
     if result.left_out:
         fraction = result.left_out / len(text)
         streams.write_line(
             f"warning: the model does not know {fraction:.1%} of the text's characters; they do not count in the loss"
         )
-    return result
 
 
-def _score_of(model: TextModel, text: str, loss: float, tokens: int) -> TextScore:
-    unknown = model.unknown(text)
-    known = without(text, unknown)
-    size = TokenSize.of(known, tokens)
-    return TextScore(
-        name=model.name,
-        step=model.step,
-        characters=len(known),
-        tokens=tokens,
-        left_out=len(text) - len(known),
-        unknown=unknown,
-        loss=loss,
-        bits_per_char=size.bits_per_char(loss),
-        bits_per_byte=size.bits_per_byte(loss),
-        perplexity=perplexity(loss),
-    )
+def _known(model: TextModel, text: str) -> str:
+    return without(text, model.unknown(text))
+
+
+def _facts(model: TextModel, text: str, tokens: int) -> dict[str, Any]:
+    """Return the fields of a score that the loss has no part in. Raises TuiGptError if the text has no tokens."""
+    if not tokens:
+        raise TuiGptError("the model knows none of these characters: choose a text like its training text")
+    characters = len(_known(model, text))
+    return {
+        "name": model.name,
+        "step": model.step,
+        "characters": characters,
+        "tokens": tokens,
+        "left_out": len(text) - characters,
+        "unknown": model.unknown(text),
+    }
+
+
+def _measures(model: TextModel, text: str, total: float, tokens: int) -> dict[str, Any]:
+    """Return the fields of a score for the sum of the losses, in nats."""
+    known = _known(model, text)
+    size, loss = TokenSize.of(known, tokens), total / tokens
+    return {
+        "loss": loss,
+        "bits_per_char": size.bits_per_char(loss),
+        "bits_per_byte": size.bits_per_byte(loss),
+        "perplexity": perplexity(loss),
+    }
+
+
+@dataclass
+class _Sum:
+    """Adds up the second numbers of pairs that pass."""
+
+    total: float = 0.0
+
+    def first_of(self, pairs: Iterable[tuple[Piece, float]]) -> Iterator[Piece]:
+        """Yield the first of each pair."""
+        for piece, number in pairs:
+            self.total += number
+            yield piece
 
 
 @dataclass

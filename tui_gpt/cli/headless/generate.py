@@ -36,18 +36,23 @@ def generate(
     samples: int,
     as_json: bool,
     with_prompt: bool = False,
+    adapt: bool = False,
 ) -> int:
     """Generate text after `prompt` on stdout until the end, or a signal, and return the exit code. Raises TuiGptError.
 
-    Sample k has the first one's seed plus k - 1 and is the same text however many are generated.
+    Sample k has the first one's seed plus k - 1 and is the same text however many are generated. With `adapt` the model
+    learns from the prompt first.
     """
     control = Control()
     with StopOnSignals(control) as signals:
         signals.nothing_to_lose = True
         with busy(streams, "loading the model"):
             model = session.open_model(source)
-        signals.nothing_to_lose = False
         known = _without_unknown(model, prompt, streams)
+        if adapt:
+            with busy(streams, "learning from the prompt", control):
+                model = model.adapted(known, control)
+        signals.nothing_to_lose = False
         seeded = config if config.seed is not None else replace(config, seed=draw_seed())
         streams.write_line(_heading(model, seeded))
         began = time.monotonic()

@@ -14,6 +14,7 @@
 #include <cpuid.h>
 #endif
 
+#include "adaptive.h"
 #include "matrix.h"
 
 #define NGRAM_SIZES 3  /* n-gram embeddings of 2, 3 and 4 characters */
@@ -500,7 +501,8 @@ int64_t layout(int64_t *values, int64_t count)
 {
     const int64_t known[] = {sizeof(struct matrix), sizeof(struct layer), sizeof(struct network), sizeof(struct grams),
                              sizeof(struct model), sizeof(struct state), sizeof(struct sampling), PANEL, MATCH_LENGTH,
-                             MATCH_REACH, NGRAM_SIZES};
+                             MATCH_REACH, NGRAM_SIZES, sizeof(struct predictor), sizeof(struct slot), LINE, PROBES,
+                             MATCH_HASHED, MATCH_LONGEST, LEVELS, BINS, MOST_COUNTED};
     const int64_t length = sizeof known / sizeof *known;
     memcpy(values, known, (count < length ? count : length) * sizeof *known);
     return length;

@@ -10,6 +10,7 @@ from ctypes import POINTER, c_int64, c_void_p
 from pathlib import Path
 
 from tui_gpt.config import MATCH_LENGTH, MATCH_REACH, NGRAM_TABLES
+from tui_gpt.generation.adaptive import tables
 from tui_gpt.generation.kernel import structs
 
 OFF_VARIABLE = "TUI_GPT_NO_KERNEL"
@@ -32,6 +33,15 @@ LAYOUT = (
     MATCH_LENGTH,
     MATCH_REACH,
     len(NGRAM_TABLES),
+    ctypes.sizeof(structs.Predictor),
+    tables.SLOT.itemsize,
+    tables.LINE,
+    tables.PROBES,
+    tables.MATCH_HASHED,
+    tables.MATCH_LONGEST,
+    tables.LEVELS,
+    tables.BINS,
+    tables.MOST_COUNTED,
 )
 
 
@@ -73,6 +83,9 @@ def loaded(path: Path) -> ctypes.CDLL | None:
         _declare(library, "layout", c_int64, POINTER(c_int64), c_int64)
         _declare(library, "read_texts", None, model, state, c_int64)
         _declare(library, "generate_texts", None, model, state, POINTER(structs.Sampling), c_void_p, c_int64, c_void_p)
+        predictor, array = POINTER(structs.Predictor), c_void_p
+        _declare(library, "adaptive_read", None, predictor, c_int64, c_int64, array, array, array)
+        _declare(library, "adaptive_predict", None, predictor, array, c_int64, array, array, array)
     except (OSError, AttributeError):
         return None
     return library

@@ -1,4 +1,4 @@
-"""The structs of decoder.c and matrix.h; library.py checks that their sizes agree."""
+"""The structs of decoder.c, matrix.h and adaptive.c; library.py checks that their sizes agree."""
 
 import ctypes
 from ctypes import POINTER, c_double, c_float, c_int64, c_void_p
@@ -67,3 +67,13 @@ class State(ctypes.Structure):
 
 class Sampling(ctypes.Structure):
     _fields_ = [*((name, c_double) for name in ("temperature", "top_p", "min_p")), *_numbers("top_k")]
+
+
+class Predictor(ctypes.Structure):
+    _fields_ = [
+        *_numbers("vocab_size contexts line_bits match_bits refine_bits"),
+        *_pointers("order place low middle high children groups levels slots count_maps match_maps"),
+        ("mixers", c_void_p * 3),
+        *_pointers("final refinements heads tokens held"),
+        *((name, c_float) for name in ("rate", "final_rate", "refine_rate", "refine_weight", "bias", "count_limit")),
+    ]
