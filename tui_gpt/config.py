@@ -320,7 +320,7 @@ class SampleConfig(_FromDict):
     stop: tuple[str, ...] = ()
     """Strings before the first of which a text ends."""
     until: Until = "length"
-    """What ends a text before `max_new_tokens`, see generation/until.py; `length` is nothing."""
+    """What ends a text before `max_new_tokens`, see generation/steering/until.py; `length` is nothing."""
     max_seconds: float | None = None
     """Seconds after which a text ends."""
     allow: str = ""

@@ -245,7 +245,7 @@ _CARDS = HelpSection(
         _row(
             _A("why.toggle", "d", "why the character at the cursor was predicted", "Explain the prediction"),
             _A("why.attention", "o", "what attention looked at", "Show attention in the text"),
-            words="at a text cursor: why this character; attention",
+            words="at a cursor: why this character; attention",
         ),
         _row(
             _A("why.layer", "l", "next layer, or their mean", "Attention: next layer"),
@@ -276,6 +276,7 @@ _CARDS = HelpSection(
             _A("card.remove", "delete,backspace", "remove the card", "Remove the card"),
             _A("card.remove_branch", "x", "remove the branch", "Remove the branch"),
             _A("card.remove_all", "X", "remove all cards", "Remove all cards"),
+            words="remove the card; the branch; all cards",
         ),
         _row(_A("card.focus_prompt", "i", "back to the prompt", "Go to the prompt")),
     ),
@@ -296,7 +297,7 @@ _NOTEBOOK = HelpSection(
             _A("card.search", "slash", "search all cards and notes", "Search the cards"),
             _A("card.next_found", "f", "next place found", "Next place found"),
             _A("card.previous_found", "F", "previous place found", "Previous place found"),
-            words="search all cards and notes; next, previous place",
+            words="search cards and notes; next, previous place",
         ),
         _row(_A("card.end_search", "escape", "end the search", "End the search")),
         _row(
@@ -308,7 +309,7 @@ _NOTEBOOK = HelpSection(
         ),
         _row(_A("card.note", "a", "write a note", "Write a note on the branch")),
         _row(
-            _A("card.export", "E", "export the notebook as JSON", "Export the notebook"),
+            _A("card.export", "E", "export all as JSON", "Export the notebook"),
             _A("card.import", "I", "add an exported notebook", "Import a notebook"),
         ),
         _row(
@@ -316,7 +317,7 @@ _NOTEBOOK = HelpSection(
             _A("search.previous", "up", "previous place found"),
             _A("search.close", "escape", "end the search"),
             also="Enter",
-            words="while typing: next, previous, end; to the cards",
+            words="typing: next, previous; end; to the cards",
         ),
         _row(
             _A("note.save", "enter", "save the note"),
@@ -349,6 +350,7 @@ _TREE = HelpSection(
             _A("tree.continue", "c", "continue at the end", "Tree: continue the branch"),
             _A("tree.regenerate", "r", "regenerate with a new seed", "Tree: regenerate the branch"),
             _A("tree.edit", "e", "edit, then continue", "Tree: edit the branch"),
+            words="continue; regenerate, new seed; edit",
         ),
         _row(
             _A("tree.bookmark", "m", "set or remove a bookmark", "Tree: bookmark"),

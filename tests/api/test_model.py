@@ -25,6 +25,15 @@ def test_equal_seeds_generate_equal_text_and_a_stream_is_the_same_text(shipped: 
     assert shipped.generate("ROMEO:", 8, seed=2) != text
 
 
+def test_a_stream_that_a_condition_ends_says_so_in_a_last_piece_without_a_token(shipped: Model) -> None:
+    *pieces, end = shipped.stream("ROMEO:", 40, seed=1, stop=("e",), forbid="W")
+    assert (end.text, end.end) == ("", "stop")
+    text = "".join(piece.text for piece in pieces)
+    assert 0 < len(text) == len(pieces) < 40
+    assert not set(text) & {"e", "W"}
+    assert shipped.generate("ROMEO:", 40, seed=1, stop=("e",), forbid="W") == text
+
+
 def test_the_score_after_a_prompt_is_what_the_stream_reported(shipped: Model) -> None:
     pieces = list(shipped.stream("O Romeo, Rom", 6, temperature=1, seed=3))
     score = shipped.score("".join(piece.text for piece in pieces), after="O Romeo, Rom")
@@ -55,9 +64,11 @@ def test_a_text_without_a_known_character_has_no_score(shipped: Model) -> None:
 def test_a_setting_out_of_range_is_refused_before_anything_is_generated(shipped: Model) -> None:
     with pytest.raises(ConfigError, match="temperature is -1"):
         shipped.stream("", 10, temperature=-1)
+    with pytest.raises(ConfigError, match="is not a valid regular expression"):
+        shipped.stream("", 10, match="(")
     with pytest.raises(ConfigError, match="n cannot be '10'"):
         shipped.generate("", "10")  # type: ignore[arg-type]  # what is tested
-    with pytest.raises(UsageError, match=r"there is no setting 'topk' \(did you mean top_k or top_p\?\)"):
+    with pytest.raises(UsageError, match=r"there is no setting 'topk' \(did you mean top_k or"):
         shipped.generate("", 10, topk=3)  # type: ignore[call-arg]  # what is tested
 
 

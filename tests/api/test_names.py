@@ -8,7 +8,7 @@ from dataclasses import fields
 import pytest
 
 import tui_gpt
-from tui_gpt.api.settings import Filters, ResumeSettings, TrainSettings
+from tui_gpt.api.settings import GenerateSettings, ResumeSettings, TrainSettings
 from tui_gpt.config import LIVE_SETTINGS, ModelConfig, SampleConfig, TrainConfig
 
 
@@ -51,5 +51,5 @@ def names(*configs: type) -> set[str]:
 def test_the_keyword_arguments_are_the_settings() -> None:
     """A new setting of a config must be added to tui_gpt/api/settings.py as well."""
     assert set(TrainSettings.__annotations__) == names(ModelConfig, TrainConfig)
-    assert set(Filters.__annotations__) == names(SampleConfig) - {"max_new_tokens", "temperature", "seed"}
+    assert set(GenerateSettings.__annotations__) == names(SampleConfig) - {"max_new_tokens", "temperature", "seed"}
     assert set(ResumeSettings.__annotations__) > LIVE_SETTINGS

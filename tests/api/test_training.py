@@ -15,6 +15,7 @@ import tui_gpt
 from tui_gpt.api.training import Training
 from tui_gpt.errors import ConfigError, CorpusError, IncompatibleError, NotFoundError, UsageError
 from tui_gpt.events import Evaluated, Finished, Progress, Started
+from tui_gpt.session import Session
 
 FOX = "the quick brown fox jumps over the lazy dog and runs back to the river bank\n"
 
@@ -107,6 +108,22 @@ def test_a_run_may_live_in_a_folder(text: Path, tmp_path: Path) -> None:
     assert training.model().step == tui_gpt.load(tmp_path / "mine").step == 20
     assert list(tui_gpt.resume(str(tmp_path / "mine"), max_iters=22))[-1].step == 22
     assert tui_gpt.read_log(tmp_path / "mine")[-1].step == 22
+
+
+def test_an_interrupt_while_pytorch_is_loaded_starts_no_run(text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupts = iter([KeyboardInterrupt()])
+
+    def load_torch(_: Session) -> None:
+        for interrupt in interrupts:
+            raise interrupt
+
+    monkeypatch.setattr(Session, "load_torch", load_torch)
+    training = tiny(text)
+    with pytest.raises(KeyboardInterrupt):
+        next(training)
+    assert (next(training, None), tui_gpt.runs()) == (None, [])
+    with pytest.raises(NotFoundError, match="take the first event"):
+        training.model()
 
 
 def test_another_model_is_the_start(text: Path) -> None:

@@ -199,6 +199,8 @@ def test_the_commands_and_the_app_read_the_same_variables(
     """Every setting has a variable, which gives the same config in both."""
     examples = {int: "8", float: "0.5", str: "tinyshakespeare", bool: "yes"}
     special = {"preset": "classic", "architecture": "classic", "optimizer": "adamw", "schedule": "linear"}
+    special |= {"stop": "end|END", "until": "line", "allow": "a-z", "forbid": "x", "match": "a*"}
+    special |= {"repetition_penalty": "2"}
     special |= {"tokenizer": "bpe", "vocab_size": "512", "activation": "relu"}
     special |= {
         "device": "cpu",

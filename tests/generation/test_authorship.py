@@ -43,6 +43,19 @@ def last(found: Iterator[Authorship]) -> Authorship:
     return result
 
 
+def test_many_unknown_characters_are_counted_in_one_pass() -> None:
+    class Text(str):
+        __slots__ = ()
+
+        def count(self, *_: object) -> int:
+            raise AssertionError("this takes the number of characters times the length of the text")
+
+    found = last(
+        who_wrote(opener(Author("a", 0.5, "bc"), Author("b", 0.5)), ["a", "b"], Text("abcb" + "a" * 40), Control())
+    )
+    assert [score.unknown_count for score in found.scores] == [3, 0]
+
+
 def test_the_best_has_the_fewest_bits_on_the_characters_that_all_know() -> None:
     text = "some words and an é, and another é; more words follow here ¶"
     models = [Author("half", 0.5, "¶"), Author("quarter", 0.25, "é"), Author("narrow", 0.9, "someword")]

@@ -177,3 +177,11 @@ def test_a_text_that_grows_is_read_once_while_that_changes_nothing(name: str, st
         found.advance(np.array([0]))
     reader.read(tokens[1:10])
     assert factory.started == starts
+
+
+def test_of_a_long_text_that_is_pasted_only_the_end_is_read() -> None:
+    factory = Counting(tiny_weights("ensemble"))
+    reader, tokens = TextReader(factory), np.resize(TOKENIZER.encode("the fox "), 2_000).astype(np.int64)
+    for length in (8, 100, 2_000):
+        assert reader.read(tokens[:length]).logits == pytest.approx(factory.numpy().start(tokens[:length]), abs=1e-3)
+    assert factory.started == [8, 2_000]

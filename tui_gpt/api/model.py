@@ -8,14 +8,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, Unpack
 
-from tui_gpt.api.settings import Filters, require_known
+from tui_gpt.api.settings import GenerateSettings, require_known
 from tui_gpt.config import SampleConfig
 from tui_gpt.errors import ConfigError, IncompatibleError, UsageError
+from tui_gpt.generation.steering.pattern import check_pattern
 from tui_gpt.generation.text_model import Piece, TextModel
 from tui_gpt.metrics import TokenSize, perplexity
 from tui_gpt.session import Session
 from tui_gpt.storage.manifest import read_info
 from tui_gpt.storage.runs.model_copy import copy_model
+from tui_gpt.text.characters import without
 
 if TYPE_CHECKING:
     from tui_gpt.generation.explanation import Explanation
@@ -73,15 +75,17 @@ class Model:
         *,
         temperature: float = 0.8,
         seed: int | None = None,
-        **filters: Unpack[Filters],
+        **settings: Unpack[GenerateSettings],
     ) -> str:
-        """Return `n` tokens of text that continue `prompt`, without the prompt.
+        """Return text that continues `prompt`, without the prompt: `n` tokens, or fewer if a condition ends it.
 
         `temperature` 0 always takes the most likely token, 1 draws from the model's probabilities. Equal seeds give
-        equal text; None draws a new seed. `filters` are `top_k`, `top_p` and `min_p`. Characters that the model does
-        not know are left out of the prompt, with a UserWarning. Raises ConfigError for a setting out of range.
+        equal text; None draws a new seed. `settings` are filters (`top_k`, `top_p`, `min_p`), stop conditions (`stop`,
+        `until`, `max_seconds`), constraints (`allow`, `forbid`, `match`) and the repetition penalty, as for `tui-gpt
+        generate`. Characters that the model does not know are left out of the prompt, with a UserWarning. Raises
+        ConfigError for a setting out of range, an invalid one, and constraints that leave no character.
         """
-        config = _sample_config(n, temperature, seed, filters)
+        config = _sample_config(n, temperature, seed, settings)
         return "".join(piece.text for piece in self._model.stream(self._known(prompt), config))
 
     def stream(
@@ -91,15 +95,16 @@ class Model:
         *,
         temperature: float = 0.8,
         seed: int | None = None,
-        **filters: Unpack[Filters],
+        **settings: Unpack[GenerateSettings],
     ) -> Iterator[Piece]:
         """Yield the tokens of `generate`, each as soon as it is drawn.
 
         A `Piece` has the `text` of the token, its `logprob` in nats and the ten most likely tokens with their
-        probabilities, `alternatives`; both are the model's own, at temperature 1 and without filters. Raises
-        ConfigError for a setting out of range.
+        probabilities, `alternatives`; both are the model's own, at temperature 1 and without filters. If a condition
+        ends the text, a last piece without a token has the reason, `end`. Raises ConfigError as `generate` does;
+        whether the constraints leave a character is known with the first token.
         """
-        config = _sample_config(n, temperature, seed, filters)
+        config = _sample_config(n, temperature, seed, settings)
         return self._model.stream(self._known(prompt), config, details=True)
 
     def score(self, text: str, *, after: str = "") -> "Score":
@@ -107,7 +112,7 @@ class Model:
 
         Unknown characters are left out. Raises UsageError for a text without a known character.
         """
-        known = _without(text, self._model.unknown(text))
+        known = without(text, self._model.unknown(text))
         if not known:
             raise UsageError("the model knows none of these characters: choose a text like its training text")
         pieces = tuple(self._model.score(known, after=self._known(after), details=True))
@@ -155,7 +160,7 @@ class Model:
         if unknown:
             shown = " ".join(map(repr, unknown[:_MAX_SHOWN])) + (" …" if len(unknown) > _MAX_SHOWN else "")
             warnings.warn(f"left out, as {self.name} does not know these characters: {shown}", stacklevel=3)
-        return _without(prompt, unknown)
+        return without(prompt, unknown)
 
 
 @dataclass(frozen=True)
@@ -201,15 +206,13 @@ def place_of(source: str | Path) -> str | Path:
     return Path(source) if isinstance(source, str) and (os.sep in source or "/" in source) else source
 
 
-def _without(text: str, unknown: str) -> str:
-    return text.translate(dict.fromkeys(map(ord, unknown)))
-
-
-def _sample_config(n: int, temperature: float, seed: int | None, filters: Filters) -> SampleConfig:
+def _sample_config(n: int, temperature: float, seed: int | None, settings: GenerateSettings) -> SampleConfig:
     """Return the settings of a generation. Raises UsageError for one that does not exist, ConfigError."""
-    require_known(filters.keys(), Filters)
-    chosen = {"max_new_tokens": n, "temperature": temperature, "seed": seed, **filters}
+    require_known(settings.keys(), GenerateSettings)
+    chosen = {"max_new_tokens": n, "temperature": temperature, "seed": seed, **settings}
     try:
-        return SampleConfig.from_dict({**asdict(SampleConfig()), **chosen})
+        config = SampleConfig.from_dict({**asdict(SampleConfig()), **chosen})
     except ConfigError as error:
         raise ConfigError(str(error).replace("max_new_tokens", "n"), error.setting) from None
+    check_pattern(config.match)
+    return config

@@ -20,8 +20,8 @@ from tui_gpt.errors import UsageError
 from tui_gpt.storage.names import did_you_mean
 
 
-class Filters(TypedDict, total=False):
-    """Which of the next tokens are drawn at all, and where a text ends; see `config.SampleConfig`."""
+class GenerateSettings(TypedDict, total=False):
+    """What may be drawn, and where a text ends, besides length, temperature and seed; see `config.SampleConfig`."""
 
     top_k: int
     top_p: float

@@ -90,9 +90,10 @@ def resume(run: str | Path, **changes: Unpack[ResumeSettings]) -> "Training":
 class Training(Iterator[Event]):
     """A training: an iterator over its events, which are described in `tui_gpt.events`.
 
-    The next steps are made when the next event is asked for. A loop that is left early pauses the training; `next` and
-    another loop continue it. `close`, the end of a `with` block, the end of the program and Ctrl+C in a step save
-    first, and the run can be resumed. `stop` may be called from any thread.
+    The next steps are made when the next event is asked for, and those up to one event in the background after `model`.
+    A loop that is left early pauses the training; `next` and another loop continue it. `close`, the end of a `with`
+    block, the end of the program and Ctrl+C in a step save first, and the run can be resumed. `stop` may be called from
+    any thread.
     """
 
     def __init__(self, request: TrainRequest, notes: tuple[str, ...] = ()) -> None:
@@ -117,11 +118,8 @@ class Training(Iterator[Event]):
         try:
             self._begin()
             return self._thread.take()
-        except KeyboardInterrupt:
-            self.close()
-            raise
         except BaseException:
-            self._end()
+            self.close()
             raise
 
     def stop(self) -> None:
@@ -145,14 +143,15 @@ class Training(Iterator[Event]):
         During training its name ends with `@live`, and later steps do not change it. Raises NotFoundError before the
         first event, and if nothing was saved.
         """
-        if self._state == "new":
+        place = self._request.model_path or self.name
+        if self._state == "new" or not place:
             raise NotFoundError("nothing has been trained yet: take the first event before the model")
         if self._state == "open":
             with suppress(NotFoundError, CancelledError):  # the training has ended, though its last event is not taken
                 live = self._session.request_live()
                 self._thread.request_until(live.weights)
                 return Model(live.model())
-        return Model.load(self._request.model_path or self.name)
+        return Model.load(place)
 
     def __enter__(self) -> Self:
         return self
@@ -172,15 +171,10 @@ class Training(Iterator[Event]):
     def _begin(self) -> None:
         """Load PyTorch, before the first step."""
         if self._state == "new":
-            self._state = "open"
-            _open.add(self)
             self._thread.run(self._session.load_torch)
             self._session.fix_thread_count()
-
-    def _end(self) -> None:
-        self._state = "ended"
-        _open.discard(self)
-        self._thread.finish()
+            self._state = "open"
+            _open.add(self)
 
 
 _open: "weakref.WeakSet[Training]" = weakref.WeakSet()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from tui_gpt.control import Control
 from tui_gpt.errors import TuiGptError
 from tui_gpt.generation.text_model import CharacterLogprobs, TextModel
+from tui_gpt.text.characters import without
 
 MIN_KNOWN = 0.9
 """The fraction of a text's characters that a model must know to be compared."""
@@ -89,7 +90,7 @@ def who_wrote(
     scores = [_looked_up(opener, source, text) for source in sources]
     known = [score for score in scores if not score.problem]
     left_out = "".join(dict.fromkeys(character for score in known for character in score.unknown))
-    common = text.translate(dict.fromkeys(map(ord, left_out)))
+    common = without(text, left_out)
     found = Authorship(tuple(scores), common, left_out, len(text) - len(common), (None,) * len(scores))
     yield found
     for place, score in enumerate(scores):
@@ -110,7 +111,7 @@ def _looked_up(opener: Opener, source: Source, text: str) -> AuthorScore:
     except TuiGptError as error:
         return AuthorScore(source=source, name=source or "", problem=str(error), is_opened=False)
     unknown = model.unknown(text)
-    count = sum(map(text.count, unknown))
+    count = len(text) - len(without(text, unknown))
     score = AuthorScore(source=source, name=model.name, step=model.step, unknown=unknown, unknown_count=count)
     if count > (1 - MIN_KNOWN) * len(text):
         return replace(score, problem=f"it knows only {1 - count / max(1, len(text)):.0%} of the characters")

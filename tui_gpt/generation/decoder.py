@@ -115,15 +115,14 @@ class Decoder(ABC):
             self.advance(tokens[-1])
         return np.stack(tokens), np.stack(logits)
 
-    @property
-    def slides(self) -> bool:
-        """Whether the window slides (a modern model), so that a text is read once, however long it becomes."""
-        return self._is_modern
+    def extend(self, tokens: Ints) -> None:
+        """Read at most `readable` more characters (T,) of one text."""
+        self._read_chunks(tokens[None])
 
     @property
-    def block_size(self) -> int:
-        """The number of characters in the window."""
-        return self.model.config.block_size
+    def readable(self) -> int:
+        """The number of characters that can be read in addition such that the logits are those after reading all."""
+        return receptive_field(self.model.config) if self._free_positions is None else self._free_positions
 
     def _select(self, rows: Ints) -> None:
         """Continue these of the texts (n,), in new arrays."""

@@ -24,8 +24,7 @@ class TextReader:
         with self._lock:
             decoder, self._decoder = self._decoder, None
             if decoder is not None and self._is_extended(decoder, tokens):
-                for token in tokens[len(self._read) :]:
-                    decoder.advance(np.array([token]))
+                decoder.extend(tokens[len(self._read) :])
             else:
                 decoder = self._decoders.decoder()
                 decoder.start(tokens)
@@ -35,4 +34,4 @@ class TextReader:
     def _is_extended(self, decoder: Decoder, tokens: Ints) -> bool:
         """Return whether reading the rest of `tokens` gives the logits that reading all of them at once would give."""
         begins = np.array_equal(tokens[: len(self._read)], self._read)
-        return begins and (decoder.slides or len(tokens) <= decoder.block_size)
+        return begins and len(tokens) - len(self._read) <= decoder.readable

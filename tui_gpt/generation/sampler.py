@@ -14,7 +14,6 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
@@ -36,6 +35,7 @@ from tui_gpt.prior.novelty import CopyIndex
 from tui_gpt.prior.stored import read_prior, without_prior
 from tui_gpt.seeds import draw_seed
 from tui_gpt.storage.checkpoint import read_checkpoint
+from tui_gpt.text.characters import code_points
 from tui_gpt.text.tokenizers.choose import read_tokenizer
 from tui_gpt.text.tokenizers.protocol import Tokenizer
 
@@ -113,14 +113,14 @@ class Sampler:
 
     def copied(self, text: str) -> float | None:
         """See `TextModel.copied`."""
-        return None if self._copy_index is None else self._copy_index.copied_fraction(_code_points(text))
+        return None if self._copy_index is None else self._copy_index.copied_fraction(code_points(text))
 
     @cached_property
     def _copy_index(self) -> CopyIndex | None:
         """The passages of the text that the prior counted, in characters whatever the tokens are."""
         if self._prior is None:
             return None
-        return CopyIndex(_code_points(self._tokenizer.decode(part)) for part in self._prior.counted)
+        return CopyIndex(code_points(self._tokenizer.decode(part)) for part in self._prior.counted)
 
     def score(self, text: str, *, after: str = "", details: bool = False) -> Iterator[Piece]:
         """Yield one piece per token of `text`, with the log-probability that the model gave it.
@@ -259,10 +259,6 @@ class _Uniforms:
             self._left = np.concatenate([self._left, np.stack(columns, axis=1)])
         taken, self._left = self._left[:n], self._left[n:]
         return taken
-
-
-def _code_points(text: str) -> npt.NDArray[np.uint32]:
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
 
 
 def _changed(config: SampleConfig, control: Control) -> tuple[SampleConfig, Changes]:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from tui_gpt.text.characters import code_points
+
 _CODE_POINTS = 0x110000
 _CHUNK = 1 << 15
 """Characters looked at at a time: most chunks of a text with a few special characters are ASCII."""
@@ -21,7 +23,7 @@ class Alphabet:
             if chunk.isascii():
                 self._missing_ascii = self._missing_ascii.translate(None, chunk.encode("ascii"))
             else:
-                self._has_code[np.frombuffer(chunk.encode("utf-32-le", "surrogatepass"), "<u4")] = True
+                self._has_code[code_points(chunk)] = True
 
     def characters(self) -> str:
         """Return all of them, in code point order."""

@@ -1,7 +1,12 @@
 """Explanations add up, and are about what the sampler draws from."""
 
+import contextlib
 import ctypes
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +18,7 @@ from tests.generation.tiny_models import CONFIGS, TEXT, TOKENIZER, V, tiny_model
 from tui_gpt.config import ModelConfig, SampleConfig
 from tui_gpt.generation import decoders
 from tui_gpt.generation.decoder import NumpyDecoder
-from tui_gpt.generation.explanation import Explanation
+from tui_gpt.generation.explanation import Explanation, tracing
 from tui_gpt.generation.explanation.occurrences import TrainingText
 from tui_gpt.generation.explanation.places import TokenPlaces
 from tui_gpt.generation.explanation.shares import Probs
@@ -232,3 +237,23 @@ def test_tokens_are_where_they_are_in_the_text() -> None:
     assert of("", tokens[-1:], "") == ((0, 0),)
     assert of("a→b", np.array([97, 98]), "→") == ((0, 1), (2, 3))
     assert of("a\udce4b", np.array([97, 0xE4, 98]), "") == ((0, 1), (1, 2), (2, 3))
+
+
+def test_two_models_never_set_the_number_of_blas_threads_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    both, inside, most = threading.Barrier(2), list[None](), list[int]()
+
+    @contextlib.contextmanager
+    def limit(limits: int) -> Iterator[None]:
+        assert limits == 1
+        inside.append(None)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.1)
+        most.append(len(inside))
+        yield
+        inside.pop()
+
+    monkeypatch.setattr(tracing, "_blas", lambda: SimpleNamespace(limit=limit))
+    samplers = [tiny_sampler("classic"), tiny_sampler("modern")]
+    with ThreadPoolExecutor(2) as threads:
+        assert len(list(threads.map(lambda sampler: sampler.explain("the "), samplers))) == 2
+    assert most == [1, 1]

@@ -1,6 +1,7 @@
 """Tokens chosen under constraints: never an illegal character, whatever the tokens are."""
 
 import re
+import time
 
 import numpy as np
 import pytest
@@ -118,6 +119,25 @@ def test_a_pattern_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatc
     slow.begin_token()
     with pytest.raises(ConfigError, match="takes too long: use one without a repetition in a repetition"):
         slow.is_complete("a" * 60)
+
+
+def test_a_suspended_process_has_as_much_time_for_a_match_as_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    short = pattern.Pattern("a.c|b")
+    later = time.monotonic() + 3600
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert short.permits("a")
+
+
+@pytest.mark.parametrize("method", ["permits", "is_complete"])
+def test_a_pattern_that_takes_too_much_memory_is_refused(method: str) -> None:
+    class Endless:
+        def fullmatch(self, *_: object, **__: object) -> None:
+            raise MemoryError
+
+    recursive = pattern.Pattern("(?R)")
+    recursive._compiled = Endless()  # type: ignore[assignment]  # what `regex` does after gigabytes
+    with pytest.raises(ConfigError, match=r"takes too long: .* and without recursion"):
+        getattr(recursive, method)("a")
 
 
 @given(st.integers(0, 2**32), st.sampled_from([0.3, 1.0]))

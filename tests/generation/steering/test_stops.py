@@ -1,5 +1,6 @@
 """Texts that end at a condition, whatever their division into pieces."""
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -152,3 +153,14 @@ def test_the_time_limit_ends_all_texts_and_shows_what_was_held_back() -> None:
         *[(Piece("a", -1.0),)] * 2,
         (end_piece("time"),),
     ]
+
+
+def test_the_time_limit_is_no_second_reason_of_a_text_that_has_ended() -> None:
+    written, matched = Piece("a", -1.0), end_piece("match")
+    items = [(written, written), (matched, written), (NO_PIECE, written)]
+    assert list(within_time(iter(items), 2.0, 2, itertools.count().__next__)) == [
+        *items[:2],
+        (NO_PIECE, end_piece("time")),
+    ]
+    all_ended = [(matched, written), (NO_PIECE, matched)]
+    assert list(within_time(iter(all_ended), 2.0, 2, itertools.count().__next__)) == all_ended

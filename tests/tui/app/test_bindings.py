@@ -51,6 +51,12 @@ NOT_IN_THE_PALETTE = {
         f"learn.{name}": "changes the picture of a screen of the lesson, which is for the keyboard"
         for name in ("less", "more", "above", "below", "stop_typing", "scroll_up", "scroll_down")
     },
+    **{
+        f"tree.{name}": "moves inside the list; a click selects"
+        for name in ("above", "below", "first", "last", "page_up", "page_down")
+    },
+    **{f"search.{name}": "works while the words are typed" for name in ("next", "previous", "close")},
+    **{f"note.{name}": "works while the note is typed" for name in ("save", "line_break")},
     "by_hand.line_break": "types a character",
     "authors.above": "moves inside the list; a click selects",
     "authors.below": "moves inside the list; a click selects",
@@ -89,7 +95,11 @@ def test_every_binding_is_one_of_the_table_with_its_default_keys() -> None:
 
 def test_every_action_of_the_table_has_a_binding() -> None:
     bound = {binding.id for _, binding in bindings()}
-    assert KEY_ACTIONS.keys() - bound == {"dialog.save_and_quit", "dialog.delete"}, "bound by each question"
+    assert KEY_ACTIONS.keys() - bound == {
+        "dialog.save_and_quit",
+        "dialog.delete",
+        "note.line_break",
+    }, "bound by each question and by the text of a note"
 
 
 def test_every_binding_has_an_action() -> None:

@@ -75,8 +75,9 @@ async def test_a_tool_that_uses_the_prompt_ends_editing_and_leaves_the_filter() 
         await wait_until(pilot, lambda: isinstance(app.screen, HandScreen))
         hand = app.screen
         assert isinstance(hand, HandScreen)
+        composition = hand.composition
         await pilot.press("enter")
-        await wait_until(pilot, lambda: hand.composition.text == "t")
+        await wait_until(pilot, lambda: composition.text == "t")
         await pilot.press("escape")
         await wait_until(pilot, lambda: not isinstance(app.screen, HandScreen))
         assert app.pane.view.selected is not None, "a card without a bookmark is shown although only those were"

@@ -13,6 +13,7 @@ from tui_gpt.generation.text_model import Piece, TextModel
 from tui_gpt.metrics import TokenSize, perplexity
 from tui_gpt.requests import Evaluation
 from tui_gpt.session import SessionLike
+from tui_gpt.text.characters import without
 
 _REPORT_EVERY = 1_000
 """Tokens between two reports of progress."""
@@ -69,7 +70,7 @@ def score(session: SessionLike, source: str | Path | None, text: str, streams: S
 
 def _score_of(model: TextModel, text: str, loss: float, tokens: int) -> TextScore:
     unknown = model.unknown(text)
-    known = text.translate(dict.fromkeys(map(ord, unknown)))
+    known = without(text, unknown)
     size = TokenSize.of(known, tokens)
     return TextScore(
         name=model.name,

@@ -21,6 +21,7 @@ from tui_gpt.generation.steering.endings import END_WORDS
 from tui_gpt.generation.text_model import Piece, TextModel
 from tui_gpt.seeds import draw_seed
 from tui_gpt.session import SessionLike
+from tui_gpt.text.characters import without
 
 T = TypeVar("T")
 
@@ -72,7 +73,7 @@ def _without_unknown(model: TextModel, prompt: str, streams: Streams) -> str:
     if unknown:
         shown = " ".join(repr(character) for character in unknown[:10]) + (" …" if len(unknown) > 10 else "")
         streams.write_line(f"skipped in the prompt, as they are not in the model's alphabet: {shown}")
-    return prompt.translate(dict.fromkeys(map(ord, unknown)))
+    return without(prompt, unknown)
 
 
 def _heading(model: TextModel, config: SampleConfig) -> str:

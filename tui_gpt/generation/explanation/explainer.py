@@ -1,6 +1,5 @@
 """Explain predictions of a model: from a text to an `Explanation`."""
 
-import threading
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -31,7 +30,6 @@ class Explainer:
         self._texts: Sequence[str] = tokenizer.texts
         self._places = TokenPlaces(self._texts)
         self._decoder = TracingDecoder(model)
-        self._lock = threading.Lock()
 
     def explain(self, text: str, tokens: Ints) -> Explanation:
         """Explain the prediction of the token after `text`, whose tokens are `tokens` (n,), at least one."""
@@ -52,8 +50,7 @@ class Explainer:
 
     def _trace(self, tokens: Ints) -> Trace:
         is_classic = self._model.config.architecture == "classic"
-        with self._lock:
-            return self._decoder.trace(tokens[-self._model.config.block_size :] if is_classic else tokens)
+        return self._decoder.trace(tokens[-self._model.config.block_size :] if is_classic else tokens)
 
     def _prior_use(self, prior: NgramPrior, tokens: Ints) -> PriorUse:
         found = order_contributions(prior, tokens)

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from tui_gpt.generation.weights import Ints
 from tui_gpt.text.any_bytes import bytes_of
+from tui_gpt.text.characters import code_points
 
 Place = tuple[int, int]
 """The range of characters of a text that a token belongs to. A token that is a part of a character has that character's
@@ -34,13 +34,9 @@ class TokenPlaces:
 
 def _owners_of_bytes(text: str, unknown: str) -> Ints:
     """Return the index of the character that each byte of the known characters belongs to, see `bytes_of`."""
-    points = _code_points(text)
+    points = code_points(text)
     is_escaped_byte = (points >= 0xDC80) & (points <= 0xDCFF)
     sizes = 1 + (points >= 0x80).astype(np.int64) + (points >= 0x800) + (points >= 0x10000)
     sizes[is_escaped_byte] = 1
-    sizes[np.isin(points, _code_points(unknown))] = 0
+    sizes[np.isin(points, code_points(unknown))] = 0
     return np.repeat(np.arange(len(text)), sizes)
-
-
-def _code_points(text: str) -> npt.NDArray[np.uint32]:
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")

@@ -1,6 +1,7 @@
 """A decoder that shows how it computed a prediction, and predicts at neighbouring positions of a text quickly."""
 
 import functools
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,10 @@ from tui_gpt.generation.weights import Floats, Ints, Model
 
 SPARE_WINDOWS = 4
 """Windows of block_size positions that the cache holds in addition to those that one prediction needs."""
+
+
+_LOCK = threading.Lock()
+"""The number of BLAS threads belongs to the process: two traces at once would each restore what the other has set."""
 
 
 @functools.cache
@@ -57,10 +62,17 @@ class TracingDecoder(NumpyDecoder):
         """(L, 2, M, 1, H, size, D): keys and values from `_anchor` on."""
 
     def trace(self, tokens: Ints) -> Trace:
-        """Return how the token after `tokens` (n,) is predicted; a classic model takes at most block_size tokens."""
-        with _blas().limit(limits=1):
+        """Return how the token after `tokens` (n,) is predicted; a classic model takes at most block_size tokens.
+
+        May be called from several threads.
+        """
+        with _LOCK, _blas().limit(limits=1):
             for start in range(self._first_unread(tokens), len(tokens), CHUNK):
                 self._read_at(tokens, start, min(start + CHUNK, len(tokens)))
+            return self._trace()
+
+    def _trace(self) -> Trace:
+        """Return what the newest position has computed."""
         terms = {name: term[:, 0, 0] for name, term in self._terms.items()}
         M, H = self.model.config.networks, self.model.config.n_head
         no_layers = np.zeros((M, 0, H, 0), np.float32)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import regex
 
 MAX_SECONDS = 2.0
-"""Time for the matches that one token takes."""
+"""CPU time for the matches that one token takes; a busy machine or a suspended process changes nothing."""
 
 
 class Pattern:
@@ -23,11 +23,11 @@ class Pattern:
     def __init__(self, expression: str) -> None:
         self.expression = expression
         self._compiled = _compiled(expression)
-        self._deadline = time.monotonic() + MAX_SECONDS
+        self._deadline = time.thread_time() + MAX_SECONDS
 
     def begin_token(self) -> None:
         """Allow the matches of the next token their time."""
-        self._deadline = time.monotonic() + MAX_SECONDS
+        self._deadline = time.thread_time() + MAX_SECONDS
 
     def permits(self, text: str) -> bool:
         """Return whether `text`, or a text that begins with it, matches from its beginning to its end."""
@@ -38,14 +38,15 @@ class Pattern:
         return self._matches(text, partial=False)
 
     def _matches(self, text: str, *, partial: bool) -> bool:
-        left = self._deadline - time.monotonic()
+        left = self._deadline - time.thread_time()
         try:
             if left > 0:
                 return self._compiled.fullmatch(text, partial=partial, timeout=left) is not None
-        except TimeoutError:
+        except (TimeoutError, MemoryError):
             pass
         raise ConfigError(
-            f"match {self.expression!r} takes too long: use one without a repetition in a repetition, as in (a+)+",
+            f"match {self.expression!r} takes too long: use one without a repetition in a repetition, as in (a+)+, "
+            "and without recursion, or a shorter text",
             "match",
         )
 
@@ -61,6 +62,8 @@ def _compiled(expression: str) -> "regex.Pattern[str]":
         raise ConfigError(
             f"match {expression!r} is not a valid regular expression: {error}; correct it", "match"
         ) from None
+    except MemoryError:
+        raise ConfigError(f"match {expression!r} is too large: use smaller repetitions", "match") from None
 
 
 def check_pattern(expression: str) -> None:

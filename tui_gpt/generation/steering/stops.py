@@ -116,10 +116,14 @@ def _side_by_side(released: Sequence[Sequence[Piece]]) -> Iterator[tuple[Piece, 
 def within_time(
     items: Iterator[tuple[Piece, ...]], seconds: float, count: int, clock: Callable[[], float]
 ) -> Iterator[tuple[Piece, ...]]:
-    """End all texts after the first item that comes `seconds` after the request for the first one, or later."""
-    began = clock()
+    """End all texts that have not ended after the first item that comes `seconds` after the request for the first one,
+    or later."""
+    began, has_ended = clock(), [False] * count
     for item in items:
         yield item
+        has_ended = [ended or piece.end is not None for ended, piece in zip(has_ended, item, strict=True)]
+        if all(has_ended):
+            return
         if clock() - began >= seconds:
-            yield (end_piece("time"),) * count
+            yield tuple(NO_PIECE if ended else end_piece("time") for ended in has_ended)
             return

@@ -109,6 +109,8 @@ BOOL_WORDS = dict.fromkeys(("1", "true", "t", "yes", "y", "on"), True) | dict.fr
     ("0", "false", "f", "no", "n", "off"), False
 )
 """The words for a truth value, as in click."""
+_WITH_SPACES = frozenset({"stop", "allow", "forbid", "match"})
+"""Settings in whose variables spaces at the beginning and the end count."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,8 @@ class SettingSpec:
     def from_text(self, text: str) -> Any:
         """Parse the value of its environment variable. Raises ConfigError."""
         hint = non_optional(self.hint)
-        value = check_value(self.variable, _parsed(text.strip(), hint), hint)
+        kept = text if self.name in _WITH_SPACES else text.strip()
+        value = check_value(self.variable, _parsed(kept, hint), hint)
         return self.checked(value) if self.section == "keys" else value
 
 

@@ -75,6 +75,7 @@ class TrainingPage(LessonPage[Data]):
             self.training.stop()
         else:
             self.training = SmallTraining(self.material.session, self.exercise(), self.references())
+            self.chart.message = "the training begins …"
             self.chart.show(self.training.record)
         self.show()
 
@@ -122,4 +123,6 @@ class TrainingPage(LessonPage[Data]):
         activity = self.training.control.activity
         if self.training.is_running and self.training.record.started is None:
             return f"{activity.name} …" if activity is not None else "starting …"
+        if not self.training.is_running and self.sample is None:
+            return "It ended before the model wrote a text: stopped, or the computer is busy. Start it again."
         return ""

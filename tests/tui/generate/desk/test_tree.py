@@ -43,12 +43,12 @@ def test_the_arrow_keys_walk() -> None:
     assert walk.text == ""
     walk.begin()
     assert walk.text == "a"
-    walk.move(-1)
+    walk.select_sibling(-1)
     walk.leave()
     assert walk.text == "a", "the first sibling and the first token stay"
-    walk.move(1)
+    walk.select_sibling(1)
     assert walk.enter()
-    walk.move(5)
+    walk.select_sibling(5)
     assert walk.text == "xy"
     assert walk.bits == pytest.approx(2 + 3)
     assert not walk.enter(), "the children are not known"
@@ -62,7 +62,7 @@ def test_the_arrow_keys_walk() -> None:
 def test_a_tree_that_is_empty_can_be_walked() -> None:
     walk = Walk(ProbabilityTree())
     walk.begin()
-    walk.move(1)
+    walk.select_sibling(1)
     walk.leave()
     assert (walk.path, walk.text, walk.bits) == ((), "", 0.0)
     walk.tree.add((), Level((), -math.inf))

@@ -1,5 +1,6 @@
 """The notebook as JSON: what is exported is imported, and nothing else is."""
 
+import itertools
 import json
 import math
 import struct
@@ -62,7 +63,7 @@ def test_an_import_adds_and_never_replaces() -> None:
 
 
 def _changed(path: list[Any], value: Any) -> str:
-    record = json.loads(to_json([card(written(id="a"))]))
+    record = json.loads(to_json([Card(id="c", answers=(written(id="a"),))]))
     place = record
     for key in path[:-1]:
         place = place[key]
@@ -93,6 +94,7 @@ def _changed(path: list[Any], value: Any) -> str:
         (_changed(["cards", 0, "answers", 0, "logprobs"], "*"), "logprobs is not Base64"),
         (_changed(["cards", 0, "answers", 0, "seconds"], math.nan), "out of range"),
     ],
+    ids=itertools.count(),
 )
 def test_what_is_no_notebook_is_refused_in_one_line(text: str, sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence) as refusal:

@@ -57,7 +57,7 @@ class Choices(Widget):
             self._branches, self._place = branches, 0
             self.refresh()
 
-    def move(self, by: int) -> None:
+    def select_next(self, by: int) -> None:
         """Select another one; the first and the last one stay."""
         if self._branches:
             self._place = min(max(self._place + by, 0), len(self._branches) - 1)

@@ -172,7 +172,7 @@ class HandScreen(SizedScreen[None]):
 
     def action_move(self, by: int) -> None:
         """Move to another alternative."""
-        self.query_one(Choices).move(by)
+        self.query_one(Choices).select_next(by)
 
     def action_take(self) -> None:
         """Choose the selected alternative."""

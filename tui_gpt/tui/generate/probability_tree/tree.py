@@ -79,7 +79,7 @@ class Walk:
         if len(self.path) > 1:
             self.path = self.path[:-1]
 
-    def move(self, by: int) -> None:
+    def select_sibling(self, by: int) -> None:
         """Move to a sibling; the first and the last one stay."""
         siblings = self.tree.children(self.path[:-1])
         if siblings:

@@ -145,7 +145,7 @@ class TreeScreen(SizedScreen[Walked | None]):
 
     def action_move(self, by: int) -> None:
         """Move to a sibling."""
-        self.walk.move(by)
+        self.walk.select_sibling(by)
         self._moved()
 
     def action_deepen(self, by: int) -> None:

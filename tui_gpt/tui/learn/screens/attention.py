@@ -34,6 +34,8 @@ class Glance:
     """The most likely next tokens."""
     layers: int
     heads: int
+    networks: int
+    """How many networks the model has; a head alone belongs to the first of them."""
 
 
 class AttentionPage(LessonPage[Glance]):
@@ -57,16 +59,17 @@ class AttentionPage(LessonPage[Glance]):
         start = len(text) - 1 if self.typed else 2 * len(text) // 3
         cursor = start if self.typed or self._cursor is None else self._cursor
         found = material.explain(text[: cursor + 1])
-        _, layers, heads, _ = found.attention.weights.shape
+        networks, layers, heads, _ = found.attention.weights.shape
         self._parts, self._cursor = 1 + layers * heads, cursor
         layer, head = divmod(self._part - 1, heads) if self._part else (None, None)
         weights = [0.0] * (cursor + 1)
-        means = found.attention.mean(layer, head, skip_first=self._skips_first).tolist()
+        network = 0 if self._part else None
+        means = found.attention.mean(layer, head, network, skip_first=self._skips_first).tolist()
         for (start, end), weight in zip(found.attention.places, means, strict=True):
             for at in range(start, end):
                 weights[at] += weight / (end - start)
         likely = [(found.texts[token], float(found.probs[token])) for token in found.most_likely(_SHOWN)]
-        return Glance(text, cursor, weights, likely, layers, heads)
+        return Glance(text, cursor, weights, likely, layers, heads, networks)
 
     def change(self, by: Direction) -> None:
         """Move the cursor."""
@@ -87,11 +90,12 @@ class AttentionPage(LessonPage[Glance]):
 
     def words(self, data: Glance) -> Content:
         """Explain attention."""
+        ensemble = f"is the mean of {data.networks} networks; each " if data.networks > 1 else ""
         return Content.assemble(
             "A transformer needs no exact repetition. For each prediction it decides how strongly to look at each "
             "earlier character: ",
             ("attention", "bold"),
-            ". Where to look was learned in training. The model that comes with this program looks "
+            f". Where to look was learned in training. The model that comes with this program {ensemble}looks "
             f"{data.layers * data.heads} times per character: {data.layers} layers of {data.heads} heads. It also gets "
             "the counts as an input. ",
             self._comparison(),
@@ -126,7 +130,8 @@ class AttentionPage(LessonPage[Glance]):
         if not self._part:
             return "All heads together (mean)"
         layer, head = divmod(self._part - 1, max(1, data.heads))
-        return f"Layer {layer + 1} of {data.layers}, head {head + 1} of {data.heads}"
+        network = f", network 1 of {data.networks}" if data.networks > 1 else ""
+        return f"Layer {layer + 1} of {data.layers}, head {head + 1} of {data.heads}{network}"
 
     def _text_lines(self, data: Glance, width: int, rows: int) -> list[list[Part]]:
         """Return the lines around the cursor."""

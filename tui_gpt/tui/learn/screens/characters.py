@@ -85,7 +85,7 @@ class CharactersPage(LessonPage[Numbered]):
         """Return what to try."""
         unknown = self.material.tokenizer.unknown(self.typed)
         if unknown:
-            return f"{visible(unknown)} has no number: it is not in this text, so a model of it cannot read it."
+            return f"No number: {visible(unknown)}. That is not in this text, so a model of this text cannot read it."
         return "{learn.type}: type your name and read its numbers. {learn.again}: another line of the text."
 
 

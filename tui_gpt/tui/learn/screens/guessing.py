@@ -64,7 +64,7 @@ class GuessingPage(LessonPage[Guess]):
         size = self.material.vocab_size
         return Content.assemble(
             "A language model gives ", ("every possible next character a probability", "bold"), ". Then the real one "
-            "comes, and we look at how likely the model had called it. The ", ("loss", "bold"), " is −ln of that "
+            "comes, and we look at the probability that the model gave it. The ", ("loss", "bold"), " is −ln of that "
             "probability: 0 for a sure hit, large for a character that seemed unlikely. With no knowledge, all "
             f"{size:,} characters get 1/{size:,}, and the loss is ", (f"ln {size:,} = {data.equal_loss:.2f}", "bold"),
             ". A model has learned something if its loss is lower.",

@@ -130,7 +130,7 @@ class LongerCountsPage(LessonPage[LongerCounts]):
         unknown = self.typed[: len(self.typed) - len(data.known)]
         return [
             ["Seen before: ", (visible(unknown), "dim"), (visible(data.known), "bold reverse")],
-            [f"{len(data.known)} characters, {total:,} times in the counted text; then came {shares}"],
+            [f"{len(data.known)} characters, {total:,}× in the counted text; then came {shares}"],
         ]
 
     def hint(self) -> str:

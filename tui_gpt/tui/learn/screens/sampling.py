@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import takewhile
 
 from textual.content import Content
 
@@ -92,7 +93,8 @@ class SamplingPage(LessonPage[Choice]):
             self.picture.refresh()
 
     def _continue(self, prompt: str, config: SampleConfig) -> str:
-        return "".join(piece.text for piece in self.material.model.stream(prompt, config))
+        pieces = self.material.model.stream(prompt, config)
+        return "".join(piece.text for piece in takewhile(lambda _: self.config is config, pieces))
 
     def choose(self, by: Direction) -> None:
         """Choose the setting to change."""
@@ -137,9 +139,9 @@ class SamplingPage(LessonPage[Choice]):
         head = padded("", 7) + padded("the model's", cells + 8) + "after the settings"
         bars = [self._line(data, token, cells) for token in data.order[:rows]]
         heading: list[Part] = [("Written after ", "bold"), (data.prompt[-40:].replace("\n", "↵"), "bold reverse")]
-        text = [
-            [(line, "$foreground")] for line in lines_of(self.written[2] if self.written else "", width, written - 1)
-        ]
+        is_current = self.written is not None and self.written[:2] == (data.prompt, self.config)
+        shown = self.written[2] if self.written and is_current else "writing …"
+        text = [[(line, "$foreground")] for line in lines_of(shown, width, written - 1)]
         return joined([self._settings(), [(head, "dim")], *bars, [""], heading, *text])
 
     def _settings(self) -> list[Part]:

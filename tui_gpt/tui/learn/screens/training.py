@@ -47,7 +47,8 @@ class LiveTrainingPage(TrainingPage[Texts]):
             "There are no rules of language in a transformer. It begins with ",
             (f"{size}random numbers", "bold"),
             ", and its loss is that of guessing. Then, again and again: take some pieces of the text, compute the "
-            "loss, and move every number a little in the direction in which the loss falls. How far is the ",
+            "loss, and move every number a little in the direction in which the loss falls. How far it moves "
+            "is set by the ",
             ("learning rate", "bold"),
             f". Watch when its loss passes that of pairs, {data.pairs_loss:.2f}, and what it writes then.",
         )
@@ -74,6 +75,8 @@ class LiveTrainingPage(TrainingPage[Texts]):
     def hint(self) -> str:
         """Return what to try."""
         if self.is_training:
+            if self.variant:
+                return "Compare with the good learning rate: does the loss fall below pairs? {learn.again}: stop."
             return "Read the text while the loss falls: first spaces, then words, then names. {learn.again}: stop."
         if self.results:
             return "{learn.less} {learn.more}: another learning rate, then {learn.again}. What does too large a one do?"
