@@ -1,17 +1,21 @@
 """What the parts of the Generate tab do to each other: tree and generation, tools and editing, bookmarks and tools."""
 
 from textual.widgets import Button, Static
+from textual.widgets._footer import FooterKey
 
 from tests.fakes import FakeSession, FakeTextModel
+from tests.tui.driver import NARROW, footer_keys, running
 from tests.tui.fakes import wait_until
 from tests.tui.generate.test_generate import Driver, GatedModel, Host
 from tui_gpt.tui.generate.by_hand.hand_screen import HandScreen
 from tui_gpt.tui.generate.cards.card_actions import CardAction
+from tui_gpt.tui.generate.compare.columns import TwoTextsView
 from tui_gpt.tui.generate.compare.sides_screen import SidesScreen
 from tui_gpt.tui.generate.desk import DeskBar
 from tui_gpt.tui.generate.notebook import Answer, Card, History, Notebook
 from tui_gpt.tui.generate.prompt.limits_screen import LimitsScreen
 from tui_gpt.tui.generate.prompt.model_chooser import ModelChooser
+from tui_gpt.tui.generate.prompt.prompt_box import PromptBox
 from tui_gpt.tui.generate.tree.tree_screen import TreeScreen
 
 
@@ -97,7 +101,6 @@ async def test_a_tool_that_uses_the_prompt_ends_editing_and_leaves_the_filter() 
 async def test_two_sides_have_limits_of_both_or_of_one() -> None:
     app = Host(FakeSession(model=FakeTextModel(text="abcde")))
     async with app.run_test(size=(80, 24)) as pilot:
-        assert app.pane.query_one(DeskBar).query(Button).last().region.right <= 79, "all tools fit with their keys"
         await pilot.press("Q", "f8")
         await wait_until(pilot, lambda: isinstance(app.screen, SidesScreen) and app.screen.box.has_focus)
         sides = app.screen
@@ -119,6 +122,37 @@ async def test_two_sides_have_limits_of_both_or_of_one() -> None:
         await pilot.press("backspace", "enter")
         await wait_until(pilot, lambda: app.screen is sides)
         assert str(facts.content).endswith('different: limits stop "z" / none')
+
+
+async def test_what_two_sides_have_written_is_kept_when_the_app_is_closed() -> None:
+    app = Host(FakeSession(model=GatedModel(free=3)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("Q", "f8")
+        await wait_until(pilot, lambda: isinstance(app.screen, SidesScreen) and app.screen.box.has_focus)
+        sides = app.screen
+        assert isinstance(sides, SidesScreen)
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: [answer.full for answer in sides._answers] == ["Qabc", "Qabc"])
+    assert [answer.full for answer in History().load()[-1].answers] == ["Qabc", "Qabc"]
+
+
+async def test_tools_and_keys_fit_and_two_sides_have_room_for_their_texts() -> None:
+    async with running(size=NARROW) as (pilot, main, _):
+        await pilot.press("2")
+        await wait_until(pilot, lambda: bool(main.query(DeskBar)) and main.query_one(PromptBox).has_focus)
+        await wait_until(pilot, lambda: "Help" in footer_keys(main))
+        await pilot.pause()
+        assert main.query_one(DeskBar).query(Button).last().region.right <= NARROW[0] - 2
+        words = {key.description: key for key in main.query(FooterKey)}
+        assert words["Help"].region.right <= NARROW[0] + 1, "its last cell is empty"
+        main.query_one(PromptBox).put("a\n" * 20)
+        await pilot.press("f8")
+        await wait_until(pilot, lambda: isinstance(main.app.screen, SidesScreen) and main.app.screen.box.has_focus)
+        texts = main.app.screen.query_one(TwoTextsView)
+        await wait_until(pilot, lambda: texts.size.height >= 8)
+        await pilot.resize_terminal(40, 12)
+        await wait_until(pilot, lambda: texts.size.height >= 4)
+        await pilot.press("escape")
 
 
 async def test_models_are_listed_once_however_often_the_key_is_pressed() -> None:

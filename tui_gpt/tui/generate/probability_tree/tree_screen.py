@@ -213,8 +213,9 @@ class TreeScreen(SizedScreen[Walked | None]):
         node = self.nodes.node(self.walk.path)
         if node is None:
             return Text("computing …")
+        tokens = "1 token" if len(node.path) == 1 else f"{len(node.path)} tokens"
         parts = [
-            f"{percent(node.cumulative)} for {len(node.path)} tokens ({self.walk.bits:.1f} bits)",
+            f"{percent(node.cumulative)} for {tokens} ({self.walk.bits:.1f} bits)",
             f"{spelled(node.text)} alone {percent(node.probability)}",
             f"{self._model}, depth {self.depth}",
         ]
