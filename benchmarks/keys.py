@@ -20,7 +20,7 @@ import sys
 import tempfile
 import termios
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -82,10 +82,13 @@ class App:
 
 
 @contextmanager
-def app_on_a_terminal(*arguments: str, source: str = "live") -> Iterator[App]:
-    """Start the app with a temporary home, set up for long answers of that model."""
+def app_on_a_terminal(
+    *arguments: str, source: str = "live", state: Mapping[str, object] | None = None
+) -> Iterator[App]:
+    """Start the app with a temporary home and that state; else, if it trains, for long answers of that model."""
     with tempfile.TemporaryDirectory() as home:
-        state = {"source": source, "sampling": {"max_new_tokens": 100_000}} if arguments else {}
+        if state is None:
+            state = {"source": source, "sampling": {"max_new_tokens": 100_000}} if arguments else {}
         Path(home, "state.json").write_text(json.dumps(state))
         pid, terminal = pty.fork()
         if pid == 0:

@@ -1,9 +1,13 @@
 """Fakes for all tests: events, a model that generates from a script, and a session that needs no torch."""
 
 import dataclasses
+import itertools
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from tui_gpt.config import RunConfig, SampleConfig
 from tui_gpt.control import Control
@@ -20,6 +24,18 @@ from tui_gpt.events import (
     Saved,
     Started,
 )
+from tui_gpt.generation.branches import Branch, Level, TokenPath, TreeShape
+from tui_gpt.generation.decoder import LogitTerms
+from tui_gpt.generation.explanation import (
+    Attention,
+    Explanation,
+    Match,
+    Member,
+    Occurrence,
+    Occurrences,
+    PriorUse,
+)
+from tui_gpt.generation.explanation.shares import shares_of
 from tui_gpt.generation.text_model import Changes, Piece, TextModel
 from tui_gpt.requests import Estimate, Evaluation, TrainRequest
 
@@ -114,6 +130,8 @@ class FakeTextModel:
         """The first seed and the number of texts of each call of `stream_many`."""
         self.compared: list[str] = []
         self.adapted_to: list[str] = []
+        self.continued: list[tuple[str, TreeShape, TokenPath]] = []
+        """What `continuations` was called with."""
 
     def unknown(self, text: str) -> str:
         return "".join(dict.fromkeys(character for character in text if character in self.not_in_alphabet))
@@ -136,11 +154,33 @@ class FakeTextModel:
         for piece in self.stream(prompt, config, control):
             yield (piece, *[piece._replace(text=piece.text.upper())] * (count - 1))
 
+    def continuations(
+        self, prompt: str, shape: TreeShape, control: Control | None = None, *, path: TokenPath = ()
+    ) -> Iterator[Level]:
+        """Continue with the text from its beginning; a token is the code point of a character."""
+        self.continued.append((prompt, shape, path))
+        parents: list[tuple[TokenPath, float]] = [((), 0.0)]
+        for _ in range(shape.depth):
+            if control is not None and control.stop_requested:
+                return
+            branches = [
+                Branch((*parent, ord(text)), text, math.log(probability), total + math.log(probability))
+                for parent, total in parents
+                for text, probability in self._next(len(path) + len(parent))[: shape.width]
+            ]
+            yield Level(tuple(branches), math.log(0.01))
+            best = sorted(branches, key=lambda branch: -branch.total)[: shape.width]
+            parents = [(branch.path, branch.total) for branch in best]
+
+    def _next(self, place: int) -> list[tuple[str, float]]:
+        character = self.text[place % len(self.text)]
+        return [(character, 0.5), *((other, 0.25 / 2**k) for k, other in enumerate("xyz") if other != character)]
+
     def copied(self, text: str) -> float | None:
         self.compared.append(text)
         return self.copied_share
 
-    def score(self, text: str, *, details: bool = False) -> Iterator[Piece]:
+    def score(self, text: str, *, after: str = "", details: bool = False) -> Iterator[Piece]:
         return (self._piece(character, details) for character in text if character not in self.not_in_alphabet)
 
     def score_adapting(self, text: str) -> Iterator[tuple[Piece, float]]:
@@ -150,9 +190,44 @@ class FakeTextModel:
         self.adapted_to.append(text)
         return self
 
+    def explain(self, text: str) -> Explanation:
+        piece = next(iter(self.stream(text, SampleConfig(max_new_tokens=1), details=True)))
+        return explained(text, piece.alternatives)
+
+    def nearest(self, token: str, count: int = 10) -> tuple[tuple[str, float], ...]:
+        return tuple((other, 0.9 - 0.1 * place) for place, other in enumerate("etaoinshr") if other != token)[:count]
+
     def _piece(self, character: str, details: bool) -> Piece:
         others = tuple((other, 0.5 / 2**rank) for rank, other in enumerate("etaoinshr"))
         return Piece(character, -0.6931471805599453, ((character, 0.5), *others) if details else ())
+
+
+def explained(text: str, alternatives: Sequence[tuple[str, float]]) -> Explanation:
+    """Return an explanation by two equal networks with two layers of two heads, over at most eight characters.
+
+    Half of the logits are the network's; head h of layer l looks at the character l + 2h places before the newest.
+    """
+    texts, each = zip(*alternatives, strict=True)
+    probs = np.array(each)
+    half = np.log(probs).astype(np.float32) / np.float32(2)
+    terms: LogitTerms = {"network": half, "matches": half / np.float32(4), "prior": half * np.float32(0.75)}
+    seen = min(8, max(1, len(text)))
+    weights = np.zeros((2, 2, 2, seen), np.float32)
+    for layer, head in itertools.product(range(2), range(2)):
+        weights[:, layer, head, max(0, seen - 1 - layer - 2 * head)] = 1.0
+    places = tuple((index, index + 1) for index in range(len(text))[-seen:]) or ((0, 0),)
+    orders = np.stack([0.1 * probs, 0.3 * probs, 0.6 * probs]).astype(np.float32)
+    return Explanation(
+        texts=texts,
+        probs=probs,
+        members=(Member(terms, probs), Member(terms, probs)),
+        shares=shares_of({name: np.stack([term, term]) for name, term in terms.items()}),
+        prior=PriorUse(text[-2:], 3, orders.sum(axis=0), orders),
+        matches=(Match(2, 0, (0, 2), (2, 3), 1),),
+        occurrences=Occurrences(4, 3, ((0, 3),), (Occurrence(120, "what is t", "o be done"),)),
+        attention=Attention(weights, places),
+        is_cut=len(text) > seen,
+    )
 
 
 def requested_changes(control: Control) -> Changes:
@@ -187,6 +262,7 @@ class FakeSession:
         self.opened: list[str | Path | None] = []
         """What `open_model` and `evaluate` were called with."""
         self.estimated: list[RunConfig] = []
+        self.releases = 0
         self.run_name: str | None = None
         self.has_loaded_torch = False
         self.has_collected_garbage = False
@@ -244,6 +320,9 @@ class FakeSession:
     def open_model(self, source: str | Path | None) -> TextModel:
         self.opened.append(source)
         return self.model
+
+    def release_models(self) -> None:
+        self.releases += 1
 
     def evaluate(self, source: str | Path | None, control: Control) -> Evaluation:
         assert not control.stop_requested

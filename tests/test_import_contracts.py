@@ -19,6 +19,7 @@ VIOLATIONS = {
     "torch": ("session.py", "import torch"),
     "generation": ("generation/sampling.py", "import tui_gpt.models.build"),
     "interfaces": ("cli/headless/train.py", "import tui_gpt.training.trainer"),
+    "library": ("cli/headless/train.py", "import tui_gpt.api.model"),
     "textual": ("cli/headless/train.py", "import textual"),
     "click": ("tui/app/app.py", "import click"),
     "vocabulary": ("config.py", "import numpy"),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = ("tui_gpt", "tests", "docs", "benchmarks")
+FOLDERS = ("tui_gpt", "tests", "docs", "benchmarks", "examples")
 SUFFIXES = {".py", ".c", ".h", ".md", ".tcss"}
 _WORD = re.compile(r"\w+")
 

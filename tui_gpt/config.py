@@ -6,12 +6,14 @@ implements the last two steps, `storage.settings` the others.
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, Self, TypeVar
 
+from tui_gpt.character_sets import CharacterSet
 from tui_gpt.errors import ConfigError
 from tui_gpt.records import check_value, field_types, read_record
 
@@ -23,6 +25,7 @@ DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["fp32", "tf32", "bf16"]
 PrecisionName = Literal["auto", "fp32", "tf32", "bf16"]
 TokenizerName = Literal["character", "byte", "bpe"]
+Until = Literal["length", "line", "sentence", "blank-line", "speaker"]
 
 _Config = TypeVar("_Config", "ModelConfig", "TrainConfig")
 
@@ -31,6 +34,9 @@ DEFAULT_CORPUS = "tinyshakespeare"
 DEFAULT_VAL_SHARE = 0.1
 DEFAULT_VOCAB_SIZE = 1_024
 """Tokens of a BPE tokenizer."""
+
+MAX_STOPS = 100
+MAX_STOP_LENGTH = 1_000
 
 # What the models that train and the decoders that generate have in common, besides their configuration.
 LOGIT_CAP = 15.0
@@ -93,6 +99,9 @@ RANGES: Mapping[str, tuple[int, int] | tuple[float, float]] = MappingProxyType(
         "top_k": (0, 10_000_000),
         "top_p": (1e-6, 1.0),
         "min_p": (0.0, 1.0),
+        "repetition_penalty": (1.0, 100.0),
+        "repetition_window": (1, 1_000_000),
+        "repetition_length": (1, 1_000),
     }
 )
 """The lowest and the highest value of each numeric setting; integers for whole numbers."""
@@ -104,14 +113,20 @@ def range_words(name: str) -> str:
     return f"{low:,} to {high:,}" if isinstance(low, int) else f"{low:,.10g} to {high:,.10g}"
 
 
+@functools.cache
+def _ranges_of(kind: Any) -> Mapping[str, tuple[float, float]]:
+    names = {field.name for field in dataclasses.fields(kind)}
+    return {name: limits for name, limits in RANGES.items() if name in names}
+
+
 def _require_ranges(config: Any) -> None:
     """Raise ConfigError for the first setting of a config that is out of its range; None is in every range."""
-    for name, (low, high) in RANGES.items():
-        value = getattr(config, name, None)
-        if value is not None:
+    kind: Any = type(config)
+    for name, (low, high) in _ranges_of(kind).items():
+        value = getattr(config, name)
+        if value is not None and not (math.isfinite(value) and low <= value <= high):
             kind, shown = ("whole number", f"{value}") if isinstance(low, int) else ("number", f"{value:g}")
-            is_inside = math.isfinite(value) and low <= value <= high
-            _require(is_inside, name, f"{name} is {shown}: choose a {kind} from {range_words(name)}")
+            raise ConfigError(f"{name} is {shown}: choose a {kind} from {range_words(name)}", name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -302,9 +317,33 @@ class SampleConfig(_FromDict):
     """Drop characters below this fraction of the highest probability."""
     seed: int | None = None
     """Equal seeds generate equal text; None draws a new seed."""
+    stop: tuple[str, ...] = ()
+    """Strings before the first of which a text ends."""
+    until: Until = "length"
+    """What ends a text before `max_new_tokens`, see generation/until.py; `length` is nothing."""
+    max_seconds: float | None = None
+    """Seconds after which a text ends."""
+    allow: str = ""
+    """The only characters that may be generated, see `CharacterSet`; "" allows all."""
+    forbid: str = ""
+    """Characters that must not be generated, see `CharacterSet`."""
+    match: str = ""
+    """A regular expression that the generated text must match from its beginning to its end; "" is none."""
+    repetition_penalty: float = 1.0
+    """Multiplies the log-probability of tokens that would repeat what is in the window; 1 disables it."""
+    repetition_window: int = 256
+    """Tokens, with those of the prompt, in which repetitions are searched."""
+    repetition_length: int = 6
+    """Tokens of a repetition; 1 penalises every token in the window."""
 
     def __post_init__(self) -> None:
         _require_ranges(self)
+        _require(len(self.stop) <= MAX_STOPS, "stop", f"stop has {len(self.stop)} strings: use {MAX_STOPS} at most")
+        for one in self.stop:
+            is_valid = 0 < len(one) <= MAX_STOP_LENGTH
+            _require(is_valid, "stop", f"stop has a string of {len(one):,} characters: use 1 to {MAX_STOP_LENGTH:,}")
+        CharacterSet.parse("allow", self.allow)
+        CharacterSet.parse("forbid", self.forbid)
 
 
 @dataclass(frozen=True, kw_only=True)

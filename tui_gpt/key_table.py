@@ -133,6 +133,36 @@ _DEMO = HelpSection(
         _row(_A("demo.leave", "q", "leave the demo", "Leave the demo")),
     ),
 )
+_LEARN = HelpSection(
+    "The lesson",
+    "learn",
+    (
+        _row(
+            _A("learn.next", "n,enter", "next screen", "Lesson: next screen"),
+            _A("learn.back", "b,backspace", "the one before", "Lesson: screen before"),
+        ),
+        _row(
+            _A("learn.less", "left", "less, or to the left"),
+            _A("learn.more", "right", "more, or to the right"),
+            words="change a value",
+        ),
+        _row(
+            _A("learn.above", "up", "the one above"),
+            _A("learn.below", "down", "the one below"),
+            words="choose what is changed or shown",
+        ),
+        _row(_A("learn.again", "space", "draw or write again; start, stop", "Lesson: again, start, stop")),
+        _row(_A("learn.view", "v", "show something else", "Lesson: show something else")),
+        _row(
+            _A("learn.type", "t", "type a text of your own", "Lesson: type a text"),
+            _A("learn.stop_typing", "escape", "end typing"),
+        ),
+        _row(_A("learn.scroll_up", "pageup", "scroll up"), _A("learn.scroll_down", "pagedown", "scroll down")),
+        _row(_A("learn.game", "g", "guess the next character", "Lesson: guess the next character")),
+        _row(_A("learn.train", "s", "leave for a training of your own", "Train a model of your own")),
+        _row(_A("learn.leave", "q", "leave the lesson", "Leave the lesson")),
+    ),
+)
 _PROMPT = HelpSection(
     "Generate: the prompt",
     "generate",
@@ -140,12 +170,27 @@ _PROMPT = HelpSection(
         _row(_A("prompt.submit", "enter", "generate", "Generate from the prompt")),
         _row(_A("prompt.line_break", "ctrl+j,shift+enter,alt+enter", "start a new line")),
         _row(also="↑ ↓", words="earlier prompts"),
+        _row(
+            _A("prompt.accept_word", "tab", "accept the next word of the preview", "Preview: next word"),
+            _A("prompt.accept_all", "end", "accept all of the preview", "Preview: all of it"),
+            also="→",
+            words="accept the preview: a word; all; a word",
+        ),
+        _row(_A("prompt.toggle_preview", "ctrl+g", "show a preview while typing, or none", "Toggle the preview")),
         _row(_A("prompt.undo", "ctrl+underscore", "undo typing", "Undo typing")),
         _row(
             _A("prompt.score", "ctrl+r", "compute the probability of each character", "Probabilities of the prompt"),
         ),
         _row(
             _A("generate.next_preset", "ctrl+t", "next sampling preset: steady, lively, wild", "Next sampling preset")
+        ),
+        _row(
+            _A(
+                "generate.limits",
+                "ctrl+l",
+                "limits: stop strings, permitted characters …",
+                "Limits: stop strings and constraints",
+            ),
         ),
         _row(_A("generate.model", "ctrl+o", "choose the model", "Choose the model")),
         _row(_A("generate.stop", "escape,ctrl+c", "stop generating", "Stop generating")),
@@ -198,6 +243,18 @@ _CARDS = HelpSection(
         _row(_A("card.inspect", "enter,t", "show the ten alternatives at a text cursor", "Show alternatives")),
         _row(_A("card.stop_inspecting", "escape", "end showing alternatives", "Hide alternatives")),
         _row(
+            _A("why.toggle", "d", "why the character at the cursor was predicted", "Explain the prediction"),
+            _A("why.attention", "o", "what attention looked at", "Show attention in the text"),
+            words="at a cursor: why this character; attention",
+        ),
+        _row(
+            _A("why.layer", "l", "next layer, or their mean", "Attention: next layer"),
+            _A("why.head", "h", "next head, or their mean", "Attention: next head"),
+            _A("why.network", "N", "next network, or their mean", "Attention: next network"),
+            words="attention of which layer; head; network",
+        ),
+        _row(_A("why.skip_first", "s", "leave the first position out", "Attention: leave out the first position")),
+        _row(
             _A("alternatives.previous", "up,k", "alternative above"),
             _A("alternatives.next", "down,j", "alternative below"),
             words="select an alternative",
@@ -213,9 +270,168 @@ _CARDS = HelpSection(
         ),
         _row(
             _A("card.undo", "u", "undo", "Undo the last change of the cards"),
+            _A("card.redo", "U", "redo", "Redo the change that was undone"),
+        ),
+        _row(
             _A("card.remove", "delete,backspace", "remove the card", "Remove the card"),
+            _A("card.remove_branch", "x", "remove the branch", "Remove the branch"),
+            _A("card.remove_all", "X", "remove all cards", "Remove all cards"),
+            words="remove the card; the branch; all cards",
         ),
         _row(_A("card.focus_prompt", "i", "back to the prompt", "Go to the prompt")),
+    ),
+)
+_NOTEBOOK = HelpSection(
+    "Generate: the notebook",
+    "generate",
+    (
+        _row(_A("card.tree", "T", "all branches of all cards as a tree", "Tree of all branches")),
+        _row(
+            _A("card.parent", "shift+up,K", "parent branch", "Parent branch"),
+            _A("card.child", "shift+down,J", "first child", "First child branch"),
+            _A("card.previous_sibling", "shift+left,H", "previous sibling", "Previous sibling branch"),
+            _A("card.next_sibling", "shift+right,L", "next sibling", "Next sibling branch"),
+            words="parent, first child, siblings of a branch",
+        ),
+        _row(
+            _A("card.search", "slash", "search all cards and notes", "Search the cards"),
+            _A("card.next_found", "f", "next place found", "Next place found"),
+            _A("card.previous_found", "F", "previous place found", "Previous place found"),
+            words="search cards and notes; next, previous place",
+        ),
+        _row(_A("card.end_search", "escape", "end the search", "End the search")),
+        _row(
+            _A("card.bookmark", "m", "set or remove a bookmark", "Set or remove a bookmark"),
+            _A("card.previous_bookmark", "left_square_bracket", "previous bookmark", "Previous bookmark"),
+            _A("card.next_bookmark", "right_square_bracket", "next bookmark", "Next bookmark"),
+            _A("card.only_bookmarks", "M", "only cards with bookmarks, or all", "Only cards with bookmarks"),
+            words="bookmark: set; previous, next; only those",
+        ),
+        _row(_A("card.note", "a", "write a note", "Write a note on the branch")),
+        _row(
+            _A("card.export", "E", "export all as JSON", "Export the notebook"),
+            _A("card.import", "I", "add an exported notebook", "Import a notebook"),
+        ),
+        _row(
+            _A("search.next", "down", "next place found"),
+            _A("search.previous", "up", "previous place found"),
+            _A("search.close", "escape", "end the search"),
+            also="Enter",
+            words="typing: next, previous; end; to the cards",
+        ),
+        _row(
+            _A("note.save", "enter", "save the note"),
+            _A("note.line_break", "ctrl+j,shift+enter,alt+enter", "start a new line"),
+            words="while typing a note: save; new line",
+        ),
+    ),
+)
+_TREE = HelpSection(
+    "The tree of branches",
+    "generate",
+    (
+        _row(
+            _A("tree.above", "up,k", "row above"),
+            _A("tree.below", "down,j", "row below"),
+            _A("tree.first", "home", "first row"),
+            _A("tree.last", "end", "last row"),
+            words="select a branch",
+        ),
+        _row(_A("tree.page_up", "pageup", "a page up"), _A("tree.page_down", "pagedown", "a page down")),
+        _row(
+            _A("tree.parent", "left,shift+up,K", "parent", "Tree: parent"),
+            _A("tree.child", "right,shift+down,J", "first child", "Tree: first child"),
+            _A("tree.previous_sibling", "shift+left,H", "previous sibling", "Tree: previous sibling"),
+            _A("tree.next_sibling", "shift+right,L", "next sibling", "Tree: next sibling"),
+            words="parent, first child, siblings",
+        ),
+        _row(_A("tree.open", "enter", "show the branch in its card", "Tree: show the branch")),
+        _row(
+            _A("tree.continue", "c", "continue at the end", "Tree: continue the branch"),
+            _A("tree.regenerate", "r", "regenerate with a new seed", "Tree: regenerate the branch"),
+            _A("tree.edit", "e", "edit, then continue", "Tree: edit the branch"),
+            words="continue; regenerate, new seed; edit",
+        ),
+        _row(
+            _A("tree.bookmark", "m", "set or remove a bookmark", "Tree: bookmark"),
+            _A("tree.previous_bookmark", "left_square_bracket", "previous bookmark", "Tree: previous bookmark"),
+            _A("tree.next_bookmark", "right_square_bracket", "next bookmark", "Tree: next bookmark"),
+            _A("tree.only_bookmarks", "M", "only bookmarks, or all", "Tree: only bookmarks"),
+            words="bookmark: set; previous, next; only those",
+        ),
+        _row(_A("tree.note", "a", "write a note", "Tree: note"), _A("tree.search", "slash", "search", "Tree: search")),
+        _row(
+            _A("tree.remove", "x,delete", "remove the branch", "Tree: remove the branch"),
+            _A("tree.undo", "u", "undo", "Tree: undo"),
+            _A("tree.redo", "U", "redo", "Tree: redo"),
+        ),
+        _row(_A("tree.close", "escape,T,q", "back to the cards", "Back to the cards")),
+    ),
+)
+_DESK = HelpSection(
+    "Generate: tree, by hand, two sides, who wrote this?",
+    "generate",
+    (
+        _row(
+            _A("generate.probability_tree", "f6", "tree of the most likely continuations", "Probability tree"),
+            _A("generate.by_hand", "f7", "compose by hand, one character at a time", "Compose by hand"),
+            words="at the cursor or the end: tree; by hand",
+        ),
+        _row(_A("generate.sides", "f8", "two models or settings side by side", "Two models side by side")),
+        _row(_A("generate.who_wrote", "f9", "who wrote this? a text under several runs", "Who wrote this?")),
+        _row(
+            _A("probability_tree.enter", "right,l", "into the continuation", "Tree: into"),
+            _A("probability_tree.leave", "left,h", "out of it", "Tree: out"),
+            _A("probability_tree.above", "up,k", "the more likely sibling", "Tree: more likely sibling"),
+            _A("probability_tree.below", "down,j", "the less likely one", "Tree: less likely sibling"),
+            words="tree: into, out, siblings",
+        ),
+        _row(
+            _A("probability_tree.accept", "enter", "tree: generate from the text walked", "Tree: generate from here"),
+            _A("probability_tree.back", "escape,q", "back", "Tree: back"),
+        ),
+        _row(
+            _A("probability_tree.deeper", "plus,equals_sign", "one token deeper", "Tree: deeper"),
+            _A("probability_tree.shallower", "minus", "one token less", "Tree: less deep"),
+            words="tree: depth, 4 to 8",
+        ),
+        _row(
+            _A("by_hand.above", "up", "the more likely choice", "By hand: more likely choice"),
+            _A("by_hand.below", "down", "the less likely one", "By hand: less likely choice"),
+            _A("by_hand.take", "enter", "take the choice", "By hand: take the choice"),
+            also="or type it",
+            words="by hand: select, take a choice",
+        ),
+        _row(
+            _A("by_hand.draw", "right", "by hand: the model takes one", "By hand: let the model take one"),
+            _A("by_hand.take_back", "backspace,left", "take one back", "By hand: take one back"),
+        ),
+        _row(
+            _A("by_hand.word", "tab", "the next word of the preview", "By hand: next word of the preview"),
+            _A("by_hand.all", "end", "all of it", "By hand: all of the preview"),
+            words="by hand: the preview: a word; all",
+        ),
+        _row(_A("by_hand.line_break", "ctrl+j,shift+enter,alt+enter", "by hand: a line break")),
+        _row(_A("by_hand.keep", "escape,ctrl+c", "by hand: keep the text as a card", "By hand: keep the text")),
+        _row(
+            _A("sides.model_a", "f6", "model of the left side", "Sides: model A"),
+            _A("sides.model_b", "f7", "model of the right side", "Sides: model B"),
+            _A("sides.new_seed", "f8", "generate with another seed", "Sides: another seed"),
+            words="two sides: models; another seed",
+        ),
+        _row(_A("sides.limits", "ctrl+l", "two sides: limits of the focused one, or both", "Sides: limits")),
+        _row(_A("sides.back", "escape", "stop, then back to the cards", "Sides: back")),
+        _row(
+            _A("who_wrote.score", "ctrl+r", "who wrote this? score the text", "Score the text under the runs"),
+            _A("who_wrote.back", "escape", "back", "Who wrote this: back"),
+        ),
+        _row(
+            _A("authors.above", "up,k", "run above"),
+            _A("authors.below", "down,j", "run below"),
+            _A("authors.mark", "space", "mark", "Mark the run to be scored"),
+            words="who wrote this? select, mark runs",
+        ),
+        _row(_A("who_wrote.colours", "ctrl+t", "colours: best run, or two runs compared", "Switch the colours")),
     ),
 )
 _RUNS = HelpSection(
@@ -320,11 +536,14 @@ _DIALOGS = HelpSection(
         _row(_A("dialog.previous", "left", "previous answer"), _A("dialog.next", "right", "next answer")),
         _row(_A("dialog.save_and_quit", "s", "save and quit"), _A("dialog.delete", "d", "remove")),
         _row(_A("dialog.cancel", "escape", "cancel"), _A("dialog.leave_list", "q", "leave a list")),
+        _row(_A("dialog.clear", "ctrl+l", "clear all limits")),
         _row(_A("help.close", "escape,f1,question_mark,q,enter", "close this page")),
     ),
 )
 
-HELP_SECTIONS = (_TRAIN, _DEMO, _PROMPT, _CARDS, _RUNS, _COMPARE, _DATA, _EVERYWHERE, _DIALOGS)
+HELP_SECTIONS = (
+    _TRAIN, _DEMO, _LEARN, _PROMPT, _CARDS, _DESK, _NOTEBOOK, _TREE, _RUNS, _COMPARE, _DATA, _EVERYWHERE, _DIALOGS,
+)  # fmt: skip
 
 KEY_ACTIONS: Mapping[str, KeyAction] = MappingProxyType(
     {action.id: action for section in HELP_SECTIONS for row in section.rows for action in row.actions}
@@ -339,11 +558,19 @@ PLACES_TOGETHER = tuple(
         "run sample tab app",
         "compare chart app",
         "demo chart app",
+        "learn app",
         "prompt generate tab app",
-        "card generate tab app",
-        "alternatives generate tab app",
+        "card why generate tab app",
+        "alternatives why generate tab app",
+        "tree app",
+        "search generate",
+        "note dialog",
         "sampling generate tab app",
         "examples generate tab app",
+        "probability_tree app",
+        "by_hand app",
+        "prompt sides sampling app",
+        "who_wrote authors app",
         "runs tab app",
         "data tab app",
         "dialog",
@@ -352,7 +579,9 @@ PLACES_TOGETHER = tuple(
 )
 """Places whose keys work at the same time."""
 
-PLACES_OF_TYPING = frozenset({"prompt", "generate"})
+PLACES_OF_TYPING = frozenset({"prompt", "generate", "search", "note", "by_hand", "sides", "who_wrote"})
 """Places where a printable character is typed and cannot be a key."""
-NEVER_TYPED = frozenset({"app.palette", "app.suspend", "app.quit_anywhere", "dialog.cancel", "runs.clear"})
+NEVER_TYPED = frozenset(
+    {"app.palette", "app.suspend", "app.quit_anywhere", "dialog.cancel", "dialog.clear", "runs.clear"}
+)
 """Actions whose keys work while a text is typed."""

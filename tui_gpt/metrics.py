@@ -6,6 +6,7 @@ compared. Bits per character and per byte can.
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 COPIED_LENGTH = 20
 """Consecutive characters that a generated text must share with the training text to count as copied."""
@@ -17,6 +18,11 @@ class TokenSize:
 
     characters: float = 1.0
     bytes: float = 1.0
+
+    @classmethod
+    def of(cls, text: str, tokens: int) -> Self:
+        """Return the size of the tokens of one text, of which there is at least one."""
+        return cls(len(text) / tokens, len(text.encode("utf-8", "surrogateescape")) / tokens)
 
     def bits_per_char(self, loss: float) -> float:
         """Convert a loss from nats per token to bits per character."""

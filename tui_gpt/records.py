@@ -15,12 +15,14 @@ import json
 import math
 import types
 import typing
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from typing import Any, Literal, TypeVar
 
 from tui_gpt.errors import ConfigError
 
 _Record = TypeVar("_Record")
+_Check = Callable[[str, Any], Any]
+"""Takes the name of a field and its value; returns the value, converted."""
 
 _MISFIT: Any = object()
 _EXACT_TYPES = frozenset({str, bool, types.NoneType})
@@ -69,10 +71,14 @@ def read_record(kind: type[_Record], record: Mapping[str, Any], *, partial: bool
 
     Raises ConfigError when a field is unknown, missing or of another type, and what the class itself raises.
     """
-    hints = field_types(kind)
-    if record.keys() != hints.keys():
-        _check_names(record.keys(), hints.keys(), partial)
-    return kind(**{name: check_value(name, value, hints[name]) for name, value in record.items()})
+    hashable: Any = kind
+    exact, checks = _field_checks(hashable)
+    if record.keys() != checks.keys():
+        _check_names(record.keys(), checks.keys(), partial)
+    values = {
+        name: value if type(value) in exact[name] else checks[name](name, value) for name, value in record.items()
+    }
+    return kind(**values)
 
 
 def _check_names(given: Set[str], known: Set[str], partial: bool) -> None:
@@ -94,48 +100,89 @@ def _field_types(kind: Any) -> Mapping[str, Any]:
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 
 
-def check_value(name: str, value: Any, hint: Any) -> Any:
-    """Return `value` as the type `hint`: a scalar, Literal, tuple, Mapping, dataclass, or a union of scalars.
-
-    An integer is accepted for a float. Raises ConfigError.
-    """
-    options = _options(hint)
-    for option in options:
-        converted = _converted(name, value, option)
-        if converted is not _MISFIT:
-            return converted
-    raise ConfigError(f"{name} cannot be {value!r:.{_MAX_SHOWN}}: it takes {_described(options)}", name)
-
-
 @functools.cache
+def _field_checks(kind: Any) -> tuple[Mapping[str, Set[Any]], Mapping[str, _Check]]:
+    """Return for each field the types of which every value fits, and the function that checks any other value."""
+    hints = _field_types(kind)
+    exact = {name: _EXACT_TYPES.intersection(_options(hint)) for name, hint in hints.items()}
+    return exact, {name: _check_of(hint) for name, hint in hints.items()}
+
+
 def _options(hint: Any) -> tuple[Any, ...]:
     return typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
 
 
-def _converted(name: str, value: Any, option: Any) -> Any:
-    """Return `value` as the type `option`, or _MISFIT."""
-    if option in _EXACT_TYPES:
-        return value if type(value) is option else _MISFIT
+def check_value(name: str, value: Any, hint: Any) -> Any:
+    """Return `value` as the type `hint`: a scalar, Literal, tuple, Mapping, dataclass, or a union of scalars.
+
+    An integer is accepted for a float, and a value that is of any other class already, which JSON cannot hold, for that
+    class. Raises ConfigError.
+    """
+    return _check_of(hint)(name, value)
+
+
+@functools.cache
+def _check_of(hint: Any) -> _Check:
+    """Return a function that checks a value of one type: types are examined once, and not for each of many records."""
+    options = _options(hint)
+    exact = _EXACT_TYPES.intersection(options)
+    converters = [_converter(option) for option in options if option not in exact]
+
+    def check(name: str, value: Any) -> Any:
+        if type(value) in exact:
+            return value
+        for convert in converters:
+            converted = convert(name, value)
+            if converted is not _MISFIT:
+                return converted
+        raise ConfigError(f"{name} cannot be {value!r:.{_MAX_SHOWN}}: it takes {_described(options)}", name)
+
+    return check
+
+
+def _converter(option: Any) -> _Check:
+    """Return a function that returns a value as the type `option`, or _MISFIT."""
     if option is int:
-        return value if type(value) is int and abs(value) < _MAX_INTEGER else _MISFIT
+        return _integer
     if option is float:
-        is_exact = math.isfinite(value) if type(value) is float else type(value) is int and abs(value) < _EXACT_FLOAT
-        return float(value) if is_exact else _MISFIT
+        return _number
     if dataclasses.is_dataclass(option):
-        return read_record(typing.cast(type, option), value) if isinstance(value, dict) else _MISFIT
-    return _converted_generic(name, value, typing.get_origin(option), typing.get_args(option))
+        return lambda _, value: read_record(typing.cast(type, option), value) if isinstance(value, dict) else _MISFIT
+    items = typing.get_args(option)
+    match typing.get_origin(option):
+        case origin if origin is Literal:
+            return lambda _, value: value if value in items else _MISFIT
+        case origin if origin is Mapping:
+            return functools.partial(_mapping, items[1])
+        case origin if origin is tuple:
+            return functools.partial(_items, items)
+    return lambda _, value: value if type(value) is option else _MISFIT
 
 
-def _converted_generic(name: str, value: Any, origin: Any, items: tuple[Any, ...]) -> Any:
-    if origin is Literal:
-        return value if value in items else _MISFIT
-    if origin is Mapping and isinstance(value, dict):
-        return {key: check_value(f"{name} {key}", item, items[1]) for key, item in value.items()}
-    if origin is tuple and isinstance(value, list | tuple):
-        hints = items[:1] * len(value) if items[-1] is ... else items
-        if len(value) == len(hints):
-            return tuple(check_value(name, item, hint) for item, hint in zip(value, hints, strict=True))
-    return _MISFIT
+def _integer(_: str, value: Any) -> Any:
+    return value if type(value) is int and abs(value) < _MAX_INTEGER else _MISFIT
+
+
+def _number(_: str, value: Any) -> Any:
+    is_exact = math.isfinite(value) if type(value) is float else type(value) is int and abs(value) < _EXACT_FLOAT
+    return float(value) if is_exact else _MISFIT
+
+
+def _mapping(hint: Any, name: str, value: Any) -> Any:
+    if not isinstance(value, dict):
+        return _MISFIT
+    return {key: check_value(f"{name} {key}", item, hint) for key, item in value.items()}
+
+
+def _items(items: tuple[Any, ...], name: str, value: Any) -> Any:
+    if not isinstance(value, list | tuple):
+        return _MISFIT
+    if not value and items[-1] is ...:
+        return ()
+    hints = items[:1] * len(value) if items[-1] is ... else items
+    if len(value) != len(hints):
+        return _MISFIT
+    return tuple(check_value(name, item, hint) for item, hint in zip(value, hints, strict=True))
 
 
 def _described(options: tuple[Any, ...]) -> str:

@@ -8,9 +8,10 @@ import gc
 import os
 import time
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from tui_gpt.generation.sampler import Sampler
     from tui_gpt.storage.checkpoint import Arrays
     from tui_gpt.training.distributed.leader import Leader
+    from tui_gpt.training.live_weights import LiveWeights
     from tui_gpt.training.setup.initialize import Start
     from tui_gpt.training.setup.prepared import Prepared
 
@@ -73,6 +75,9 @@ class SessionLike(Protocol):
         None is the best checkpoint of the newest run, else the shipped model. Raises TuiGptError.
         """
 
+    def release_models(self) -> None:
+        """Keep no opened model in memory that is not in use."""
+
     def evaluate(self, source: str | Path | None, control: Control) -> Evaluation:
         """Compute the loss of record of a model (see `open_model`). Raises TuiGptError."""
 
@@ -101,6 +106,12 @@ class Session:
         """Import torch, so that the next call does not have to."""
         import tui_gpt.training.setup.resume  # noqa: F401  # imported for its own sake
 
+    def fix_thread_count(self) -> None:
+        """Keep PyTorch's number of CPU threads in this thread, whatever a training in another thread needs."""
+        from tui_gpt.training.compute.device import fix_thread_count
+
+        fix_thread_count()
+
     def collect_garbage(self) -> None:
         """Run a full garbage collection, once after `load_torch`.
 
@@ -119,9 +130,10 @@ class Session:
         began = time.monotonic() if request.began is None else request.began
         control.report("loading PyTorch")
         self.load_torch()
+        from tui_gpt.training.compute.device import keeping_thread_count
         from tui_gpt.training.distributed.leader import leading
 
-        with leading(request.ranks, control) as leader:
+        with keeping_thread_count(), leading(request.ranks, control) as leader:
             yield from self._train_as_leader(request, control, began, leader)
 
     def _train_as_leader(
@@ -177,6 +189,7 @@ class Session:
             with closing(trainer.run()) as events:
                 for event in events:
                     yield from recorder.take(event)
+                    trainer.answer_weight_requests()
             recorder.require_all()
         except GeneratorExit:
             recorder.end("stopped")
@@ -214,6 +227,10 @@ class Session:
         name, folder = self._checkpoint_of(source)
         return self._open_checkpoint(name, folder)
 
+    def model_folder(self, source: str | Path | None) -> Path:
+        """Return the folder of a model's checkpoint (see `SessionLike.open_model`). Raises TuiGptError."""
+        return self._checkpoint_of(source)[1]
+
     def _open_checkpoint(self, name: str, folder: Path) -> "Sampler":
         from tui_gpt.generation.sampler import Sampler
 
@@ -223,22 +240,27 @@ class Session:
             self._opened = dict([*self._opened.items(), (key, sampler)][-3:])
         return self._opened[key]
 
+    def release_models(self) -> None:
+        """Keep no opened model in memory that is not in use."""
+        self._opened = {}
+
     def _open_live(self) -> "Sampler":
+        live = self.request_live()
+        try:
+            live.weights.result(timeout=_LIVE_TIMEOUT_SECONDS)
+        except (CancelledError, FutureTimeoutError) as error:
+            raise NotFoundError("the run has just ended: choose it by its name instead") from error
+        return live.model()
+
+    def request_live(self) -> "LiveModel":
+        """Request the model that this session trains, after the step in progress or the event that was yielded last.
+
+        Raises NotFoundError if nothing is being trained.
+        """
         if self._live is None:
             raise NotFoundError("nothing is being trained: choose a run, or start one")
         control, prepared = self._live
-        try:
-            live = control.request_weights().result(timeout=_LIVE_TIMEOUT_SECONDS)
-        except (CancelledError, FutureTimeoutError) as error:
-            raise NotFoundError("the run has just ended: choose it by its name instead") from error
-        return _sampler(
-            prepared,
-            live.weights,
-            name=f"{self.run_name}@{LIVE}",
-            step=live.step,
-            val_loss=live.val_loss,
-            val_is_estimate=live.val_is_estimate,
-        )
+        return LiveModel(f"{self.run_name}@{LIVE}", prepared, control.request_weights())
 
     def _checkpoint_of(self, source: str | Path | None) -> tuple[str, Path]:
         """Return the name and the folder of the checkpoint that `source` refers to."""
@@ -273,6 +295,28 @@ class Session:
         if result is None:
             raise TuiGptError("the evaluation was stopped before its end")
         return result
+
+
+@dataclass(frozen=True)
+class LiveModel:
+    """A request for a model in training."""
+
+    name: str
+    prepared: "Prepared"
+    weights: "Future[LiveWeights]"
+    """Cancelled if the run ends first."""
+
+    def model(self) -> "Sampler":
+        """Return the model with these weights. Raises CancelledError if the run has ended."""
+        live = self.weights.result()
+        return _sampler(
+            self.prepared,
+            live.weights,
+            name=self.name,
+            step=live.step,
+            val_loss=live.val_loss,
+            val_is_estimate=live.val_is_estimate,
+        )
 
 
 def _sampler(prepared: "Prepared", weights: "Arrays", **facts: Any) -> "Sampler":

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cli.helpers import CommandLine
-from tests.fakes import evaluated
+from tests.fakes import FakeTextModel, evaluated
 from tui_gpt import __version__
 from tui_gpt.cli import main as cli
 from tui_gpt.cli.commands import evaluate as evaluate_module
@@ -25,6 +25,7 @@ from tui_gpt.storage.manifest import MANIFEST_FILE, MODEL_FILE, CheckpointInfo, 
 from tui_gpt.storage.runs import Run, RunStore
 from tui_gpt.text import corpora, library
 from tui_gpt.text.split import Split
+from tui_gpt.tui.generate.notebook import Answer, Card, History
 
 
 @pytest.fixture
@@ -198,6 +199,8 @@ def test_the_commands_and_the_app_read_the_same_variables(
     """Every setting has a variable, which gives the same config in both."""
     examples = {int: "8", float: "0.5", str: "tinyshakespeare", bool: "yes"}
     special = {"preset": "classic", "architecture": "classic", "optimizer": "adamw", "schedule": "linear"}
+    special |= {"stop": "end|END", "until": "line", "allow": "a-z", "forbid": "x", "match": "a*"}
+    special |= {"repetition_penalty": "2"}
     special |= {"tokenizer": "bpe", "vocab_size": "512", "activation": "relu"}
     special |= {
         "device": "cpu",
@@ -622,6 +625,25 @@ def test_sampling_options_are_handed_on(command: CommandLine) -> None:
     assert (config.temperature, config.top_k, config.top_p, config.min_p) == (0.0, 3, 0.9, 0.1)
 
 
+def test_stop_conditions_come_from_the_command_line_the_environment_and_the_file(
+    command: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths.config_file().parent.mkdir(parents=True)
+    paths.config_file().write_text('[generate]\nstop = ["file"]\nuntil = "line"\nallow = "a-z"\nmax_seconds = 9\n')
+    command("generate")
+    monkeypatch.setenv("TUI_GPT_GENERATE_STOP", r"\n\n|a\|b")
+    monkeypatch.setenv("TUI_GPT_GENERATE_FORBID", "xyz")
+    command("generate", "--until", "speaker", "--match", "[ab]+", "--repetition-penalty", "2")
+    command("generate", "--stop", r"\tEND\n", "--stop", "b", "--max-seconds", "3")
+    command("generate", "--stop", "", "--allow", "")
+    first, second, third, last = command.session.model.configs
+    assert (first.stop, first.until, first.allow, first.max_seconds) == (("file",), "line", "a-z", 9.0)
+    assert (second.stop, second.until, second.forbid) == (("\n\n", "a|b"), "speaker", "xyz")
+    assert (second.match, second.repetition_penalty) == ("[ab]+", 2.0)
+    assert (third.stop, third.max_seconds, third.match) == (("\tEND\n", "b"), 3.0, "")
+    assert (last.stop, last.allow) == ((), "")
+
+
 def test_a_prompt_is_read_from_a_file_or_stdin(
     command: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -680,6 +702,11 @@ def test_eval_runs_on_the_requested_device(command: CommandLine) -> None:
         (["--prompt-file", "/nowhere"], "/nowhere cannot be read"),
         (["--num-samples", "0"], "num_samples is 0"),
         (["--top-p", "2"], "top_p is 2"),
+        (["--stop", r"\d"], r"stop has \d, which is no escape"),
+        (["--allow", "z-a"], "allow has the range z-a: write it as in a-z"),
+        (["--match", "(a"], "match '(a' is not a valid regular expression: missing ) at position 2; correct it"),
+        (["--max-seconds", "0.5"], "max_seconds is 0.5: choose a number from 1 to 31,536,000"),
+        (["--repetition-penalty", "0.5"], "repetition_penalty is 0.5: choose a number from 1 to 100"),
     ],
 )
 def test_an_invalid_request_to_generate_is_one_line(command: CommandLine, arguments: list[str], message: str) -> None:
@@ -732,6 +759,32 @@ def test_generate_adapts_to_the_known_characters_of_the_whole_prompt(command: Co
     assert command.session.model.adapted_to == ["a long text  of mine"]
     result = command("generate", "--adapt")
     assert (result.code, "learns from the prompt" in result.err) == (2, True)
+
+
+def test_eval_of_several_runs_prints_a_table_of_one_text(command: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "text.txt"
+    file.write_text("one bit each and an é")
+    command.session.open_model = (  # type: ignore[method-assign]  # a model for each run
+        lambda source: FakeTextModel(str(source), step=40, unknown="é" if source == "a" else "")
+    )
+    result = command("eval", "--file", str(file), "--run", "a", "--run", "b", "--run", "a")
+    assert [line.split() for line in result.out.splitlines()] == [
+        ["model", "step", "bits/char", "perplexity", "unknown"],
+        ["*", "a", "40", "1.0000", "2.0000", "1"],
+        ["b", "40", "1.0000", "2.0000", "0"],
+    ]
+    assert "1 of 21 characters are left out for all models" in result.err
+    record = json.loads(command("eval", "--file", str(file), "--run", "a", "--run", "b", "--json").out)
+    assert (record["characters"], record["left_out"], record["unknown"], record["best"]) == (20, 1, "é", "a")
+    assert record["models"][1]["bits_per_char"] == record["models"][0]["bits_per_char"] == pytest.approx(1.0)
+    refused = command("eval", "--run", "a", "--run", "b")
+    assert (refused.code, "name it with --file" in refused.err) == (2, True)
+    file.write_text("é")
+    failed = command("eval", "--file", str(file), "--run", "a", "--run", "c")
+    assert failed.code == 0, "c knows it"
+    command.session.open_model = lambda source: FakeTextModel(str(source), unknown="é")  # type: ignore[method-assign]  # both
+    failed = command("eval", "--file", str(file), "--run", "a", "--run", "c")
+    assert (failed.code, "none of these models can be compared" in failed.err) == (1, True)
 
 
 def test_eval_of_a_byte_model_measures_any_file(
@@ -1022,3 +1075,20 @@ def test_a_group_without_a_command_shows_its_help_as_help(command: CommandLine, 
 
 def test_a_folder_that_is_named_as_a_run_gets_the_option_that_takes_it(command: CommandLine) -> None:
     assert "a folder is named with --model-path ./exp" in command("runs", "show", "./exp").err
+
+
+def test_the_notebook_is_exported_and_imported(command: CommandLine, tmp_path: Path) -> None:
+    History().save(Card(id="c", answers=(Answer(id="a", prompt="to", text=" be"),)))
+    path = tmp_path / "notebook.json"
+    assert (command("notebook", "export", str(path)).code, command("notebook", "export", str(path)).code) == (0, 1)
+    record = json.loads(path.read_text())
+    assert (record["version"], record["cards"][0]["answers"][0]["prompt"]) == (1, "to")
+    assert "0 of 1 card" in command("notebook", "import", str(path)).err
+    History().path.unlink()
+    assert command("notebook", "import", str(path)).code == 0
+    assert [card.answer.full for card in History().load()] == ["to be"]
+    path.write_text("{")
+    refusal = command("notebook", "import", str(path))
+    assert refusal.code == 2
+    assert f"{path} cannot be imported" in refusal.err
+    assert refusal.err.count("\n") == 1

@@ -174,6 +174,15 @@ def test_matches_go_exactly_as_far_back_as_the_oracles(make: Make) -> None:
     torch.testing.assert_close(torch.from_numpy(logits).double(), expected, atol=1e-4, rtol=0)
 
 
+def test_matches_go_as_far_back_from_the_first_position_of_a_chunk_as_from_its_last() -> None:
+    """A text that is scored sees what one that ends there sees."""
+    text = np.random.default_rng(1).integers(0, V, 1_280)
+    every = np.concatenate(list(NumpyDecoder(tiny_weights("induction")).logits_along(text)))
+    for end in (1_026, 1_031, 1_040):
+        alone = NumpyDecoder(tiny_weights("induction")).start(text[:end])[0]
+        np.testing.assert_allclose(every[end - 1], alone, atol=1e-4)
+
+
 def test_rotary_positions_stay_exact_however_long_a_text_becomes(make: Make) -> None:
     """After ten thousand characters a new decoder predicts the same from the last ones."""
     text = np.tile(TOKENS, 40)[:10_000]

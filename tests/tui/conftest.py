@@ -7,6 +7,8 @@ import pytest
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 
+from tui_gpt.tui.generate.prompt import preview
+
 _parsed: dict[Hashable, list[RuleSet]] = {}
 _parse_rules = Stylesheet._parse_rules
 
@@ -22,3 +24,9 @@ def parse_once(sheet: Stylesheet, *source: Any, **options: Any) -> list[RuleSet]
 @pytest.fixture(autouse=True)
 def style_sheets_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Stylesheet, "_parse_rules", parse_once)
+
+
+@pytest.fixture(autouse=True)
+def no_previews(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No preview of the prompt appears in a test that does not set a shorter pause: when it does depends on time."""
+    monkeypatch.setattr(preview, "PAUSE_SECONDS", 1e6)

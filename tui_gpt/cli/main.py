@@ -51,8 +51,10 @@ _COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "generate": ("generate:generate", "Generate text from a prompt."),
         "eval": ("evaluate:evaluate", "Evaluate a model on its validation split or on any text."),
         "demo": ("demo:demo", "Replay a recorded training in half a minute."),
+        "learn": ("learn:learn", "Learn in eight screens how a language model works."),
         "runs": ("runs:runs", "Manage runs."),
         "data": ("data:data", "Manage training texts."),
+        "notebook": ("notebook:notebook", "Export or import the cards of the Generate tab."),
         "config": ("config:config", "Show or edit your defaults."),
         "doctor": ("doctor:doctor", "Check the installation."),
     }

@@ -14,9 +14,12 @@ at the cost of reading a quarter of a window now and then.
 Shapes: B texts, T positions, C = n_embd, H heads of D = C / H, V characters, S = block_size, M networks, L layers.
 """
 
+import copy
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +32,10 @@ from tui_gpt.generation.weights import Floats, Ints, Model
 from tui_gpt.prior.cursor import NgramCursor
 
 Uniforms = npt.NDArray[np.float64]
+PartName = Literal["network", "matches", "prior"]
+"""A part of a model that adds a term to its logits."""
+LogitTerms = dict[PartName, Floats]
+"""The terms (..., V) of the parts that a model has; their sum is the logits."""
 
 NORM_EPSILON = 1e-5
 HISTORY = MATCH_REACH + MATCH_LENGTH
@@ -76,10 +83,18 @@ class Decoder(ABC):
         """Read a new text (T,), to be continued as `count` texts; return logits (count, V)."""
         self._clear(1)
         self._read_chunks(tokens[None, -receptive_field(self.model.config) :])
-        self._repeat(count)
-        self._text = np.repeat(self._text, count, axis=0)
-        self.logits = np.repeat(self.logits, count, axis=0)
+        if count > 1:
+            self._select(np.zeros(count, np.int64))
         return self.logits
+
+    def fork(self, rows: Ints) -> Self:
+        """Return a decoder that continues copies of these of the texts (n,), a text as often as it is named.
+
+        This one is not changed by it.
+        """
+        other = copy.copy(self)
+        other._select(rows)
+        return other
 
     def advance(self, tokens: Ints) -> Floats:
         """Read one more character (B,) of each text; return logits (B, V)."""
@@ -100,6 +115,21 @@ class Decoder(ABC):
             self.advance(tokens[-1])
         return np.stack(tokens), np.stack(logits)
 
+    def extend(self, tokens: Ints) -> None:
+        """Read at most `readable` more characters (T,) of one text."""
+        self._read_chunks(tokens[None])
+
+    @property
+    def readable(self) -> int:
+        """The number of characters that can be read in addition such that the logits are those after reading all."""
+        return receptive_field(self.model.config) if self._free_positions is None else self._free_positions
+
+    def _select(self, rows: Ints) -> None:
+        """Continue these of the texts (n,), in new arrays."""
+        self._select_cache(rows)
+        self._text = self._text[rows]
+        self.logits = self.logits[rows]
+
     @property
     def _free_positions(self) -> int | None:
         """Characters that still fit into a classic model's window; None for a modern model, whose window slides."""
@@ -112,7 +142,7 @@ class Decoder(ABC):
 
     def _append(self, tokens: Ints) -> None:
         """Append (B, T) characters to those that have been read."""
-        kept = HISTORY if self._is_modern else self.model.config.block_size
+        kept = HISTORY + tokens.shape[1] if self._is_modern else self.model.config.block_size
         self._text = np.concatenate([self._text, tokens], axis=1)[:, -kept:]
         self._position += tokens.shape[1]
 
@@ -122,8 +152,8 @@ class Decoder(ABC):
         self._text = np.zeros((count, 0), np.int64)
 
     @abstractmethod
-    def _repeat(self, count: int) -> None:
-        """Copy the cache of the only text for `count` texts."""
+    def _select_cache(self, rows: Ints) -> None:
+        """Replace the cache by a new one for these of the texts (n,)."""
 
     @abstractmethod
     def _read(self, tokens: Ints) -> Floats:
@@ -212,8 +242,8 @@ class NumpyDecoder(Decoder):
         self._cache = np.zeros((config.n_layer, *shape), np.float32)
         self._cursor = None
 
-    def _repeat(self, count: int) -> None:
-        self._cache = np.repeat(self._cache, count, axis=3)
+    def _select_cache(self, rows: Ints) -> None:
+        self._cache = np.take(self._cache, rows, axis=3)
         self._cursor = None
 
     def _read(self, tokens: Ints) -> Floats:
@@ -315,20 +345,25 @@ class NumpyDecoder(Decoder):
 
     def _head(self, x: Floats, found: Lookups) -> Floats:
         """Return each network's logits (M, B, T, V) for x (M, B, T, C), the last T positions of `found`."""
+        return functools.reduce(np.add, self._logit_terms(x, found).values())
+
+    def _logit_terms(self, x: Floats, found: Lookups) -> LogitTerms:
+        """Return the terms whose sum is each network's logits, see `_head`."""
         if not self.model.config.n_layer:
-            return x
+            return {"network": x}
         T, w = x.shape[2], self._w
         x = self._norm(x, "norm")
         logits = self._linear(x, "head")
         if self._is_modern:
             logits = np.float32(LOGIT_CAP) * np.tanh(logits / np.float32(LOGIT_CAP))
+        terms: LogitTerms = {"network": logits}
         if found.matches is not None:
             lengths, followers = found.matches.lengths[:, -T:], found.matches.followers[:, -T:, None]
             bias = w["induction.candidate_bias"][:, found.matches.candidates[:, -T:]]
             is_follower = (np.arange(self.model.vocab_size) == followers) & (lengths[..., None] > 0)
             bias = bias + is_follower * w["induction.follower_bias"][:, lengths][..., None]
-            logits = logits + bias * (1 + self._linear(x, "induction.gate"))
+            terms["matches"] = bias * (1 + self._linear(x, "induction.gate"))
         if found.prior is not None:
             gate = w["prior_gate"][:, None, None] + self._linear(x, "prior_trust")
-            logits = logits + gate * found.prior[:, -T:]
-        return logits
+            terms["prior"] = gate * found.prior[:, -T:]
+        return terms

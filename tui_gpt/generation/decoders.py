@@ -1,18 +1,20 @@
 """Choose the decoder: the C extension if it is available, on several threads for several texts, else NumPy."""
 
+import ctypes
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.cores import available_cores
 from tui_gpt.generation.decoder import Decoder, NumpyDecoder, Uniforms
 from tui_gpt.generation.kernel.decoder import KernelDecoder
 from tui_gpt.generation.kernel.library import library
-from tui_gpt.generation.kernel.packing import PackedModel
+from tui_gpt.generation.kernel.packing import PackedModel, as_packed
 from tui_gpt.generation.weights import Floats, Ints, Model
 
 TEXTS_PER_THREAD = 2
@@ -22,8 +24,15 @@ TEXTS_PER_THREAD = 2
 class Generator(Protocol):
     """A decoder that can generate; see `Decoder`."""
 
+    @property
+    def logits(self) -> Floats:
+        """See `Decoder.logits`."""
+
     def start(self, tokens: Ints, count: int = 1) -> Floats:
         """See `Decoder.start`."""
+
+    def advance(self, tokens: Ints) -> Floats:
+        """See `Decoder.advance`."""
 
     def generate(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
         """See `Decoder.generate`."""
@@ -43,17 +52,29 @@ class DecoderFactory:
         """Read a new text (T,); yield logits (n, V) after each of its tokens, chunk by chunk."""
         return self.numpy().logits_along(tokens)
 
-    def generator(self, count: int) -> Generator:
-        """Return a new decoder for `count` texts. The C extension does not support models without blocks."""
-        threads = max(1, min(available_cores(), count // TEXTS_PER_THREAD))
-        parts = [self.decoder() for _ in range(threads)]
-        compiled = [part for part in parts if isinstance(part, KernelDecoder)]
-        return ThreadedDecoder(compiled) if len(compiled) > 1 else parts[0]
+    @property
+    def model_as_computed(self) -> Model:
+        """The model with the weights that generators compute with: those of the C extension are rounded."""
+        return self._model if self._compiled is None else as_packed(self._model)
 
     def decoder(self) -> Decoder:
-        """Return a new decoder for any number of texts, in one thread."""
-        compiled = library() if self._model.config.n_layer else None
+        """Return a new decoder for any number of texts, in the calling thread."""
+        compiled = self._compiled
         return self.numpy() if compiled is None else KernelDecoder(self._model, compiled, self._packed)
+
+    @property
+    def _compiled(self) -> ctypes.CDLL | None:
+        """The C extension, if it is there and supports the model: one without blocks it does not."""
+        return library() if self._model.config.n_layer else None
+
+    def generator(self, count: int) -> Generator:
+        """Return a new decoder for `count` texts."""
+        compiled = self._compiled
+        if compiled is None:
+            return self.numpy()
+        threads = max(1, min(available_cores(), count // TEXTS_PER_THREAD))
+        parts = [KernelDecoder(self._model, compiled, self._packed) for _ in range(threads)]
+        return parts[0] if threads == 1 else ThreadedDecoder(parts)
 
     @cached_property
     def _packed(self) -> PackedModel:
@@ -72,9 +93,22 @@ class ThreadedDecoder:
         counts = [len(part) for part in np.array_split(np.arange(count), len(self._parts))]
         return np.concatenate(list(self._threads.map(lambda part, n: part.start(tokens, n), self._parts, counts)))
 
+    @property
+    def logits(self) -> Floats:
+        """See `Decoder.logits`."""
+        return np.concatenate([part.logits for part in self._parts])
+
+    def advance(self, tokens: Ints) -> Floats:
+        """See `Decoder.advance`."""
+        return np.concatenate(list(self._threads.map(Decoder.advance, self._parts, self._divided(tokens))))
+
+    def _divided(self, values: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+        """Divide values of all texts (..., B) among the decoders."""
+        return np.array_split(values, len(self._parts), axis=-1)
+
     def generate(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
         """See `Decoder.generate`."""
-        columns = np.array_split(uniforms, len(self._parts), axis=1)
+        columns = self._divided(uniforms)
         generated = self._threads.map(lambda part, drawn: part.generate(config, drawn), self._parts, columns)
         tokens, logits = zip(*generated, strict=True)
         return np.concatenate(tokens, axis=1), np.concatenate(logits, axis=1)

@@ -9,7 +9,7 @@ import copy
 import itertools
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -20,9 +20,18 @@ import numpy.typing as npt
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
 from tui_gpt.generation.adaptive.adaptation import Adaptation, AdaptedDecoders
+from tui_gpt.generation.branches import Level, TokenPath, TreeShape
+from tui_gpt.generation.continuations import ContinuationSearch
 from tui_gpt.generation.decoder import Uniforms
 from tui_gpt.generation.decoders import DecoderFactory
+from tui_gpt.generation.explanation import Explanation
+from tui_gpt.generation.explanation.explainer import Explainer
 from tui_gpt.generation.sampling import log_softmax
+from tui_gpt.generation.steering.guide import NO_TOKEN, Guide, is_guided
+from tui_gpt.generation.steering.guided_generator import GuidedGenerator, limit_pieces, with_ends
+from tui_gpt.generation.steering.stops import stopped, within_time
+from tui_gpt.generation.steering.until import conditions
+from tui_gpt.generation.steering.vocabulary import Vocabulary
 from tui_gpt.generation.text_model import CHANGEABLE, Changes, Piece
 from tui_gpt.generation.weights import Floats, Ints, Model
 from tui_gpt.prior.novelty import CopyIndex
@@ -51,12 +60,14 @@ class Sampler:
         step: int,
         val_loss: float | None = None,
         val_is_estimate: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._frozen = DecoderFactory(model)
         self._decoders: DecoderFactory | AdaptedDecoders = self._frozen
         self._prior = model.prior
         self._tokenizer = tokenizer
         self._texts = tokenizer.texts
+        self._clock = clock
         self.name = name
         self.step = step
         self.val_loss = val_loss
@@ -114,16 +125,18 @@ class Sampler:
             return None
         return CopyIndex(_code_points(self._tokenizer.decode(part)) for part in self._prior.counted)
 
-    def score(self, text: str, *, details: bool = False) -> Iterator[Piece]:
+    def score(self, text: str, *, after: str = "", details: bool = False) -> Iterator[Piece]:
         """Yield one piece per token of `text`, with the log-probability that the model gave it.
 
-        The context of each is what `stream` would have seen; that of the first is a line break, as for an empty prompt.
+        The context of each is what `stream` would have seen after the prompt `after`, which is a line break if empty.
         A long text is scored in chunks and takes one or two bytes of memory per token.
         """
-        tokens = self._tokens_to_score(text)
+        prompt = self._prompt_tokens(after)
+        tokens = self._tokens_to_score(text, prompt)
         rows = itertools.chain.from_iterable(self._decoders.logits_along(tokens[:-1]))
         text_of = self._tokenizer.stream()
-        for row, token in zip(rows, tokens[1:].tolist(), strict=True):
+        scored = zip(itertools.islice(rows, len(prompt) - 1, None), tokens[len(prompt) :].tolist(), strict=True)
+        for row, token in scored:
             logprobs = log_softmax(row)
             alternatives = self._most_likely(logprobs) if details else ()
             yield Piece(text_of(token), float(logprobs[token]), alternatives)
@@ -132,14 +145,14 @@ class Sampler:
         """See `TextModel.score_adapting`."""
         adaptation = self._adaptation(None)
         text_of = self._tokenizer.stream()
-        for tokens, logprobs, adapted in adaptation.scores(self._tokens_to_score(text)):
+        for tokens, logprobs, adapted in adaptation.scores(self._tokens_to_score(text, self._prompt_tokens(""))):
             for token, row, score in zip(tokens.tolist(), logprobs, adapted.tolist(), strict=True):
                 yield Piece(text_of(token), float(row[token])), score
 
     def adapted(self, text: str, control: Control | None = None) -> "Sampler":
         """See `TextModel.adapted`."""
         adaptation = self._adaptation(control)
-        adaptation.read(self._tokens_to_score(text), control or Control())
+        adaptation.read(self._tokens_to_score(text, self._prompt_tokens("")), control or Control())
         adapted = copy.copy(self)
         adapted._decoders = AdaptedDecoders(self._frozen, adaptation.predictor)
         return adapted
@@ -147,28 +160,78 @@ class Sampler:
     def _adaptation(self, control: Control | None) -> Adaptation:
         return Adaptation(self._frozen, self._prior, self._texts, control)
 
-    def _tokens_to_score(self, text: str) -> Ints:
-        """Return the tokens of `text` after a line break, which is the context of the first."""
+    def _tokens_to_score(self, text: str, prompt: Ints) -> Ints:
+        """Return the tokens of `text` after those of a prompt, in one or two bytes each."""
         known = self._tokenizer.encode_compact(text)
-        return np.concatenate([self._prompt_tokens("").astype(known.dtype), known])
+        return np.concatenate([prompt.astype(known.dtype), known])
+
+    def explain(self, text: str) -> Explanation:
+        """See `TextModel.explain`. The first call copies the weights; later ones read only what is new in `text`."""
+        return self._explainer.explain(text, self._prompt_tokens(text))
+
+    def nearest(self, token: str, count: int = ALTERNATIVES) -> tuple[tuple[str, float], ...]:
+        """See `TextModel.nearest`."""
+        if token not in self._texts:
+            return ()
+        found = self._explainer.nearest(self._texts.index(token), count)
+        return tuple((self._texts[other], cosine) for other, cosine in found)
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        return Explainer(self._frozen.model_as_computed, self._tokenizer)
+
+    def continuations(
+        self, prompt: str, shape: TreeShape, control: Control | None = None, *, path: TokenPath = ()
+    ) -> Iterator[Level]:
+        """See `TextModel.continuations`."""
+        tokens = np.concatenate([self._prompt_tokens(prompt), np.array(path, np.int64)])
+        yield from self._continuations.levels(tokens, shape, control or Control())
+
+    @cached_property
+    def _continuations(self) -> ContinuationSearch:
+        return ContinuationSearch(self._frozen, self._texts)
 
     def _generate(
         self, prompt: str, config: SampleConfig, count: int, control: Control | None, details: bool
     ) -> Iterator[tuple[Piece, ...]]:
+        """Yield the next piece of every answer until the length limit or a stop condition."""
+        requests = control or Control()
+        items = self._drawn(prompt, config, count, requests, details)
+        if config.max_seconds is not None:
+            items = within_time(items, config.max_seconds, count, lambda: self._clock() - requests.suspended_seconds)
+        found = conditions(config)
+        return stopped(items, found, count) if found else items
+
+    def _drawn(
+        self, prompt: str, config: SampleConfig, count: int, control: Control, details: bool
+    ) -> Iterator[tuple[Piece, ...]]:
         """Yield the next piece of every answer, token by token, though they are computed in bursts."""
         streams = [self._tokenizer.stream() for _ in range(count)]
-        for tokens, logits, changes in self._bursts(prompt, config, count, control or Control()):
+        guides = self._guides(prompt, config, count)
+        for tokens, logits, changes in self._bursts(prompt, config, guides, count, control):
             logprobs = log_softmax(logits)
             chosen = np.take_along_axis(logprobs, tokens[..., None], -1)[..., 0].tolist()
             for t, row in enumerate(tokens.tolist()):
-                if control is not None and control.stop_requested:
+                if control.stop_requested:
                     return
                 alternatives = [self._most_likely(one) for one in logprobs[t]] if details else itertools.repeat(())
-                texts = (text_of(token) for text_of, token in zip(streams, row, strict=True))
-                yield tuple(map(Piece, texts, chosen[t], alternatives, itertools.repeat(changes if t == 0 else ())))
+                texts = (text_of(token) if token >= 0 else "" for text_of, token in zip(streams, row, strict=True))
+                pieces = tuple(map(Piece, texts, chosen[t], alternatives, itertools.repeat(changes if t == 0 else ())))
+                yield with_ends(pieces, row, guides) if NO_TOKEN in row else pieces
+            if guides and all(guide.end for guide in guides):
+                return
+        if not control.stop_requested:
+            yield from limit_pieces(guides)
+
+    def _guides(self, prompt: str, config: SampleConfig, count: int) -> list[Guide]:
+        """Return what chooses the tokens of each answer; none without constraints."""
+        if not is_guided(config):
+            return []
+        vocabulary, tokens = Vocabulary(self._texts, config), self._prompt_tokens(prompt)
+        return [Guide(vocabulary, config, tokens) for _ in range(count)]
 
     def _bursts(
-        self, prompt: str, config: SampleConfig, count: int, control: Control
+        self, prompt: str, config: SampleConfig, guides: list[Guide], count: int, control: Control
     ) -> Iterator[tuple[Ints, Floats, Changes]]:
         """Yield tokens (n, count), the logits (n, count, V) they were drawn from, and the settings changed before them.
 
@@ -177,6 +240,7 @@ class Sampler:
         self.last_seed = draw_seed() if config.seed is None else config.seed
         uniforms = _Uniforms(self.last_seed, count)
         generator = self._decoders.generator(count)
+        generate = GuidedGenerator(generator, guides).generate if guides else generator.generate
         started = False
         generated, size = 0, 1
         while not control.stop_requested:
@@ -188,7 +252,7 @@ class Sampler:
                 started = True
             began = time.perf_counter()
             drawn = uniforms.take(min(size, config.max_new_tokens - generated))
-            yield *generator.generate(config, drawn), changes
+            yield *generate(config, drawn), changes
             generated += len(drawn)
             pace = len(drawn) / max(time.perf_counter() - began, 1e-6)
             size = max(1, min(2 * size, int(BURST_SECONDS * pace), UNIFORMS_AT_ONCE))

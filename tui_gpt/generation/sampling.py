@@ -71,6 +71,13 @@ def filtered(logits: Floats, config: SampleConfig) -> Floats:
     return keep_min_p(probabilities, config.min_p)
 
 
+def filtered_probabilities(probabilities: Floats, config: SampleConfig) -> Floats:
+    """Return the distribution (..., V) that tokens are drawn from, given the model's own; it adds up to 1."""
+    logits = np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float64).tiny))
+    kept = filtered(logits, config) if config.temperature else keep_top_k(softmax(logits), 1)
+    return np.asarray(kept / kept.sum(-1, keepdims=True))
+
+
 def draw(probabilities: Floats, uniforms: Floats) -> Ints:
     """Draw one id (...) from each distribution (..., V), normalised or not, by inverting its cumulative sum.
 

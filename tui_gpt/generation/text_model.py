@@ -4,10 +4,15 @@ The app and the command line hold a `TextModel` and never a model itself, so the
 """
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
+from tui_gpt.generation.branches import Level, TokenPath, TreeShape
+from tui_gpt.generation.steering.endings import EndReason
+
+if TYPE_CHECKING:
+    from tui_gpt.generation.explanation import Explanation
 
 CHANGEABLE = ("temperature", "top_k", "top_p", "min_p", "max_new_tokens")
 """Settings that `Control.change` may change during generation."""
@@ -31,6 +36,12 @@ class Piece(NamedTuple):
     only a part of a character is a lone surrogate, see `escaping.spell_bytes`."""
     changes: Changes = ()
     """Settings that changed just before this token was drawn."""
+    end: EndReason | None = None
+    """On a last piece without a token: why the text ended before its length limit."""
+
+
+NO_PIECE = Piece("", 0.0)
+"""What one of several texts has beside a piece of another one, while it has none."""
 
 
 class CharacterLogprobs:
@@ -78,7 +89,10 @@ class TextModel(Protocol):
     ) -> Iterator[Piece]:
         """Yield the continuation of `prompt`, one piece per token; `details` fills `alternatives`.
 
-        Ends early when `control` stops, and applies its changes to the settings.
+        Ends early when `control` stops, and applies its changes to the settings. If a stop condition or a constraint
+        ends the text, the last piece has no text but the reason, `end`. What may be the beginning of a stop string is
+        held back until it is known. Raises ConfigError for a regular expression that is invalid or too slow, and if the
+        constraints leave none of the model's characters.
         """
 
     def stream_many(
@@ -86,7 +100,17 @@ class TextModel(Protocol):
     ) -> Iterator[tuple[Piece, ...]]:
         """Generate `count` answers to one prompt at once; each item holds the next piece of every answer.
 
+        An answer that has ended, or whose next piece is held back, has NO_PIECE.
+
         Answer k (from 0) is what `stream` generates with the seed plus k, whatever `count` is.
+        """
+
+    def continuations(
+        self, prompt: str, shape: TreeShape, control: Control | None = None, *, path: TokenPath = ()
+    ) -> Iterator[Level]:
+        """Yield the most likely continuations of `prompt` and the tokens `path`, by length, from one token on.
+
+        Their probabilities are the model's own (temperature 1, no filter). Ends early when `control` stops.
         """
 
     def copied(self, text: str) -> float | None:
@@ -96,13 +120,28 @@ class TextModel(Protocol):
         None without a prior, or if the text is shorter than COPIED_LENGTH. The first call takes a fraction of a second.
         """
 
-    def score(self, text: str, *, details: bool = False) -> Iterable[Piece]:
-        """Yield one piece per token of the known characters of `text`, with its log-probability; the first has no
-        context."""
+    def score(self, text: str, *, after: str = "", details: bool = False) -> Iterable[Piece]:
+        """Yield one piece per token of the known characters of `text`, with its log-probability after the prompt
+        `after`; an empty one is treated as a line break."""
 
     def score_adapting(self, text: str) -> Iterable[tuple[Piece, float]]:
         """Yield the pieces of `score`, each with the log-probability of its token by a prediction that learns from the
         tokens before it, see docs/adaptation.md. The first piece takes some seconds; the model stays as it is."""
 
     def adapted(self, text: str, control: Control | None = None) -> "TextModel":
-        """Return a model that has learned from `text`, in seconds; this one stays as it is. Raises StoppedError."""
+        """Return a model that has learned from `text`, in seconds; this one stays as it is. Raises StoppedError.
+
+        Its `explain`, `nearest` and `continuations` are those of this one.
+        """
+
+    def explain(self, text: str) -> "Explanation":
+        """Return how the token after `text` is predicted: what `stream` draws from, and what each part contributes.
+
+        Texts that begin alike are explained quickly one after the other, in about the time of one token.
+        """
+
+    def nearest(self, token: str, count: int = 10) -> tuple[tuple[str, float], ...]:
+        """Return the tokens whose embeddings are the most similar to that of `token`, with the cosine between them.
+
+        Of an ensemble the mean of the networks' cosines counts. Empty for a text that is not a token.
+        """

@@ -131,6 +131,11 @@ class NgramPrior:
         is_whole = len(self._sample) == self._text_size
         return [self._sample] if is_whole else np.array_split(self._sample, self.folds)
 
+    @property
+    def counted_starts(self) -> list[int]:
+        """Where each of the `counted` passages begins in the training text."""
+        return fold_edges(self._text_size, self.folds)[: len(self.counted)]
+
     def state(self) -> dict[str, npt.NDArray[Any]]:
         """Return the counted tokens, compressed, and the settings: they determine every row."""
         width = np.min_scalar_type(self.vocab_size - 1)

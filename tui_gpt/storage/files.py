@@ -32,6 +32,7 @@ _REASONS = {
     errno.EFBIG: "the file would be larger than allowed: raise the limit (`ulimit -f`)",
     errno.ENOTDIR: "a file is where a folder is needed: move it away",
     errno.EISDIR: "a folder is where a file is needed: move it away",
+    errno.ENOENT: "no such file or folder: check the path",
     errno.ENAMETOOLONG: "the name is too long: choose a shorter one",
 }
 if hasattr(errno, "EDQUOT"):

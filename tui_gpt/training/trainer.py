@@ -197,6 +197,10 @@ class Trainer:
             self._control.report_idle()
             self._control.close()
 
+    def answer_weight_requests(self) -> None:
+        """Answer requests for the weights, after an event was yielded and before training continues."""
+        answer_weight_requests(self._control, self._model, self._state)
+
     # One step
 
     def _make_step(self) -> Iterator[Event]:

@@ -51,8 +51,9 @@ def lower_thread_priority() -> None:
             os.setpriority(os.PRIO_PROCESS, thread, niceness)
 
 
-def start_in_background(work: Callable[[], object], name: str) -> None:
-    """Run `work`, which must not raise, in a new daemon thread of lower priority.
+def start_in_background(work: Callable[[], object], name: str, *, is_urgent: bool = False) -> None:
+    """Run `work`, which must not raise, in a new daemon thread of lower priority; of normal priority if it `is_urgent`:
+    short, and waited for.
 
     Not in one of asyncio's threads: they would keep the low priority for later work, and are joined when the app exits.
     A thread that has computed with several cores also keeps its OpenMP helpers while it lives, and where helpers
@@ -62,7 +63,8 @@ def start_in_background(work: Callable[[], object], name: str) -> None:
     """
 
     def run() -> None:
-        lower_thread_priority()
+        if not is_urgent:
+            lower_thread_priority()
         work()
 
     threading.Thread(target=run, name=name, daemon=True).start()

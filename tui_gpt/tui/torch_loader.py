@@ -43,6 +43,11 @@ class TorchLoader:
         """Begin the import."""
         self._thread.start()
 
+    def start_once(self) -> None:
+        """Begin the import, unless it has begun."""
+        if self._thread.ident is None:
+            self.start()
+
     def leave(self) -> None:
         """Release the threads that wait."""
         self._closing.set()
@@ -119,6 +124,10 @@ class DeferredSession:
     def open_model(self, source: str | Path | None) -> TextModel:
         """See `SessionLike.open_model`; generation needs no torch."""
         return self._session.open_model(source)
+
+    def release_models(self) -> None:
+        """See `SessionLike.release_models`."""
+        self._session.release_models()
 
     @property
     def run_name(self) -> str | None:

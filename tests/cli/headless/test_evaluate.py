@@ -21,7 +21,7 @@ def test_scoring_a_text_holds_one_piece_at_a_time() -> None:
     class Measured(AbcModel):
         most = 0
 
-        def score(self, text: str, *, details: bool = False) -> Iterator[Piece]:
+        def score(self, text: str, *, after: str = "", details: bool = False) -> Iterator[Piece]:
             for character in text:
                 logprob = Marked(-1.0)
                 alive.add(logprob)

@@ -1,6 +1,7 @@
 """Generating text without a screen: what goes to stdout, what to stderr, and the exit code."""
 
 import io
+import itertools
 import json
 import signal
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from tui_gpt.cli.headless.streams import Streams
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
 from tui_gpt.errors import EXIT_SIGPIPE
-from tui_gpt.generation.text_model import Piece
+from tui_gpt.generation.text_model import NO_PIECE, Piece
 
 
 def test_text_is_raw_on_a_pipe_and_escaped_on_a_terminal() -> None:
@@ -175,3 +176,31 @@ def test_a_reader_that_exits_ends_the_text_without_an_error() -> None:
     code = write(short_session(), Streams(BrokenPipe(2, BrokenPipeError()), messages))
     assert code == EXIT_SIGPIPE
     assert "error" not in messages.getvalue()
+
+
+class EndingModel(AbcModel):
+    """Ends each text at a stop string after two characters."""
+
+    def stream(
+        self, prompt: str, config: SampleConfig, control: Control | None = None, *, details: bool = False
+    ) -> Iterator[Piece]:
+        yield from itertools.islice(super().stream(prompt, config, control, details=details), 2)
+        yield NO_PIECE._replace(end="stop")
+
+
+def test_the_closing_line_says_why_texts_ended() -> None:
+    for samples, words in ((1, "; ended at a stop string"), (3, "; 3 ended at a stop string")):
+        session = short_session()
+        session.model = EndingModel()
+        assert closing_line(session, samples=samples).endswith(words)
+    assert "ended" not in closing_line(short_session())
+
+
+def test_json_ends_with_the_reason_of_a_text_that_ended_early() -> None:
+    session = short_session()
+    session.model = EndingModel()
+    streams, out, _ = memory_streams()
+    write(session, streams, as_json=True)
+    *lines, last = map(json.loads, out.getvalue().splitlines())
+    assert [line["text"] for line in lines] == ["a", "b"]
+    assert last == {"text": "", "logprob": 0.0, "alternatives": [], "end": "stop"}

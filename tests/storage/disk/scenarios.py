@@ -46,6 +46,7 @@ from tui_gpt.tui.app.state import AppState
 from tui_gpt.tui.generate import notebook
 from tui_gpt.tui.generate.notebook import Answer, Card, History
 from tui_gpt.tui.generate.notebook import history as history_module
+from tui_gpt.tui.generate.notebook.layouts import Undone
 
 CONFIG = resolve("bigram")
 TOKENIZER = {"type": "character", "characters": "abc"}
@@ -633,8 +634,10 @@ def _answer(number: int) -> Answer:
 
 FIRST, SECOND, THIRD = (Card(id=f"c{number}", answers=(_answer(number),)) for number in (1, 2, 3))
 LONGER = FIRST.with_answers(_answer(4))
+NOTED = THIRD.with_note("a3", "kept").with_bookmark("a3", is_set=True)
 PAGES: tuple[tuple[Card, ...], ...] = (
-    *((), (FIRST,), (FIRST, SECOND), (LONGER, SECOND), (LONGER,), (LONGER, THIRD), (LONGER, THIRD)),
+    *((), (FIRST,), (FIRST, SECOND), (LONGER, SECOND), (LONGER,), (LONGER, THIRD), (LONGER, NOTED)),
+    *((LONGER, THIRD), (LONGER, THIRD)),
 )
 """The cards after each promise of `_note`."""
 
@@ -657,6 +660,12 @@ def _note(root: Path) -> Iterator[None]:
         yield
         expect(history.save(THIRD), "the disk refused")
         yield
+        book = history.read()
+        step = book.put(NOTED)
+        expect(history.append(step.parts(), book.answers), "the disk refused")
+        yield
+        expect(history.append([Undone(step.id)], book.answers), "the disk refused")
+        yield
 
 
 def _is_noted(root: Path, promises: int) -> None:
@@ -667,6 +676,7 @@ def _is_noted(root: Path, promises: int) -> None:
     expect(found.keys() >= now.keys() & then.keys(), f"only {list(found)} are there")
     for name, card in found.items():
         known = {*now.get(name, card).answers, *then.get(name, card).answers}
+        expect(card.notes in (now.get(name, card).notes, then.get(name, card).notes), f"{name} has other notes")
         kept = set(now[name].answers) if name in now else set()
         expect(kept <= set(card.answers) <= known, f"{name} has the answers {[answer.id for answer in card.answers]}")
 

@@ -21,6 +21,16 @@ def test_a_truth_value_is_read_from_the_environment(text: str, value: bool, monk
     assert settings.environment("train")["induction"] is value
 
 
+def test_spaces_at_the_end_of_a_variable_count_where_they_are_characters_of_a_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    values = {"allow": "[:lower:] ", "forbid": " ", "match": "a ", "stop": " |b ", "top_k": " 9 ", "until": "line "}
+    for name, text in values.items():
+        monkeypatch.setenv(f"TUI_GPT_GENERATE_{name.upper()}", text)
+    read = {**values, "stop": (" ", "b "), "top_k": 9, "until": "line"}
+    assert settings.environment("generate") == read
+
+
 @pytest.mark.parametrize("text", ["many", "1.5", "0x10"])
 def test_a_variable_of_the_wrong_type_is_named(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TUI_GPT_TRAIN_MAX_ITERS", text)

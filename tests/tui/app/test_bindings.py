@@ -47,6 +47,19 @@ NOT_IN_THE_PALETTE = {
         f"runs.{name}": "moves inside the list; a click selects"
         for name in ("above", "below", "first", "last", "page_up", "page_down")
     },
+    **{
+        f"learn.{name}": "changes the picture of a screen of the lesson, which is for the keyboard"
+        for name in ("less", "more", "above", "below", "stop_typing", "scroll_up", "scroll_down")
+    },
+    **{
+        f"tree.{name}": "moves inside the list; a click selects"
+        for name in ("above", "below", "first", "last", "page_up", "page_down")
+    },
+    **{f"search.{name}": "works while the words are typed" for name in ("next", "previous", "close")},
+    **{f"note.{name}": "works while the note is typed" for name in ("save", "line_break")},
+    "by_hand.line_break": "types a character",
+    "authors.above": "moves inside the list; a click selects",
+    "authors.below": "moves inside the list; a click selects",
     "compare.leave": "another key of Back to the list",
     "app.palette": "opens it; a click on the name of the app does, too",
     "app.quit": "Textual's entry Quit",
@@ -82,7 +95,11 @@ def test_every_binding_is_one_of_the_table_with_its_default_keys() -> None:
 
 def test_every_action_of_the_table_has_a_binding() -> None:
     bound = {binding.id for _, binding in bindings()}
-    assert KEY_ACTIONS.keys() - bound == {"dialog.save_and_quit", "dialog.delete"}, "bound by each question"
+    assert KEY_ACTIONS.keys() - bound == {
+        "dialog.save_and_quit",
+        "dialog.delete",
+        "note.line_break",
+    }, "bound by each question and by the text of a note"
 
 
 def test_every_binding_has_an_action() -> None:
@@ -167,6 +184,12 @@ async def _alternatives(pilot: AppPilot, main: MainScreen, session: FakeSession)
     await wait_until(pilot, lambda: pane.cards_pane.inspector.panel.has_focus)
 
 
+async def _attention(pilot: AppPilot, main: MainScreen, session: FakeSession) -> None:
+    pane = await card(pilot, main, session)
+    await pilot.press("t", "o")
+    await wait_until(pilot, lambda: pane.cards_pane.inspector.why.page == "attention")
+
+
 STATES = {
     "form": (_form, {"Start training", "All settings", "Start from…", "Go to Data", "Help", "Back to the shell"}),
     "training": (_train, {"Stop training", "Pause or continue training", "Chart: zoom in", "Chart: follow"}),
@@ -175,7 +198,8 @@ STATES = {
     "data": (_data, {"Add a text", "Remove this text"}),
     "prompt": (_prompt, {"Generate from the prompt", "Choose the model", "Next sampling preset"}),
     "card": (_card, {"Regenerate the card", "Copy the card", "Undo the last change of the cards", "Remove the card"}),
-    "alternatives": (_alternatives, {"Generate from the alternative"}),
+    "alternatives": (_alternatives, {"Generate from the alternative", "Explain the prediction"}),
+    "attention": (_attention, {"Show attention in the text", "Attention: next head"}),
 }
 
 

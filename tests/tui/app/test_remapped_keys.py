@@ -43,7 +43,7 @@ async def test_a_remapped_key_works_and_is_shown_everywhere() -> None:
 
 
 async def test_the_keys_of_the_prompt_are_remapped() -> None:
-    write_config('[keys]\nprompt.submit = "ctrl+s"\nprompt.cards = "f8"\n')
+    write_config('[keys]\nprompt.submit = "ctrl+s"\nprompt.cards = "f10"\n')
     async with running() as (pilot, main, session):
         pane = await generate(pilot, main, session)
         assert str(pane.box.placeholder) == "Type a prompt; Ctrl+S generates."
@@ -51,7 +51,7 @@ async def test_the_keys_of_the_prompt_are_remapped() -> None:
         assert pane.box.text == "a\nb"
         await pilot.press("ctrl+s")
         await wait_until(pilot, lambda: bool(pane.controller.notebook.cards) and not pane.controller.is_generating)
-        await pilot.press("f8")
+        await pilot.press("f10")
         await wait_until(pilot, lambda: pane.view.has_focus)
 
 

@@ -675,8 +675,8 @@ async def test_leaving_the_app_stops_the_generation() -> None:
 
 async def test_cards_that_cannot_be_saved_are_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """And again where it had taken one in between."""
-    takes = iter([False, False, True, False])
-    monkeypatch.setattr(History, "save", lambda _history, _card: next(takes))
+    takes = iter([False, False, False, False, True, True, True, False])
+    monkeypatch.setattr(History, "append", lambda _history, _parts, _answers: next(takes))
     app = Host(FakeSession())
     async with app.run_test() as pilot:
         for refusals in (1, 1, 1, 2):

@@ -13,7 +13,7 @@ from tui_gpt.storage.runs import RunStore
 from tui_gpt.tui.generate.alternatives import AlternativesPanel, percent, spelled
 from tui_gpt.tui.generate.cards.answer_card import CardBlock
 from tui_gpt.tui.generate.cards.answer_column import likely_tone
-from tui_gpt.tui.generate.inspector import token_at
+from tui_gpt.tui.generate.lookup import token_at
 from tui_gpt.tui.generate.notebook import Answer, Card
 from tui_gpt.tui.generate.prompt.model_chooser import choices, source_label
 from tui_gpt.tui.generate.prompt.sampling_settings import KNOBS, SAMPLING_PRESETS, Knob

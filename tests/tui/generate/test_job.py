@@ -13,7 +13,7 @@ from tui_gpt.control import Control
 from tui_gpt.errors import NotFoundError
 from tui_gpt.generation.text_model import Piece, TextModel
 from tui_gpt.tui.generate.job import GenerationJob
-from tui_gpt.tui.generate.lookup import AlternativesLookup
+from tui_gpt.tui.generate.lookup import AlternativesLookup, Position
 from tui_gpt.tui.generate.notebook import Answer
 
 CONFIG = SampleConfig(max_new_tokens=4, seed=1)
@@ -141,7 +141,7 @@ def test_a_measured_text_is_not_compared() -> None:
 
 def request(lookup: AlternativesLookup, text: str) -> bool:
     """Ask for a place of the newest model's text."""
-    return lookup.request((None, text))
+    return lookup.request(Position(None, text))
 
 
 def test_only_the_last_place_asked_for_is_prediction_about() -> None:
@@ -150,10 +150,10 @@ def test_only_the_last_place_asked_for_is_prediction_about() -> None:
     assert [request(lookup, "a"), request(lookup, "ab"), request(lookup, "abc")] == [True, False, False]
     lookup.run(lambda: None)
     assert model.prompts == ["abc"]
-    prediction = lookup.cached((None, "abc"))
+    prediction = lookup.cached(Position(None, "abc"))
     assert prediction is not None
     assert len(prediction.alternatives) == 10
-    assert lookup.cached((None, "a")) is None
+    assert lookup.cached(Position(None, "a")) is None
 
 
 def test_the_model_is_opened_once_for_all_places_and_anew_when_forgotten() -> None:
@@ -164,7 +164,7 @@ def test_the_model_is_opened_once_for_all_places_and_anew_when_forgotten() -> No
         lookup.run(lambda: None)
     assert session.opened == [None]
     lookup.forget()
-    assert lookup.cached((None, "a")) is None
+    assert lookup.cached(Position(None, "a")) is None
     request(lookup, "a")
     lookup.run(lambda: None)
     assert session.opened == [None, None]
@@ -178,7 +178,7 @@ def test_a_place_that_cannot_be_prediction_about_has_a_sentence() -> None:
     lookup = AlternativesLookup(Empty(), threading.Lock())
     request(lookup, "a")
     lookup.run(lambda: None)
-    prediction = lookup.cached((None, "a"))
+    prediction = lookup.cached(Position(None, "a"))
     assert prediction is not None
     assert prediction.error == "there is no such run: choose another"
 

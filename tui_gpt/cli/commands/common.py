@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import click
 from click.core import ParameterSource
 
+from tui_gpt.character_sets import unescaped
 from tui_gpt.cli.commands import completion
 from tui_gpt.config import TrainConfig
 from tui_gpt.errors import NotFoundError, UsageError
@@ -28,9 +29,11 @@ RESUMING = "tui_gpt.resuming"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_TYPES = {int: click.INT, float: click.FLOAT, str: click.STRING}
-_METAVARS = {int: "N", float: "X", str: "TEXT"}
-_OWN_METAVARS = {"val_file": "FILE"}
+
+_STRINGS = tuple[str, ...]
+_TYPES = {int: click.INT, float: click.FLOAT, str: click.STRING, _STRINGS: click.STRING}
+_METAVARS = {int: "N", float: "X", str: "TEXT", _STRINGS: "TEXT"}
+_OWN_METAVARS = {"val_file": "FILE", "allow": "CHARS", "forbid": "CHARS", "match": "REGEX"}
 _COMPLETIONS = {"preset": completion.presets, "run": completion.models, "val_file": completion.files}
 
 
@@ -118,6 +121,7 @@ def setting_option(section: settings.Section, name: str, heading: str, **kwargs:
         kwargs.setdefault("type", click.Choice(typing.get_args(kind)))
     else:
         kwargs = {"type": _TYPES[kind], "metavar": _OWN_METAVARS.get(name, _METAVARS[kind])} | kwargs
+    kwargs |= {"multiple": True, "callback": _without_escapes} if kind == _STRINGS else {}
     kwargs |= {"shell_complete": _COMPLETIONS.get(name)}
     kwargs |= {"cls": Option, "default": None, "allow_from_autoenv": False}  # `settings` reads the environment
     return click.option(flag, help=setting.help, heading=heading, **kwargs)
@@ -136,8 +140,18 @@ def setting_options(section: settings.Section, names: Iterable[str], heading: st
 
 def chosen_levels(ctx: click.Context, section: settings.Section) -> settings.Levels:
     """Return the settings of the command line, the environment and the file. Raises ConfigError."""
-    given = {name: ctx.params[name] for name in settings.SETTINGS[section] if typed(ctx, name)}
+    given = {name: _given(ctx.params[name]) for name in settings.SETTINGS[section] if typed(ctx, name)}
     return [(settings.COMMAND_LINE, given), *settings.config_layers(section)]
+
+
+def _without_escapes(_: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return texts with the characters that their escapes describe. Raises ConfigError."""
+    return tuple(unescaped(parameter.name or "", text) for text in texts)
+
+
+def _given(value: Any) -> Any:
+    """Return the value of an option; "" among several texts is none of them."""
+    return tuple(filter(None, value)) if isinstance(value, tuple) else value
 
 
 def typed(ctx: click.Context, name: str) -> bool:

@@ -4,7 +4,7 @@ import dataclasses
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -15,11 +15,22 @@ from tui_gpt.errors import TuiGptError, UsageError
 from tui_gpt.session import source_config
 from tui_gpt.text.reading import STDIN
 
+if TYPE_CHECKING:
+    from tui_gpt.cli.headless.streams import Streams
+    from tui_gpt.session import SessionLike
+
+
+def _none_one_or_several(_: click.Context, __: click.Parameter, runs: tuple[str, ...]) -> str | tuple[str, ...] | None:
+    """Return the distinct runs; a single one as it is."""
+    distinct = tuple(dict.fromkeys(runs))
+    return distinct if len(distinct) > 1 else distinct[0] if distinct else None
+
 
 @click.command("eval")
 @click.option(
-    "--run", metavar="RUN[@best|@last]", shell_complete=completion.models, help="Run to evaluate; unset is the newest."
-)
+    "--run", metavar="RUN[@best|@last]", shell_complete=completion.models, multiple=True, callback=_none_one_or_several,
+    help="Run to evaluate; unset is the newest. Several, with --file, are compared in a table.",
+)  # fmt: skip
 @click.option("--model-path", metavar="DIR", type=click.Path(path_type=Path), help="Folder of a run or a checkpoint.")
 @click.option("--file", metavar="F", shell_complete=completion.files, help="Evaluate on this text instead; - is stdin.")
 @click.option(
@@ -42,24 +53,48 @@ def evaluate(
     The validation split of the model's own text is read, of a long one 120,000 evenly spread tokens; --file reads
     any other text. With --adapt, the text is also predicted by counts, matches and mixing weights that learn from each
     character after it was predicted; the model itself stays as it is.
+
+    Several --run with --file compare the models in a table: each is scored on the characters that all of them know, in
+    bits per character and perplexity per character; * marks the best.
     """
     if adapt and file is None:
         raise UsageError("--adapt reads a text: name it by --file")
     source = chosen_source(ctx)
+    several = ctx.params["run"]
+    if adapt and isinstance(several, tuple):
+        raise UsageError("--adapt measures one model: give --run once")
     place = TrainConfig(max_iters=1, device=device, threads=threads)
     from tui_gpt.cli.headless import evaluate as headless
     from tui_gpt.cli.headless.streams import Streams
 
     session, streams = common.make_session(place), Streams.standard()
-    if file is not None:
+    if isinstance(several, tuple):
+        _compare(session, several, file, streams, as_json)
+    elif file is not None:
         score = headless.score_adapting if adapt else headless.score
         _print(score(session, source, _text_in(file, source), streams), as_json)
     else:
         _print(headless.evaluate(session, source, streams), as_json)
 
 
-def _text_in(file: str, source: str | Path | None) -> str:
-    text = read_text(file, as_bytes=_reads_bytes(source))
+def _compare(
+    session: "SessionLike", sources: tuple[str, ...], file: str | None, streams: "Streams", as_json: bool
+) -> None:
+    """Print how well several models predict one text."""
+    from tui_gpt.cli.headless import authors
+
+    if file is None:
+        raise UsageError("several --run are compared on one text: name it with --file, or evaluate one run at a time")
+    found = authors.compare(session, sources, _text_in(file, *sources), streams)
+    if as_json:
+        click.echo(json.dumps(authors.record(found), ensure_ascii=False))
+    else:
+        click.echo(common.table(authors.HEADINGS, authors.rows(found), frozenset({2, 3, 4, 5})))
+
+
+def _text_in(file: str, *sources: str | Path | None) -> str:
+    """Return the text of a file: any file if all models read bytes, else one in UTF-8."""
+    text = read_text(file, as_bytes=all(map(_reads_bytes, sources)))
     if not text:
         raise UsageError(f"{'stdin' if file == STDIN else file} is empty: name a file that is not")
     return text

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from tui_gpt.character_sets import CLASSES
 from tui_gpt.cli.commands import common, completion
 from tui_gpt.cli.commands.source import chosen_source, read_text
 from tui_gpt.errors import UsageError
@@ -12,10 +13,35 @@ from tui_gpt.storage import settings
 from tui_gpt.text.reading import STDIN
 
 _MAX_SAMPLES = 10_000
+_SAMPLING = ("max_new_tokens", "temperature", "top_k", "top_p", "min_p", "seed")
+_STEERING = tuple(name for name in settings.SAMPLE_HELP if name not in _SAMPLING)
+
+
+_MENUS = {
+    "Values of --until": [
+        ("line", "the first line break"),
+        ("sentence", "after . ! ? or … and white space, or the first blank line"),
+        ("blank-line", "the first line that is empty"),
+        ("speaker", "NAME: after a blank line, or NAME: and text at the beginning of a line"),
+        ("length", "--max-new-tokens alone (default)"),
+        ("", "Each after the first character that is not white space."),
+    ],
+    "Values of --allow and --forbid": [
+        ("a-z", "characters and ranges; \\n \\t \\\\ \\- \\[ \\xHH \\uHHHH are escapes"),
+        ("[:lower:]", "a class: " + " ".join(CLASSES)),
+    ],
+    "Examples": [
+        ('tui-gpt generate "ROMEO:" --until speaker', "one speech"),
+        (r'tui-gpt generate "KING:" --stop "\n\n" --stop JULIET', "up to either, without it"),
+        (r'tui-gpt generate --allow "[:lower:] \n"', "small letters, spaces and line breaks"),
+        (r'tui-gpt generate --match "[A-Z]+:\n[^:]+[.]\n"', "a name, and what it says up to a full stop"),
+    ],
+}
 
 
 class _GenerateCommand(common.SettingsCommand):
     section = "generate"
+    menus = _MENUS
 
 
 @click.command(cls=_GenerateCommand)
@@ -37,8 +63,9 @@ class _GenerateCommand(common.SettingsCommand):
     "--adapt", is_flag=True, cls=common.Option, heading="The text",
     help="Learn from the whole prompt first, to write in its manner; takes some seconds.",
 )  # fmt: skip
-@common.setting_options("generate", settings.SAMPLE_HELP, "The text")
+@common.setting_options("generate", _SAMPLING, "The text")
 @common.setting_option("generate", "num_samples", "The text")
+@common.setting_options("generate", _STEERING, "Stop and constraints")
 @click.option(
     "--with-prompt", is_flag=True, default=None, cls=common.Option, heading="Output",
     help="Print the prompt before the text.",
@@ -81,7 +108,9 @@ def generate(
         raise UsageError("--adapt learns from the prompt: give one, or a file by --prompt-file")
     from tui_gpt.cli.headless import generate as headless
     from tui_gpt.cli.headless.streams import Streams
+    from tui_gpt.generation.steering.pattern import check_pattern
 
+    check_pattern(config.match)
     return headless.generate(
         common.make_session(),
         source,

@@ -122,7 +122,7 @@ def _facts(model: TextModel, text: str, tokens: int) -> dict[str, Any]:
 def _measures(model: TextModel, text: str, total: float, tokens: int) -> dict[str, Any]:
     """Return the fields of a score for the sum of the losses, in nats."""
     known = _known(model, text)
-    size = TokenSize(len(known) / tokens, len(known.encode("utf-8", "surrogateescape")) / tokens)
+    size = TokenSize.of(known, tokens)
     loss = total / tokens
     return {
         "loss": loss,

@@ -17,6 +17,7 @@ from tui_gpt.control import Control
 from tui_gpt.errors import EXIT_DONE, EXIT_SIGPIPE
 from tui_gpt.escaping import escape_controls, spell_bytes
 from tui_gpt.formatting import format_loss
+from tui_gpt.generation.steering.endings import END_WORDS
 from tui_gpt.generation.text_model import Piece, TextModel
 from tui_gpt.seeds import draw_seed
 from tui_gpt.session import SessionLike
@@ -65,7 +66,8 @@ def generate(
         except BrokenPipeError:
             detach_stdout()
             return EXIT_SIGPIPE
-        streams.write_line(tally.sentence(time.monotonic() - began - control.suspended_seconds))
+        line = tally.sentence(time.monotonic() - began - control.suspended_seconds)
+        streams.write_line("; ".join([line, *_ends(texts)]))
     return signals.exit_code or EXIT_DONE
 
 
@@ -125,7 +127,8 @@ def _awaited(parts: Iterator[T], output: TextOutput, streams: Streams, control: 
 
 
 def _write_json(samples: Samples, output: TextOutput, streams: Streams, tally: Tally) -> None:
-    """Write one JSON line per token, with its log-probability and its alternatives."""
+    """Write one JSON line per token, with its log-probability and its alternatives, and one without a token
+    for the reason why the text ended, if it was not the length."""
     for number, pieces in enumerate(samples.detailed(), start=1):
         sample = {"sample": number} if samples.count > 1 else {}
         for piece in _awaited(pieces, output, streams, samples.control):
@@ -137,4 +140,11 @@ def _write_json(samples: Samples, output: TextOutput, streams: Streams, tally: T
 
 def _piece_record(piece: Piece) -> dict[str, object]:
     alternatives = [[spell_bytes(text), probability] for text, probability in piece.alternatives]
-    return {"text": piece.text, "logprob": piece.logprob, "alternatives": alternatives}
+    end = {} if piece.end is None else {"end": piece.end}
+    return {"text": piece.text, "logprob": piece.logprob, "alternatives": alternatives, **end}
+
+
+def _ends(samples: Samples) -> Iterator[str]:
+    """Yield why texts ended, with their number if there are several."""
+    for reason, count in samples.ends.items():
+        yield END_WORDS[reason] if samples.count == 1 else f"{count:,} {END_WORDS[reason]}"

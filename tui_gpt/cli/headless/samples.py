@@ -1,11 +1,13 @@
 """Several texts generated from one prompt, in groups that bound the memory."""
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
+from tui_gpt.generation.steering.endings import EndReason
 from tui_gpt.generation.text_model import Piece, TextModel
 
 T = TypeVar("T")
@@ -27,6 +29,8 @@ class Samples:
     config: SampleConfig
     count: int
     control: Control
+    ends: Counter[EndReason] = field(default_factory=Counter)
+    """Why the texts ended, those that did before the length limit."""
 
     def texts(self) -> Iterator[Iterator[str]]:
         """Yield the parts of each text: the first of a group as it is generated, the others after it.
@@ -45,18 +49,25 @@ class Samples:
         """Yield the pieces of each text, with their alternatives."""
         for number in range(self.count):
             pieces = self.model.stream(self.prompt, self._config(number), self.control, details=True)
-            yield self._reported(pieces, number, 1)
+            yield self._reported(map(self._noted, pieces), number, 1)
 
     def _group(self, begin: int, others: list[list[str]]) -> Iterator[str]:
         """Yield the characters of text number `begin` and append those of the next ones to `others`."""
         if not others:
-            yield from (piece.text for piece in self.model.stream(self.prompt, self._config(begin), self.control))
+            stream = self.model.stream(self.prompt, self._config(begin), self.control)
+            yield from (self._noted(piece).text for piece in stream)
             return
         group = self.model.stream_many(self.prompt, self._config(begin), len(others) + 1, self.control)
         for first, *more in group:
             for written, piece in zip(others, more, strict=True):
-                written.append(piece.text)
-            yield first.text
+                written.append(self._noted(piece).text)
+            yield self._noted(first).text
+
+    def _noted(self, piece: Piece) -> Piece:
+        """Count why a text ended; return the piece."""
+        if piece.end is not None:
+            self.ends[piece.end] += 1
+        return piece
 
     def _config(self, number: int) -> SampleConfig:
         assert self.config.seed is not None

@@ -98,9 +98,8 @@ class KernelDecoder(Decoder):
         contexts[:, :1] = 0
         self._allocate(np.zeros(shape, np.float32), contexts)
 
-    def _repeat(self, count: int) -> None:
-        cache, contexts = self._arrays["cache"], self._arrays["contexts"]
-        self._allocate(np.repeat(cache, count, axis=2), np.repeat(contexts, count, axis=0))
+    def _select_cache(self, rows: Ints) -> None:
+        self._allocate(np.take(self._arrays["cache"], rows, axis=2), np.take(self._arrays["contexts"], rows, axis=0))
 
     def _allocate(self, cache: Floats, contexts: Ints) -> None:
         model = self._packed.struct

@@ -3,6 +3,7 @@
 import ctypes
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,6 +23,15 @@ precision, because they would lose digits. Otherwise the weights of an output ch
 their norm."""
 MIN_EXPONENT = -100
 """Weights that are all smaller than 2 to this power are treated as zero."""
+OUTER_MATRICES = ("prior_embedding", "prior_trust", "head")
+MATRICES = (
+    *OUTER_MATRICES,
+    "attention.qkv",
+    "attention.projection",
+    "feed_forward.expand",
+    "feed_forward.contract",
+)
+"""How the names of the weights end that are stored by `rounded_weights`."""
 _Struct = TypeVar("_Struct", bound=ctypes.Structure)
 
 
@@ -37,6 +47,20 @@ def rounded_weights(weights: Floats) -> tuple[npt.NDArray[Any], float]:
         return weights, 1.0
     exponent = LARGEST_HALF_EXPONENT - max(math.frexp(largest)[1], MIN_EXPONENT)
     return (weights * np.float32(2.0**exponent)).astype(np.float16), 2.0**-exponent
+
+
+def as_packed(model: Model) -> Model:
+    """Return the model with the weights that the C extension computes with, in single precision."""
+    return replace(model, networks=[_as_packed(network) for network in model.networks])
+
+
+def _as_packed(w: Mapping[str, Floats]) -> Mapping[str, Floats]:
+    return {name: _as_stored(value) if name.endswith(MATRICES) else value for name, value in w.items()}
+
+
+def _as_stored(weights: Floats) -> Floats:
+    stored, scale = rounded_weights(weights)
+    return np.asarray(stored * np.float32(scale), np.float32)
 
 
 class PackedModel:
@@ -66,7 +90,7 @@ class PackedModel:
             self._add_prior(model.prior)
 
     def _network(self, w: Mapping[str, Floats], n_layer: int) -> structs.Network:
-        matrices = {name: self._matrix(w[name]) for name in ("prior_embedding", "prior_trust", "head") if name in w}
+        matrices = {name: self._matrix(w[name]) for name in OUTER_MATRICES if name in w}
         return structs.Network(
             **matrices,
             token_embedding=self._vector(w, "token_embedding"),

@@ -19,9 +19,8 @@ from tui_gpt.storage import paths
 from tui_gpt.storage.files import storage_errors, sync_folder, write_synced
 from tui_gpt.storage.folders import make_folder, named_like, remove_tree
 from tui_gpt.storage.locks import FileLock
-from tui_gpt.storage.manifest import MANIFEST_FILE, MODEL_FILE, Manifest, damaged, read_manifest
 from tui_gpt.storage.names import checked_name, did_you_mean, is_name, slug
-from tui_gpt.storage.plain_files import read_plain_file
+from tui_gpt.storage.runs.model_copy import copy_model
 from tui_gpt.storage.runs.run import RUN_FILE, Run, RunRecord, Which
 from tui_gpt.storage.runs.summary import RunSummary
 
@@ -187,22 +186,7 @@ class RunStore:
 
         Raises NotFoundError, CheckpointError, UsageError when `target` exists, StorageError.
         """
-        folder = self.get(name).require_checkpoint(which)
-        place = paths.real_path(target)
-        manifest = read_manifest(folder)
-        record = manifest.files[MODEL_FILE]
-        slim = Manifest(manifest.info, {MODEL_FILE: record})
-
-        def fill(draft: Path) -> None:
-            _, digest = write_synced(draft / MODEL_FILE, [read_plain_file(folder / MODEL_FILE, record.size)])
-            if digest != record.sha256:
-                raise damaged(folder, f"{MODEL_FILE} is altered (its SHA-256 differs)")
-            write_synced(draft / MANIFEST_FILE, [slim.to_json()])
-
-        with storage_errors(f"write {target}"):
-            if not make_folder(place, {MODEL_FILE, MANIFEST_FILE}, fill):
-                raise UsageError(f"{target} exists already: name a new folder")
-        return place
+        return copy_model(self.get(name).require_checkpoint(which), target)
 
 
 def newest_first(summaries: Iterable[RunSummary]) -> list[RunSummary]:

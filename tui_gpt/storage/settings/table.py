@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
+from tui_gpt.character_sets import parse_stops
 from tui_gpt.config import PRESETS, RANGES, AlertConfig, ModelConfig, SampleConfig, TrainConfig, range_words
 from tui_gpt.key_table import KEY_ACTIONS
 from tui_gpt.keys import checked_keys
@@ -76,6 +77,15 @@ SAMPLE_HELP: Mapping[str, str] = MappingProxyType(
         "top_p": "Keep the most likely characters that add up to this probability.",
         "min_p": "Drop characters below this fraction of the highest probability.",
         "seed": "Random seed; equal seeds generate equal text.",
+        "stop": "End before this string (repeat it for several); \\n is a line break, \\t a tab, \\\\ a backslash.",
+        "until": "End with the line or sentence, or before a blank line or the next speaker.",
+        "max_seconds": "End after this time.",
+        "allow": "Generate only these characters, e.g. a-z, [:digit:], \\n.",
+        "forbid": "Generate none of these characters.",
+        "match": "The text must match this regular expression as a whole.",
+        "repetition_penalty": "Make repetitions less likely; 1 does not.",
+        "repetition_window": "Look for repetitions in this many newest characters (tokens).",
+        "repetition_length": "Characters (tokens) of a repetition; 1 penalizes each one in the window.",
     }
 )
 """One line for each field of SampleConfig."""
@@ -99,6 +109,8 @@ BOOL_WORDS = dict.fromkeys(("1", "true", "t", "yes", "y", "on"), True) | dict.fr
     ("0", "false", "f", "no", "n", "off"), False
 )
 """The words for a truth value, as in click."""
+_WITH_SPACES = frozenset({"stop", "allow", "forbid", "match"})
+"""Settings in whose variables spaces at the beginning and the end count."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +146,8 @@ class SettingSpec:
     def from_text(self, text: str) -> Any:
         """Parse the value of its environment variable. Raises ConfigError."""
         hint = non_optional(self.hint)
-        value = check_value(self.variable, _parsed(text.strip(), hint), hint)
+        kept = text if self.name in _WITH_SPACES else text.strip()
+        value = check_value(self.variable, _parsed(kept, hint), hint)
         return self.checked(value) if self.section == "keys" else value
 
 
@@ -147,6 +160,8 @@ def non_optional(hint: Any) -> Any:
 
 def _parsed(text: str, hint: Any) -> Any:
     """Parse `text` as the type `hint`, or return it unchanged when it is not one."""
+    if hint == tuple[str, ...]:
+        return parse_stops(text)
     if hint in (int, float):
         try:
             return hint(text)

@@ -33,7 +33,7 @@ class ComputeDevice:
         The ranks on one machine divide its cores. Raises ConfigError where the device is not available, or lacks the
         precision.
         """
-        torch.get_num_threads()  # else a later call in another thread would change this thread's number too
+        fix_thread_count()
         cores = config.threads or max(1, available_cores() // ranks.local_world)
         torch.set_num_threads(cores)
         device = choose_device(config.device)
@@ -93,6 +93,21 @@ def release_memory(device: torch.device) -> None:
 def sum_dtype(device: torch.device) -> torch.dtype:
     """Return the precision to sum many losses in: double, which MPS lacks."""
     return torch.float32 if device.type == "mps" else torch.float64
+
+
+def fix_thread_count() -> None:
+    """Give this thread its own number of CPU threads, which the numbers of other threads do not change from then on."""
+    torch.get_num_threads()
+
+
+@contextmanager
+def keeping_thread_count() -> Iterator[None]:
+    """Restore this thread's number of CPU threads after the block, and with it that of threads that have none yet."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

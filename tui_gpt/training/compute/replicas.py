@@ -19,7 +19,7 @@ from tui_gpt.config import Precision
 from tui_gpt.errors import DeviceMemoryError, is_out_of_memory
 from tui_gpt.models.dropout import Dropout
 from tui_gpt.training.batches import Batch
-from tui_gpt.training.compute.device import release_memory, using_cores
+from tui_gpt.training.compute.device import fix_thread_count, release_memory, using_cores
 from tui_gpt.training.compute.precision import autocast, float32_products
 
 Item = TypeVar("Item")
@@ -153,7 +153,7 @@ class Replicas:
 
 
 def _use_cores(count: int) -> None:
-    torch.get_num_threads()  # else a later call in another thread would change this thread's number too
+    fix_thread_count()
     torch.set_num_threads(count)
 
 

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from tui_gpt.tui.app.run_alerts import RunAlerts
     from tui_gpt.tui.demo.demo_screen import DemoChoice
     from tui_gpt.tui.demo.recording import Recording
+    from tui_gpt.tui.learn.lesson_screen import LessonChoice
+    from tui_gpt.tui.learn.opening import Lesson
 
 
 _SAVING_SECONDS = 10.0
@@ -62,8 +64,9 @@ class TuiGptApp(GuardedApp):
         session: "SessionLike | None" = None,
         store: "RunStore | None" = None,
         recording: "Recording | None" = None,
+        lesson: "Lesson | None" = None,
     ) -> None:
-        """Start `request` at once, or show the demo `recording` first."""
+        """Start `request` at once, or show the demo `recording` or the `lesson` first."""
         super().__init__()
         self.state = AppState.load()
         self.main: MainScreen | None = None
@@ -74,6 +77,7 @@ class TuiGptApp(GuardedApp):
         self._given_session = session
         self._given_store = store
         self._recording = recording
+        self._lesson = lesson
         self._keys_problem = ""
         self.alerts: RunAlerts | None = None
         """The terminal's title and bell, from the opening of the main screen on."""
@@ -97,10 +101,12 @@ class TuiGptApp(GuardedApp):
 
         self.keymap, self._keys_problem = chosen_keymap()
         self.set_keymap(self.keymap.chosen)
-        if self._recording is None:
-            await self._open_main()
-        else:
+        if self._recording is not None:
             await self.play_demo(self._recording)
+        elif self._lesson is not None:
+            await self.open_lesson(self._lesson)
+        else:
+            await self._open_main()
 
     async def play_demo(self, recording: "Recording") -> None:
         """Show the demo on top of what is on screen."""
@@ -128,6 +134,30 @@ class TuiGptApp(GuardedApp):
         if choice == "generate":
             await self.main.generate_with(SHIPPED)
         elif choice == "train":
+            self.main.action_tab("train")
+
+    async def open_lesson(self, lesson: "Lesson") -> None:
+        """Show the lesson on top of what is on screen."""
+        from tui_gpt.session import Session
+
+        loader = None if self.main is None else self.main.control.loader
+        screen = lesson.screen(self._given_session or Session(self._given_store), self.state, loader)
+        await self.push_screen(screen, self._after_lesson)
+
+    async def action_lesson(self) -> None:
+        """Show the lesson where the reader stopped."""
+        from tui_gpt.tui.learn.opening import Lesson
+
+        await self.open_lesson(Lesson())
+
+    async def _after_lesson(self, choice: "LessonChoice | None") -> None:
+        """Show the Train tab if the user wants it; else leave if the app was opened for the lesson."""
+        if self.main is None and choice is None:
+            self.exit(return_code=EXIT_DONE)
+            return
+        if self.main is None:
+            await self._open_main()
+        if self.main is not None and choice == "train":
             self.main.action_tab("train")
 
     async def _open_main(self) -> None:
@@ -160,8 +190,9 @@ class TuiGptApp(GuardedApp):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Yield the entries of the command palette."""
         from tui_gpt.tui.demo.demo_screen import DemoScreen
+        from tui_gpt.tui.learn.lesson_screen import LessonScreen
 
-        if isinstance(screen, DemoScreen):
+        if isinstance(screen, DemoScreen | LessonScreen):
             yield from screen.commands()
         elif self.main is not None and screen is self.main:
             from tui_gpt.tui.app.commands import commands
@@ -268,12 +299,13 @@ def run_app(
     session: "SessionLike | None" = None,
     store: "RunStore | None" = None,
     recording: "Recording | None" = None,
+    lesson: "Lesson | None" = None,
 ) -> int:
     """Run the app until the user leaves; return the exit code.
 
-    With a request, its run starts at once; a recording is played first.
+    With a request, its run starts at once; a recording is played, or a lesson shown, first.
     """
-    app = TuiGptApp(request, session=session, store=store, recording=recording)
+    app = TuiGptApp(request, session=session, store=store, recording=recording, lesson=lesson)
     with native_output_in_a_file():
         try:
             app.run()

@@ -12,7 +12,7 @@ from tui_gpt.tui.keys import key_commands
 
 
 def commands(screen: MainScreen) -> Iterable[SystemCommand]:
-    """Yield the available actions of the app's keys, the presets and the demo."""
+    """Yield the available actions of the app's keys, the presets, the demo and the lesson."""
     entries: dict[str, SystemCommand] = {}
     nodes: list[App[Any] | Widget] = [screen, *screen.visible_widgets(), screen.app]
     for node in nodes:
@@ -22,3 +22,8 @@ def commands(screen: MainScreen) -> Iterable[SystemCommand]:
     for name, preset in PRESETS.items():
         yield SystemCommand(f"Preset {name}", preset.summary, lambda name=name: screen.choose_preset(name))
     yield SystemCommand("Play the demo", "A recorded training in half a minute", lambda: screen.app.run_action("demo"))
+    yield SystemCommand(
+        "Take the lesson",
+        "How a language model works, in eight screens and ten minutes",
+        lambda: screen.app.run_action("lesson"),
+    )

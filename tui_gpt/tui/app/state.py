@@ -39,6 +39,10 @@ class AppState:
     source: str | None = None
     """The model of the latest generation, as `SessionLike.open_model` takes it; None is the newest."""
     sampling: SampleConfig = field(default_factory=SampleConfig)
+    lesson_screen: int = 1
+    """The screen of the lesson on which the reader stopped."""
+    preview: bool = True
+    """Whether the prompt shows a preview of its continuation."""
 
     def remember_text(self, source: str) -> None:
         """Put a text at the beginning of `recent`."""

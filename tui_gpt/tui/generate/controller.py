@@ -58,8 +58,8 @@ class GenerateController:
         self.lookup = AlternativesLookup(session, self._turn)
         self.is_live = False
         """Whether a run in training can be generated from."""
-        self._session = session
-        self._draw_seed = draw_seed
+        self.session = session
+        self.draw_seed = draw_seed
         self._job: GenerationJob | None = None
         self._card_id = ""
         """The card of that job."""
@@ -72,18 +72,21 @@ class GenerateController:
     def submit(self, prompt: str, edited: str | None = None) -> Card:
         """Generate from a prompt: on a new card, or as another answer of the card `edited`."""
         self.finish()
-        answer = Answer(prompt=prompt, config=self._config(), source=self.state.source)
         card = self.notebook.find(edited)
-        return self._begin(Card(answers=(answer,)) if card is None else card.with_answers(answer), answer)
+        if card is None:
+            answer = Answer(prompt=prompt, config=self.next_config(), source=self.state.source)
+            return self._begin("prompt", Card(answers=(answer,)), answer)
+        answer = card.answer.edited(prompt, self.next_config(), self.state.source)
+        return self._begin("edit", card.with_answers(answer), answer)
 
     def score(self, text: str) -> Card:
         """Compute the probability of each character of a text, on a new card."""
-        answer = Answer(kind="measured", text=text, config=self._config(), source=self.state.source)
-        return self._begin(Card(answers=(answer,)), answer)
+        answer = Answer(kind="measured", text=text, config=self.next_config(), source=self.state.source)
+        return self._begin("text", Card(answers=(answer,)), answer)
 
     def regenerate(self, card: Card) -> Card:
         """Generate another answer with a new seed and otherwise equal settings."""
-        config = dataclasses.replace(card.answer.config, seed=self._draw_seed())
+        config = dataclasses.replace(card.answer.config, seed=self.draw_seed())
         return self._begin_variant(card, card.answer.again(config, card.answer.source))
 
     def repeat(self, card: Card) -> Card:
@@ -93,8 +96,8 @@ class GenerateController:
 
     def generate_batch(self, card: Card) -> Card:
         """Generate several more answers at once."""
-        answers = card.answer.batch_of(BATCH, self._config(), card.answer.source)
-        return self._begin(card.with_answers(*answers), *answers)
+        answers = card.answer.batch_of(BATCH, self.next_config(), card.answer.source)
+        return self._begin("batch of answers", card.with_answers(*answers), *answers)
 
     def compare(self, card: Card) -> Card:
         """Generate from the same prompt and seed with the model and the settings chosen now."""
@@ -103,31 +106,37 @@ class GenerateController:
 
     def continue_answer(self, card: Card) -> Card:
         """Continue the shown answer at its end."""
-        answer = card.answer.extended(self._config(), card.answer.source)
-        return self._begin(card.with_shown(answer), answer)
+        answer = card.answer.extended(self.next_config(), card.answer.source)
+        return self._begin("continuation", card.with_continuation(answer), answer)
 
     def branch(self, card: Card, index: int, character: str) -> Card:
         """Generate another answer that differs from the shown one from `index` on, where it has `character`."""
-        return self._begin_variant(card, card.answer.branched(index, character, self._config(), card.answer.source))
+        answer = card.answer.branched(index, character, self.next_config(), card.answer.source)
+        return self._begin("branch", card.with_answers(answer), answer)
+
+    def begin(self, card: Card, answer: Answer) -> Card:
+        """Generate an answer of a card, after what it keeps."""
+        return self._begin("answer", card, answer)
 
     def _begin_variant(self, card: Card, answer: Answer) -> Card:
-        return self._begin(card.with_answers(answer), answer)
+        return self._begin("answer", card.with_answers(answer), answer)
 
-    def _begin(self, card: Card, *answers: Answer) -> Card:
+    def _begin(self, words: str, card: Card, *answers: Answer) -> Card:
+        """Generate answers; save them first, as the prompt must not be lost. `words` names the step to be undone."""
         self.finish()
-        self.notebook.put(card)
         job = self._job = GenerationJob(*answers)
         self._card_id, self._is_opened = card.id, False
         try:
-            start_in_background(lambda: job.run(self._session, self._turn), "generating")
+            start_in_background(lambda: job.run(self.session, self._turn), "generating")
         except RuntimeError:
             job.fail(NO_THREAD)
+        self.notebook.put(card, words=words)
         return card
 
-    def _config(self) -> SampleConfig:
+    def next_config(self) -> SampleConfig:
         """Return the settings of the next answer, with a seed."""
         config = self.state.sampling
-        return config if config.seed is not None else dataclasses.replace(config, seed=self._draw_seed())
+        return config if config.seed is not None else dataclasses.replace(config, seed=self.draw_seed())
 
     # The generation in progress
 

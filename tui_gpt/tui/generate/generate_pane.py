@@ -14,6 +14,7 @@ from textual.binding import BindingType
 from textual.widget import Widget
 from textual.widgets import Button
 
+from tui_gpt.config import SampleConfig
 from tui_gpt.errors import TuiGptError
 from tui_gpt.seeds import draw_seed
 from tui_gpt.session import SessionLike
@@ -23,7 +24,10 @@ from tui_gpt.tui.generate.cards.card_actions import CardAction
 from tui_gpt.tui.generate.cards.notebook_view import NotebookView
 from tui_gpt.tui.generate.cards_pane import CardsPane
 from tui_gpt.tui.generate.controller import GenerateController
-from tui_gpt.tui.generate.notebook import Card
+from tui_gpt.tui.generate.desk import Desk, DeskBar
+from tui_gpt.tui.generate.notebook import Card, Notebook
+from tui_gpt.tui.generate.prompt.limits_row import LimitsRow
+from tui_gpt.tui.generate.prompt.limits_screen import LimitsScreen
 from tui_gpt.tui.generate.prompt.model_chooser import Checkpoints, ModelChooser, checkpoints_of, source_label
 from tui_gpt.tui.generate.prompt.prompt_box import PromptBox
 from tui_gpt.tui.generate.prompt.sampling_controls import SamplingControls
@@ -41,7 +45,7 @@ class GeneratePane(Widget):
     GeneratePane {
         layout: vertical;
         height: 1fr;
-        & SamplingControls { margin: 0 1; }
+        & SamplingControls, & LimitsRow { margin: 0 1; }
         &.-empty CardsPane { display: none; }
         & Welcome { display: none; }
         &.-empty Welcome { display: block; }
@@ -50,7 +54,12 @@ class GeneratePane(Widget):
     BINDINGS: ClassVar[list[BindingType]] = [
         key_binding("generate.stop", "stop_generating", "Stop", key_display="esc", priority=True),
         key_binding("generate.next_preset", "next_preset", "Next sampling preset", key_display="^t", show=False),
+        key_binding("generate.limits", "choose_limits", "Limits", show=False),
         key_binding("generate.model", "choose_model", "Model", show=False),
+        key_binding("generate.probability_tree", "probability_tree", "Tree", show=False, priority=True),
+        key_binding("generate.by_hand", "by_hand", "By hand", show=False, priority=True),
+        key_binding("generate.sides", "sides", "Two sides", show=False, priority=True),
+        key_binding("generate.who_wrote", "who_wrote", "Who wrote this?", show=False, priority=True),
     ]
 
     def __init__(
@@ -63,8 +72,9 @@ class GeneratePane(Widget):
     ) -> None:
         super().__init__()
         self._store = store or RunStore()
-        self._state = state
+        self.state = state
         self.controller = GenerateController(session, state, self._report, draw_seed)
+        self.desk = Desk(self, self._store)
         self._edited: str | None = None
         """The id of the card whose text is in the prompt box to be edited."""
 
@@ -77,13 +87,16 @@ class GeneratePane(Widget):
         """Lay out cards, settings and prompt."""
         yield Welcome()
         yield CardsPane(self.controller)
-        yield SamplingControls(self._state.sampling)
+        yield DeskBar()
+        yield SamplingControls(self.state.sampling)
+        yield LimitsRow(self.state.sampling)
         yield PromptBox()
 
     def on_mount(self) -> None:
         """Begin empty; the history follows when it has been read."""
         self.set_class(True, "-empty")
         self._label_box()
+        self.desk.set_previews(self.state.preview)
         self.screen.run_worker(self._read_history, thread=True, exit_on_error=False, group="history")
 
     @property
@@ -107,36 +120,50 @@ class GeneratePane(Widget):
         return self.query_one(SamplingControls)
 
     def _read_history(self) -> None:
-        """Read the history, in a thread."""
-        cards = self.controller.notebook.read_history()
-        self.app.call_later(self._show_history, cards)
+        """Read the history, in a thread: first the newest cards, which are shown at once, then all."""
+        for read in (self.controller.notebook.read_newest, self.controller.notebook.read_history):
+            self.app.call_later(self._show_history, read())
 
-    def _show_history(self, cards: list[Card]) -> None:
-        if not self.is_attached or not cards:
+    def _show_history(self, saved: Notebook) -> None:
+        if not self.is_attached or not saved.layouts:
             return
-        self.controller.notebook.prepend(cards)
+        was_empty = not self.controller.notebook.cards
+        self.controller.notebook.prepend(saved)
         self.cards_pane.show_cards()
-        self.view.follow()
+        if was_empty:
+            self.view.follow()
 
     @on(CardsPane.Changed)
     def _cards_changed(self) -> None:
         notebook = self.controller.notebook
+        if not notebook.cards and self.view.has_focus:
+            self.query(Button).first().focus()
+        was_in_welcome = isinstance(self.screen.focused, Button)
         self.set_class(not notebook.cards, "-empty")
+        if notebook.cards and was_in_welcome:
+            self.call_after_refresh(self._enter_cards)
         self.box.set_history(notebook.prompts())
         self.refresh_bindings()
+
+    def _enter_cards(self) -> None:
+        """Move the focus to cards that have come back."""
+        self.view.focus()
+        self.view.reflow()
+        self.view.scroll_to(y=self.view.max_scroll_y, animate=False, force=True, immediate=True)
 
     def _label_box(self) -> None:
         """Say at the prompt what Enter does, and with which model."""
         box = self.box
         box.border_title = "edit, and continue from the end" if self._edited else "prompt"
-        box.border_subtitle = keymap_of(self).fill(_EDIT_KEYS) if self._edited else source_label(self._state.source)
+        box.border_subtitle = keymap_of(self).fill(_EDIT_KEYS) if self._edited else source_label(self.state.source)
 
     # For the main screen
 
     def use_source(self, source: str | None) -> None:
         """Generate with this model from now on."""
-        self._state.source = source
+        self.state.source = source
         self._label_box()
+        self.box.forget_preview()
         self.focus_prompt()
 
     def focus_prompt(self) -> None:
@@ -151,6 +178,7 @@ class GeneratePane(Widget):
     def stop(self) -> None:
         """End the work of every thread, and keep what was generated."""
         self.controller.lookup.stop()
+        self.desk.previews.stop()
         self.action_stop_generating()
 
     # Generation
@@ -167,8 +195,7 @@ class GeneratePane(Widget):
     @on(PromptBox.Submitted)
     def _submitted(self, event: PromptBox.Submitted) -> None:
         edited = self._edited
-        self.box.clear()
-        self._stop_editing()
+        self.clear_prompt()
         self.cards_pane.generate(lambda: self.controller.submit(event.text, edited))
 
     @on(PromptBox.ScoreRequested)
@@ -176,10 +203,13 @@ class GeneratePane(Widget):
         if not event.text:
             self.app.notify("Type or paste a text first; its characters are then coloured by their probabilities.")
             return
-        self.box.clear()
-        self._stop_editing()
+        self.clear_prompt()
         self.cards_pane.set_probabilities(True)
         self.cards_pane.generate(lambda: self.controller.score(event.text))
+
+    @on(Welcome.ChangeRequested)
+    def _change_requested(self, event: Welcome.ChangeRequested) -> None:
+        self.cards_pane.change(event.action)
 
     @on(Welcome.PromptChosen)
     def _prompt_chosen(self, event: Welcome.PromptChosen) -> None:
@@ -204,7 +234,9 @@ class GeneratePane(Widget):
         self._label_box()
         self.focus_prompt()
 
-    def _stop_editing(self) -> None:
+    def clear_prompt(self) -> None:
+        """Empty the prompt; the next text is that of a new card."""
+        self.box.clear()
         self._edited = None
         self._label_box()
 
@@ -214,6 +246,19 @@ class GeneratePane(Widget):
     def _sampling_changed(self, event: SamplingControls.Changed) -> None:
         self.controller.change_sampling(event.config)
 
+    @on(LimitsRow.Pressed)
+    @on(PromptBox.LimitsRequested)
+    def action_choose_limits(self) -> None:
+        """Ask for stop conditions and constraints."""
+        self.app.push_screen(LimitsScreen(self.state.sampling), self._limits_chosen)
+
+    def _limits_chosen(self, config: SampleConfig | None) -> None:
+        if config is not None:
+            self.controls.config = config
+            self.controller.change_sampling(config)
+            self.query_one(LimitsRow).show(config)
+        self.focus_prompt()
+
     @on(SamplingControls.Closed)
     def _sampling_closed(self) -> None:
         self.focus_prompt()
@@ -221,8 +266,7 @@ class GeneratePane(Widget):
     @on(PromptBox.Closed)
     def _box_closed(self) -> None:
         if self._edited is not None:
-            self._stop_editing()
-            self.box.clear()
+            self.clear_prompt()
         if self.controller.notebook.cards:
             self.view.focus()
         else:
@@ -239,22 +283,58 @@ class GeneratePane(Widget):
     @on(PromptBox.ModelRequested)
     def action_choose_model(self) -> None:
         """Show the models that can be generated with."""
-        self.screen.run_worker(self._find_models, thread=True, exit_on_error=False, group="models")
+        self.choose_model(self.state.source, self.use_source)
 
-    def _find_models(self) -> None:
-        """List runs and checkpoints, in a thread."""
-        try:
-            runs = self._store.list()
-        except TuiGptError:
-            runs = []
-        self.call_later(self._show_chooser, runs, checkpoints_of(self._store, runs))
+    def choose_model(self, current: str | None, use: Callable[[str | None], None]) -> None:
+        """Show the models that can be generated with, and call `use` with the one chosen."""
 
-    def _show_chooser(self, runs: Sequence[RunSummary], checkpoints: Checkpoints) -> None:
-        chooser = ModelChooser(runs, checkpoints, live=self.controller.is_live, current=self._state.source)
-        self.app.push_screen(chooser, self._model_chosen)
+        def find() -> None:
+            try:
+                runs = self._store.list()
+            except TuiGptError:
+                runs = []
+            self.call_later(show, runs, checkpoints_of(self._store, runs))
 
-    def _model_chosen(self, source: str | None) -> None:
-        if source is None:
-            self.focus_prompt()
-        else:
-            self.use_source(source or None)
+        def show(runs: Sequence[RunSummary], checkpoints: Checkpoints) -> None:
+            if isinstance(self.app.screen, ModelChooser):  # the key was pressed twice
+                return
+            chooser = ModelChooser(runs, checkpoints, live=self.controller.is_live, current=current)
+            self.app.push_screen(chooser, lambda source: use(current if source is None else source or None))
+
+        self.screen.run_worker(find, thread=True, exit_on_error=False, group="models")
+
+    # Tree, by hand, two sides, who wrote this?, preview
+
+    def action_probability_tree(self) -> None:
+        """Show the most likely continuations."""
+        self.desk.open_tree()
+
+    def action_by_hand(self) -> None:
+        """Compose a continuation by hand."""
+        self.desk.open_by_hand()
+
+    def action_sides(self) -> None:
+        """Compare two models or settings."""
+        self.desk.open_sides()
+
+    def action_who_wrote(self) -> None:
+        """Score a text under several models."""
+        self.desk.open_who_wrote()
+
+    @on(DeskBar.Requested)
+    async def _tool_requested(self, event: DeskBar.Requested) -> None:
+        await self.run_action(event.action)
+
+    @on(PromptBox.PreviewRequested)
+    def _preview_requested(self, event: PromptBox.PreviewRequested) -> None:
+        self.desk.request_preview(event.text)
+
+    @on(PromptBox.Changed)
+    def _prompt_changed(self) -> None:
+        """Leave the processor to the keys while the user types; a preview is requested again after a pause."""
+        self.desk.previews.stop()
+
+    @on(PromptBox.PreviewToggled)
+    def _preview_toggled(self) -> None:
+        self.desk.set_previews(not self.state.preview)
+        self.app.notify(f"Preview while typing: {'on' if self.state.preview else 'off'}")

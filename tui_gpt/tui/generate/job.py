@@ -44,6 +44,7 @@ class GenerationJob:
         self._logprobs: list[list[float]] = [[] for _ in answers]
         self._spread = [CharacterLogprobs() for _ in answers]
         self._changes: list[list[Change]] = [[] for _ in answers]
+        self._ends = [""] * len(answers)
         self._model: TextModel | None = None
         self._copied: list[float | None] = [None] * len(answers)
         self._requested_at = clock()
@@ -80,6 +81,7 @@ class GenerationJob:
             text="".join(self._texts[place]),
             logprobs=(*answer.logprobs, *self._logprobs[place]),
             changes=tuple(self._changes[place]),
+            end=self._ends[place],
             seconds=self.seconds,
             copied=self._copied[place],
         )
@@ -98,6 +100,7 @@ class GenerationJob:
         for piece in pieces:
             changes += [(before + len(logprobs), name, value) for name, value in piece.changes]
             logprobs += self._spread[place].take(piece)
+            self._ends[place] = piece.end or self._ends[place]
         self._texts[place].append("".join(piece.text for piece in pieces))
         self._logprobs[place] += logprobs
         self._changes[place] += changes

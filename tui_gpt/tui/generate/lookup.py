@@ -4,20 +4,38 @@ Only the latest request is computed, and results are cached. A position is evalu
 be generated, so the probabilities shown are those that the branch is sampled from.
 """
 
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from __future__ import annotations
 
-from tui_gpt.config import SampleConfig
-from tui_gpt.control import Control
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
 from tui_gpt.errors import TuiGptError
 from tui_gpt.generation.text_model import TextModel
 from tui_gpt.session import SessionLike
 
-_MAX_CACHED = 500
+if TYPE_CHECKING:
+    from tui_gpt.generation.explanation import Explanation
 
-Position = tuple[str | None, str]
-"""A source, as `SessionLike.open_model` takes it, and the text before the position."""
+_MAX_CACHED = 64
+"""Predictions; each may hold half a megabyte of attention weights."""
+_TOKEN_CHARACTERS = 32
+
+
+class Position(NamedTuple):
+    """A place in a text."""
+
+    source: str | None
+    """As `SessionLike.open_model` takes it."""
+    before: str
+    after: str = ""
+    """The beginning of the text from the position on: the token there is in it."""
+
+    @classmethod
+    def at(cls, source: str | None, text: str, index: int) -> Position:
+        """Return the position of the character at `index` of `text`."""
+        return cls(source, text[:index], text[index : index + _TOKEN_CHARACTERS])
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +43,11 @@ class Prediction:
     """The most likely next characters with their probabilities, or the reason why they are missing."""
 
     alternatives: tuple[tuple[str, float], ...] = ()
+    token: str = ""
+    """The token of the text at the position if it is one of the alternatives; else its character."""
+    explanation: Explanation | None = None
+    nearest: tuple[tuple[str, float], ...] = ()
+    """The tokens with the embeddings most similar to that of `token`."""
     error: str = ""
 
 
@@ -39,7 +62,7 @@ class AlternativesLookup:
         self._running = False
         self._cache: dict[Position, Prediction] = {}
         self._model: tuple[str | None, TextModel] | None = None
-        self._control = Control()
+        self._is_stopped = False
 
     def cached(self, position: Position) -> Prediction | None:
         """Return the prediction at a position if it has been computed."""
@@ -69,7 +92,7 @@ class AlternativesLookup:
 
     def stop(self) -> None:
         """Ask the thread to end."""
-        self._control.stop()
+        self._is_stopped = True
         self.forget()
 
     def run(self, ready: Callable[[], object]) -> None:
@@ -90,21 +113,27 @@ class AlternativesLookup:
     def _take(self) -> Position | None:
         with self._lock:
             position, self._requested = self._requested, None
-            if position is None or self._control.stop_requested:
+            if position is None or self._is_stopped:
                 self._running = False
                 return None
             return position
 
     def _predict(self, position: Position) -> Prediction:
-        source, text = position
-        config = SampleConfig(max_new_tokens=1, temperature=1.0, seed=0)
         with self._turn:
-            model = self._open(source)
-            piece = next(iter(model.stream(text, config, self._control, details=True)), None)
-        return Prediction(piece.alternatives if piece is not None else ())
+            model = self._open(position.source)
+            explanation = model.explain(position.before)
+            alternatives = explanation.alternatives()
+            token = token_at(position.after, 0, [text for text, _ in alternatives])
+            return Prediction(alternatives, token, explanation, model.nearest(token))
 
     def _open(self, source: str | None) -> TextModel:
         """Return the model, opened once for all positions of a text."""
         if self._model is None or self._model[0] != source:
             self._model = (source, self._session.open_model(source))
         return self._model[1]
+
+
+def token_at(text: str, index: int, alternatives: Sequence[str]) -> str:
+    """Return the longest of the predicted tokens that `text` has at `index`, else its character there."""
+    found = [token for token in alternatives if text.startswith(token, index)]
+    return max(found, key=len, default=text[index : index + 1])

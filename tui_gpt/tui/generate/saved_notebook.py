@@ -1,13 +1,16 @@
-"""The notebook together with its history on disk: every change that is kept is saved at once."""
+"""The notebook together with its history on disk: every change is saved at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from tui_gpt.escaping import escape_controls
 from tui_gpt.tui.generate.notebook import Answer, Card, History, Notebook
+from tui_gpt.tui.generate.notebook.exchange import added
+from tui_gpt.tui.generate.notebook.layouts import Shown, Step, Undone
+from tui_gpt.tui.generate.notebook.notebook import Part
 
 
 class SavedNotebook:
-    """Cards with undo, saved after each change.
+    """Cards with undo, saved with each change.
 
     A disk that refuses costs the history and nothing else: `report` gets one sentence, and another one when saving
     fails again after it has succeeded in between.
@@ -17,7 +20,8 @@ class SavedNotebook:
         self._notebook = Notebook()
         self._history = History()
         self._report = report
-        self._is_saved = True
+        self._unsaved: list[Part] = []
+        """What the disk has refused, for the next attempt."""
 
     @property
     def cards(self) -> tuple[Card, ...]:
@@ -32,28 +36,63 @@ class SavedNotebook:
         """Return the prompts of all cards, oldest first, without repetitions."""
         return self._notebook.prompts()
 
-    def read_history(self) -> list[Card]:
-        """Return the cards saved earlier. Reads the disk."""
-        return self._history.load()
+    def read_history(self) -> Notebook:
+        """Return the notebook saved earlier. Reads the disk."""
+        return self._history.read()
 
-    def prepend(self, cards: list[Card]) -> None:
-        """Put earlier cards before the present ones."""
-        self._notebook = Notebook([*cards, *self._notebook.cards])
+    def read_newest(self) -> Notebook:
+        """Return the newest of the cards saved earlier. Reads a little from the disk."""
+        return self._history.read_newest()
 
-    def put(self, card: Card) -> None:
-        """Replace or append a card as an undoable change; it is saved once its answers are complete."""
-        self._notebook.put(card)
+    def prepend(self, saved: Notebook) -> None:
+        """Put an earlier notebook before the present one."""
+        saved.merge(self._notebook)
+        self._notebook = saved
 
-    def show_answer(self, card: Card) -> None:
-        """Replace a card of which another answer is shown, and save it; not an undoable change."""
-        self._notebook.put(card, undoable=False)
-        self._save(card)
+    # Steps
+
+    def put(self, *cards: Card, words: str = "change") -> None:
+        """Replace or append cards as one undoable step."""
+        self._save(self._notebook.put(*cards, words=words))
+
+    def remove(self, *cards: Card, words: str = "removal") -> None:
+        """Remove cards as one undoable step."""
+        self._save(self._notebook.remove(*(card.id for card in cards), words=words))
+
+    def import_cards(self, cards: Iterable[Card]) -> int:
+        """Append the cards that are not there yet as one undoable step; return their number."""
+        present = {card.id: card for card in self.cards}
+        new = added(cards, present, self._notebook.answers, self._notebook.layouts)
+        if new:
+            self.put(*new, words="import")
+        return len(new)
+
+    def undo(self) -> Step | None:
+        """Undo the last step and return it; None if there is none."""
+        return self._turned(self._notebook.undo(), again=False)
+
+    def redo(self) -> Step | None:
+        """Do again the step that was undone last and return it; None if there is none."""
+        return self._turned(self._notebook.redo(), again=True)
+
+    def _turned(self, step: Step | None, *, again: bool) -> Step | None:
+        if step is not None:
+            self._append([Undone(step.id, again)])
+        return step
+
+    # Changes that are no steps
+
+    def show_answer(self, card_id: str, answer_id: str) -> Card | None:
+        """Show another answer of a card and return the card; not an undoable change."""
+        shown = Shown(card_id, answer_id)
+        self._notebook.take(shown)
+        self._append([shown])
+        return self._notebook.find(card_id)
 
     def complete(self, *answers: Answer) -> Card | None:
-        """Replace answers by their complete versions, save their card, and return it; None if it is gone."""
+        """Replace answers by their complete versions, save them, and return their card; None if it is gone."""
         card = self.replace(*answers)
-        if card is not None:
-            self._save(card)
+        self._append(answers)
         return card
 
     def replace(self, *answers: Answer) -> Card | None:
@@ -63,31 +102,18 @@ class SavedNotebook:
             card = self._notebook.replace_answer(answer)
         return card
 
-    def remove(self, card: Card) -> None:
-        """Remove a card as an undoable change."""
-        self._notebook.remove(card.id)
-        self._note(self._history.remove(card.id))
+    def _save(self, step: Step) -> None:
+        self._append(list(step.parts()))
 
-    def undo(self) -> bool:
-        """Undo the last change; return whether there was one."""
-        changed = self._notebook.undo()
-        for card_id in changed:
-            card = self._notebook.find(card_id)
-            if card is None:
-                self._note(self._history.remove(card_id))
-            else:
-                self._save(card)
-        return bool(changed)
-
-    def _save(self, card: Card) -> None:
-        self._note(self._history.save(card))
-
-    def _note(self, is_saved: bool) -> None:
-        """Report the first failure after a success."""
-        if self._is_saved and not is_saved:
+    def _append(self, parts: Sequence[Part]) -> None:
+        """Save parts, after those that the disk has refused; report the first failure after a success."""
+        was_saved = not self._unsaved
+        pending: Iterable[Part] = [*self._unsaved, *parts]
+        is_saved = self._history.append(pending, self._notebook.answers)
+        self._unsaved = [] if is_saved else list(pending)
+        if was_saved and not is_saved:
             self._report(
                 f"The cards cannot be saved in {escape_controls(str(self._history.path))}: "
                 "free some space, or make it writable. "
                 "Until then new cards are lost when you quit; w saves one elsewhere."
             )
-        self._is_saved = is_saved

@@ -1,6 +1,6 @@
 """A wrapped text with a tone for each character and an optional cursor: the body of a block in a `TextView`."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 
 from rich.segment import Segment
@@ -20,6 +20,10 @@ class Passage:
         self._tones = bytearray()
         self._names: list[str] = []
         self.cursor: int | None = None
+        self.marks: Mapping[int, str] = {}
+        """Tones that take the place of others for a while, by the index of the character."""
+        self.tinted: Mapping[int, str] = {}
+        """Other tones of some characters, e.g. of words that were found."""
 
     def __len__(self) -> int:
         return len(self._tones)
@@ -52,7 +56,7 @@ class Passage:
         for tone, run in groupby(range(start, end), self._tone_at):
             positions = list(run)
             piece = text[positions[0] - start : positions[-1] + 1 - start]
-            piece = piece.replace("\n", "↵" if tone == "cursor" else "")
+            piece = piece.replace("\n", "↵" if tone == "cursor" or positions[0] in self.marks else "")
             segments.append(Segment(piece, look(tone)))
         return list(Segment.adjust_line_length(segments, self._wrapped.width, pad=False))
 
@@ -63,4 +67,6 @@ class Passage:
         return self._names.index(name)
 
     def _tone_at(self, index: int) -> str:
-        return "cursor" if index == self.cursor else self._names[self._tones[index]]
+        if index == self.cursor:
+            return "cursor"
+        return self.marks.get(index) or self.tinted.get(index) or self._names[self._tones[index]]

@@ -44,13 +44,14 @@ def test_each_change_can_be_undone() -> None:
     notebook.put(first)
     notebook.put(first.with_answers(written(" see")))
     notebook.remove(first.id)
-    assert notebook.undo() == {first.id}
+    assert (step := notebook.undo()) is not None
+    assert step.cards == (first.id,)
     assert len(notebook.cards[0].answers) == 2
     notebook.undo()
     assert notebook.cards == (first,)
     notebook.undo()
     assert not notebook.cards
-    assert notebook.undo() == set()
+    assert notebook.undo() is None
 
 
 def test_an_answer_is_replaced_in_the_undo_history_too() -> None:

@@ -5,13 +5,19 @@ import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.tui.generate.notebook.helpers import CONFIG, card, written
 from tui_gpt.storage.files import atomic_write
-from tui_gpt.tui.generate.notebook import Answer, History
+from tui_gpt.tui.generate.notebook import Answer, Card, History, Notebook
+from tui_gpt.tui.generate.notebook.history_records import from_line, to_line
+from tui_gpt.tui.generate.notebook.layouts import Shown, Undone
+from tui_gpt.tui.generate.notebook.notebook import Part
 
 
 def test_cards_are_loaded_as_they_were_saved() -> None:
@@ -24,7 +30,7 @@ def test_cards_are_loaded_as_they_were_saved() -> None:
         answer.full for one in kept for answer in one.answers
     ]
     assert back[0].answer.config == CONFIG
-    assert back[0].answer.logprobs == pytest.approx(kept[0].answer.logprobs, abs=1e-3)
+    assert tuple(back[0].answer.logprobs) == pytest.approx(kept[0].answer.logprobs, abs=1e-3)
 
 
 def test_changes_during_a_generation_are_loaded() -> None:
@@ -58,13 +64,6 @@ def test_an_answer_with_an_invalid_copied_fraction_is_skipped(copied: Any) -> No
 def test_unknown_probabilities_stay_unknown() -> None:
     History().save(card(Answer(text="a", logprobs=(math.nan,))))
     assert math.isnan(History().load()[0].answer.logprobs[0])
-
-
-def test_only_the_last_cards_are_loaded() -> None:
-    history = History()
-    for number in range(5):
-        history.save(card(written(prompt=str(number))))
-    assert [one.answer.prompt for one in History().load(limit=2)] == ["3", "4"]
 
 
 def test_the_last_layout_of_a_card_wins() -> None:
@@ -134,51 +133,29 @@ def test_an_answer_with_an_invalid_field_is_skipped(name: str, value: object) ->
     assert [answer.text for answer in History().load()[0].answers] == ["good"]
 
 
-def test_a_long_history_is_read_from_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_card_is_loaded() -> None:
     history = History()
-    for number in range(20):
+    for number in range(100):
         history.save(card(written(prompt=str(number))))
-    monkeypatch.setattr("tui_gpt.tui.generate.notebook.history.TAIL_BYTES", history.path.stat().st_size // 2)
-    prompts = [one.answer.prompt for one in History().load()]
-    assert prompts == [str(number) for number in range(20 - len(prompts), 20)]
-    assert 5 < len(prompts) < 15
+    assert [one.answer.prompt for one in History().load()] == [str(number) for number in range(100)]
 
 
-def test_a_file_that_has_grown_too_large_keeps_only_the_last_cards(monkeypatch: pytest.MonkeyPatch) -> None:
-    history = History()
-    for number in range(20):
-        history.save(card(written(prompt=str(number))))
-    size = history.path.stat().st_size
-    monkeypatch.setattr("tui_gpt.tui.generate.notebook.history.COMPACT_BYTES", size - 1)
-    kept = [(one.id, one.shown, one.answer.full) for one in History().load(limit=5)]
-    assert history.path.stat().st_size < size / 3
-    assert [(one.id, one.shown, one.answer.full) for one in History().load()] == kept
-
-
-def test_an_old_card_that_was_changed_recently_is_loaded_with_all_its_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_has_grown_too_large_loses_only_what_is_outdated(monkeypatch: pytest.MonkeyPatch) -> None:
     history, old = History(), card(written("first"), written("second"))
     history.save(old)
     for number in range(20):
         history.save(card(written(prompt=str(number))))
+        for _ in range(5):
+            history.save(card(written("x" * 50)))
+            history.remove(history.load()[-1].id)
     history.save(old.swiped(1))
     size = history.path.stat().st_size
-    monkeypatch.setattr("tui_gpt.tui.generate.notebook.history.TAIL_BYTES", size // 2)
-    kept = [one.id for one in History().load(limit=3)]
-    assert kept[0] == old.id
-    assert [answer.text for answer in History().load(limit=3)[0].answers] == ["first", "second"]
+    kept = [(one.id, one.shown, one.answer.full) for one in History().load()]
+    assert [one[2] for one in kept[:2]] == ["tosecond", "0 be"]
     monkeypatch.setattr("tui_gpt.tui.generate.notebook.history.COMPACT_BYTES", size - 1)
-    assert [one.id for one in History().load(limit=3)] == kept
-    assert history.path.stat().st_size < size
-    assert [answer.text for answer in History().load(limit=3)[0].answers] == ["first", "second"]
-
-
-def test_the_card_in_which_the_tail_begins_is_not_shown_with_half_its_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    history = History()
-    for prompt in ("a", "b"):
-        history.save(card(*(written(prompt=prompt) for _ in range(4))))
-    lines = history.path.read_bytes().splitlines(keepends=True)
-    monkeypatch.setattr("tui_gpt.tui.generate.notebook.history.TAIL_BYTES", sum(map(len, lines[2:])))
-    assert [(one.answer.prompt, len(one.answers)) for one in History().load()] == [("b", 4)]
+    assert [(one.id, one.shown, one.answer.full) for one in History().load()] == kept
+    assert history.path.stat().st_size < size / 2
+    assert [(one.id, one.shown, one.answer.full) for one in History().load()] == kept
 
 
 def test_a_file_is_not_replaced_by_one_of_about_the_same_size(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,14 +168,22 @@ def test_a_file_is_not_replaced_by_one_of_about_the_same_size(monkeypatch: pytes
     assert history.path.stat().st_ino == before
 
 
+def _outdate(history: History) -> None:
+    """Append lines that compaction drops."""
+    for _ in range(20):
+        gone = card(written("x" * 50))
+        history.save(gone)
+        history.remove(gone.id)
+
+
 def test_two_apps_keep_each_others_cards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One makes the file smaller while the other one has cards open that are dropped by it."""
+    """One makes the file smaller while the other one has a card open that was removed meanwhile."""
     first, old = History(), card(written("old"))
     first.save(old)
-    for number in range(20):
-        first.save(card(written(prompt=str(number))))
+    _outdate(first)
+    History().remove(old.id)
     monkeypatch.setattr("tui_gpt.tui.generate.notebook.history.COMPACT_BYTES", 10)
-    assert len(History().load(limit=2)) == 2
+    assert History().load() == []
     assert b"old" not in first.path.read_bytes()
     first.save(old.swiped(0))
     first.save(old.with_answers(written("new")))
@@ -207,8 +192,7 @@ def test_two_apps_keep_each_others_cards(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_nothing_is_appended_to_a_file_that_is_being_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     other, late = History(), card(written("late"))
-    for number in range(20):
-        other.save(card(written(prompt=str(number))))
+    _outdate(other)
     monkeypatch.setattr("tui_gpt.tui.generate.notebook.history.COMPACT_BYTES", 10)
     monkeypatch.setattr("tui_gpt.tui.generate.notebook.history._PATIENCE_SECONDS", 0.0)
 
@@ -217,9 +201,9 @@ def test_nothing_is_appended_to_a_file_that_is_being_replaced(monkeypatch: pytes
         atomic_write(path, data)
 
     monkeypatch.setattr("tui_gpt.tui.generate.notebook.history.atomic_write", replace_late)
-    History().load(limit=2)
+    History().load()
     assert other.save(late)
-    assert [one.answer.text for one in History().load(limit=3)][-1] == "late"
+    assert [one.answer.text for one in History().load()][-1] == "late"
 
 
 def test_many_writers_tear_no_line() -> None:
@@ -265,3 +249,124 @@ def test_a_disk_that_refuses_costs_only_the_history(tmp_path: Path) -> None:
     history = History(tmp_path / "file" / "history.jsonl")
     assert history.save(card()) is False
     assert history.load() == []
+
+
+def test_undo_and_redo_survive_a_restart() -> None:
+    history, notebook, first = History(), Notebook(), card(written(id="a"))
+    for step in (notebook.put(first, words="prompt"), notebook.put(first.with_note("a", "good"), words="note")):
+        assert history.append(step.parts(), notebook.answers)
+    assert history.append([Undone(list(notebook.done)[-1])], notebook.answers)
+    back = History().read()
+    assert (next(iter(back.done.values())).words, [one.notes for one in back.cards]) == ("prompt", [{}])
+    redone = back.redo()
+    assert redone is not None
+    assert (redone.words, back.cards[0].notes) == ("note", {"a": "good"})
+    back.undo()
+    back.undo()
+    assert back.cards == ()
+
+
+@given(st.lists(st.integers(0, 9), max_size=30))
+def test_a_notebook_is_read_as_it_was_written_and_compacted(actions: list[int]) -> None:
+    """Cards, undo and redo are the same from memory, from the file, and from what compaction makes of it."""
+    with TemporaryDirectory() as folder:
+        history, notebook = History(Path(folder) / "history.jsonl"), Notebook()
+        for number, action in enumerate(actions):
+            history.append(_act(notebook, number, action), notebook.answers)
+        for other in (History(history.path).read(), _replayed(notebook)):
+            assert list(other.undone) == list(notebook.undone)
+            undone = 0
+            while (step := notebook.undo()) is not None:
+                same, undone = other.undo(), undone + 1
+                assert same is not None
+                assert same.id == step.id
+                assert [_plain(one) for one in other.cards] == [_plain(one) for one in notebook.cards]
+            assert other.undo() is None
+            for _ in range(undone):
+                notebook.redo()
+                other.redo()
+            assert [_plain(one) for one in other.cards] == [_plain(one) for one in notebook.cards]
+
+
+def _act(notebook: Notebook, number: int, action: int) -> list[Part]:
+    """Change a notebook; return the parts that describe it."""
+    one = notebook.cards[number % len(notebook.cards)] if notebook.cards else card(written(id=f"first {number}"))
+    steps = {
+        0: lambda: notebook.put(card(written(id=str(number)))),
+        1: lambda: notebook.put(one.with_answers(one.answer.again(CONFIG, None))),
+        2: lambda: notebook.put(one.with_continuation(one.answer.extended(CONFIG, None))),
+        3: lambda: notebook.put(one.with_note(one.answer.id, str(number))),
+        4: lambda: notebook.put(one.with_bookmark(one.answer.id, is_set=True)),
+        5: lambda: notebook.remove(one.id),
+        6: lambda: notebook.remove(one.id, *(each.id for each in notebook.cards if each is not one)),
+    }
+    if action in steps:
+        return list(steps[action]().parts())
+    if action == 7:
+        shown = Shown(one.id, one.nodes[0].id)
+        notebook.take(shown)
+        return [shown]
+    turned = notebook.undo() if action == 8 else notebook.redo()
+    return [] if turned is None else [Undone(turned.id, action == 9)]
+
+
+def _replayed(notebook: Notebook) -> Notebook:
+    replayed = Notebook()
+    for part in notebook.parts():
+        replayed.take(from_line(to_line(part).decode()))
+    return replayed
+
+
+def _plain(one: Card) -> tuple[Any, ...]:
+    """Return a card without which answer is shown, which undo does not restore."""
+    return one.id, sorted((answer.id, answer.full) for answer in one.nodes), one.bookmarks, one.notes
+
+
+def test_two_apps_that_change_the_same_card_lose_nothing_of_each_other() -> None:
+    first = card(written(id="a"))
+    History().save(first)
+    one, other = History().read(), History().read()
+    regenerated = one.put(first.with_answers(written(" see", id="b")))
+    History().append(regenerated.parts(), one.answers)
+    noted = other.put(other.cards[0].with_note("a", "mine"))
+    History().append(noted.parts(), other.answers)
+    back = History().read()
+    assert ([answer.id for answer in back.cards[0].answers], back.cards[0].notes) == (["a", "b"], {"a": "mine"})
+    back.undo()
+    assert ([answer.id for answer in back.cards[0].answers], back.cards[0].notes) == (["a", "b"], {})
+
+
+def test_a_step_of_very_many_cards_is_one_step_in_several_lines() -> None:
+    history, notebook = History(), Notebook()
+    step = notebook.put(*(card(written(id=str(number))) for number in range(2_500)))
+    assert len(list(step.parts())) == 3
+    history.append(step.parts(), notebook.answers)
+    back = History().read()
+    assert len(back.cards) == 2_500
+    back.undo()
+    assert back.cards == ()
+
+
+def test_the_newest_cards_are_read_first_and_completed_by_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A card of which answers are further up in the file is not shown without them."""
+    history, notebook = History(), Notebook()
+    old = card(written("first"), written("second"))
+    for number in range(20):
+        step = notebook.put(old if number == 0 else card(written(prompt=str(number))))
+        history.append(step.parts(), notebook.answers)
+    step = notebook.put(old.with_note(old.answer.id, "new"), words="note")
+    history.append(step.parts(), notebook.answers)
+    monkeypatch.setattr("tui_gpt.tui.generate.notebook.history.NEWEST_BYTES", history.path.stat().st_size // 2)
+    newest = History().read_newest()
+    prompts = [one.answer.prompt for one in newest.cards]
+    assert prompts == [str(number) for number in range(20 - len(prompts), 20)]
+    assert 5 < len(prompts) < 15
+    newest.put(card(written(prompt="now")))
+    whole = History().read()
+    whole.merge(newest)
+    assert [one.answer.prompt for one in whole.cards] == ["to", *map(str, range(1, 20)), "now"]
+    assert whole.cards[0].notes == {old.answer.id: "new"}
+    assert len(whole.done) == 22
+    whole.undo()
+    whole.undo()
+    assert whole.cards[0].notes == {}

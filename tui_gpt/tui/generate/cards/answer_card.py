@@ -13,6 +13,7 @@ from tui_gpt.tui.generate.cards.answer_column import AnswerColumn
 from tui_gpt.tui.generate.cards.card_notes import Note, NoteContext, Stage, note_rows
 from tui_gpt.tui.generate.job import Burst
 from tui_gpt.tui.generate.notebook import Answer, Card
+from tui_gpt.tui.generate.notebook.search import places
 from tui_gpt.tui.text.passage import Look
 
 _RAIL = 2
@@ -38,6 +39,10 @@ class CardBlock:
         self.side_by_side = False
         self.columns: list[AnswerColumn] = []
         """The columns of the visible answers."""
+        self.words = ""
+        """The words that are searched for, highlighted in the text."""
+        self.found: tuple[str, int] | None = None
+        """The answer and the place in its text where they were found, if it is this one of many."""
         self._show_probabilities = show_probabilities
         self._all_columns: dict[str, AnswerColumn] = {}
         """Visible and other columns by answer id: while text is being generated, it is nowhere else."""
@@ -52,6 +57,7 @@ class CardBlock:
             answer.id: self._column(answer) for answer in card.answers if answer.id in self._all_columns
         }
         self.columns = [self._column(answer) for answer in self._visible_answers()]
+        self._highlight()
         return self.last_text_row if before == self.columns else 0
 
     def _column(self, answer: Answer) -> AnswerColumn:
@@ -113,6 +119,19 @@ class CardBlock:
         self.side_by_side = side_by_side
         self.show(self.card)
 
+    def search(self, words: str, found: tuple[str, int] | None = None) -> None:
+        """Highlight words, and most of all those at a place of an answer."""
+        if (words, found) != (self.words, self.found):
+            self.words, self.found = words, found
+            self._highlight()
+
+    def _highlight(self) -> None:
+        for column in self.columns:
+            if self.words or column.passage.tinted:
+                starts = places(self.words, column.answer.full)
+                here = self.found[1] if self.found and self.found[0] == column.answer.id else None
+                column.highlight(starts, len(self.words), here)
+
     def character_at(self, row: int, column: int) -> int:
         """Return the index of the shown answer's character at a row and column of the card."""
         return self.main.passage.rows.index_at(row, column - _RAIL)
@@ -151,6 +170,7 @@ class CardBlock:
             seconds=self.active.get(column.answer.id, 0.0),
             waiting=self.waiting,
             show_probabilities=self._show_probabilities,
+            words=self.words,
         )
 
     @property

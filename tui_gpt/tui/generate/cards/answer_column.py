@@ -53,3 +53,11 @@ class AnswerColumn:
         start = len(self.answer.prompt)
         plain = repeat("written", len(self.passage) - start)
         self.passage.repaint(start, map(likely_tone, self._logprobs) if shown else plain)
+
+    def highlight(self, starts: Sequence[int], length: int, here: int | None) -> None:
+        """Highlight words of `length` characters wherever they begin, and those at `here` more than the others."""
+        self.passage.tinted = {
+            index: "found-here" if start == here else "found"
+            for start in starts
+            for index in range(start, start + length)
+        }

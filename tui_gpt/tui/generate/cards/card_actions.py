@@ -24,11 +24,56 @@ class CardAction(StrEnum):
     SAVE_TEXT = "save_text"
     SAVE_MARKDOWN = "save_markdown"
     UNDO = "undo"
+    REDO = "redo"
     REMOVE = "remove"
+    REMOVE_BRANCH = "remove_branch"
+    REMOVE_ALL = "remove_all"
+    TREE = "tree"
+    PARENT = "parent"
+    CHILD = "child"
+    PREVIOUS_SIBLING = "previous_sibling"
+    NEXT_SIBLING = "next_sibling"
+    BOOKMARK = "bookmark"
+    PREVIOUS_BOOKMARK = "previous_bookmark"
+    NEXT_BOOKMARK = "next_bookmark"
+    ONLY_BOOKMARKS = "only_bookmarks"
+    NOTE = "note"
+    SEARCH = "search"
+    PREVIOUS_FOUND = "previous_found"
+    NEXT_FOUND = "next_found"
+    END_SEARCH = "end_search"
+    EXPORT = "export"
+    IMPORT = "import"
     FOCUS_PROMPT = "focus_prompt"
 
 
-_WITHOUT_CARD = frozenset({CardAction.TOGGLE_PROBABILITIES, CardAction.UNDO, CardAction.FOCUS_PROMPT})
+_WITHOUT_CARD = frozenset(
+    {
+        CardAction.TOGGLE_PROBABILITIES,
+        CardAction.UNDO,
+        CardAction.REDO,
+        CardAction.IMPORT,
+        CardAction.ONLY_BOOKMARKS,
+        CardAction.FOCUS_PROMPT,
+    }
+)
+_ALWAYS = frozenset(
+    {
+        CardAction.BOOKMARK,
+        CardAction.NOTE,
+        CardAction.SEARCH,
+        CardAction.PREVIOUS_FOUND,
+        CardAction.NEXT_FOUND,
+        CardAction.TREE,
+        CardAction.PARENT,
+        CardAction.CHILD,
+        CardAction.PREVIOUS_SIBLING,
+        CardAction.NEXT_SIBLING,
+        CardAction.PREVIOUS_BOOKMARK,
+        CardAction.NEXT_BOOKMARK,
+    }
+)
+"""Also while a card is inspected or being generated."""
 _WHILE_INSPECTING = frozenset(
     {
         CardAction.INSPECT,
@@ -63,6 +108,8 @@ def is_available(action: CardAction, card: Card | None, *, is_generating: bool, 
         return is_inspecting
     if card is None:
         return action in _WITHOUT_CARD
+    if action in _ALWAYS:
+        return True
     if is_generating:
         return action in _WHILE_GENERATING
     if is_inspecting:

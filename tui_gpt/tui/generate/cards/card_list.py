@@ -1,13 +1,16 @@
 """The cards of the notebook in one scrolling view, one of them selected. It knows no keys."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from tui_gpt.tui.generate.cards.answer_card import CardBlock
 from tui_gpt.tui.generate.cards.answer_column import LIKELY_TONES
+from tui_gpt.tui.generate.cards.card_window import CardWindow, MoreBlock
 from tui_gpt.tui.generate.controller import Update
 from tui_gpt.tui.generate.notebook import Card
-from tui_gpt.tui.text.text_view import TextView
+from tui_gpt.tui.generate.notebook.search import Found
+from tui_gpt.tui.generate.why.attention_view import LOOKED_TONES
+from tui_gpt.tui.text.text_view import Block, TextView
 
 
 def waiting_words(seconds: float) -> str:
@@ -29,7 +32,12 @@ class CardList(TextView):
         "edge-selected",
         "pen",
         "cursor",
+        "note",
+        "note-found",
+        "found",
+        "found-here",
         *LIKELY_TONES,
+        *LOOKED_TONES,
     )
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"text-view--{tone}" for tone in TONES}
     DEFAULT_CSS = """
@@ -45,11 +53,19 @@ class CardList(TextView):
         &:focus .text-view--edge-selected { color: $primary; }
         & .text-view--pen { color: $primary; }
         & .text-view--cursor { color: $background; background: $foreground; text-style: bold; }
+        & .text-view--note { color: $text-accent; }
+        & .text-view--note-found { color: $text-warning; background: $warning-muted; }
+        & .text-view--found { color: $text-warning; background: $warning-muted; }
+        & .text-view--found-here { color: $background; background: $warning; text-style: bold; }
         & .text-view--likely-0 { color: $text-muted; }
         & .text-view--likely-1 { color: $foreground; }
         & .text-view--likely-2 { color: $text-warning; }
         & .text-view--likely-3 { color: $text-warning; background: $warning-muted; }
         & .text-view--likely-4 { color: $text-error; background: $error-muted; text-style: bold; }
+        & .text-view--looked-1 { color: $text-accent; text-style: underline; }
+        & .text-view--looked-2 { color: $text-accent; background: $accent-muted; }
+        & .text-view--looked-3 { color: $text-accent; background: $accent-muted; text-style: bold underline; }
+        & .text-view--looked-4 { color: $background; background: $text-accent; text-style: bold; }
     }
     """
 
@@ -59,12 +75,16 @@ class CardList(TextView):
         self.generating_card: str | None = None
         """The id of the card being generated."""
         self.shows_probabilities = False
+        self.window = CardWindow()
+        """All cards, and which of them are on display."""
+        self.words = ""
+        """The words that are searched for."""
 
     # Cards
 
     @property
     def cards(self) -> list[CardBlock]:
-        """The blocks of the cards."""
+        """The blocks of the cards on display."""
         return [block for block in self.blocks if isinstance(block, CardBlock)]
 
     @property
@@ -80,38 +100,96 @@ class CardList(TextView):
         """Return the position of a card's block."""
         return next(index for index, one in enumerate(self.blocks) if one is block)
 
-    def show_cards(self, cards: Iterable[Card]) -> None:
+    def show_cards(self, cards: Sequence[Card]) -> None:
         """Show these cards, reusing the blocks of those that were shown before."""
+        self.window.show(cards, self._selected)
+        self._show_window()
+        if not self.window.visible:
+            return
+        if self.selected is None:
+            self.select(self.window.visible[-1].id, reveal=False)
+        elif self._selected != self.window.cards[-1].id:
+            self.select(self._selected or "")
+
+    def _show_window(self) -> None:
         existing = {block.card.id: block for block in self.cards}
-        blocks = []
-        for card in cards:
+        blocks: list[Block] = []
+        for card in self.window.visible:
             block = existing.get(card.id)
             if block is None:
-                block = CardBlock(card, show_probabilities=self.shows_probabilities)
+                block = self._new_block(card)
             elif block.card is not card:
                 block.show(card)
             blocks.append(block)
-        self.show(blocks)
-        if self.selected is None and blocks:
-            self.select(blocks[-1].card.id, reveal=False)
+        earlier, later = self.window.start, len(self.window.cards) - self.window.end
+        self.show([*([MoreBlock(-1, earlier)] * (earlier > 0)), *blocks, *([MoreBlock(1, later)] * (later > 0))])
+
+    def _new_block(self, card: Card) -> CardBlock:
+        block = CardBlock(card, show_probabilities=self.shows_probabilities)
+        block.selected = card.id == self._selected
+        block.search(self.words)
+        return block
 
     def show_card(self, card: Card) -> None:
         """Show a card that is new or has changed."""
+        is_new = self.window.put(card)
         block = self.block_of(card.id)
-        if block is None:
-            self.add(CardBlock(card, show_probabilities=self.shows_probabilities))
-            return
-        self.grown(self.index_of(block), block.show(card))
+        if is_new:
+            self._show_window()
+        elif block is not None:
+            self.grown(self.index_of(block), block.show(card))
+        elif card.id == self.window.visible[-1].id:
+            self.add(self._new_block(card))
+
+    def extend(self, by: int) -> None:
+        """Show more cards above (-1) or below (1), and leave those on display where they are."""
+        rows, y = self.total_rows, round(self.scroll_y)
+        if self.window.extend(by):
+            self._show_window()
+            if by < 0:
+                self.scroll_to(y=y + self.total_rows - rows, animate=False, force=True)
+
+    def need_above(self, block: CardBlock) -> None:
+        """Show more cards if a card is the first one on display."""
+        if self.cards[0] is block:
+            self.extend(-1)
+
+    def need_below(self, block: CardBlock) -> None:
+        """Show more cards if a card is the last one on display."""
+        if self.cards[-1] is block:
+            self.extend(1)
 
     def select(self, card_id: str, *, reveal: bool = True) -> None:
         """Select a card."""
         old, self._selected = self.selected, card_id
+        if self.window.move_to(card_id):
+            self._show_window()
         for block, is_selected in ((old, False), (self.selected, True)):
             if block is not None:
                 block.selected = is_selected
-                self.redraw(self.index_of(block))
-        if reveal and (block := self.selected) is not None:
+                if block in self.blocks:
+                    self.redraw(self.index_of(block))
+        if reveal:
+            self.reveal_selected()
+        self.refresh_bindings()
+
+    def reveal_selected(self) -> None:
+        """Scroll to the selected card."""
+        if (block := self.selected) is not None:
             self.reveal(self.index_of(block), rows=block.height(self.row_width))
+
+    def search(self, words: str, found: Found | None = None) -> None:
+        """Highlight words in all cards, and reveal a place where they were found."""
+        self.words = words
+        for block in self.cards:
+            here = found is not None and not found.in_note and found.card == block.card.id
+            block.search(words, (found.answer, found.start) if found is not None and here else None)
+        self.reflow()
+        if found is not None and (shown := self.block_of(found.card)) is not None:
+            shown.height(self.row_width)
+            rows = shown.main.passage.rows
+            row = len(rows) if found.in_note else rows.row_of(found.start)
+            self.reveal(self.index_of(shown), row, 2)
         self.refresh_bindings()
 
     def set_probabilities(self, shown: bool) -> None:

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tui_gpt.formatting import format_rate
+from tui_gpt.generation.steering.endings import END_WORDS
 from tui_gpt.metrics import COPIED_LENGTH
 from tui_gpt.tui.generate.notebook import Answer, Card, sampling_notes
+from tui_gpt.tui.generate.notebook.search import places
 from tui_gpt.tui.text.wrap import Wrapped, glyphs
 
+BOOKMARK_SYMBOL, NOTE_SYMBOL = "★", "✎"
 Stage = Literal["", "opening", "generating"]
 Note = tuple[str, str]
 """A row under the text, and its tone."""
@@ -32,10 +35,15 @@ class NoteContext:
     waiting: str = ""
     """Seconds waited before the first character, in words."""
     show_probabilities: bool = False
+    words: str = ""
+    """The words that are searched for."""
 
 
 def note_rows(answer: Answer, context: NoteContext, width: int) -> Iterator[Note]:
     """Yield the notes of an answer, wrapped to `width` cells."""
+    if written := context.card.notes.get(answer.id):
+        for line in f"{NOTE_SYMBOL} {written}".split("\n"):
+            yield from _wrapped(line, "note-found" if context.words and places(context.words, line) else "note", width)
     if answer.left_out:
         characters = " ".join(glyphs(answer.left_out[:20]))
         yield from _wrapped(f"left out, as the model does not know it: {characters}", "notice", width)
@@ -47,9 +55,14 @@ def note_rows(answer: Answer, context: NoteContext, width: int) -> Iterator[Note
 
 def _facts(answer: Answer, context: NoteContext) -> Iterator[str]:
     """Yield phrases that are not to be broken across rows."""
+    if answer.id in context.card.bookmarks:
+        yield BOOKMARK_SYMBOL
     yield from _number(answer, context.card)
     if context.stage == "opening":
         yield f"opening {answer.source or 'the newest model'} …{context.waiting}"
+        return
+    if _is_by_hand(answer):
+        yield f"{len(answer.kept):,} characters written by hand"
         return
     if answer.model:
         yield answer.model
@@ -62,6 +75,13 @@ def _facts(answer: Answer, context: NoteContext) -> Iterator[str]:
         yield ("generating …" if answer.kind == "written" else "computing probabilities …") + context.waiting
     elif answer.stopped:
         yield "stopped"
+    elif answer.end:
+        yield END_WORDS[answer.end]
+
+
+def _is_by_hand(answer: Answer) -> bool:
+    """Return whether no model has been asked to continue what is kept: it was composed by hand."""
+    return bool(answer.kept) and not (answer.text or answer.model or answer.error or answer.stopped)
 
 
 def _number(answer: Answer, card: Card) -> Iterator[str]:

@@ -3,6 +3,7 @@
 What a key asks for is posted as `ActionRequested`; the Generate pane, which owns the notebook and the models, does it.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -30,7 +31,7 @@ class NotebookView(CardList):
         key_binding("card.next_answer", "request('next_answer')", "Next answer", show=False),
         key_binding("card.continue", "request('continue')", "Continue"),
         key_binding("card.edit", "request('edit')", "Edit", show=False),
-        key_binding("card.toggle_probabilities", "request('toggle_probabilities')", "Probabilities"),
+        key_binding("card.toggle_probabilities", "request('toggle_probabilities')", "Probabilities", show=False),
         key_binding("card.inspect", "request('inspect')", "Alternatives", key_display="⏎"),
         key_binding("card.copy", "request('copy')", "Copy", show=False),
         key_binding("card.save_text", "request('save_text')", "Save", show=False),
@@ -39,7 +40,27 @@ class NotebookView(CardList):
         key_binding("card.batch", "request('batch')", "Four more", show=False),
         key_binding("card.compare", "request('compare')", "Compare", show=False),
         key_binding("card.toggle_columns", "request('toggle_columns')", "Side by side", show=False),
+        key_binding("card.redo", "request('redo')", "Redo", show=False),
         key_binding("card.remove", "request('remove')", "Remove", show=False),
+        key_binding("card.remove_branch", "request('remove_branch')", "Remove the branch", show=False),
+        key_binding("card.remove_all", "request('remove_all')", "Remove all", show=False),
+        key_binding("card.tree", "request('tree')", "Tree"),
+        key_binding("card.parent", "request('parent')", "Parent", show=False),
+        key_binding("card.child", "request('child')", "First child", show=False),
+        key_binding("card.previous_sibling", "request('previous_sibling')", "Previous sibling", show=False),
+        key_binding("card.next_sibling", "request('next_sibling')", "Next sibling", show=False),
+        key_binding("card.bookmark", "request('bookmark')", "Bookmark", show=False),
+        key_binding("card.previous_bookmark", "request('previous_bookmark')", "Previous bookmark", show=False),
+        key_binding("card.next_bookmark", "request('next_bookmark')", "Next bookmark", show=False),
+        key_binding("card.only_bookmarks", "request('only_bookmarks')", "Only bookmarks", show=False),
+        key_binding("card.note", "request('note')", "Note", show=False),
+        key_binding("card.search", "request('search')", "Search"),
+        key_binding("card.search", "search_again", "Search", show=False),
+        key_binding("card.next_found", "request('next_found')", "Next found", show=False),
+        key_binding("card.previous_found", "request('previous_found')", "Previous found", show=False),
+        key_binding("card.end_search", "request('end_search')", "Back", key_display="esc"),
+        key_binding("card.export", "request('export')", "Export", show=False),
+        key_binding("card.import", "request('import')", "Import", show=False),
     ]
 
     class ActionRequested(Message):
@@ -66,9 +87,15 @@ class NotebookView(CardList):
         """Disable the keys that make no sense for the selected card."""
         if action != "request" or not parameters:
             return True
-        block = self.selected
+        block, requested = self.selected, CardAction(str(parameters[0]))
+        if requested is CardAction.END_SEARCH:
+            return bool(self.words) and self.inspected is None
+        if requested in (CardAction.NEXT_FOUND, CardAction.PREVIOUS_FOUND) and not self.words:
+            return False
+        if requested is CardAction.SEARCH and self.words:
+            return False
         return is_available(
-            CardAction(str(parameters[0])),
+            requested,
             None if block is None else block.card,
             is_generating=block is not None and block.card.id == self.generating_card,
             is_inspecting=self.inspected is not None,
@@ -90,6 +117,10 @@ class NotebookView(CardList):
             case _:
                 self.post_message(self.ActionRequested(action))
 
+    def action_search_again(self) -> None:
+        """Search for other words."""
+        self.post_message(self.ActionRequested(CardAction.SEARCH))
+
     def action_select(self, by: int) -> None:
         """Select the card above or below, or the prompt below the last card; scroll through a long card first."""
         block = self.selected
@@ -98,10 +129,14 @@ class NotebookView(CardList):
         if self.inspected is not None:
             self._move_cursor_rows(by)
             return
-        cards = self.cards
-        place = cards.index(block) + by
         if self._scroll_within(block, by):
             return
+        if by < 0:
+            self.need_above(block)
+        else:
+            self.need_below(block)
+        cards = self.cards
+        place = cards.index(block) + by
         if place >= len(cards):
             self.post_message(self.ActionRequested(CardAction.FOCUS_PROMPT))
             return
@@ -111,8 +146,8 @@ class NotebookView(CardList):
         """Select the first or last card, or move the cursor to the first or last character."""
         if self.inspected is not None:
             self._set_cursor(0 if place == 0 else len(self.inspected.main.passage))
-        elif self.cards:
-            self.select(self.cards[place].card.id)
+        elif self.window.cards:
+            self.select(self.window.cards[place].id)
 
     def _scroll_within(self, block: CardBlock, by: int) -> bool:
         """Scroll by half a screen if more of the card lies in that direction; return whether it does."""
@@ -137,17 +172,29 @@ class NotebookView(CardList):
 
     # The text cursor
 
-    def inspect(self, block: CardBlock) -> None:
-        """Put a cursor on the first generated character of a card."""
+    def inspect(self, block: CardBlock, cursor: int | None = None) -> None:
+        """Put a cursor on a character of a card, by default the first generated one."""
         self.inspected = block
-        self._set_cursor(len(block.card.answer.given))
+        self._set_cursor(len(block.card.answer.given) if cursor is None else cursor)
 
     def stop_inspecting(self) -> None:
         """Remove the cursor."""
         if self.inspected is not None:
             self.inspected.main.passage.cursor = None
+            self.inspected.main.passage.marks = {}
             self.redraw(self.index_of(self.inspected))
             self.inspected = None
+
+    def reveal_cursor(self) -> None:
+        """Scroll to the cursor, if there is one."""
+        if self.inspected is not None and (cursor := self.inspected.main.passage.cursor) is not None:
+            self.reveal(self.index_of(self.inspected), self.inspected.main.passage.rows.row_of(cursor))
+
+    def mark(self, marks: Mapping[int, str]) -> None:
+        """Draw characters of the inspected card, by their index in the text, in other tones."""
+        if self.inspected is not None and marks != self.inspected.main.passage.marks:
+            self.inspected.main.passage.marks = marks
+            self.redraw(self.index_of(self.inspected))
 
     def put_cursor(self, row: int, column: int) -> None:
         """Put the cursor on the character at a row and column of the card."""
@@ -171,7 +218,6 @@ class NotebookView(CardList):
             return
         passage = self.inspected.main.passage
         passage.cursor = min(max(index, 0), max(0, len(passage) - 1))
-        place = self.index_of(self.inspected)
-        self.redraw(place)
-        self.reveal(place, passage.rows.row_of(passage.cursor))
+        self.redraw(self.index_of(self.inspected))
+        self.reveal_cursor()
         self.post_message(self.CursorMoved())

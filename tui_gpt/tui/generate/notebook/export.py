@@ -4,8 +4,11 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from tui_gpt.generation.steering.endings import END_WORDS
 from tui_gpt.storage.files import sync_folder
-from tui_gpt.tui.generate.notebook.cards import Answer, Card
+from tui_gpt.tui.generate.notebook.answers import Answer
+from tui_gpt.tui.generate.notebook.cards import Card
+from tui_gpt.tui.generate.notebook.limits import limits
 
 
 def as_text(card: Card) -> str:
@@ -37,7 +40,8 @@ def provenance(answer: Answer) -> str:
         parts.append(f"step {answer.step:,}")
     if answer.kind == "written":
         parts += sampling_notes(answer)
-    return ", ".join([*parts, f"{len(answer.text):,} characters"])
+    end = [END_WORDS[answer.end]] if answer.end else []
+    return ", ".join([*parts, f"{len(answer.text):,} characters", *end])
 
 
 _LABELS: Mapping[str, str] = {
@@ -51,7 +55,7 @@ _LABELS: Mapping[str, str] = {
 
 def sampling_notes(answer: Answer) -> Iterator[str]:
     """Yield the sampling settings of an answer: seed, temperature, and those that filtered or changed, e.g. `top-k 20`,
-    `temperature 0.8 → 1.1 at 120`."""
+    `temperature 0.8 → 1.1 at 120`, then stop conditions and constraints."""
     config = answer.config
     yield f"seed {config.seed}" + (f" ({answer.place + 1} of {answer.batch})" if answer.batch > 1 else "")
     unused = {"top_k": 0, "top_p": 1.0, "min_p": 0.0, "max_new_tokens": config.max_new_tokens}
@@ -60,6 +64,7 @@ def sampling_notes(answer: Answer) -> Iterator[str]:
         changes = [f" → {_shown(name, to)} at {at:,}" for at, changed, to in answer.changes if changed == name]
         if changes or value != unused.get(name):
             yield f"{label} {_shown(name, value)}" + "".join(changes)
+    yield from limits(config)
 
 
 def _shown(name: str, value: float) -> str:

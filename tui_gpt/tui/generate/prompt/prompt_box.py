@@ -9,12 +9,12 @@ from typing import ClassVar
 from textual import events
 from textual.binding import BindingType
 from textual.message import Message
-from textual.widgets import TextArea
 
+from tui_gpt.tui.generate.prompt.preview import PreviewArea
 from tui_gpt.tui.keys import key_binding, keymap_of
 
 
-class PromptBox(TextArea):
+class PromptBox(PreviewArea):
     """A text area of one row or more."""
 
     DEFAULT_CSS = """
@@ -31,6 +31,7 @@ class PromptBox(TextArea):
         scrollbar-background: $background;
         &:focus { border: round $border; border-title-color: $text-primary; }
         & .text-area--cursor-line { background: transparent; }
+        & .text-area--suggestion { color: $text-disabled; text-style: italic; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -39,6 +40,10 @@ class PromptBox(TextArea):
         key_binding("prompt.score", "score", "Probabilities", key_display="^r"),
         key_binding("prompt.cards", "close", "Cards", key_display="esc"),
         key_binding("generate.model", "request_model", "Model", key_display="^o"),
+        key_binding("generate.limits", "request_limits", "Limits", key_display="^l"),
+        key_binding("prompt.accept_word", "accept_word", "Word", key_display="tab"),
+        key_binding("prompt.accept_all", "accept_all", "All of the preview", show=False),
+        key_binding("prompt.toggle_preview", "toggle_preview", "Preview", show=False),
         key_binding("prompt.undo", "undo", "Undo", show=False),  # Ctrl+Z is the shell's
     ]
 
@@ -61,6 +66,12 @@ class PromptBox(TextArea):
 
     class ModelRequested(Message):
         """Another model is to be chosen."""
+
+    class LimitsRequested(Message):
+        """Stop conditions and constraints are to be changed."""
+
+    class PreviewToggled(Message):
+        """Previews are to be shown from now on, or not."""
 
     class PageRequested(Message):
         """The cards are to be scrolled by pages, without moving the focus."""
@@ -106,6 +117,14 @@ class PromptBox(TextArea):
     def action_request_model(self) -> None:
         """Request the list of models."""
         self.post_message(self.ModelRequested())
+
+    def action_request_limits(self) -> None:
+        """Request the dialog for stop conditions and constraints."""
+        self.post_message(self.LimitsRequested())
+
+    def action_toggle_preview(self) -> None:
+        """Show previews, or none."""
+        self.post_message(self.PreviewToggled())
 
     def action_line_break(self) -> None:
         """Insert a line break."""

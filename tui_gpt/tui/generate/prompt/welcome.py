@@ -9,6 +9,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message
 from textual.widgets import Button, Static
 
+from tui_gpt.tui.generate.cards.card_actions import CardAction
 from tui_gpt.tui.keys import key_binding
 
 PROMPTS = ("ROMEO:", "To be, or not", "KING RICHARD:\nMy lords,", "O, what a")
@@ -31,6 +32,9 @@ class Welcome(VerticalScroll):
     BINDINGS: ClassVar[list[BindingType]] = [
         key_binding("examples.previous", "app.focus_previous", "Previous", show=False),
         key_binding("examples.next", "app.focus_next", "Next", show=False),
+        key_binding("card.undo", "change('undo')", "Undo", show=False),
+        key_binding("card.redo", "change('redo')", "Redo", show=False),
+        key_binding("card.import", "change('import')", "Import", show=False),
     ]
 
     class PromptChosen(Message):
@@ -40,6 +44,13 @@ class Welcome(VerticalScroll):
             self.text = text
             super().__init__()
 
+    class ChangeRequested(Message):
+        """A change of the notebook that needs no card is requested."""
+
+        def __init__(self, action: CardAction) -> None:
+            self.action = action
+            super().__init__()
+
     def compose(self) -> ComposeResult:
         """Lay out title, explanation and prompts."""
         yield Static("Type a prompt, and the model continues it.", id="welcome-title", markup=False)
@@ -47,6 +58,10 @@ class Welcome(VerticalScroll):
         with Horizontal():
             for number, text in enumerate(PROMPTS):
                 yield Button(text.partition("\n")[0], id=f"prompt-{number}", compact=True)
+
+    def action_change(self, action: str) -> None:
+        """Request a change of the notebook."""
+        self.post_message(self.ChangeRequested(CardAction(action)))
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:

@@ -1,0 +1,1 @@
+"""What ends a text early, and what may come next in it."""
