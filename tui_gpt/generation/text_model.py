@@ -124,6 +124,16 @@ class TextModel(Protocol):
         """Yield one piece per token of the known characters of `text`, with its log-probability after the prompt
         `after`; an empty one is treated as a line break."""
 
+    def score_adapting(self, text: str) -> Iterable[tuple[Piece, float]]:
+        """Yield the pieces of `score`, each with the log-probability of its token by a prediction that learns from the
+        tokens before it, see docs/adaptation.md. The first piece takes some seconds; the model stays as it is."""
+
+    def adapted(self, text: str, control: Control | None = None) -> "TextModel":
+        """Return a model that has learned from `text`, in seconds; this one stays as it is. Raises StoppedError.
+
+        Its `explain`, `nearest` and `continuations` are those of this one.
+        """
+
     def explain(self, text: str) -> "Explanation":
         """Return how the token after `text` is predicted: what `stream` draws from, and what each part contributes.
 

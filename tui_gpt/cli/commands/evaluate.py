@@ -61,6 +61,8 @@ def evaluate(
         raise UsageError("--adapt reads a text: name it by --file")
     source = chosen_source(ctx)
     several = ctx.params["run"]
+    if adapt and isinstance(several, tuple):
+        raise UsageError("--adapt measures one model: give --run once")
     place = TrainConfig(max_iters=1, device=device, threads=threads)
     from tui_gpt.cli.headless import evaluate as headless
     from tui_gpt.cli.headless.streams import Streams
