@@ -145,10 +145,3 @@ class TextModel(Protocol):
 
         Of an ensemble the mean of the networks' cosines counts. Empty for a text that is not a token.
         """
-
-    def score_adapting(self, text: str) -> Iterable[tuple[Piece, float]]:
-        """Yield the pieces of `score`, each with the log-probability of its token by a prediction that learns from the
-        tokens before it, see docs/adaptation.md. The first piece takes some seconds; the model stays as it is."""
-
-    def adapted(self, text: str, control: Control | None = None) -> "TextModel":
-        """Return a model that has learned from `text`, in seconds; this one stays as it is. Raises StoppedError."""

@@ -69,8 +69,6 @@ def evaluate(
 
     session, streams = common.make_session(place), Streams.standard()
     if isinstance(several, tuple):
-        if adapt:
-            raise UsageError("--adapt measures one model: name one --run")
         _compare(session, several, file, streams, as_json)
     elif file is not None:
         score = headless.score_adapting if adapt else headless.score
