@@ -15,7 +15,7 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from tui_gpt.tui.generate.cards.answer_card import CardBlock
-from tui_gpt.tui.generate.cards.card_actions import CardAction
+from tui_gpt.tui.generate.cards.card_actions import CardAction, is_available
 from tui_gpt.tui.generate.cards.card_window import MoreBlock
 from tui_gpt.tui.generate.cards.notebook_view import NotebookView
 from tui_gpt.tui.generate.controller import GenerateController
@@ -35,6 +35,9 @@ _ONE_ANSWER = (
     "The card has one answer: {card.regenerate} generates another, {card.compare} one with the current model and "
     "settings."
 )
+_MEASURED = "The text was not generated, only its probabilities computed; {card.edit} edits it."
+TREE_CHANGES = frozenset({CardAction.CONTINUE, CardAction.REGENERATE, CardAction.EDIT})
+"""What the tree can ask for that needs the whole text of a branch."""
 
 LEGEND = (
     "probability of each character:  80 %  [$foreground]40 %[/]  [$text-warning]10 %[/]  "
@@ -62,7 +65,7 @@ class CardsPane(Vertical):
     def __init__(self, controller: GenerateController) -> None:
         super().__init__()
         self.controller = controller
-        self.changes = NotebookChanges(controller.notebook, self, self._notebook_changed)
+        self.changes = NotebookChanges(controller.notebook, self, self.show_change, self._finish_card)
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -112,11 +115,14 @@ class CardsPane(Vertical):
             self.view.show_cards(cards)
         self.post_message(self.Changed())
 
-    def _notebook_changed(self, card_id: str = "") -> None:
+    def show_change(self, card_id: str = "") -> None:
         """Show the notebook after a change that generates nothing, and select a card if it is there."""
+        card = self.controller.notebook.find(card_id)
+        if card is not None and not card.bookmarks:
+            self.set_class(False, "-only-bookmarks")
         self.inspector.stop_inspecting()
         self.show_cards()
-        if self.controller.notebook.find(card_id) is not None:
+        if card is not None:
             self.view.select(card_id)
 
     def _toggle_only_bookmarks(self) -> None:
@@ -126,7 +132,7 @@ class CardsPane(Vertical):
             self.app.notify(keymap_of(self).fill("There is no bookmark: {card.bookmark} sets one."), markup=False)
         else:
             self.toggle_class("-only-bookmarks")
-        self._notebook_changed()
+        self.show_change()
 
     # Generation
 
@@ -170,6 +176,11 @@ class CardsPane(Vertical):
         if self.controller.is_generating:
             self.view.end_generation(self.controller.finish())
             self.refresh_bindings()
+
+    def _finish_card(self, card_id: str) -> None:
+        """End the generation in progress if it is that of a card, or with "" whatever it is."""
+        if not card_id or card_id == self.view.generating_card:
+            self.stop()
 
     def stop(self) -> None:
         """Stop the generation in progress at once, keeping what was generated."""
@@ -255,7 +266,6 @@ class CardsPane(Vertical):
 
     def change(self, action: CardAction) -> None:
         """Perform a change that needs no card."""
-        self.finish()
         match action:
             case CardAction.UNDO:
                 self.changes.undo()
@@ -276,11 +286,17 @@ class CardsPane(Vertical):
         self.view.focus()
         if choice is None:
             return
+        if choice.action in TREE_CHANGES:
+            self._finish_card(choice.card)
         self.set_class(False, "-only-bookmarks")
         self.show_cards()
-        self.walks.show(choice.card, choice.answer)
-        if choice.action is not None:
+        card = self.walks.show(choice.card, choice.answer)
+        if choice.action is None:
+            return
+        if is_available(choice.action, card, is_generating=False, is_inspecting=False):
             self.view.post_message(NotebookView.ActionRequested(choice.action))
+        else:
+            self.app.notify(keymap_of(self).fill(_MEASURED), markup=False)
 
     @on(SearchBar.Moved)
     def _show_found(self, event: SearchBar.Moved) -> None:

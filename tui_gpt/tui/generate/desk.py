@@ -101,8 +101,7 @@ class Desk:
         def written(_: None) -> None:
             if kept.is_begun:
                 self._leave_prompt(place)
-                self._pane.cards_pane.show_cards()
-                self._pane.view.select(kept.card_id)
+                self._pane.cards_pane.show_change(kept.card_id)
 
         self._pane.app.push_screen(HandScreen(self._session, place.source, place.text, config, kept.save), written)
 
@@ -124,10 +123,8 @@ class Desk:
 
     def _keep(self, card: Card) -> None:
         """Add a card with complete answers."""
-        notebook = self._pane.controller.notebook
-        notebook.put(card)
-        notebook.complete(*card.answers)
-        self._pane.cards_pane.show_cards()
+        self._pane.controller.notebook.put(card, words="two sides")
+        self._pane.cards_pane.show_change(card.id)
 
     def open_who_wrote(self) -> None:
         """Score a text under several models; runs marked in the Runs tab are marked."""
@@ -150,7 +147,7 @@ class Desk:
     def _leave_prompt(self, place: Place) -> None:
         """Empty the prompt if its text has become a card."""
         if place.card is None:
-            self._pane.box.clear()
+            self._pane.clear_prompt()
 
     # The preview of the prompt
 

@@ -195,8 +195,7 @@ class GeneratePane(Widget):
     @on(PromptBox.Submitted)
     def _submitted(self, event: PromptBox.Submitted) -> None:
         edited = self._edited
-        self.box.clear()
-        self._stop_editing()
+        self.clear_prompt()
         self.cards_pane.generate(lambda: self.controller.submit(event.text, edited))
 
     @on(PromptBox.ScoreRequested)
@@ -204,8 +203,7 @@ class GeneratePane(Widget):
         if not event.text:
             self.app.notify("Type or paste a text first; its characters are then coloured by their probabilities.")
             return
-        self.box.clear()
-        self._stop_editing()
+        self.clear_prompt()
         self.cards_pane.set_probabilities(True)
         self.cards_pane.generate(lambda: self.controller.score(event.text))
 
@@ -236,7 +234,9 @@ class GeneratePane(Widget):
         self._label_box()
         self.focus_prompt()
 
-    def _stop_editing(self) -> None:
+    def clear_prompt(self) -> None:
+        """Empty the prompt; the next text is that of a new card."""
+        self.box.clear()
         self._edited = None
         self._label_box()
 
@@ -266,8 +266,7 @@ class GeneratePane(Widget):
     @on(PromptBox.Closed)
     def _box_closed(self) -> None:
         if self._edited is not None:
-            self._stop_editing()
-            self.box.clear()
+            self.clear_prompt()
         if self.controller.notebook.cards:
             self.view.focus()
         else:
@@ -297,6 +296,8 @@ class GeneratePane(Widget):
             self.call_later(show, runs, checkpoints_of(self._store, runs))
 
         def show(runs: Sequence[RunSummary], checkpoints: Checkpoints) -> None:
+            if isinstance(self.app.screen, ModelChooser):  # the key was pressed twice
+                return
             chooser = ModelChooser(runs, checkpoints, live=self.controller.is_live, current=current)
             self.app.push_screen(chooser, lambda source: use(current if source is None else source or None))
 

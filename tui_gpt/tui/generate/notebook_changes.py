@@ -27,11 +27,18 @@ _EXPORTED = "tui-gpt-notebook.json"
 class NotebookChanges:
     """Changes that the user asks for."""
 
-    def __init__(self, notebook: SavedNotebook, widget: Widget, changed: Callable[[str], object]) -> None:
-        """`widget` is where dialogs and messages appear; `changed` is called after each change, with the id of the
-        card to be selected, "" for the same one."""
+    def __init__(
+        self,
+        notebook: SavedNotebook,
+        widget: Widget,
+        changed: Callable[[str], object],
+        finish: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        """`widget` is where dialogs and messages appear. `changed` is called after each change, with the id of the card
+        to be selected, "" for the same one; `finish` before a card is removed or a step undone, to end the generation
+        of a card, or with "" of any."""
         self.notebook = notebook
-        self._widget, self._changed = widget, changed
+        self._widget, self._changed, self._finish = widget, changed, finish
 
     def _notify(self, words: str) -> None:
         self._widget.app.notify(keymap_of(self._widget).fill(words), markup=False)
@@ -40,9 +47,11 @@ class NotebookChanges:
 
     def toggle_bookmark(self, card: Card, answer_id: str) -> None:
         """Set or remove the bookmark of an answer."""
-        is_set = answer_id not in card.bookmarks
-        self.notebook.put(card.with_bookmark(answer_id, is_set=is_set), words="bookmark")
-        self._changed("")
+        present = self.notebook.find(card.id)
+        if present is not None:
+            is_set = answer_id not in present.bookmarks
+            self.notebook.put(present.with_bookmark(answer_id, is_set=is_set), words="bookmark")
+            self._changed("")
 
     def write_note(self, card: Card, answer_id: str, then: Callable[[], object] = lambda: None) -> None:
         """Ask for the note of an answer; `then` is called once it is written."""
@@ -60,12 +69,15 @@ class NotebookChanges:
 
     def remove(self, card: Card) -> None:
         """Remove a card."""
+        self._finish(card.id)
         self.notebook.remove(card, words="removed card")
         self._changed("")
         self._notify("Card removed; {card.undo} restores it.")
 
     def remove_branch(self, card: Card, answer_id: str | None) -> None:
         """Remove an answer and the branches that leave it; the card with the last one, or if there is none."""
+        self._finish(card.id)
+        card = self.notebook.find(card.id) or card
         names = set() if answer_id is None else BranchTree(card).below(answer_id)
         rest = card.without(names) if names else None
         if rest is None:
@@ -78,6 +90,7 @@ class NotebookChanges:
 
     def remove_all(self) -> None:
         """Remove all cards."""
+        self._finish("")
         cards = self.notebook.cards
         if cards:
             self.notebook.remove(*cards, words="removed cards")
@@ -86,10 +99,12 @@ class NotebookChanges:
 
     def undo(self) -> None:
         """Undo the last step."""
+        self._finish("")
         self._report(self.notebook.undo(), "Undone", "There is nothing to undo.")
 
     def redo(self) -> None:
         """Do again the step that was undone last."""
+        self._finish("")
         self._report(self.notebook.redo(), "Done again", "There is nothing to redo.")
 
     def _report(self, step: Step | None, done: str, nothing: str) -> None:

@@ -53,5 +53,6 @@ class HandwrittenCard:
             self._answer_id = answer.id
             card = self._place.with_answer(answer)
             self.card_id = card.id
-            self._notebook.put(card)
-        self._notebook.complete(dataclasses.replace(answer, id=self._answer_id))
+            self._notebook.put(card, words="text by hand")
+        else:
+            self._notebook.complete(dataclasses.replace(answer, id=self._answer_id))

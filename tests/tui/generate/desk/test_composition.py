@@ -94,6 +94,11 @@ def test_the_model_draws_with_the_settings() -> None:
     assert made.draw(SampleConfig(temperature=1.0), 0.999)
     assert made.text[0] == "a"
     assert made.text[1] in "yz"
+    predict(made, model)
+    assert made.draw(SampleConfig(temperature=0.0, forbid="a"), 0.0)
+    assert made.text[2] == "x", "the most likely of the permitted characters"
+    predict(made, model)
+    assert not made.draw(SampleConfig(allow="0-9"), 0.0), "none is permitted"
 
 
 def test_the_preview_is_accepted_by_word_or_whole_and_typed_over() -> None:

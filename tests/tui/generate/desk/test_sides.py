@@ -16,6 +16,9 @@ def test_only_what_is_not_the_same_is_listed_and_never_the_seed() -> None:
         ("temp", "0.8", "1.2"),
         ("top-k", "all", "5"),
     ]
+    assert differences(left, Side(None, SampleConfig(until="line", allow="a-z"))) == [
+        ("limits", "none", "until line · only a-z")
+    ]
 
 
 def test_texts_differ_at_the_first_other_character_or_where_one_has_ended() -> None:

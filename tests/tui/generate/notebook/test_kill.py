@@ -52,4 +52,4 @@ def test_nothing_saved_is_lost_when_the_process_is_killed(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_nothing_saved_is_lost_however_often_the_process_is_killed(tmp_path: Path) -> None:
-    kill_repeatedly(tmp_path / "history.jsonl", 100, seed=2)
+    kill_repeatedly(tmp_path / "history.jsonl", 40, seed=2)

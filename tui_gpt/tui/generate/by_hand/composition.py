@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from tui_gpt.config import SampleConfig
 from tui_gpt.generation.branches import Branch, TokenPath, joined, spread_logprobs, without_part
 from tui_gpt.generation.continuations import drawn
+from tui_gpt.generation.steering.vocabulary import PermittedCharacters
 from tui_gpt.text.any_bytes import bytes_of, text_of
 
 MAX_KEPT = 32
@@ -91,11 +92,13 @@ class Composition:
         self._choose_typed()
 
     def draw(self, config: SampleConfig, uniform: float) -> bool:
-        """Let the model choose a token with its settings and a number in [0, 1); return False without a prediction."""
-        alternatives = self.alternatives
-        if not alternatives or self._typed:
+        """Let the model choose a token of permitted characters with its settings and a number in [0, 1); return False
+        if there is none, or no prediction."""
+        characters = PermittedCharacters.of(config)
+        permitted = [one for one in self.alternatives or () if all(char in characters for char in one.text)]
+        if not permitted or self._typed:
             return False
-        self.choose(drawn(alternatives, config, uniform))
+        self.choose(drawn(permitted, config, uniform))
         return True
 
     def take_preview(self, whole: bool) -> bool:

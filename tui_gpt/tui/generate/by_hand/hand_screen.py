@@ -111,8 +111,9 @@ class HandScreen(SizedScreen[None]):
         self._predict()
 
     def on_unmount(self) -> None:
-        """Stop computing."""
+        """Stop computing, and save what was written last if the app is being closed."""
         self._latest.cancel()
+        self.save_now()
 
     def _compute(self, wanted: Wanted, control: Control) -> Iterator[Prediction]:
         """Yield what may follow a path, then the preview, in a thread."""
@@ -187,6 +188,9 @@ class HandScreen(SizedScreen[None]):
     def _draw_waiting(self) -> None:
         if self._draws and self.composition.draw(self._config, self._random.random()):
             self._draws -= 1
+        elif self._draws and self.composition.alternatives is not None:
+            self._draws = 0
+            self.notify("The limits permit none of the characters that the model knows.", markup=False)
 
     def action_word(self) -> None:
         """Accept the next word of the preview."""

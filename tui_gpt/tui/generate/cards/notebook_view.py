@@ -90,6 +90,8 @@ class NotebookView(CardList):
         block, requested = self.selected, CardAction(str(parameters[0]))
         if requested is CardAction.END_SEARCH:
             return bool(self.words) and self.inspected is None
+        if requested in (CardAction.NEXT_FOUND, CardAction.PREVIOUS_FOUND) and not self.words:
+            return False
         if requested is CardAction.SEARCH and self.words:
             return False
         return is_available(

@@ -10,6 +10,7 @@ from tui_gpt.session import SessionLike
 from tui_gpt.tui.generate.controller import NO_THREAD
 from tui_gpt.tui.generate.job import Burst, GenerationJob
 from tui_gpt.tui.generate.notebook import Answer, Card
+from tui_gpt.tui.generate.notebook.limits import limits
 from tui_gpt.tui.generate.prompt.model_chooser import source_label
 from tui_gpt.tui.generate.prompt.sampling_settings import KNOBS
 from tui_gpt.tui.threads import start_in_background
@@ -34,6 +35,8 @@ def differences(left: Side, right: Side) -> list[Difference]:
         values = [getattr(side.config, knob.name) for side in (left, right)]
         if knob.name != "seed":
             rows.append((knob.label, knob.spelled(values[0]), knob.spelled(values[1])))
+    left_limits, right_limits = (" · ".join(limits(side.config)) or "none" for side in (left, right))
+    rows.append(("limits", left_limits, right_limits))
     return [row for row in rows if row[1] != row[2]]
 
 

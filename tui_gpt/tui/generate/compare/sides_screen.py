@@ -12,6 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 from textual.widgets import Button, Static
 
+from tui_gpt.config import SampleConfig
 from tui_gpt.session import SessionLike
 from tui_gpt.tui.app.help_screen import HelpScreen
 from tui_gpt.tui.app.key_footer import KeyFooter
@@ -19,6 +20,9 @@ from tui_gpt.tui.app.sized_screen import SizedScreen
 from tui_gpt.tui.generate.compare.columns import TwoTexts, TwoTextsView
 from tui_gpt.tui.generate.compare.sides import PairedGeneration, Side, differences, first_difference
 from tui_gpt.tui.generate.notebook import Answer, Card
+from tui_gpt.tui.generate.notebook.limits import limits
+from tui_gpt.tui.generate.prompt.limit_fields import with_limits_of
+from tui_gpt.tui.generate.prompt.limits_screen import LimitsScreen
 from tui_gpt.tui.generate.prompt.model_chooser import source_label
 from tui_gpt.tui.generate.prompt.prompt_box import PromptBox
 from tui_gpt.tui.generate.prompt.sampling_controls import SamplingControls
@@ -38,7 +42,7 @@ class SidesPrompt(PromptBox):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable what concerns only the cards."""
-        if action in ("score", "request_model", "toggle_preview"):
+        if action in ("score", "request_model", "request_limits", "toggle_preview"):
             return False
         return super().check_action(action, parameters)
 
@@ -47,9 +51,10 @@ class SidesScreen(SizedScreen[None]):
     """Both sides over their settings and the prompt. Each pair of answers is given to `keep` as a card."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        key_binding("sides.model_a", "choose_model(0)", "Model A", priority=True),
-        key_binding("sides.model_b", "choose_model(1)", "Model B", priority=True),
-        key_binding("sides.new_seed", "new_seed", "Another seed", priority=True),
+        key_binding("sides.model_a", "choose_model(0)", "Model A", key_display="F6", priority=True),
+        key_binding("sides.model_b", "choose_model(1)", "Model B", key_display="F7", priority=True),
+        key_binding("sides.new_seed", "new_seed", "Seed", key_display="F8", priority=True),
+        key_binding("sides.limits", "choose_limits", "Limits", key_display="^l"),
         key_binding("sides.back", "back", "Back", key_display="esc"),
         key_binding("app.help", "help", "Help", key_display="F1"),
     ]
@@ -125,10 +130,9 @@ class SidesScreen(SizedScreen[None]):
 
     def action_new_seed(self) -> None:
         """Generate again, with another seed."""
-        for number, side in enumerate(self.sides):
-            config = dataclasses.replace(side.config, seed=None)
-            self.sides[number] = dataclasses.replace(side, config=config)
-            self.query_one(f"#side-sampling-{number}", SamplingControls).config = config
+        for controls in self._controls:
+            controls.config = dataclasses.replace(controls.config, seed=None)
+        self._take_settings()
         self._begin(self.box.text)
 
     def _begin(self, prompt: str) -> None:
@@ -155,9 +159,9 @@ class SidesScreen(SizedScreen[None]):
             if mark is not None:
                 self._texts.set_mark(mark)
         self.query_one(TwoTextsView).grown(0)
-        self._draw()
         if is_done:
             self._end()
+        self._draw()
 
     def _end(self) -> None:
         """End the generation in progress, and keep what was generated."""
@@ -186,11 +190,31 @@ class SidesScreen(SizedScreen[None]):
     @on(SamplingControls.Changed)
     def _sampling_changed(self, event: SamplingControls.Changed) -> None:
         event.stop()
-        controls = [self.query_one(f"#side-sampling-{number}", SamplingControls) for number in range(2)]
-        self.sides = [
-            dataclasses.replace(side, config=one.config) for side, one in zip(self.sides, controls, strict=True)
-        ]
+        self._take_settings()
         self._draw()
+
+    @property
+    def _controls(self) -> list[SamplingControls]:
+        """The settings of both sides."""
+        return [self.query_one(f"#side-sampling-{number}", SamplingControls) for number in range(2)]
+
+    def _take_settings(self) -> None:
+        self.sides = [
+            dataclasses.replace(side, config=one.config) for side, one in zip(self.sides, self._controls, strict=True)
+        ]
+
+    def action_choose_limits(self) -> None:
+        """Ask for the limits of the side whose settings have the focus; elsewhere, for those of both."""
+        chosen = [one for one in self._controls if one.has_focus] or self._controls
+
+        def use(config: SampleConfig | None) -> None:
+            if config is not None:
+                for one in chosen:
+                    one.config = with_limits_of(one.config, config)
+                self._take_settings()
+                self._draw()
+
+        self.app.push_screen(LimitsScreen(chosen[0].config), use)
 
     @on(SamplingControls.Closed)
     def _sampling_closed(self, event: SamplingControls.Closed) -> None:
@@ -260,4 +284,6 @@ class SidesScreen(SizedScreen[None]):
         rows = differences(*self.sides)
         listed = ", ".join(f"{name} {left} / {right}" for name, left, right in rows)
         text.append(f"different: {glyphs(listed)}" if rows else "model and settings are the same: change one side")
+        if not any(name == "limits" for name, _, _ in rows) and (shared := " · ".join(limits(self.sides[0].config))):
+            text.append(f" · both {glyphs(shared)}")
         return text

@@ -104,9 +104,10 @@ class Notebook:
         self._set(Layout.of(card))
 
     def put(self, *cards: Card, words: str = "change") -> Step:
-        """Replace cards with the same ids, or append them."""
+        """Replace cards with the same ids, or append them. An answer that is known stays as it is: the card may have
+        been on screen while its text was being generated."""
         for card in cards:
-            self.answers.update((answer.id, answer) for answer in card.nodes)
+            self.answers = {answer.id: answer for answer in card.nodes} | self.answers
         return self._change(words, map(Layout.of, cards))
 
     def remove(self, *card_ids: str, words: str = "removal") -> Step:

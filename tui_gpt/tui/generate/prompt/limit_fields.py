@@ -67,9 +67,14 @@ def with_field(config: SampleConfig, name: str, text: str) -> SampleConfig:
     return changed
 
 
+def with_limits_of(config: SampleConfig, other: SampleConfig) -> SampleConfig:
+    """Return `config` with the stop conditions and constraints of another one."""
+    return replace(config, **{name: getattr(other, name) for name in FIELDS})
+
+
 def without_limits(config: SampleConfig) -> SampleConfig:
     """Return `config` without stop conditions and constraints."""
-    return replace(config, **{name: getattr(_DEFAULTS, name) for name in FIELDS})
+    return with_limits_of(config, _DEFAULTS)
 
 
 def _value(name: str, text: str) -> Any:

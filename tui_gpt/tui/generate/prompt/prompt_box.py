@@ -41,7 +41,7 @@ class PromptBox(PreviewArea):
         key_binding("prompt.cards", "close", "Cards", key_display="esc"),
         key_binding("generate.model", "request_model", "Model", key_display="^o"),
         key_binding("generate.limits", "request_limits", "Limits", key_display="^l"),
-        key_binding("prompt.accept_word", "accept_word", "Next word", key_display="tab"),
+        key_binding("prompt.accept_word", "accept_word", "Word", key_display="tab"),
         key_binding("prompt.accept_all", "accept_all", "All of the preview", show=False),
         key_binding("prompt.toggle_preview", "toggle_preview", "Preview", show=False),
         key_binding("prompt.undo", "undo", "Undo", show=False),  # Ctrl+Z is the shell's

@@ -16,7 +16,7 @@ from tui_gpt.tui.app.help_screen import HelpScreen
 from tui_gpt.tui.app.key_footer import KeyFooter
 from tui_gpt.tui.app.sized_screen import SizedScreen
 from tui_gpt.tui.generate.cards.card_actions import CardAction
-from tui_gpt.tui.generate.notebook_changes import NotebookChanges
+from tui_gpt.tui.generate.notebook_changes import NotebookChanges, count_cards
 from tui_gpt.tui.generate.tree.branch_block import BranchBlock
 from tui_gpt.tui.generate.tree.tree_view import TreeView
 from tui_gpt.tui.keys import key_binding
@@ -104,7 +104,7 @@ class TreeScreen(SizedScreen[TreeChoice | None]):
         shown = [card for card in cards if card.bookmarks] if self.only_bookmarks else cards
         self.view.show(shown, place or (current.place if current else None))
         branches = len(self.view.rows) - len(shown)
-        words = f"{branches:,} branches of {len(shown):,} cards"
+        words = f"{branches:,} branch{'' if branches == 1 else 'es'} of {count_cards(len(shown))}"
         self.query_one("#tree-title", Static).update(f"{words} with bookmarks" if self.only_bookmarks else words)
 
     def _show_generated(self) -> None:
