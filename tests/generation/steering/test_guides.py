@@ -87,6 +87,13 @@ def test_every_text_can_be_continued_to_a_match_and_ends_as_one(
         assert is_complete or guide.end_at_limit == "incomplete-match"
 
 
+@pytest.mark.parametrize("expression", [r"[\u4e00-\u4e10]", r"[\U0001f600-\U0001f608]", "[一-丐]"])
+def test_a_small_range_of_characters_is_found_byte_by_byte(expression: str) -> None:
+    text, guide = written(BYTES, SampleConfig(match=expression), 1)
+    assert re.fullmatch(expression, text)
+    assert guide.end == "match"
+
+
 def test_a_text_that_the_alphabet_cannot_continue_is_a_dead_end() -> None:
     text, guide = written(CHARACTERS, SampleConfig(match="abz"), 1)
     assert (text, guide.end) == ("ab", "dead-end")

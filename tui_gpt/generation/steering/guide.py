@@ -149,9 +149,9 @@ class Guide:
 
     def _can_match(self, pattern: Pattern, text: str, codes: range) -> bool:
         """Return whether one of these characters may follow `text`; of many, some are tried."""
-        written = [ord(character) for character in pattern.expression if ord(character) in codes]
+        named = [code for code in pattern.named if code in codes]
         step = max(1, len(codes) // _TRIED_CODE_POINTS)
         return any(
             self._vocabulary.permits(chr(code)) and pattern.permits(text + chr(code))
-            for code in (*written, *codes[_FIRST_TRIED if step > 1 else 0 :: step])
+            for code in (*named, *codes[_FIRST_TRIED if step > 1 else 0 :: step])
         )

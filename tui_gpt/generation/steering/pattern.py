@@ -4,6 +4,7 @@ of it could make it match (partial matching).
 `regex` is imported when an expression is used, and not before.
 """
 
+import re
 import time
 import warnings
 from typing import TYPE_CHECKING
@@ -16,12 +17,16 @@ if TYPE_CHECKING:
 MAX_SECONDS = 2.0
 """CPU time for the matches that one token takes; a busy machine or a suspended process changes nothing."""
 
+_ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8}))")
+
 
 class Pattern:
     """A regular expression. Raises ConfigError if it is invalid, also when it turns out to be too slow."""
 
     def __init__(self, expression: str) -> None:
         self.expression = expression
+        self.named = _named(expression)
+        """The code points of the characters in the expression, also of those written as escapes."""
         self._compiled = _compiled(expression)
         self._deadline = time.thread_time() + MAX_SECONDS
 
@@ -49,6 +54,11 @@ class Pattern:
             "and without recursion, or a shorter text",
             "match",
         )
+
+
+def _named(expression: str) -> frozenset[int]:
+    escaped = (int(found[1] or found[2] or found[3], 16) for found in _ESCAPE.finditer(expression))
+    return frozenset(map(ord, expression)).union(escaped)
 
 
 def _compiled(expression: str) -> "regex.Pattern[str]":

@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.tui.generate.notebook.helpers import CONFIG, card, written
 from tui_gpt.errors import ConfigError, StorageError, TuiGptError
+from tui_gpt.generation.steering.endings import END_WORDS
 from tui_gpt.tui.generate.notebook import Answer, Card, Notebook
 from tui_gpt.tui.generate.notebook.exchange import added, export_file, from_json, import_file, to_json
 
@@ -112,3 +114,11 @@ def test_a_file_is_never_overwritten_and_a_bad_one_named(tmp_path: Path) -> None
     for bad in (path, tmp_path / "missing.json", tmp_path):
         with pytest.raises(TuiGptError, match=str(bad)):
             import_file(bad)
+
+
+def test_the_page_on_the_notebook_names_every_field_of_an_answer() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "notebook.md").read_text("utf-8")
+    rows = re.findall(r"^\| ([^|]*) \|", page.split("Fields of an answer:")[1], re.MULTILINE)
+    (answer,) = json.loads(to_json([card(written())]))["cards"][0]["answers"]
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(answer)
+    assert all(f"`{reason}`" in page for reason in END_WORDS)
