@@ -1,18 +1,21 @@
 """What the lesson computes without a screen: counts, losses, texts, and the bits of guesses."""
 
+import dataclasses
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.fakes import FakeSession, FakeTextModel
+from tests.fakes import FakeSession, FakeTextModel, finished, progress, started
 from tui_gpt.config import SampleConfig
 from tui_gpt.errors import CorpusError
 from tui_gpt.generation.sampling import choose, filtered_probabilities
 from tui_gpt.tui.learn.guess_score import GuessScore
 from tui_gpt.tui.learn.material import Material
 from tui_gpt.tui.learn.rivals import predictions
+from tui_gpt.tui.learn.screens.training import LiveTrainingPage
+from tui_gpt.tui.learn.small_training import Exercise, LessonRun, SmallTraining
 from tui_gpt.tui.learn.writing import draw, write_like
 
 TEXT = "the cat sat on the mat.\n" * 60
@@ -58,6 +61,28 @@ def test_a_text_that_is_too_short_is_refused_with_a_remedy(tmp_path: Path) -> No
     file.write_text("a few words")
     with pytest.raises(CorpusError, match="the lesson needs 1,000: choose a longer text"):
         _ = Material(FakeSession(), str(file)).text
+
+
+class EndedTraining(SmallTraining):
+    """A training that has ended, after some seconds."""
+
+    is_running = False
+
+    def __init__(self, seconds: float, step: int = 60) -> None:
+        self.exercise = Exercise(TEXT, TEXT)
+        self.record = LessonRun(name="lesson")
+        newest = dataclasses.replace(progress(step), elapsed_seconds=seconds)
+        self.record.apply_all([started(300), newest, finished(step, reason="stopped")])
+
+
+def test_a_training_whose_time_was_over_says_so_and_another_does_not(material: Material) -> None:
+    page = LiveTrainingPage(material)
+    page.results = {0: (1.0, 2.0)}
+    page.training = EndedTraining(seconds=41)
+    assert "40 seconds were over at step 60 of 300" in page.hint()
+    for ended in (EndedTraining(seconds=5), EndedTraining(seconds=41, step=300)):
+        page.training = ended
+        assert page.hint().startswith("{learn.less}")
 
 
 def test_text_is_written_with_pieces_that_occur() -> None:

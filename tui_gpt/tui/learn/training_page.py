@@ -13,7 +13,7 @@ from tui_gpt.events import Sampled
 from tui_gpt.tui.keys import keymap_of
 from tui_gpt.tui.learn.material import Material
 from tui_gpt.tui.learn.page import Data, Direction, LessonPage
-from tui_gpt.tui.learn.small_training import Exercise, SmallTraining
+from tui_gpt.tui.learn.small_training import MAX_SECONDS, Exercise, SmallTraining
 from tui_gpt.tui.train.chart.loss_chart import LossChart
 from tui_gpt.tui.train.record import Reference
 
@@ -113,6 +113,18 @@ class TrainingPage(LessonPage[Data]):
         """The newest text of the model."""
         samples: Sequence[Sampled] = self.training.record.samples if self.training is not None else ()
         return samples[-1] if samples else None
+
+    @property
+    def cut_short(self) -> str:
+        """Return a sentence on why the training ended before its last step, "" if it did not or was stopped."""
+        record = None if self.training is None or self.training.is_running else self.training.record
+        if record is None or record.started is None or record.progress is None:
+            return ""
+        steps = record.started.max_iters
+        if record.step >= steps or record.progress.elapsed_seconds < MAX_SECONDS:
+            return ""
+        place = f"step {record.step} of {steps}"
+        return f"The {MAX_SECONDS:.0f} seconds were over at {place}: this computer is slow, or busy. "
 
     def status(self) -> str:
         """Return in a few words what the training does."""

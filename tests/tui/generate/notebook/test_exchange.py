@@ -5,6 +5,7 @@ import json
 import math
 import re
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,12 @@ def test_an_import_adds_and_never_replaces() -> None:
     assert list(renamed.notes) == [renamed.answers[1].id]
     notebook.undo()
     assert notebook.cards == (first,)
+
+
+def test_a_card_that_was_just_generated_is_not_imported_again() -> None:
+    """Its log-probabilities are rounded in the file, and may be unknown."""
+    generated = card(replace(written("ab", id="a"), logprobs=(-0.123456789, math.nan)))
+    assert added(from_json(to_json([generated])), {generated.id: generated}, {"a"}, {generated.id}) == []
 
 
 def _changed(path: list[Any], value: Any) -> str:

@@ -100,7 +100,8 @@ def added(
     new = []
     taken, taken_answers = set(card_ids), set(answer_ids)
     for card in cards:
-        if present.get(card.id) == card:
+        same = present.get(card.id)
+        if same is not None and _card_record(same) == _card_record(card):  # a file has rounded log-probabilities
             continue
         if card.id in taken or any(answer.id in taken_answers for answer in card.nodes):
             card = _with_new_ids(card)

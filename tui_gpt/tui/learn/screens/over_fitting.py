@@ -86,7 +86,10 @@ class OverFittingPage(TrainingPage[Portion]):
         if self.is_training:
             return "Watch the two losses part, and the marked passages grow. {learn.again}: stop."
         if self.results:
-            return "{learn.less} {learn.more}: ten times the text, then {learn.again}. What helps against over-fitting?"
+            return (
+                self.cut_short
+                + "{learn.less} {learn.more}: ten times the text, then {learn.again}. What helps against over-fitting?"
+            )
         return "{learn.again}: start the training on this little text. It ends by itself in about half a minute."
 
 

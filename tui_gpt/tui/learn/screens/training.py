@@ -79,5 +79,8 @@ class LiveTrainingPage(TrainingPage[Texts]):
                 return "Compare with the good learning rate: does the loss fall below pairs? {learn.again}: stop."
             return "Read the text while the loss falls: first spaces, then words, then names. {learn.again}: stop."
         if self.results:
-            return "{learn.less} {learn.more}: another learning rate, then {learn.again}. What does too large a one do?"
+            return (
+                self.cut_short
+                + "{learn.less} {learn.more}: another learning rate, then {learn.again}. What does too large a one do?"
+            )
         return "{learn.again}: start the training. It takes about half a minute, and ends by itself."
