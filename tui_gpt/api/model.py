@@ -12,12 +12,11 @@ from tui_gpt.api.settings import GenerateSettings, require_known
 from tui_gpt.config import SampleConfig
 from tui_gpt.errors import ConfigError, IncompatibleError, UsageError
 from tui_gpt.generation.steering.pattern import check_pattern
-from tui_gpt.generation.text_model import Piece, TextModel
+from tui_gpt.generation.text_model import Piece, TextModel, without
 from tui_gpt.metrics import TokenSize, perplexity
 from tui_gpt.session import Session
 from tui_gpt.storage.manifest import read_info
 from tui_gpt.storage.runs.model_copy import copy_model
-from tui_gpt.text.characters import without
 
 if TYPE_CHECKING:
     from tui_gpt.generation.explanation import Explanation

@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 
 from tui_gpt.control import Control
 from tui_gpt.errors import TuiGptError
-from tui_gpt.generation.text_model import CharacterLogprobs, TextModel
-from tui_gpt.text.characters import without
+from tui_gpt.generation.text_model import CharacterLogprobs, TextModel, without
 
 MIN_KNOWN = 0.9
 """The fraction of a text's characters that a model must know to be compared."""

@@ -44,6 +44,11 @@ NO_PIECE = Piece("", 0.0)
 """What one of several texts has beside a piece of another one, while it has none."""
 
 
+def without(text: str, unknown: str) -> str:
+    """Return a text without these characters, see `TextModel.unknown`."""
+    return text.translate(dict.fromkeys(map(ord, unknown)))
+
+
 class CharacterLogprobs:
     """Distributes the log-probabilities of the tokens of one text to its characters.
 

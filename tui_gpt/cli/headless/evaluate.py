@@ -10,11 +10,10 @@ from tui_gpt.cli.headless.streams import Streams, busy
 from tui_gpt.cli.signals import StopOnSignals
 from tui_gpt.control import Control
 from tui_gpt.errors import TuiGptError
-from tui_gpt.generation.text_model import Piece, TextModel
+from tui_gpt.generation.text_model import Piece, TextModel, without
 from tui_gpt.metrics import TokenSize, perplexity
 from tui_gpt.requests import Evaluation
 from tui_gpt.session import SessionLike
-from tui_gpt.text.characters import without
 
 _REPORT_EVERY = 1_000
 """Tokens between two reports of progress."""

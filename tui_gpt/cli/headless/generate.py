@@ -18,10 +18,9 @@ from tui_gpt.errors import EXIT_DONE, EXIT_SIGPIPE
 from tui_gpt.escaping import escape_controls, spell_bytes
 from tui_gpt.formatting import format_loss
 from tui_gpt.generation.steering.endings import END_WORDS
-from tui_gpt.generation.text_model import Piece, TextModel
+from tui_gpt.generation.text_model import Piece, TextModel, without
 from tui_gpt.seeds import draw_seed
 from tui_gpt.session import SessionLike
-from tui_gpt.text.characters import without
 
 T = TypeVar("T")
 
