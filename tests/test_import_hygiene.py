@@ -45,7 +45,17 @@ ARRAYS = [
     *(f"tui_gpt.storage.{name}" for name in ("checkpoint", "folding", "messages", "quantize")),
 ]
 ARRAY_TEXTS = (
-    *("dataset", "tokenizer", "windows", "report", "permutation", "alphabet", "large.mapped", "large.tokens"),
+    *(
+        "dataset",
+        "tokenizer",
+        "windows",
+        "report",
+        "permutation",
+        "alphabet",
+        "characters",
+        "large.mapped",
+        "large.tokens",
+    ),
     *package("text.tokenizers."),
 )
 NUMPY = [*TORCH, *ARRAYS, *package("text", "prior", "generation")]

@@ -419,7 +419,7 @@ _DESK = HelpSection(
             _A("sides.new_seed", "f8", "generate with another seed", "Sides: another seed"),
             words="two sides: models; another seed",
         ),
-        _row(_A("sides.limits", "ctrl+l", "two sides: limits of the focused one, or both", "Sides: limits")),
+        _row(_A("sides.limits", "ctrl+l", "two sides: limits of one, or of both", "Sides: limits")),
         _row(_A("sides.back", "escape", "stop, then back to the cards", "Sides: back")),
         _row(
             _A("who_wrote.score", "ctrl+r", "who wrote this? score the text", "Score the text under the runs"),

@@ -137,7 +137,7 @@ class LessonPage(Widget, Generic[Data]):
             self.data = await in_background(self.compute)
         except TuiGptError as error:
             self.failure = str(error)
-            self.query_one(".lesson-words", Static).update(escape_controls(self.failure))
+            self._update(".lesson-words", escape_controls(self.failure))
             return
         self.show()
 
@@ -145,12 +145,16 @@ class LessonPage(Widget, Generic[Data]):
         """Show what has been computed."""
         if self.data is None or not self.is_mounted:
             return
-        self.query_one(".lesson-words", Static).update(self.words(self.data))
-        for hint in self.query(".lesson-hint").results(Static):
-            hint.update(Content.assemble(("Try it  ", "bold"), keymap_of(self).fill(self.hint())))
-        self.query_one(".lesson-ladder", Static).update(ladder(self.material, self.number))
+        self._update(".lesson-words", self.words(self.data))
+        self._update(".lesson-hint", Content.assemble(("Try it  ", "bold"), keymap_of(self).fill(self.hint())))
+        self._update(".lesson-ladder", ladder(self.material, self.number))
         self.picture.refresh()
         self.post_message(self.Changed())
+
+    def _update(self, selector: str, content: Content | str) -> None:
+        """Change the words of widgets; there are none if the lesson was left while the figures were computed."""
+        for widget in self.query(selector).results(Static):
+            widget.update(content)
 
     def _drawn(self, width: int, height: int) -> Content:
         return Content("") if self.data is None or not width or not height else self.draw(self.data, width, height)

@@ -106,7 +106,7 @@ class TrainingPage(LessonPage[Data]):
         """Show the line of variants, too."""
         super().show()
         if self.data is not None and self.is_mounted:
-            self.query_one(".lesson-variants", Static).update(self.variant_words())
+            self._update(".lesson-variants", self.variant_words())
 
     @property
     def sample(self) -> Sampled | None:
