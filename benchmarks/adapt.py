@@ -66,7 +66,7 @@ def print_row(name: str, size: int, frozen: list[float], adapting: list[float], 
 def ppmd(train: str, text: str) -> float:
     """Return the loss of PPMd on a text after the training text, in nats per character; NaN if it is not installed."""
     try:
-        import pyppmd
+        import pyppmd  # type: ignore[import-not-found,import-untyped,unused-ignore]  # optional: the peer
     except ImportError:
         return math.nan
     sizes = [len(pyppmd.compress(part.encode(), max_order=6, mem_size=64 << 20)) for part in (train, train + text)]
