@@ -19,7 +19,7 @@ import functools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +61,26 @@ def receptive_field(config: ModelConfig) -> int:
         return config.block_size
     looked_up = HISTORY if config.induction else max(config.ngram_order, len(NGRAM_TABLES))
     return config.n_layer * (config.block_size - 1) + 1 + looked_up
+
+
+class Steps(Protocol):
+    """A decoder that reads one character of each text at a time."""
+
+    logits: Floats
+    """(B, V): logits of the next character of each text."""
+
+    def advance(self, tokens: Ints) -> Floats:
+        """Read one more character (B,) of each text; return logits (B, V)."""
+
+
+def generate_by_steps(decoder: Steps, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
+    """Draw and read one character at a time; see `Decoder.generate`."""
+    tokens, logits = [], []
+    for row in uniforms:
+        logits.append(decoder.logits)
+        tokens.append(choose(decoder.logits, config, row))
+        decoder.advance(tokens[-1])
+    return np.stack(tokens), np.stack(logits)
 
 
 class Decoder(ABC):
@@ -108,12 +128,7 @@ class Decoder(ABC):
     def generate(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
         """Generate n characters per text, drawn with `uniforms` (n, B) in [0, 1); return tokens (n, B) and the logits
         (n, B, V) that they were drawn from."""
-        tokens, logits = [], []
-        for row in uniforms:
-            logits.append(self.logits)
-            tokens.append(choose(self.logits, config, row))
-            self.advance(tokens[-1])
-        return np.stack(tokens), np.stack(logits)
+        return generate_by_steps(self, config, uniforms)
 
     def extend(self, tokens: Ints) -> None:
         """Read at most `readable` more characters (T,) of one text."""

@@ -16,10 +16,10 @@ from tui_gpt.generation.adaptive.code import BinaryCode
 from tui_gpt.generation.adaptive.contexts import REACH, Contexts
 from tui_gpt.generation.adaptive.predictor import Predictor
 from tui_gpt.generation.adaptive.tables import Tables
-from tui_gpt.generation.decoder import Decoder, Uniforms
+from tui_gpt.generation.decoder import Decoder, Uniforms, generate_by_steps
 from tui_gpt.generation.kernel.adaptive import KernelPredictor
 from tui_gpt.generation.kernel.library import library
-from tui_gpt.generation.sampling import choose, log_softmax
+from tui_gpt.generation.sampling import log_softmax
 from tui_gpt.generation.weights import Floats, Ints
 from tui_gpt.prior.ngram import NgramPrior
 
@@ -141,12 +141,7 @@ class AdaptedDecoder:
 
     def generate(self, config: SampleConfig, uniforms: Uniforms) -> tuple[Ints, Floats]:
         """See `Decoder.generate`."""
-        tokens, logits = [], []
-        for row in uniforms:
-            logits.append(self.logits)
-            tokens.append(choose(self.logits, config, row))
-            self.advance(tokens[-1])
-        return np.stack(tokens), np.stack(logits)
+        return generate_by_steps(self, config, uniforms)
 
     def _adapt(self, logits: Floats) -> Floats:
         rows = zip(self._texts, log_softmax(logits), strict=True)
