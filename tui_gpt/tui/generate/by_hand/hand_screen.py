@@ -11,20 +11,19 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
-from textual.widgets import Button, Static
+from textual.widgets import Static
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.control import Control
 from tui_gpt.escaping import escape_controls, spell_bytes
 from tui_gpt.generation.branches import Branch, TokenPath, TreeShape
 from tui_gpt.session import SessionLike
-from tui_gpt.tui.app.help_screen import HelpScreen
 from tui_gpt.tui.app.key_footer import KeyFooter
-from tui_gpt.tui.app.sized_screen import SizedScreen
 from tui_gpt.tui.generate.background import LatestTask, OpenModels, model_words
 from tui_gpt.tui.generate.by_hand.choices import Choices
 from tui_gpt.tui.generate.by_hand.composition import Composition
-from tui_gpt.tui.keys import button_label, key_binding, keymap_of
+from tui_gpt.tui.generate.desk_screen import DeskScreen
+from tui_gpt.tui.keys import key_binding, keymap_of
 from tui_gpt.tui.text.tail import in_a_row, tail_rows
 
 EVERY_TOKEN = 1 << 20
@@ -49,7 +48,7 @@ Wanted = tuple[TokenPath, bool]
 """A path, and whether it has to be predicted before its preview."""
 
 
-class HandScreen(SizedScreen[None]):
+class HandScreen(DeskScreen[None]):
     """A text that grows by one token at a time; it is kept by `save` while it is written and at the end."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -87,14 +86,12 @@ class HandScreen(SizedScreen[None]):
     def compose(self) -> ComposeResult:
         """Lay out text and alternatives."""
         self.set_size_classes()
-        with Horizontal(classes="desk-top"):
-            yield Static("by hand", classes="desk-title", markup=False)
-            with Horizontal(classes="buttons"):
-                yield Button(button_label(self, "Model's choice", "by_hand.draw"), action="screen.draw", compact=True)
-                yield Button(
-                    button_label(self, "Take back", "by_hand.take_back"), action="screen.take_back", compact=True
-                )
-                yield Button(button_label(self, "Keep", "by_hand.keep"), action="screen.keep", compact=True)
+        yield from self.title_row(
+            "by hand",
+            ("Model's choice", "by_hand.draw", "draw"),
+            ("Take back", "by_hand.take_back", "take_back"),
+            ("Keep", "by_hand.keep", "keep"),
+        )
         with Horizontal(classes="desk"):
             with Vertical(id="hand-left"):
                 yield Static(id="hand-text", markup=False)
@@ -104,8 +101,7 @@ class HandScreen(SizedScreen[None]):
 
     def on_mount(self) -> None:
         """Predict the first token."""
-        for button in self.query(Button):
-            button.can_focus = False
+        self.leave_buttons_to_the_mouse()
         self.set_focus(None)
         self._timer = self.set_interval(SAVE_SECONDS, self.save_now)
         self._predict()
@@ -229,15 +225,7 @@ class HandScreen(SizedScreen[None]):
             self._saved = text
             self._save(text, self.composition.logprobs)
 
-    def action_help(self) -> None:
-        """Show the keys."""
-        self.app.push_screen(HelpScreen("generate"))
-
     # Drawing
-
-    def on_resize(self) -> None:
-        """Wrap the text to the new size."""
-        self._draw()
 
     def _draw(self) -> None:
         if not self.is_mounted:

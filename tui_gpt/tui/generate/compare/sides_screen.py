@@ -8,17 +8,16 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.timer import Timer
 from textual.widgets import Button, Static
 
 from tui_gpt.config import SampleConfig
 from tui_gpt.session import SessionLike
-from tui_gpt.tui.app.help_screen import HelpScreen
 from tui_gpt.tui.app.key_footer import KeyFooter
-from tui_gpt.tui.app.sized_screen import SizedScreen
 from tui_gpt.tui.generate.compare.columns import TwoTexts, TwoTextsView
 from tui_gpt.tui.generate.compare.sides import PairedGeneration, Side, differences, first_difference
+from tui_gpt.tui.generate.desk_screen import DeskScreen
 from tui_gpt.tui.generate.notebook import Answer, Card
 from tui_gpt.tui.generate.notebook.limits import limits
 from tui_gpt.tui.generate.prompt.limit_fields import with_limits_of
@@ -47,7 +46,7 @@ class SidesPrompt(PromptBox):
         return super().check_action(action, parameters)
 
 
-class SidesScreen(SizedScreen[None]):
+class SidesScreen(DeskScreen[None]):
     """Both sides over their settings and the prompt. Each pair of answers is given to `keep` as a card."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -85,13 +84,11 @@ class SidesScreen(SizedScreen[None]):
     def compose(self) -> ComposeResult:
         """Lay out texts, differences, settings and prompt."""
         self.set_size_classes()
-        with Horizontal(classes="desk-top"):
-            yield Static("two sides, one prompt, one seed", classes="desk-title", markup=False)
-            with Horizontal(classes="buttons"):
-                yield Button(
-                    button_label(self, "Another seed", "sides.new_seed"), action="screen.new_seed", compact=True
-                )
-                yield Button(button_label(self, "Back", "sides.back"), action="screen.back", compact=True)
+        yield from self.title_row(
+            "two sides, one prompt, one seed",
+            ("Another seed", "sides.new_seed", "new_seed"),
+            ("Back", "sides.back", "back"),
+        )
         with Vertical(classes="desk"):
             yield Static(id="sides-names", markup=False)
             yield TwoTextsView()
@@ -104,8 +101,7 @@ class SidesScreen(SizedScreen[None]):
 
     def on_mount(self) -> None:
         """Show both sides before the first generation."""
-        for button in self.query(Button):
-            button.can_focus = False
+        self.leave_buttons_to_the_mouse()
         self._timer = self.set_interval(POLL_SECONDS, self._poll, pause=True)
         self.box.put(self._first_prompt)
         self.box.focus()
@@ -236,15 +232,7 @@ class SidesScreen(SizedScreen[None]):
         else:
             self.dismiss(None)
 
-    def action_help(self) -> None:
-        """Show the keys."""
-        self.app.push_screen(HelpScreen("generate"))
-
     # Drawing
-
-    def on_resize(self) -> None:
-        """Lay out the names again."""
-        self._draw()
 
     def _draw(self) -> None:
         if not self.is_mounted:

@@ -9,21 +9,20 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
-from textual.widgets import Button, Static
+from textual.containers import Vertical
+from textual.widgets import Static
 
 from tui_gpt.control import Control
 from tui_gpt.escaping import escape_controls, spell_bytes
 from tui_gpt.generation.branches import Level, TokenPath, TreeShape, is_whole, spread_logprobs
 from tui_gpt.session import SessionLike
-from tui_gpt.tui.app.help_screen import HelpScreen
 from tui_gpt.tui.app.key_footer import KeyFooter
-from tui_gpt.tui.app.sized_screen import SizedScreen
 from tui_gpt.tui.generate.alternatives import percent, spelled
 from tui_gpt.tui.generate.background import LatestTask, OpenModels, model_words
+from tui_gpt.tui.generate.desk_screen import DeskScreen
 from tui_gpt.tui.generate.probability_tree.tree import ProbabilityTree, Walk
 from tui_gpt.tui.generate.probability_tree.tree_columns import TreeColumns
-from tui_gpt.tui.keys import button_label, key_binding
+from tui_gpt.tui.keys import key_binding
 from tui_gpt.tui.text.tail import in_a_row, tail_rows
 
 DEFAULT_DEPTH, DEPTHS = 6, range(4, 9)
@@ -44,7 +43,7 @@ Found = tuple[str, Level]
 """The name of the model, and a level below the node of a request."""
 
 
-class TreeScreen(SizedScreen[Walked | None]):
+class TreeScreen(DeskScreen[Walked | None]):
     """Dismissed with the text walked through, to generate from; None leaves everything as it was."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -80,15 +79,11 @@ class TreeScreen(SizedScreen[Walked | None]):
     def compose(self) -> ComposeResult:
         """Lay out text, columns and the most likely continuations."""
         self.set_size_classes()
-        with Horizontal(classes="desk-top"):
-            yield Static("probability tree", classes="desk-title", markup=False)
-            with Horizontal(classes="buttons"):
-                yield Button(
-                    button_label(self, "Generate", "probability_tree.accept"), action="screen.accept", compact=True
-                )
-                yield Button(
-                    button_label(self, "Back", "probability_tree.back"), action="screen.dismiss(None)", compact=True
-                )
+        yield from self.title_row(
+            "probability tree",
+            ("Generate", "probability_tree.accept", "accept"),
+            ("Back", "probability_tree.back", "dismiss(None)"),
+        )
         with Vertical(classes="desk"):
             yield Static(id="walk-text", markup=False)
             yield Static("computing …", id="walk-summary", markup=False)
@@ -98,8 +93,7 @@ class TreeScreen(SizedScreen[Walked | None]):
 
     def on_mount(self) -> None:
         """Compute the tree."""
-        for button in self.query(Button):
-            button.can_focus = False
+        self.leave_buttons_to_the_mouse()
         self.set_focus(None)
         self._draw()
         self._latest.request(())
@@ -168,10 +162,6 @@ class TreeScreen(SizedScreen[Walked | None]):
             tokens = [(node.text, node.logprob) for node in nodes if node is not None]
             self.dismiss(Walked(text, spread_logprobs(tokens)))
 
-    def action_help(self) -> None:
-        """Show the keys."""
-        self.app.push_screen(HelpScreen("generate"))
-
     @on(TreeColumns.Selected)
     def _selected(self, event: TreeColumns.Selected) -> None:
         is_again = event.path == self.walk.path
@@ -188,10 +178,6 @@ class TreeScreen(SizedScreen[Walked | None]):
         self._draw()
 
     # Drawing
-
-    def on_resize(self) -> None:
-        """Wrap the text to the new size."""
-        self._draw()
 
     def _draw(self) -> None:
         if not self.is_mounted:

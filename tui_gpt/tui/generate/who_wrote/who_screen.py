@@ -7,21 +7,20 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
-from textual.widgets import Button, Static, TextArea
+from textual.containers import Vertical
+from textual.widgets import Static, TextArea
 
 from tui_gpt.control import Control
 from tui_gpt.escaping import escape_controls
 from tui_gpt.generation.authorship import Authorship, Opener, who_wrote
 from tui_gpt.session import SessionLike
-from tui_gpt.tui.app.help_screen import HelpScreen
 from tui_gpt.tui.app.key_footer import KeyFooter
-from tui_gpt.tui.app.sized_screen import SizedScreen
 from tui_gpt.tui.generate.background import LatestTask
+from tui_gpt.tui.generate.desk_screen import DeskScreen
 from tui_gpt.tui.generate.who_wrote.author_colours import best_tones, compared_tones, rival_of
 from tui_gpt.tui.generate.who_wrote.authors_table import AuthorsTable
 from tui_gpt.tui.generate.who_wrote.coloured_text import ColouredText
-from tui_gpt.tui.keys import button_label, key_binding, keymap_of
+from tui_gpt.tui.keys import key_binding, keymap_of
 from tui_gpt.tui.text.tail import in_a_row
 
 MAX_CHARACTERS = 20_000
@@ -31,7 +30,7 @@ Wanted = tuple[tuple[str, ...], str]
 """Models and a text."""
 
 
-class WhoScreen(SizedScreen[None]):
+class WhoScreen(DeskScreen[None]):
     """A text, the models, and the text again in their colours."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -61,14 +60,12 @@ class WhoScreen(SizedScreen[None]):
     def compose(self) -> ComposeResult:
         """Lay out text, table and coloured text."""
         self.set_size_classes()
-        with Horizontal(classes="desk-top"):
-            yield Static("who wrote this?", classes="desk-title", markup=False)
-            with Horizontal(classes="buttons"):
-                yield Button(button_label(self, "Score", "who_wrote.score"), action="screen.score", compact=True)
-                yield Button(
-                    button_label(self, "Colours", "who_wrote.colours"), action="screen.switch_colours", compact=True
-                )
-                yield Button(button_label(self, "Back", "who_wrote.back"), action="screen.back", compact=True)
+        yield from self.title_row(
+            "who wrote this?",
+            ("Score", "who_wrote.score", "score"),
+            ("Colours", "who_wrote.colours", "switch_colours"),
+            ("Back", "who_wrote.back", "back"),
+        )
         with Vertical(classes="desk"):
             yield TextArea(self._first_text, soft_wrap=True, tab_behavior="focus", compact=True, id="who-text")
             yield AuthorsTable()
@@ -78,8 +75,7 @@ class WhoScreen(SizedScreen[None]):
 
     def on_mount(self) -> None:
         """List the models."""
-        for button in self.query(Button):
-            button.can_focus = False
+        self.leave_buttons_to_the_mouse()
         area = self.query_one("#who-text", TextArea)
         area.placeholder = keymap_of(self).fill("Paste a text; {who_wrote.score} scores it under the models below.")
         area.focus()
@@ -136,10 +132,6 @@ class WhoScreen(SizedScreen[None]):
     def action_back(self) -> None:
         """Return to the cards."""
         self.dismiss(None)
-
-    def action_help(self) -> None:
-        """Show the keys."""
-        self.app.push_screen(HelpScreen("generate"))
 
     # Drawing
 
